@@ -1,0 +1,1 @@
+"""Decode any file, resample, pick channels, trim silence, normalise and frame."""

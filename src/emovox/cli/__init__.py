@@ -1,0 +1,1 @@
+"""One thin file a command; heavy imports stay inside the command."""

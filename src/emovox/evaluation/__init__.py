@@ -1,0 +1,1 @@
+"""Protocols, metrics, calibration, latency, plots and reports."""

@@ -1,0 +1,1 @@
+"""From a fitted model to one ONNX file that takes the waveform, with its card."""

@@ -1,0 +1,1 @@
+"""Speech features as Numba kernels: MFCC, log-mel, F0, energy, and functionals over them."""

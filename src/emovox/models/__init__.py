@@ -1,0 +1,1 @@
+"""The networks, the front end inside them, and the classical baseline."""

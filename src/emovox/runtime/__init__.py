@@ -1,0 +1,1 @@
+"""Load a model and run it: predictor, voice activity, tiles, stream and timeline."""

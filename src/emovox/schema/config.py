@@ -1,0 +1,74 @@
+"""Typed configuration from TOML: unknown keys and wrong types are errors that name the file and the key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from emovox.schema.errors import RecipeError
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file.
+
+    Raises:
+        RecipeError: the file cannot be read or is not TOML; the message names the file and the line.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such recipe; expected a .toml file, see the folder recipes/") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}); expected a .toml file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid TOML ({error})") from error
+
+
+def convert(data: dict[str, Any], kind: type[T], *, where: str) -> T:
+    """Turn plain data into a frozen typed structure (a `msgspec.Struct` with `forbid_unknown_fields`).
+
+    Args:
+        data: nested dictionaries as TOML or JSON give them.
+        kind: the structure to build.
+        where: the file or argument the data came from, for the message.
+
+    Raises:
+        RecipeError: unknown key, missing key or wrong type; the message names `where` and the key.
+    """
+    try:
+        return msgspec.convert(data, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{where}: {error}") from error
+
+
+def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Apply `key=value` or `table.key=value` arguments on a copy of `data`; values are TOML, or bare words as strings.
+
+    Raises:
+        RecipeError: an argument without '=' or through a key that is not a table.
+    """
+    result = msgspec.json.decode(msgspec.json.encode(data))
+    for text in assignments:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            raise RecipeError(f"'{text}': expected key=value, for example svm.c=10")
+        *tables, last = key.split(".")
+        node = result
+        for name in tables:
+            node = node.setdefault(name, {})
+            if not isinstance(node, dict):
+                raise RecipeError(f"'{text}': '{name}' is a value, not a table")
+        node[last] = _parse_value(value)
+    return dict(result)
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,134 @@
+"""The exception tree: one root, a stable code on each class, messages that say got, expected, next step."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EmovoxError(Exception):
+    """Root of every error that emovox raises on purpose; `code` is stable and stands in the JSON output."""
+
+    code: ClassVar[str] = "error"
+
+
+class AudioError(EmovoxError):
+    """The recording cannot be used."""
+
+    code = "audio"
+
+
+class UnreadableError(AudioError):
+    """The file is missing, is a directory, or may not be read."""
+
+    code = "unreadable"
+
+
+class EmptyAudioError(AudioError):
+    """The file has no bytes, or decodes to 0 samples."""
+
+    code = "empty"
+
+
+class UndecodableError(AudioError):
+    """The bytes are not audio in a format that the installed decoders know."""
+
+    code = "undecodable"
+
+
+class NonFiniteError(AudioError):
+    """The samples hold NaN or infinity."""
+
+    code = "non_finite"
+
+
+class ChannelError(AudioError):
+    """The channel asked for does not exist in this recording."""
+
+    code = "no_such_channel"
+
+
+class NoAudioFilesError(AudioError):
+    """A directory holds no file with an audio suffix."""
+
+    code = "no_audio_files"
+
+
+class ModelError(EmovoxError):
+    """A model cannot be loaded or used."""
+
+    code = "model"
+
+
+class UnknownModelError(ModelError):
+    """No shipped model has this name and no file has this path."""
+
+    code = "unknown_model"
+
+
+class CardError(ModelError):
+    """A model card contradicts its graph or the format."""
+
+    code = "bad_card"
+
+
+class ConfigError(EmovoxError):
+    """A configuration value is out of range or of the wrong kind."""
+
+    code = "bad_config"
+
+
+class RecipeError(ConfigError):
+    """A recipe has an unknown key, a wrong type or a value out of range."""
+
+    code = "bad_recipe"
+
+
+class CorpusError(EmovoxError):
+    """A corpus folder does not look as published, or files are missing."""
+
+    code = "bad_corpus"
+
+
+class UnknownCorpusError(CorpusError):
+    """No corpus of this name is known."""
+
+    code = "unknown_corpus"
+
+
+class ManifestError(CorpusError):
+    """A manifest row is malformed or names a file that does not exist."""
+
+    code = "bad_manifest"
+
+
+class ProtocolError(EmovoxError):
+    """The evaluation asked for cannot be done honestly on these data."""
+
+    code = "bad_protocol"
+
+
+class PredictionsError(EmovoxError):
+    """A predictions CSV is malformed."""
+
+    code = "bad_predictions"
+
+
+class ExportError(EmovoxError):
+    """A fitted model cannot be written, or the graph disagrees with the original."""
+
+    code = "export"
+
+
+class MissingExtraError(EmovoxError):
+    """An optional dependency is not installed.
+
+    Args:
+        need: what the caller wanted to do, e.g. "decoding .m4a".
+        extra: the extra of this package that brings it.
+    """
+
+    code = "missing_extra"
+
+    def __init__(self, need: str, extra: str) -> None:
+        super().__init__(f"{need} needs the extra '{extra}': pip install 'emovox[{extra}]'")
+        self.extra = extra

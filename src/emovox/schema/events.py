@@ -1,0 +1,31 @@
+"""Events of a stream. Segments and `SpeechEnded` come from tiles and from nothing else (DESIGN, section 3)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from emovox.schema.result import Segment
+
+
+class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field="type"):
+    """A speech region has begun `start` seconds into the stream."""
+
+    utterance: int
+    channel: int
+    start: float
+
+
+class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="type"):
+    """A speech region is over: the verdict on the whole of it and the segments it was cut into (times in seconds)."""
+
+    utterance: int
+    channel: int
+    start: float
+    end: float
+    label: str | None
+    confidence: float
+    scores: dict[str, float]
+    segments: tuple[Segment, ...]
+
+
+Event = SpeechStarted | SpeechEnded
