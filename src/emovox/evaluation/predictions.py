@@ -1,0 +1,259 @@
+"""Predictions of a model on labelled clips, and the CSV that keeps them (PROTOCOLS, rule 5).
+
+Every published figure is recomputed from such a file, so reading is strict: a malformed row is an error that names the
+file, the line and the column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple, TextIO, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.schema.errors import PredictionsError
+
+Names: TypeAlias = npt.NDArray[np.str_]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+
+COLUMNS = ("corpus", "utterance", "speaker", "fold", "label", "predicted")
+"""The text columns of the CSV, in order; the score columns follow, named by class."""
+
+NO_ANSWER = ""
+"""`predicted` of a clip in which no speech was found; it counts as wrong."""
+
+
+class Row(NamedTuple):
+    """One clip: its names, the true label, the predicted one ("" without an answer) and the scores (None likewise)."""
+
+    corpus: str
+    utterance: str
+    speaker: str
+    fold: str
+    label: str
+    predicted: str
+    scores: Sequence[float] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Out-of-fold predictions, one row a clip.
+
+    Attributes:
+        corpus, utterance, speaker, fold, label, predicted: [n] names; a speaker may be "" (unknown), `predicted` is ""
+            for a clip without speech. Integers (folds) become text.
+        scores: [n, classes] probabilities; a row of NaN for a clip without speech.
+        classes: the names of the score columns, in order; any label set.
+
+    Raises:
+        PredictionsError: columns of different lengths, or labels that are not among the classes.
+    """
+
+    corpus: Names
+    utterance: Names
+    speaker: Names
+    fold: Names
+    label: Names
+    predicted: Names
+    scores: Floats
+    classes: tuple[str, ...]
+    label_index: Integers = field(init=False, repr=False)
+    predicted_index: Integers = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the shapes and keep the labels as indices too: [n], -1 where there is no answer."""
+        for name in COLUMNS:
+            object.__setattr__(self, name, np.asarray(getattr(self, name)).astype(np.str_))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        scores = np.asarray(self.scores, dtype=np.float64).reshape(-1, len(self.classes))
+        object.__setattr__(self, "scores", scores)
+        lengths = {len(self.corpus), len(self.utterance), len(self.speaker), len(self.fold), len(self.label)}
+        if lengths != {len(self.predicted)} or len(scores) != len(self.predicted):
+            raise PredictionsError(
+                f"columns have {sorted(lengths | {len(self.predicted), len(scores)})} rows, expected one length"
+            )
+        object.__setattr__(self, "label_index", _indices(self.label, self.classes, allow_empty=False))
+        object.__setattr__(self, "predicted_index", _indices(self.predicted, self.classes, allow_empty=True))
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row], classes: Sequence[str]) -> Predictions:
+        """Build from rows; a row whose scores are None gets NaN."""
+        rows = list(rows)
+        empty = [float("nan")] * len(classes)
+        columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.str_) for name in COLUMNS}
+        scores = np.array([empty if row.scores is None else row.scores for row in rows], dtype=np.float64)
+        return cls(**columns, scores=scores, classes=tuple(classes))
+
+    @property
+    def answered(self) -> npt.NDArray[np.bool_]:
+        """[n] True where speech was found, so that there are scores."""
+        return self.predicted_index >= 0
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The names of the corpora, in order of first appearance."""
+        return tuple(dict.fromkeys(self.corpus.tolist()))
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The classes that occur among the true labels, in order."""
+        return tuple(self.classes[i] for i in np.unique(self.label_index))
+
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Predictions:
+        """Keep some rows, by mask [n] or by indices."""
+        names = {name: getattr(self, name)[rows] for name in COLUMNS}
+        return Predictions(**names, scores=self.scores[rows], classes=self.classes)
+
+    def of_corpus(self, name: str) -> Predictions:
+        """Keep the rows of one corpus, and only the classes that occur in them as a label, a prediction or a score."""
+        part = self.select(self.corpus == name)
+        used = np.nan_to_num(part.scores).max(axis=0, initial=0.0) > 0
+        used[part.label_index] = True
+        used[part.predicted_index[part.answered]] = True
+        classes = tuple(label for label, keep in zip(self.classes, used, strict=True) if keep)
+        return replace(part, scores=part.scores[:, used], classes=classes)
+
+
+def join(parts: Sequence[Predictions]) -> Predictions:
+    """Put predictions over the same classes one below another.
+
+    Raises:
+        PredictionsError: no parts, or the classes differ.
+    """
+    if not parts or any(part.classes != parts[0].classes for part in parts):
+        found = " | ".join(sorted({",".join(part.classes) for part in parts})) or "nothing"
+        raise PredictionsError(f"cannot join predictions over {found}; expected the same classes in each")
+    names = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return Predictions(**names, scores=np.concatenate([part.scores for part in parts]), classes=parts[0].classes)
+
+
+def natural_key(text: str) -> list[tuple[int, str]]:
+    """Sort key that puts fold "10" after "9".
+
+    >>> sorted(["run10", "run9", "b"], key=natural_key)
+    ['b', 'run9', 'run10']
+    """
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+    """Read the CSV `corpus,utterance,speaker,fold,label,predicted,<class names…>`.
+
+    Raises:
+        PredictionsError: no such file, a missing column, an unknown label, a score that is not a number in [0, 1], a
+            duplicate utterance; the message names the file, the line and the column.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PredictionsError(f"{path}: cannot be read ({error.strerror}); expected a predictions CSV") from error
+    except UnicodeDecodeError as error:
+        raise PredictionsError(f"{path}: not UTF-8 text ({error.reason}); expected a predictions CSV") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        classes = _classes(next(reader, []), path)
+        rows = {}
+        for cells in filter(None, reader):
+            rows[reader.line_num] = _row(cells, classes, f"{path}: line {reader.line_num}")
+    except csv.Error as error:
+        raise PredictionsError(f"{path}: line {reader.line_num}: not valid CSV ({error})") from error
+    if not rows:
+        raise PredictionsError(f"{path}: got a header without rows, expected at least one prediction")
+    _check_unique(rows, path)
+    return Predictions.from_rows(rows.values(), classes)
+
+
+def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
+    """Write the CSV, scores with 6 significant digits; under a temporary name first, so that no half file is left."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        write_rows(file, predictions, header=True)
+    temporary.replace(path)
+
+
+def write_rows(file: TextIO, predictions: Predictions, *, header: bool) -> None:
+    """Write rows of the CSV to an open text file, with or without the header line."""
+    writer = csv.writer(file, lineterminator="\n")
+    if header:
+        writer.writerow([*COLUMNS, *predictions.classes])
+    names = zip(*(getattr(predictions, name).tolist() for name in COLUMNS), strict=True)
+    for cells, scores, answered in zip(names, predictions.scores.tolist(), predictions.answered, strict=True):
+        writer.writerow([*cells, *([f"{score:.6g}" for score in scores] if answered else [""] * len(scores))])
+
+
+def _classes(header: list[str], path: Path) -> tuple[str, ...]:
+    for position, name in enumerate(COLUMNS):
+        if position >= len(header) or header[position] != name:
+            got = f"'{header[position]}'" if position < len(header) else "nothing"
+            raise PredictionsError(
+                f"{path}: line 1, column {position + 1}: got {got}, expected '{name}'; "
+                f"the header is {','.join(COLUMNS)},<class names>"
+            )
+    classes = tuple(header[len(COLUMNS) :])
+    if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
+        raise PredictionsError(f"{path}: line 1: got classes {list(classes)}, expected two or more different names")
+    return classes
+
+
+def _row(cells: list[str], classes: tuple[str, ...], where: str) -> Row:
+    width = len(COLUMNS) + len(classes)
+    if len(cells) != width:
+        raise PredictionsError(f"{where}: got {len(cells)} columns, expected {width}")
+    for column, value, allowed in (("label", cells[4], classes), ("predicted", cells[5], (*classes, NO_ANSWER))):
+        if value not in allowed:
+            raise PredictionsError(f"{where}, column '{column}': got '{value}', expected one of {', '.join(classes)}")
+    texts = cells[len(COLUMNS) :]
+    corpus, utterance, speaker, fold, label, predicted = cells[: len(COLUMNS)]
+    scores = None
+    if predicted != NO_ANSWER or any(texts):
+        scores = [_score(text, f"{where}, column '{name}'") for name, text in zip(classes, texts, strict=True)]
+    if predicted == NO_ANSWER and scores is not None:
+        raise PredictionsError(f"{where}, column 'predicted': got nothing beside scores, expected a label")
+    return Row(corpus, utterance, speaker, fold, label, predicted, scores)
+
+
+def _check_unique(rows: Mapping[int, Row], path: Path) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for line, row in rows.items():
+        first = seen.setdefault((row.corpus, row.utterance), line)
+        if first != line:
+            raise PredictionsError(
+                f"{path}: line {line}, column 'utterance': '{row.utterance}' of corpus '{row.corpus}' is a duplicate "
+                f"of line {first}; expected each utterance once"
+            )
+
+
+def _score(text: str, where: str) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        raise PredictionsError(f"{where}: got '{text}', expected a number") from None
+    if not 0 <= score <= 1:
+        raise PredictionsError(f"{where}: got {text}, expected a probability from 0 to 1")
+    return score
+
+
+def _indices(names: Names, classes: tuple[str, ...], *, allow_empty: bool) -> Integers:
+    known = {name: index for index, name in enumerate(classes)}
+    if allow_empty:
+        known.setdefault(NO_ANSWER, -1)
+    values, inverse = np.unique(names, return_inverse=True)
+    for value in values.tolist():
+        if value not in known:
+            raise PredictionsError(f"label '{value}' is unknown, expected one of {', '.join(classes)}")
+    table = np.array([known[value] for value in values.tolist()], dtype=np.int64)
+    return table[inverse] if len(values) else np.zeros(0, dtype=np.int64)
