@@ -1,0 +1,194 @@
+"""Decode in blocks at the native rate: libsndfile for files, arrays as they are."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.media import MediaDecoder, demuxer_of
+from emovox.audio.source import head_of
+from emovox.audio.types import AudioInput, Samples
+from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
+
+MAX_CHANNELS = 32
+"""An array with more rows than this cannot be [channels, n]."""
+
+_CUT_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_CUT_OGG = "lacks an end-of-stream bit"
+_UNKNOWN_SIZE = 0x7FFFF000
+"""Programs that write wav to a pipe put this size or a greater one into the header (SoX, ffmpeg)."""
+
+
+class Decoder(Protocol):
+    """One recording, decoded once from its beginning to its end, without resampling."""
+
+    rate: int
+    """Native sample rate in Hz."""
+    channels: int
+    """Native number of channels."""
+    frames: int | None
+    """Number of samples a channel that the header promises; None when it does not say."""
+    damage: str | None
+    """After `blocks` has ended: why it ended before the end of the recording, if it did."""
+
+    def blocks(self, frames: int) -> Iterator[Samples]:
+        """Yield [channels, n] float32 with n about `frames`."""
+
+    def close(self) -> None:
+        """Release the file; the caller's own open file stays open."""
+
+
+def open_decoder(source: AudioInput, *, name: str) -> Decoder:
+    """Open a recording with the decoder that its content asks for, whatever its suffix says.
+
+    Args:
+        source: path, open seekable file (read from its beginning), bytes, or (samples, sample rate).
+        name: what to call it in messages.
+
+    Raises:
+        UnreadableError: the path cannot be opened.
+        EmptyAudioError: there are no bytes, or no samples.
+        UndecodableError: the content is not audio that the decoders know.
+        MissingExtraError: the content is m4a, webm, video …, and the extra `media` is not installed.
+    """
+    if isinstance(source, tuple):
+        return ArrayDecoder(source, name=name)
+    if isinstance(source, bytes):
+        source = io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        source = os.fspath(source)
+    demuxer = demuxer_of(head_of(source, name=name))
+    return MediaDecoder(source, demuxer=demuxer, name=name) if demuxer else FileDecoder(source, name=name)
+
+
+class FileDecoder:
+    """Decode wav, flac, ogg, opus, mp3, aiff … with libsndfile, block by block.
+
+    A truncated file gives what can be decoded. libsndfile raises (flac), stops early (mp3) or silently corrects the
+    header and only logs it (wav, ogg); all three end up in `damage` or in fewer samples than `frames`.
+
+    Args:
+        source: a path, or an open seekable file.
+        name: what to call it in messages.
+
+    Raises:
+        UndecodableError: libsndfile does not know the format.
+    """
+
+    def __init__(self, source: str | BinaryIO, *, name: str) -> None:
+        import soundfile  # 16 ms, and not needed for arrays
+
+        self._failure: type[Exception] = soundfile.LibsndfileError
+        try:
+            self._file = soundfile.SoundFile(source)
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a path that ends in .raw
+            raise UndecodableError(
+                f"{name}: got bytes that are not audio ({getattr(error, 'error_string', error)}), "
+                "expected wav, flac, ogg, opus or mp3; convert the file, or check that it is what its name says"
+            ) from error
+        self.rate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.frames: int | None = self._file.frames
+        self.damage = self._cut_off(self._file.extra_info)
+
+    def blocks(self, frames: int) -> Iterator[Samples]:
+        """Yield [channels, n] float32, n <= `frames`, until the end or the first damage."""
+        while True:
+            block = np.empty((frames, self.channels), np.float32)
+            start = self._file.tell()
+            try:
+                n = len(self._file.read(out=block))
+            except self._failure as error:
+                # What was decoded before the damage lies in `block` already; only the position tells how much.
+                n = min(max(self._file.tell() - start, 0), frames)
+                self.damage = f"decoding stopped: {getattr(error, 'error_string', '') or 'damaged data'}"
+            if n:
+                yield block[:n].T
+            if n < frames:
+                return
+
+    def close(self) -> None:
+        """Close libsndfile's handle."""
+        self._file.close()
+
+    def _cut_off(self, log: str) -> str | None:
+        if _CUT_OGG in log:
+            return "the end of the stream is missing"
+        if (sizes := _CUT_DATA.search(log)) and int(sizes[1]) < _UNKNOWN_SIZE:
+            promised, there = int(sizes[1]), int(sizes[2])
+            return f"the header promises {promised} bytes, {there} are there"
+        return None
+
+
+class ArrayDecoder:
+    """Hand out samples that are already decoded.
+
+    Integers are scaled to [-1, 1) by their type: int16 and int32 by their full scale, uint8 around 128. int64 is
+    refused: it has no full scale in audio, and samples read as it are usually int16.
+
+    Args:
+        source: samples [n] or [channels, n], and their rate in Hz. [n, channels] is accepted as well when it is
+            beyond doubt: more than `MAX_CHANNELS` rows and at most as many columns. With fewer rows than that, but
+            more rows than columns, nobody can tell, and it is an error.
+        name: what to call it in messages.
+
+    Raises:
+        AudioError: the shape, the type or the rate cannot be understood.
+        EmptyAudioError: there are 0 samples.
+    """
+
+    frames: int | None
+    damage: str | None = None
+
+    def __init__(self, source: tuple[npt.NDArray[np.generic], int], *, name: str) -> None:
+        samples, rate = source
+        self._samples = _channels_first(np.asarray(samples), name=name)
+        if not rate >= 1 or int(rate) != rate:
+            raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz >= 1")
+        _to_float(self._samples[:, :0], name=name)
+        self.rate = int(rate)
+        self.channels, self.frames = self._samples.shape
+
+    def blocks(self, frames: int) -> Iterator[Samples]:
+        """Yield [channels, n] float32, n <= `frames`; views of the caller's array when it is float32."""
+        for start in range(0, self._samples.shape[1], frames):
+            yield _to_float(self._samples[:, start : start + frames], name="")
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+def _channels_first(samples: npt.NDArray[np.generic], *, name: str) -> npt.NDArray[np.generic]:
+    if samples.ndim == 1:
+        samples = samples[np.newaxis]
+    if samples.size == 0:
+        raise EmptyAudioError(f"{name}: got 0 samples (shape {samples.shape}), expected at least one")
+    if samples.ndim == 2:
+        rows, columns = samples.shape
+        if rows <= MAX_CHANNELS and rows <= columns:
+            return samples
+        if columns <= MAX_CHANNELS < rows:
+            return samples.T
+    raise AudioError(
+        f"{name}: got samples of shape {samples.shape}, expected [n] or [channels, n]; transpose the array"
+    )
+
+
+def _to_float(samples: npt.NDArray[np.generic], *, name: str) -> Samples:
+    kind = samples.dtype
+    if np.issubdtype(kind, np.floating):
+        return samples.astype(np.float32, copy=False)
+    if kind == np.uint8:
+        return np.multiply(samples.astype(np.float32) - 128, 2.0**-7, dtype=np.float32)
+    if kind in (np.int8, np.int16, np.int32):
+        return np.multiply(samples.astype(np.float32), 2.0 ** (1 - 8 * kind.itemsize), dtype=np.float32)
+    raise AudioError(
+        f"{name}: got samples of type {kind}, expected float in [-1, 1], int16, int32 or uint8; "
+        "convert them to the type that they were recorded in"
+    )

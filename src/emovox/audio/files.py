@@ -1,0 +1,60 @@
+"""Find the recordings that a path stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from emovox.schema.errors import NoAudioFilesError, UnreadableError
+
+_SNDFILE = {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
+_SNDFILE_RARE = {".au", ".snd", ".caf"}
+_MEDIA_AUDIO = {".m4a", ".m4b", ".aac", ".mka", ".wma", ".amr"}
+_MEDIA_VIDEO = {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".asf", ".flv", ".avi", ".mpg", ".mpeg"}
+
+AUDIO_SUFFIXES: Final = frozenset(_SNDFILE | _SNDFILE_RARE | _MEDIA_AUDIO | _MEDIA_VIDEO)
+"""Lower-case suffixes by which recordings in a directory are recognised; a file named directly may have any suffix."""
+
+
+def audio_files(path: str | os.PathLike[str]) -> list[Path]:
+    """List the recordings that a path stands for.
+
+    Hidden files and directories are skipped, links to directories are not followed. A subdirectory that cannot be
+    listed stands in the list itself, so that its error gets a row of its own and the other files are still done.
+
+    Args:
+        path: a file, which stands for itself whatever its suffix, or a directory, searched with all below it.
+
+    Returns:
+        Paths that begin with `path`, sorted; at least one.
+
+    Raises:
+        UnreadableError: the path does not exist, or the directory cannot be listed.
+        NoAudioFilesError: the directory holds no file with an audio suffix.
+    """
+    root = Path(path)
+    try:
+        if not root.is_dir():
+            root.stat()
+            return [root]
+        next(os.scandir(root), None)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"{root}: could not be read ({reason}), expected a file or directory") from error
+    unlistable: list[OSError] = []
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root, onerror=unlistable.append):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += (Path(folder, name) for name in names if _is_audio(name))
+    found += (Path(error.filename) for error in unlistable)
+    if not found:
+        raise NoAudioFilesError(
+            f"{root}: got a directory without audio, expected files such as .wav, .flac, .ogg, .mp3 or .m4a; "
+            "check the path, or name a file directly"
+        )
+    return sorted(found)
+
+
+def _is_audio(name: str) -> bool:
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES

@@ -1,0 +1,155 @@
+"""Decode m4a, webm and the sound of videos with PyAV (extra `media`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from emovox.audio.source import open_bytes
+from emovox.audio.types import Samples
+from emovox.schema.errors import EmptyAudioError, UndecodableError
+from emovox.schema.extras import require
+
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "mp4"),
+    (4, b"moov", "mp4"),
+    (4, b"mdat", "mp4"),
+    (4, b"wide", "mp4"),
+    (4, b"free", "mp4"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),
+    (0, b"\xff\xf1", "aac"),
+    (0, b"\xff\xf9", "aac"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "asf"),
+    (0, b"FLV\x01", "flv"),
+    (8, b"AVI ", "avi"),
+    (0, b"\x00\x00\x01\xba", "mpeg"),
+    (0, b"#!AMR", "amr"),
+)
+"""Offset and bytes that open a container, and the name of ffmpeg's demuxer for it."""
+
+
+def demuxer_of(head: bytes) -> str | None:
+    r"""Recognise the containers that need PyAV by their first bytes.
+
+    Args:
+        head: the first bytes of the file, at least 12 for certainty.
+
+    Returns:
+        The name of ffmpeg's demuxer ("mp4" also means m4a, mov and 3gp; "matroska" also webm), or None.
+
+    >>> demuxer_of(b"\x00\x00\x00\x20ftypM4A ")
+    'mp4'
+    >>> demuxer_of(b"RIFF\x24\x00\x00\x00WAVEfmt ") is None
+    True
+    """
+    return next((name for offset, magic, name in _MAGIC if head.startswith(magic, offset)), None)
+
+
+class MediaDecoder:
+    """Decode the first audio track of a container, frame by frame.
+
+    The demuxer is fixed by the caller, and the file is opened here and not by ffmpeg: no name can make ffmpeg read a
+    playlist or a network address. The rate is the first decoded frame's, since the header of HE-AAC gives only half.
+
+    Args:
+        source: a path, or an open seekable file.
+        demuxer: the name that `demuxer_of` gave.
+        name: what to call it in messages.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+        UndecodableError: ffmpeg cannot read the container, or it has no audio track.
+        EmptyAudioError: the audio track has no samples.
+    """
+
+    def __init__(self, source: str | BinaryIO, *, demuxer: str, name: str) -> None:
+        require("av", need=f"decoding {name} ({demuxer})", extra="media")
+        import av  # 0.6 s: ffmpeg's libraries
+
+        self.damage: str | None = None
+        self._failure: type[Exception] = av.FFmpegError
+        file = open_bytes(source) if isinstance(source, str) else source
+        self._own = file if isinstance(source, str) else None
+        try:
+            self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")
+        except av.FFmpegError as error:
+            self._close_own()
+            raise UndecodableError(
+                f"{name}: got {demuxer} data that ffmpeg cannot read ({error.strerror}), "
+                "expected a complete file; copy or convert it again"
+            ) from error
+        try:
+            self._start(demuxer, name)
+        except (UndecodableError, EmptyAudioError):
+            self.close()
+            raise
+
+    def blocks(self, frames: int) -> Iterator[Samples]:
+        """Yield [channels, n] float32, n about `frames`, until the end or the first damage."""
+        held: list[Samples] = []
+        for piece in self._pieces():
+            held.append(piece)
+            if sum(part.shape[1] for part in held) >= frames:
+                yield np.concatenate(held, axis=1)
+                held = []
+        if held:
+            yield np.concatenate(held, axis=1)
+
+    def close(self) -> None:
+        """Close the container; the caller's own open file stays open."""
+        self._container.close()
+        self._close_own()
+
+    def _start(self, demuxer: str, name: str) -> None:
+        import av
+
+        if not self._container.streams.audio:
+            raise UndecodableError(f"{name}: got {demuxer} without an audio track, expected one; choose another file")
+        track = self._container.streams.audio[0]
+        self._packets: Iterator[Any] = self._container.decode(track)
+        try:
+            self._first = next(self._packets, None)
+        except av.FFmpegError as error:
+            raise UndecodableError(
+                f"{name}: got an audio track that ffmpeg cannot decode ({error.strerror}), expected aac, opus, …; "
+                "convert the file to wav or flac"
+            ) from error
+        if self._first is None:
+            raise EmptyAudioError(f"{name}: got an audio track with 0 samples, expected at least one")
+        self.rate = int(self._first.sample_rate)
+        self.channels = len(self._first.layout.channels)
+        self.frames = self._promised(track)
+        self._planar: Any = av.AudioResampler(format="fltp", layout=self._first.layout, rate=self.rate)
+
+    def _promised(self, track: Any) -> int | None:
+        if track.duration is not None and track.time_base:
+            return int(float(track.duration * track.time_base) * self.rate + 0.5)
+        # The container's duration is that of its longest track: the sound's only when there is no other.
+        if self._container.duration is not None and len(self._container.streams) == 1:
+            return int(self._container.duration / 1_000_000 * self.rate + 0.5)
+        return None
+
+    def _pieces(self) -> Iterator[Samples]:
+        frame = self._first
+        try:
+            while frame is not None:
+                yield from (part.to_ndarray() for part in self._planar.resample(frame))
+                frame = next(self._packets, None)
+        except self._failure as error:
+            self.damage = f"decoding stopped: {getattr(error, 'strerror', error)}"
+        yield from (part.to_ndarray() for part in self._planar.resample(None))
+
+    def _close_own(self) -> None:
+        if self._own is not None:
+            self._own.close()
+
+
+class _Unnamed:
+    """An open file without its name: PyAV takes names that are text only, and would guess the format from them."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell

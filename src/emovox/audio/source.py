@@ -1,0 +1,117 @@
+"""Turn whatever the caller passes into something that decoders can open, with a name for the result row."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from emovox.audio.types import AudioInput
+from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
+
+HEAD_BYTES = 64
+"""Enough to recognise every container in `emovox.audio.media`."""
+
+_SPOOL_BYTES = 8 * 2**20
+"""A pipe stays in memory up to this size, then goes to disk."""
+
+
+def name_of(source: AudioInput) -> str:
+    """Name a source for a result row.
+
+    A file name that is not valid UTF-8 is made printable, so that every name can stand in JSON.
+
+    Args:
+        source: path, open file, bytes, or (samples, sample rate).
+
+    Returns:
+        The path as given, the name of the open file, or "<bytes>", "<samples>", "<stream>".
+
+    >>> name_of("call.wav"), name_of(b"RIFF")
+    ('call.wav', '<bytes>')
+    """
+    if isinstance(source, bytes):
+        return "<bytes>"
+    if isinstance(source, tuple):
+        return "<samples>"
+    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
+    if not isinstance(name, str | os.PathLike):
+        return "<stream>"
+    return os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def rereadable(source: AudioInput) -> AudioInput:
+    """Make sure that the source can be read from its beginning more than once.
+
+    A pipe (such as standard input) is copied to a temporary file, so that memory stays bounded; everything else is
+    returned as it is.
+
+    Raises:
+        AudioError: the source is of a type that cannot hold audio.
+    """
+    if isinstance(source, str | os.PathLike | bytes | tuple):
+        return source
+    if not callable(getattr(source, "read", None)):
+        raise AudioError(
+            f"got a {type(source).__name__}, expected a path, bytes, a file opened with 'rb' or (samples, sample rate)"
+            + ("; pass the array together with its rate" if isinstance(source, np.ndarray) else "")
+        )
+    if source.seekable():
+        return source
+    spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115 - the reader closes it
+    shutil.copyfileobj(source, spool)
+    return spool
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """Open a file for reading bytes.
+
+    Raises:
+        UnreadableError: the file is missing, is a directory, or may not be read.
+    """
+    name = name_of(path)
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise UnreadableError(f"{name}: got no such file, expected an audio file; check the path") from error
+    except IsADirectoryError as error:
+        raise UnreadableError(f"{name}: got a directory, expected an audio file; name the files in it") from error
+    except PermissionError as error:
+        # Windows refuses to open a directory with this error too.
+        what = "a directory" if os.path.isdir(path) else "a file that may not be read"
+        raise UnreadableError(f"{name}: got {what}, expected a readable audio file; check its permissions") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"{name}: could not be opened ({reason}), expected a readable audio file") from error
+
+
+def head_of(source: str | BinaryIO, *, name: str) -> bytes:
+    """Read the first bytes of a file, and leave an open file at its beginning.
+
+    Args:
+        source: a path, or an open seekable file.
+        name: what to call it in messages.
+
+    Returns:
+        Up to `HEAD_BYTES` bytes, at least one.
+
+    Raises:
+        UnreadableError: the path cannot be opened.
+        EmptyAudioError: there are no bytes.
+        AudioError: the file was opened in text mode.
+    """
+    if isinstance(source, str):
+        with open_bytes(source) as file:
+            head = file.read(HEAD_BYTES)
+    else:
+        source.seek(0)
+        head = source.read(HEAD_BYTES)
+        source.seek(0)
+    if not isinstance(head, bytes):
+        raise AudioError(f"{name}: got a file opened as text, expected bytes; open it with mode 'rb'")
+    if not head:
+        raise EmptyAudioError(f"{name}: got an empty file (0 bytes), expected audio; record or copy it again")
+    return head
