@@ -1,0 +1,40 @@
+"""CASIA, the 1200 clips that circulate: 4 Mandarin speakers, 50 sentences, each in six emotions."""
+
+from __future__ import annotations
+
+from emovox.corpora.corpus import Corpus
+from emovox.corpora.layout import Layout, Sex
+
+_EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
+# The distribution names two women and two men without saying who; their median F0 (226, 130, 250, 143 Hz) does.
+_SPEAKERS: dict[str, Sex | None] = {
+    "liuchanhg": "female",
+    "wangzhe": "male",
+    "zhaoquanyin": "female",
+    "ZhaoZuoxiang": "male",
+}
+
+CASIA = Corpus(
+    name="casia",
+    title="CASIA Mandarin emotional speech corpus (the 1200-clip part)",
+    languages=("zh",),
+    licence="restricted: local research only, no clip may be redistributed",
+    licence_risk="high: research agreement, no redistribution; per-clip features must not be shipped either",
+    where="Chinese Linguistic Data Consortium, http://www.chineseldc.org: CASIA emotional corpus, by agreement",
+    citation="""@inproceedings{tao2008design,
+  title = {Design of Speech Corpus for {M}andarin Text to Speech},
+  author = {Tao, Jianhua and Liu, Fangzhou and Zhang, Meng and Jia, Huibin},
+  booktitle = {The Blizzard Challenge 2008 Workshop}, year = {2008}
+}""",
+    layout=Layout(
+        pattern=rf"(?P<speaker>{'|'.join(_SPEAKERS)})/(?P<emotion>{'|'.join(_EMOTIONS)})/(?P<sentence>2[0-4]\d|250)",
+        emotions={emotion: emotion for emotion in _EMOTIONS},
+        speakers=_SPEAKERS,
+        identity="{speaker}_{emotion}_{sentence}",
+        language="zh",
+    ),
+    labels={emotion: emotion for emotion in _EMOTIONS},
+    counts=dict.fromkeys(_EMOTIONS, 200),
+    speakers=4,
+    names=lambda: (f"{s}_{e}_{n}" for s in _SPEAKERS for e in _EMOTIONS for n in range(201, 251)),
+)

@@ -1,0 +1,83 @@
+"""From files and rows to clips: read every header, and refuse to lose any file silently."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from emovox.corpora.layout import Row
+from emovox.corpora.manifest import Clip
+from emovox.corpora.probe import header
+from emovox.schema.errors import AudioError, CorpusError
+
+T = TypeVar("T")
+Track: TypeAlias = Callable[[Sequence[T]], Iterable[T]]
+"""Wraps a sequence to show progress; `list` shows none."""
+
+_MOST_NAMED = 5
+
+
+def build_clips(
+    corpus: str,
+    rows: Sequence[tuple[Path, Row, str | None]],
+    *,
+    partial: bool = False,
+    track: Track[tuple[Path, Row, str | None]] = list,
+) -> tuple[Clip, ...]:
+    """Make clips of (file, row, mapped label), reading duration and sample rate from each header.
+
+    Args:
+        corpus: name of the corpus.
+        rows: what to read; `row.native` must be given.
+        partial: leave files out whose header cannot be read, instead of raising.
+        track: shows progress.
+
+    Raises:
+        CorpusError: headers cannot be read, and `partial` is false.
+        MissingExtraError: a format needs the extra `media`.
+    """
+    clips, broken = [], []
+    for file, row, label in track(rows):
+        try:
+            duration, sample_rate = header(file)
+        except AudioError as error:
+            broken.append(str(error))
+            continue
+        clips.append(_clip(corpus, file, row, label, duration=duration, sample_rate=sample_rate))
+    if broken and not partial:
+        raise CorpusError(
+            f"{corpus}: {len(broken)} of {len(rows)} recordings cannot be read ({some(broken)}); "
+            "replace them, or leave them out with --partial (partial=True)"
+        )
+    return tuple(clips)
+
+
+def some(items: Iterable[object]) -> str:
+    """Join the first few items for a message, with the number of the others.
+
+    >>> some(range(7))
+    '0, 1, 2, 3, 4, and 2 more'
+    """
+    texts = [str(item) for item in items]
+    rest = [f"and {len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
+    return ", ".join(texts[:_MOST_NAMED] + rest)
+
+
+def _clip(corpus: str, file: Path, row: Row, label: str | None, *, duration: float, sample_rate: int) -> Clip:
+    if row.native is None:
+        raise CorpusError(f"{file}: has no label, expected one from its name, its folder or a label file")
+    return Clip(
+        corpus=corpus,
+        id=row.id,
+        path=os.path.abspath(file),
+        speaker=row.speaker,
+        sex=row.sex,
+        language=row.language,
+        native=row.native,
+        label=label,
+        sentence=row.sentence,
+        duration=duration,
+        sample_rate=sample_rate,
+    )

@@ -1,0 +1,115 @@
+"""How a corpus names its files: one regular expression with named groups, and the tables its codes are looked up in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Sex: TypeAlias = Literal["male", "female"]
+
+SEX_LETTERS: Mapping[str, Sex] = {"f": "female", "m": "male"}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What names and label files say about one recording, before its header is read.
+
+    `native` is the corpus's own label, None until a label file has given it. `conflicts` are sentences that name what
+    contradicts what (folder and file name, file name and label file).
+    """
+
+    id: str
+    speaker: str | None = None
+    sex: Sex | None = None
+    language: str | None = None
+    native: str | None = None
+    sentence: str | None = None
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The naming rule of a corpus.
+
+    Attributes:
+        pattern: regular expression for the end of the path, without suffix, ignoring case; groups `speaker`,
+            `emotion` (a code), `sentence`, `sex` (f or m) and any others that the templates below name.
+        emotions: code in lower case → native label. Empty when a label file gives the labels.
+        speakers: speaker → sex. Empty means that any speaker is accepted.
+        aliases: misspelt speaker in lower case → speaker.
+        folders: folder name in lower case → what it claims of the files below ("speaker", "native" or "sex").
+        identity: template of the id, from the groups, `stem`, and `code` (the emotion code in lower case).
+        speaker: template of the speaker.
+        sentence: template of the sentence.
+        language: ISO 639-1 code, where the whole corpus has one.
+        refine: last change to the row, for what no template can say.
+    """
+
+    pattern: str
+    emotions: Mapping[str, str] = field(default_factory=dict)
+    speakers: Mapping[str, Sex | None] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    identity: str = "{stem}"
+    speaker: str = "{speaker}"
+    sentence: str = "{sentence}"
+    language: str | None = None
+    refine: Callable[[Row], Row] | None = None
+
+    def parse(self, relative: PurePosixPath) -> Row | None:
+        """Read a row off a path.
+
+        Args:
+            relative: the file's path below the corpus folder.
+
+        Returns:
+            The row, or None when the name is not one of this corpus (song files, whole dialogues, strangers).
+
+        >>> Layout(pattern=r"(?P<speaker>[ab])_(?P<emotion>x)", emotions={"x": "anger"}).parse(PurePosixPath("a_x.wav"))
+        Row(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=())
+        """
+        # macOS unpacks accented folder names decomposed (NFD); published archives hold them composed (NFC).
+        path = PurePosixPath(unicodedata.normalize("NFC", relative.as_posix()))
+        found = re.search(rf"(?:^|/)(?:{self.pattern})$", path.with_suffix("").as_posix(), re.IGNORECASE)
+        if found is None:
+            return None
+        groups = {name: text for name, text in found.groupdict().items() if text is not None}
+        groups |= {"stem": path.stem, "code": groups.get("emotion", "").lower()}
+        speaker = self._canonical(self.speaker.format_map(groups))
+        native = self.emotions.get(groups["code"])
+        if speaker is None or (self.emotions and native is None):
+            return None
+        row = self._row(groups | {"speaker": speaker, "emotion": native or ""})
+        row = msgspec.structs.replace(row, conflicts=self._conflicts(path, row))
+        return self.refine(row) if self.refine else row
+
+    def _row(self, groups: Mapping[str, str]) -> Row:
+        speaker = groups["speaker"]
+        return Row(
+            id=self.identity.format_map(groups),
+            speaker=speaker,
+            sex=SEX_LETTERS.get(groups.get("sex", "").lower(), self.speakers.get(speaker)),
+            language=self.language,
+            native=groups["emotion"] or None,
+            sentence=self.sentence.format_map(groups) if "sentence" in groups else None,
+        )
+
+    def _canonical(self, speaker: str) -> str | None:
+        if not self.speakers:
+            return speaker
+        known = {name.lower(): name for name in self.speakers} | dict(self.aliases)
+        return known.get(speaker.lower())
+
+    def _conflicts(self, path: PurePosixPath, row: Row) -> tuple[str, ...]:
+        found = []
+        for folder in path.parts[:-1]:
+            for what, claim in self.folders.get(folder.lower(), {}).items():
+                said = getattr(row, what)
+                if said != claim:
+                    found.append(f"the folder '{folder}' says {what} {claim}, the file name says {said}")
+        return tuple(found)

@@ -1,0 +1,142 @@
+"""The manifest: one JSON object a line, one line a recording, the same for published corpora and for your own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from emovox.corpora.layout import Sex
+from emovox.schema.errors import ManifestError
+
+_MOST_NAMED = 5
+
+
+class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One recording of a corpus.
+
+    Attributes:
+        corpus: name of the corpus.
+        id: name of the clip, unique within its corpus.
+        path: the file; absolute once read.
+        speaker: who speaks, unique within the corpus; None when unknown.
+        sex: "male", "female" or None when unknown.
+        language: ISO 639-1 code, or None when unknown.
+        native: the corpus's own label.
+        label: the label it is mapped to (one of `TRAINING_CLASSES`, or a name of your own); None when it is dropped.
+        sentence: what is said, as far as it can be compared within the corpus; None when unknown.
+        duration: seconds, from the header.
+        sample_rate: Hz, as stored.
+    """
+
+    corpus: str
+    id: str
+    path: str
+    speaker: str | None = None
+    sex: Sex | None = None
+    language: str | None = None
+    native: str
+    label: str | None = None
+    sentence: str | None = None
+    duration: float
+    sample_rate: int
+
+
+def write_manifest(clips: Iterable[Clip], path: str | os.PathLike[str]) -> None:
+    """Write a manifest under a temporary name, then rename it: a stopped run leaves no half-written file.
+
+    Paths below the manifest's own folder are stored relative to it, so that the folder can be moved; others stay
+    absolute.
+
+    Raises:
+        ManifestError: the file cannot be written.
+    """
+    target = Path(path).absolute()
+    temporary = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as lines:
+            for clip in clips:
+                lines.write(msgspec.json.encode(_stored(clip, target.parent)) + b"\n")
+        temporary.replace(target)
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be written ({error.strerror}); choose another file name") from error
+
+
+def read_manifest(path: str | os.PathLike[str], *, check_files: bool = True) -> tuple[Clip, ...]:
+    """Read a manifest; relative paths are taken from the manifest's own folder.
+
+    Args:
+        path: the .jsonl file.
+        check_files: whether a row whose recording does not exist is an error.
+
+    Returns:
+        The clips in file order, with absolute paths.
+
+    Raises:
+        ManifestError: no such file, no rows, a malformed row (named with line and field), the same id twice, or
+            recordings that do not exist.
+    """
+    manifest = Path(path).absolute()
+    try:
+        lines = manifest.read_bytes().splitlines()
+    except OSError as error:
+        raise ManifestError(
+            f"{path}: cannot be read ({error.strerror}), expected a manifest; make one with emovox data index"
+        ) from error
+    rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise ManifestError(f"{path}: has no rows, expected one JSON object a line; make it again")
+    clips = tuple(_read_row(line, where=f"{path}, line {number}", folder=manifest.parent) for number, line in rows)
+    _check_ids(clips, [number for number, _ in rows], path)
+    if check_files:
+        _check_files(clips, [number for number, _ in rows], path)
+    return clips
+
+
+def _stored(clip: Clip, folder: Path) -> Clip:
+    try:
+        return msgspec.structs.replace(clip, path=Path(clip.path).relative_to(folder).as_posix())
+    except ValueError:
+        return clip
+
+
+def _read_row(line: bytes, *, where: str, folder: Path) -> Clip:
+    try:
+        clip = msgspec.json.decode(line, type=Clip)
+    except msgspec.DecodeError as error:  # ValidationError is one of them, and names the field
+        raise ManifestError(f"{where}: {error}; expected the fields of emovox data index") from error
+    for name in ("corpus", "id", "path", "native"):
+        if not getattr(clip, name):
+            raise ManifestError(f"{where}: the field '{name}' is empty, expected text")
+    if clip.label == "":
+        raise ManifestError(f"{where}: the field 'label' is empty, expected a name, or null to drop the clip")
+    if not clip.duration >= 0 or clip.sample_rate < 1:
+        raise ManifestError(
+            f"{where}: the fields 'duration' and 'sample_rate' are {clip.duration} s and {clip.sample_rate} Hz, "
+            "expected at least 0 s and 1 Hz"
+        )
+    return msgspec.structs.replace(clip, path=os.path.normpath(folder / clip.path))
+
+
+def _check_ids(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathLike[str]) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for clip, number in zip(clips, numbers, strict=True):
+        first = seen.setdefault((clip.corpus, clip.id), number)
+        if first != number:
+            raise ManifestError(
+                f"{path}, line {number}: the field 'id' is {clip.id} of {clip.corpus}, which line {first} has already; "
+                "expected each clip once"
+            )
+
+
+def _check_files(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathLike[str]) -> None:
+    missing = [(n, clip.path) for clip, n in zip(clips, numbers, strict=True) if not os.path.isfile(clip.path)]
+    if missing:
+        named = ", ".join(f"line {number}: {file}" for number, file in missing[:_MOST_NAMED])
+        raise ManifestError(
+            f"{path}: the field 'path' of {len(missing)} of {len(clips)} rows names no file ({named}"
+            f"{', …' if len(missing) > _MOST_NAMED else ''}); put the recordings back, or index the corpus again"
+        )

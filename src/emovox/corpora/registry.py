@@ -1,0 +1,174 @@
+"""All corpora by name, where they lie, and how they become clips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from emovox.corpora.cafe import CAFE
+from emovox.corpora.casia import CASIA
+from emovox.corpora.clips import Track, build_clips, some
+from emovox.corpora.corpus import Corpus
+from emovox.corpora.crema_d import CREMA_D
+from emovox.corpora.emodb import EMODB
+from emovox.corpora.emovo import EMOVO
+from emovox.corpora.esd import ESD
+from emovox.corpora.folders import read_folders
+from emovox.corpora.iemocap import IEMOCAP
+from emovox.corpora.label_map import LabelMap, apply_label_map
+from emovox.corpora.layout import Row
+from emovox.corpora.manifest import Clip
+from emovox.corpora.meld import MELD
+from emovox.corpora.nemo import NEMO
+from emovox.corpora.ravdess import RAVDESS
+from emovox.corpora.savee import SAVEE
+from emovox.corpora.scan import Scan, scan
+from emovox.corpora.shemo import SHEMO
+from emovox.corpora.table import read_table
+from emovox.corpora.tess import TESS
+from emovox.corpora.urdu import URDU
+from emovox.schema.errors import CorpusError, UnknownCorpusError
+
+CORPORA: Mapping[str, Corpus] = {
+    corpus.name: corpus
+    for corpus in (
+        RAVDESS,
+        CASIA,
+        EMODB,
+        TESS,
+        NEMO,
+        CREMA_D,
+        SAVEE,
+        EMOVO,
+        ESD,
+        SHEMO,
+        URDU,
+        IEMOCAP,
+        MELD,
+        CAFE,
+    )
+}
+"""The published corpora that are known by name and layout."""
+
+GENERIC: Mapping[str, str] = {
+    "table": "your own recordings in a CSV table: path,label,speaker[,sex,language,sentence]",
+    "folders": "your own recordings in folders: <label>/x.wav or <label>/<speaker>/x.wav",
+}
+"""Layouts for people's own recordings."""
+
+ROOT_VARIABLE = "EMOVOX_CORPORA"
+
+
+def get_corpus(name: str) -> Corpus:
+    """Look a published corpus up.
+
+    Raises:
+        UnknownCorpusError: no corpus has this name; the message lists them.
+
+    >>> get_corpus("emodb").clips
+    535
+    """
+    try:
+        return CORPORA[name]
+    except KeyError:
+        raise UnknownCorpusError(
+            f"no corpus is called '{name}', expected one of {', '.join(CORPORA)}; "
+            f"for your own recordings use {' or '.join(GENERIC)}"
+        ) from None
+
+
+def locate(name: str, environ: Mapping[str, str]) -> Path:
+    """Find a published corpus when no folder is given: `$EMOVOX_CORPORA/<name>`.
+
+    Args:
+        name: name of the corpus.
+        environ: the environment, e.g. `os.environ`.
+
+    Raises:
+        UnknownCorpusError: no corpus has this name.
+        CorpusError: the variable is not set, or the folder is not there.
+    """
+    get_corpus(name)
+    root = environ.get(ROOT_VARIABLE)
+    if not root:
+        raise CorpusError(
+            f"{name}: no folder given and {ROOT_VARIABLE} is not set; name the corpus folder, or set {ROOT_VARIABLE} "
+            f"to the folder that holds {name}"
+        )
+    folder = Path(root) / name
+    if not folder.is_dir():
+        raise CorpusError(
+            f"{name}: {ROOT_VARIABLE} is {root}, expected the folder {folder}; name the corpus folder instead"
+        )
+    return folder
+
+
+def index(
+    name: str,
+    root: Path,
+    *,
+    partial: bool = False,
+    labels: LabelMap | None = None,
+    track: Track[tuple[Path, Row, str | None]] = list,
+) -> tuple[Clip, ...]:
+    """Make the clips of a corpus from its files.
+
+    Args:
+        name: a published corpus, "table" or "folders".
+        root: the corpus folder; for "table" the CSV file.
+        partial: take what is there, when files are missing or cannot be read.
+        labels: label map. It changes entries of a published corpus's own; for your own recordings it replaces
+            keeping the labels as they are.
+        track: shows progress over the files.
+
+    Returns:
+        The clips in the order of their ids. Clips of a label that is mapped to None are among them, with label None.
+
+    Raises:
+        UnknownCorpusError: no corpus has this name.
+        CorpusError: files are missing or unreadable and `partial` is false, or the map does not know a label.
+        ManifestError: a table is malformed.
+    """
+    if name == "table":
+        return build_clips(_own_name(root.stem), read_table(root, labels=labels), partial=partial, track=track)
+    if name == "folders":
+        own = _own_name(root.resolve().name)
+        return build_clips(own, read_folders(root, labels=labels), partial=partial, track=track)
+    corpus = get_corpus(name)
+    return index_scan(corpus, root, scan(corpus, root), partial=partial, labels=labels, track=track)
+
+
+def index_scan(
+    corpus: Corpus,
+    root: Path,
+    found: Scan,
+    *,
+    partial: bool = False,
+    labels: LabelMap | None = None,
+    track: Track[tuple[Path, Row, str | None]] = list,
+) -> tuple[Clip, ...]:
+    """Make the clips of a published corpus from a walk that was done already; see `index`.
+
+    Raises:
+        CorpusError: as `index`.
+    """
+    if not found.rows:
+        raise CorpusError(
+            f"{root}: none of its {len(found.strangers)} audio files is named as in {corpus.name} "
+            f"({some(file for file, _ in found.strangers)}); see emovox data info {corpus.name}"
+        )
+    if found.missing and not partial:
+        raise CorpusError(
+            f"{root}: got {len(found.rows)} clips of {corpus.name}, expected {corpus.clips}; missing: "
+            f"{some(found.missing)}; complete it, or take what is there with --partial (partial=True)"
+        )
+    table = {**corpus.labels, **(labels or {})}
+    rows = [
+        (root / file, row, apply_label_map(row.native or "", table, where=str(root / file))) for file, row in found.rows
+    ]
+    return build_clips(corpus.name, rows, partial=partial, track=track)
+
+
+def _own_name(name: str) -> str:
+    # Folds and figures know published corpora by name; somebody's folder called "ravdess" must not pass for it.
+    return f"{name}-own" if name in CORPORA else name

@@ -1,0 +1,96 @@
+"""Figures that one should know of a corpus before training on it; the loudness of each label is one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from emovox.corpora.clips import Track
+from emovox.corpora.manifest import Clip
+from emovox.corpora.probe import measure
+
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+DROPPED = "(dropped)"
+UNKNOWN = "(unknown)"
+
+
+class LabelStats(msgspec.Struct, frozen=True):
+    """Figures of one label.
+
+    `level` is the mean over its clips of their mean level in dBFS, None when all are silent; `hours` their total
+    length; `speakers` and `sexes` count clips.
+    """
+
+    label: str
+    clips: int
+    hours: float
+    level: float | None
+    sexes: dict[str, int]
+    speakers: dict[str, int]
+
+
+class CorpusStats(msgspec.Struct, frozen=True):
+    """Figures of a corpus.
+
+    `durations` maps a quantile in [0, 1] to seconds, `sample_rates` a rate in Hz to clips, `languages` a code to clips.
+    """
+
+    corpus: str
+    clips: int
+    speakers: int
+    hours: float
+    labels: tuple[LabelStats, ...]
+    durations: dict[str, float]
+    sample_rates: dict[int, int]
+    languages: dict[str, int]
+
+
+def corpus_stats(clips: Sequence[Clip], *, track: Track[Clip] = list) -> CorpusStats:
+    """Count clips, and decode each for its level.
+
+    Args:
+        clips: at least one.
+        track: shows progress over the clips.
+
+    Raises:
+        AudioError: a clip cannot be decoded; `verify` names all of them.
+    """
+    levels = [measure(Path(clip.path)).level for clip in track(clips)]
+    quantiles = np.quantile([clip.duration for clip in clips], QUANTILES)
+    labels = sorted({clip.label or DROPPED for clip in clips}, key=lambda label: (label == DROPPED, label))
+    return CorpusStats(
+        corpus=", ".join(sorted({clip.corpus for clip in clips})),
+        clips=len(clips),
+        speakers=len({(clip.corpus, clip.speaker) for clip in clips if clip.speaker is not None}),
+        hours=_hours(clips),
+        labels=tuple(_label_stats(label, clips, levels) for label in labels),
+        durations={f"{q:g}": round(float(seconds), 3) for q, seconds in zip(QUANTILES, quantiles, strict=True)},
+        sample_rates=dict(sorted(Counter(clip.sample_rate for clip in clips).items())),
+        languages=_count(clips, lambda clip: clip.language),
+    )
+
+
+def _label_stats(label: str, clips: Sequence[Clip], levels: Sequence[float | None]) -> LabelStats:
+    chosen = [number for number, clip in enumerate(clips) if (clip.label or DROPPED) == label]
+    own = [clips[number] for number in chosen]
+    heard = [level for number in chosen if (level := levels[number]) is not None]
+    return LabelStats(
+        label=label,
+        clips=len(own),
+        hours=_hours(own),
+        level=round(float(np.mean(heard)), 2) if heard else None,
+        sexes=_count(own, lambda clip: clip.sex),
+        speakers=_count(own, lambda clip: clip.speaker),
+    )
+
+
+def _hours(clips: Sequence[Clip]) -> float:
+    return round(sum(clip.duration for clip in clips) / 3600, 4)
+
+
+def _count(clips: Sequence[Clip], value: Callable[[Clip], str | None]) -> dict[str, int]:
+    return dict(sorted(Counter(value(clip) or UNKNOWN for clip in clips).items()))

@@ -1,0 +1,230 @@
+"""Check a corpus against its published numbers: missing, undecodable, duplicated and contradictory clips, by name."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from emovox.corpora.clips import Track
+from emovox.corpora.label_map import LabelMap
+from emovox.corpora.manifest import Clip
+from emovox.corpora.probe import Measured, measure
+from emovox.corpora.registry import CORPORA, GENERIC, get_corpus, index, index_scan
+from emovox.corpora.scan import scan
+from emovox.schema.errors import AudioError
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A file or a speaker, and what is wrong with it."""
+
+    what: str
+    problem: str
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """Clips that hold the same samples; `known` says that the corpus is published so."""
+
+    ids: tuple[str, ...]
+    known: bool
+
+
+class LabelCount(msgspec.Struct, frozen=True):
+    """Clips found of a native label, what it is mapped to (None: dropped), and how many are published (None: unknown)."""
+
+    native: str
+    label: str | None
+    found: int
+    published: int | None
+
+
+class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What `verify` found.
+
+    Attributes:
+        corpus: name of the corpus.
+        partial: whether missing and unreadable files are accepted.
+        clips: found.
+        published_clips: None when nothing is published.
+        speakers: found.
+        published_speakers: None when nothing is published.
+        labels: found and published numbers for each native label.
+        missing: published ids that are not there; counts for each label where ids cannot be told.
+        undecodable: files that cannot be decoded, or only in part.
+        duplicates: sets of ids with the same samples.
+        contradictions: file name against folder or label file, more clips than published, one native label mapped
+            to two, equal samples with two labels or two speakers, a speaker of two sexes.
+        silent: ids of clips that hold only zeros.
+        copies: second files of the same name, where they hold the same samples.
+        strangers: audio files that are not clips of the corpus.
+    """
+
+    corpus: str
+    partial: bool
+    clips: int
+    published_clips: int | None
+    speakers: int
+    published_speakers: int | None
+    labels: tuple[LabelCount, ...]
+    missing: tuple[str, ...] = ()
+    undecodable: tuple[Problem, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    contradictions: tuple[Problem, ...] = ()
+    silent: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    strangers: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong: known duplicates, silent clips, copies and strangers are remarks, not errors."""
+        incomplete = not self.partial and bool(self.missing)
+        return not (incomplete or self.undecodable or self.contradictions or any(not d.known for d in self.duplicates))
+
+
+def verify(
+    name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, track: Track[Clip] = list
+) -> VerifyReport:
+    """Walk a corpus folder, decode every clip, and compare with what is published.
+
+    Args:
+        name: a published corpus, "table" or "folders".
+        root: the corpus folder; for "table" the CSV file.
+        partial: accept that published clips are missing.
+        labels: label map, as for `index`.
+        track: shows progress over the clips.
+
+    Raises:
+        CorpusError: the folder cannot be walked at all, or holds no clip of the corpus.
+    """
+    if name in GENERIC:
+        return verify_clips(index(name, root, partial=True, labels=labels), partial=partial, track=track)
+    corpus = get_corpus(name)
+    found = scan(corpus, root)
+    clips = index_scan(corpus, root, found, partial=True, labels=labels)
+    readable = {clip.id for clip in clips}
+    unreadable = [root / file for file, row in found.rows if row.id not in readable]
+    report = verify_clips(clips, partial=partial, track=track, unreadable=unreadable)
+    copies, differing = [], []
+    for kept, copy in found.copies:
+        same = _same_samples(root / kept, root / copy)
+        (copies if same else differing).append((kept, copy))
+    conflicts = [Problem(str(file), text) for file, row in found.rows for text in row.conflicts]
+    conflicts += [Problem(str(copy), f"has the name of {kept} but other samples") for kept, copy in differing]
+    return msgspec.structs.replace(
+        report,
+        corpus=name,
+        missing=found.missing,
+        contradictions=report.contradictions + tuple(conflicts),
+        copies=tuple(str(copy) for _, copy in copies),
+        strangers=tuple(Problem(str(file), why) for file, why in found.strangers),
+    )
+
+
+def verify_clips(
+    clips: Sequence[Clip], *, partial: bool = False, track: Track[Clip] = list, unreadable: Sequence[Path] = ()
+) -> VerifyReport:
+    """Check the clips of a manifest: decode each, compare samples, labels, speakers and counts.
+
+    Missing files are found by `read_manifest` and `verify`, not here.
+
+    Args:
+        clips: of one corpus or several.
+        partial: goes into the report.
+        track: shows progress over the clips.
+        unreadable: files whose header could not be read when the clips were made.
+    """
+    measured: dict[int, Measured] = {}
+    undecodable = []
+    for number, clip in enumerate(track(clips)):
+        try:
+            measured[number] = measure(Path(clip.path))
+        except AudioError as error:
+            undecodable.append(Problem(clip.path, str(error)))
+            continue
+        if damage := measured[number].damage:
+            undecodable.append(Problem(clip.path, damage))
+    undecodable += [Problem(str(file), _why(file)) for file in unreadable]
+    names = {clip.corpus for clip in clips}
+    corpus = CORPORA.get(next(iter(names))) if len(names) == 1 else None
+    known = corpus.duplicates if corpus else ()
+    duplicates, differing = _duplicates(clips, measured, known)
+    counts = _label_counts(clips, corpus.counts if corpus else {})
+    return VerifyReport(
+        corpus=", ".join(sorted(names)),
+        partial=partial,
+        clips=len(clips),
+        published_clips=corpus.clips if corpus else None,
+        speakers=len({(clip.corpus, clip.speaker) for clip in clips if clip.speaker is not None}),
+        published_speakers=corpus.speakers if corpus else None,
+        labels=counts,
+        undecodable=tuple(undecodable),
+        duplicates=duplicates,
+        contradictions=(*_contradictions(clips), *_surplus(counts), *differing),
+        silent=tuple(clips[number].id for number, one in measured.items() if one.level is None),
+    )
+
+
+def _why(file: Path) -> str:
+    try:
+        measure(file)
+    except AudioError as error:
+        return str(error)
+    return "its header cannot be read"
+
+
+def _same_samples(first: Path, second: Path) -> bool:
+    try:
+        return measure(first).sha256 == measure(second).sha256
+    except AudioError:
+        return False
+
+
+def _label_counts(clips: Sequence[Clip], published: Mapping[str, int]) -> tuple[LabelCount, ...]:
+    found = Counter(clip.native for clip in clips)
+    mapped = {clip.native: clip.label for clip in clips}
+    natives = [*published, *sorted(native for native in found if native not in published)]
+    return tuple(LabelCount(n, mapped.get(n), found[n], published.get(n)) for n in natives)
+
+
+def _surplus(counts: Sequence[LabelCount]) -> list[Problem]:
+    return [
+        Problem(count.native, f"{count.found} clips have this label, {count.published} are published")
+        for count in counts
+        if count.published is not None and count.found > count.published
+    ]
+
+
+def _duplicates(
+    clips: Sequence[Clip], measured: Mapping[int, Measured], known: Sequence[frozenset[str]]
+) -> tuple[tuple[Duplicate, ...], list[Problem]]:
+    by_samples: defaultdict[str, list[Clip]] = defaultdict(list)
+    for number, one in measured.items():
+        if one.level is not None:  # digital silence of equal length says nothing
+            by_samples[one.sha256].append(clips[number])
+    found, differing = [], []
+    for equal in by_samples.values():
+        if len(equal) < 2:
+            continue
+        ids = tuple(clip.id for clip in equal)
+        found.append(Duplicate(ids, any(set(ids) <= pair for pair in known)))
+        for field in ("label", "speaker"):
+            values = sorted({str(getattr(clip, field)) for clip in equal})
+            if len(values) > 1:
+                differing.append(Problem(", ".join(ids), f"the same samples, with the {field}s {' and '.join(values)}"))
+    return tuple(found), differing
+
+
+def _contradictions(clips: Sequence[Clip]) -> list[Problem]:
+    labels: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    sexes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for clip in clips:
+        labels[clip.corpus, clip.native].add(str(clip.label))
+        if clip.speaker is not None and clip.sex is not None:
+            sexes[clip.corpus, clip.speaker].add(clip.sex)
+    return [
+        Problem(native, f"is mapped to {' and '.join(sorted(found))}")
+        for (_, native), found in labels.items()
+        if len(found) > 1
+    ] + [Problem(speaker, "is both female and male") for (_, speaker), found in sexes.items() if len(found) > 1]

@@ -1,0 +1,66 @@
+"""Label views: the classes that a figure is about, and what each clip's label is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from emovox.corpora.manifest import Clip
+from emovox.schema.errors import ProtocolError
+from emovox.schema.labels import EMOTIONS, SEVEN_MAP, TRAINING_CLASSES
+
+_SIX = tuple(name for name in EMOTIONS if name != "disgust")
+
+VIEWS: Mapping[str, tuple[str, ...]] = {
+    "ravdess-8": (*EMOTIONS, "calm"),
+    "ravdess-7": EMOTIONS,
+    "casia": _SIX,
+    "emodb": (*(name for name in EMOTIONS if name != "surprise"), "boredom"),
+    "nemo": _SIX,
+    "tess": EMOTIONS,
+    "seven": EMOTIONS,
+}
+"""View → its classes in the order of the score columns: the seven first, then calm or boredom."""
+
+OWN = "own"
+"""The view of whatever labels the clips have: the seven's order first, then names of your own by alphabet."""
+
+
+def view(clips: Sequence[Clip], name: str) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
+    """Translate the clips' labels into the classes of a view.
+
+    A label that is a class of the view stays; otherwise calm becomes neutral and boredom is dropped (`SEVEN_MAP`).
+
+    Args:
+        clips: of the view's corpus ("seven" and "own" take any).
+        name: one of `VIEWS`, or "own".
+
+    Returns:
+        The classes, and for each clip its class, or None where it is dropped.
+
+    Raises:
+        ProtocolError: no such view, or a label that is neither a class of it nor in `SEVEN_MAP`.
+    """
+    if name == OWN:
+        return own_classes(clips), tuple(clip.label for clip in clips)
+    if name not in VIEWS:
+        raise ProtocolError(f"no label view is called '{name}', expected one of {', '.join((*VIEWS, OWN))}")
+    classes = VIEWS[name]
+    return classes, tuple(_translate(clip, classes, name) for clip in clips)
+
+
+def own_classes(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """List the labels that the clips have: known ones in the order of `TRAINING_CLASSES`, then others by alphabet."""
+    found = {clip.label for clip in clips if clip.label is not None}
+    return tuple(name for name in TRAINING_CLASSES if name in found) + tuple(sorted(found - set(TRAINING_CLASSES)))
+
+
+def _translate(clip: Clip, classes: tuple[str, ...], name: str) -> str | None:
+    if clip.label is None or clip.label in classes:
+        return clip.label
+    if clip.label not in SEVEN_MAP:
+        raise ProtocolError(
+            f"{clip.corpus} {clip.id}: has the label '{clip.label}', expected one of {', '.join(classes)} "
+            f"(view {name}); map it with --map, or use the view {OWN}"
+        )
+    target = SEVEN_MAP[clip.label]
+    return target if target in classes else None
