@@ -14,6 +14,12 @@ from emovox.schema.errors import CardError
 
 FORMAT_VERSION = 1
 
+METADATA_KEY = "emovox.card"
+"""Key of the card's copy in the metadata of the ONNX graph."""
+
+_SHA256_DIGITS = 64
+_AGAIN = "export the model again"
+
 
 class CardCorpus(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A corpus that the weights were trained on."""
@@ -56,7 +62,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The affine head as data, for adaptation without ONNX: weight [classes, d], bias [classes], merge [classes, labels]."""
+    """The head as data, for adaptation without ONNX: weight [classes, d], bias [classes], merge [classes, labels]."""
 
     classes: tuple[str, ...]
     weight: Array
@@ -120,24 +126,46 @@ def encode_card(card: ModelCard) -> bytes:
     return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
 
 
+def embedded_card(card: ModelCard) -> str:
+    """Render the copy that stands in the graph's metadata: one line of JSON, the hash (of that very graph) empty."""
+    return msgspec.json.encode(msgspec.structs.replace(card, sha256="")).decode()
+
+
+def _longest_tile(window: float) -> float:
+    """Seconds of the longest tile: a remainder of half a window joined, rounded up to 0.5 s."""
+    return math.ceil(3 * window) / 2
+
+
 def _problems(card: ModelCard) -> list[str]:
-    found = []
-    if card.format != FORMAT_VERSION:
-        found.append(
-            f"card format is {card.format}, expected {FORMAT_VERSION}; install a version of emovox that knows it"
-        )
-    if len(card.labels) < 2 or len(set(card.labels)) != len(card.labels):
-        found.append(f"labels are {list(card.labels)}, expected two or more different names")
-    if card.sample_rate < 1:
-        found.append(f"sample_rate is {card.sample_rate}, expected at least 1 Hz")
-    if not 0 < card.shortest <= card.window <= card.longest:
-        found.append(
-            f"shortest {card.shortest}, window {card.window}, longest {card.longest} s; expected 0 < shortest <= window <= longest"
-        )
-    if not 0 <= card.threshold <= 1 or not math.isfinite(card.threshold):
-        found.append(f"threshold is {card.threshold}, expected 0 to 1")
-    if len(card.golden.scores) != len(card.labels):
-        found.append(
-            f"golden vector has {len(card.golden.scores)} scores, expected one for each of {len(card.labels)} labels"
-        )
-    return found
+    n, lengths = len(card.labels), (card.shortest, card.window, card.longest)
+    checks = [
+        (
+            card.format == FORMAT_VERSION,
+            f"format is {card.format}, expected {FORMAT_VERSION}; install a version of emovox that knows it",
+        ),
+        (
+            n >= 2 and len(set(card.labels)) == n,
+            f"labels are {list(card.labels)}, expected two or more different names; {_AGAIN}",
+        ),
+        (
+            len(card.sha256) == _SHA256_DIGITS and set(card.sha256) <= set("0123456789abcdef"),
+            f"sha256 is '{card.sha256}', expected {_SHA256_DIGITS} hexadecimal digits; {_AGAIN}",
+        ),
+        (card.sample_rate >= 1, f"sample_rate is {card.sample_rate}, expected at least 1 Hz; {_AGAIN}"),
+        (
+            0 < card.shortest <= card.window and _longest_tile(card.window) <= card.longest and card.hop > 0,
+            f"shortest, window, longest are {lengths} s and hop {card.hop} s, expected 0 < shortest <= window, "
+            f"longest >= {_longest_tile(card.window)} (one and a half windows, in half seconds) and hop > 0; {_AGAIN}",
+        ),
+        (0 <= card.threshold <= 1, f"threshold is {card.threshold}, expected 0 to 1; {_AGAIN}"),
+        (
+            len(card.golden.scores) == n,
+            f"golden vector has {len(card.golden.scores)} scores, expected one for each of {n} labels; {_AGAIN}",
+        ),
+        (
+            card.shortest <= card.golden.seconds <= card.longest and card.golden.tolerance > 0,
+            f"golden input lasts {card.golden.seconds} s with tolerance {card.golden.tolerance}, "
+            f"expected {card.shortest} to {card.longest} s and a tolerance above 0; {_AGAIN}",
+        ),
+    ]
+    return [problem for good, problem in checks if not good]

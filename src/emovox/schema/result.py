@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+SCORE_DIGITS = 4
+"""Decimals of scores in text output: what is beyond differs between machines and batch sizes."""
+
 
 class Notice(msgspec.Struct, frozen=True):
     """A warning or an error: a stable `code` for programs, a `message` for people."""
@@ -31,7 +34,9 @@ class Result(msgspec.Struct, frozen=True):
     """The answer for one recording.
 
     `duration` is in seconds. `scores` is the duration-weighted mean of the segments' scores; `shares` the share of
-    speech time of each label. Without speech `label`, `confidence` and `scores` are None, and a warning says so.
+    speech time in which each label scores highest, the largest first (they add up to 1, abstention or not). Below the
+    abstention threshold `label` is None. Without speech `label`, `confidence` and `scores` are None, and a warning says
+    so.
     """
 
     file: str
@@ -51,6 +56,10 @@ class Failure(msgspec.Struct, frozen=True):
     error: Notice
 
 
+Row = Result | Failure
+"""What a call over several recordings gives for each of them."""
+
+
 class ModelInfo(msgspec.Struct, frozen=True):
     """Which model answered."""
 
@@ -62,8 +71,32 @@ class Report(msgspec.Struct, frozen=True):
     """The one JSON document that `emovox predict --format json` prints."""
 
     model: ModelInfo
-    results: tuple[Result | Failure, ...]
+    results: tuple[Row, ...]
 
     def to_json(self, *, indent: int = 2) -> str:
-        """Render as JSON text (UTF-8 names kept, times in seconds)."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=indent).decode()
+        """Render as JSON text (names in UTF-8, times in seconds, scores with `SCORE_DIGITS` decimals)."""
+        plain = Report(self.model, tuple(rounded(row) for row in self.results))
+        return msgspec.json.format(msgspec.json.encode(plain), indent=indent).decode()
+
+
+def rounded(row: Row) -> Row:
+    """Copy a row with scores, confidences and shares rounded to `SCORE_DIGITS` decimals, as all text output is."""
+    if isinstance(row, Failure):
+        return row
+    return msgspec.structs.replace(
+        row,
+        confidence=None if row.confidence is None else round(row.confidence, SCORE_DIGITS),
+        scores=None if row.scores is None else _rounded(row.scores),
+        shares=_rounded(row.shares),
+        segments=tuple(_rounded_segment(segment) for segment in row.segments),
+    )
+
+
+def _rounded_segment(segment: Segment) -> Segment:
+    return msgspec.structs.replace(
+        segment, confidence=round(segment.confidence, SCORE_DIGITS), scores=_rounded(segment.scores)
+    )
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, float]:
+    return {label: round(value, SCORE_DIGITS) for label, value in scores.items()}

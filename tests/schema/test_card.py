@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.toy_models import write_toy
+
+from emovox.schema.card import Array, Head, ModelCard, decode_card, embedded_card, encode_card
+from emovox.schema.errors import CardError
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Any]:
+    decoded: dict[str, Any] = msgspec.json.decode(write_toy(tmp_path).read_bytes())
+    return decoded
+
+
+def decode(data: dict[str, Any]) -> ModelCard:
+    return decode_card(msgspec.json.encode(data), where="toy.json")
+
+
+def test_encoding_and_decoding_keep_every_field(data: dict[str, Any]) -> None:
+    card = msgspec.structs.replace(
+        decode(data), head=Head(("a", "b"), Array((2, 2), "AA=="), Array((2,), "AA=="), Array((2, 2), "AA=="))
+    )
+    text = encode_card(card)
+    assert text.endswith(b"}\n")
+    assert decode_card(text, where="toy.json") == card
+
+
+def test_embedded_copy_is_the_card_without_its_hash(data: dict[str, Any]) -> None:
+    copy = msgspec.json.decode(embedded_card(decode(data)))
+    assert copy.pop("sha256") == ""
+    assert len(data.pop("sha256")) == 64
+    assert copy == data
+
+
+def test_text_that_is_not_json_is_named() -> None:
+    with pytest.raises(CardError, match=r"x\.json: not a model card of format 1"):
+        decode_card(b"RIFF", where="x.json")
+
+
+def test_unknown_missing_and_mistyped_keys_are_named(data: dict[str, Any]) -> None:
+    with pytest.raises(CardError, match="unknown field `classes`"):
+        decode(data | {"classes": []})
+    with pytest.raises(CardError, match=r"Expected `int`, got `str` - at `\$\.sample_rate`"):
+        decode(data | {"sample_rate": "16000"})
+    del data["licence"]
+    with pytest.raises(CardError, match="missing required field `licence`"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "format is 2, expected 1; install a version"),
+        ({"labels": ["sad", "sad"]}, "expected two or more different names"),
+        ({"labels": ["sad"]}, "expected two or more different names"),
+        ({"labels": ["sad", "happy"]}, "golden vector has 7 scores, expected one for each of 2 labels"),
+        ({"sha256": "abc"}, "sha256 is 'abc', expected 64 hexadecimal digits"),
+        ({"sample_rate": 0}, "sample_rate is 0, expected at least 1 Hz"),
+        ({"shortest": 0.0}, "expected 0 < shortest <= window"),
+        ({"window": 0.1}, "expected 0 < shortest <= window"),
+        ({"longest": 4.0}, r"longest >= 4\.5 \(one and a half windows"),
+        ({"hop": 0.0}, "and hop > 0"),
+        ({"threshold": 1.5}, r"threshold is 1\.5, expected 0 to 1"),
+    ],
+)
+def test_values_out_of_range_are_named(data: dict[str, Any], changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CardError, match=message):
+        decode(data | changes)
+
+
+def test_golden_input_must_fit_the_model(data: dict[str, Any]) -> None:
+    with pytest.raises(CardError, match=r"golden input lasts 9\.0 s with tolerance 0\.0001, expected 0\.3 to 6\.0 s"):
+        decode(data | {"golden": data["golden"] | {"seconds": 9.0}})
+    with pytest.raises(CardError, match="a tolerance above 0"):
+        decode(data | {"golden": data["golden"] | {"tolerance": 0.0}})

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import msgspec
+from tests.schema.rows import FAILURE, RESULT, SILENT
+
+from emovox.schema.events import Event, SpeechEnded, SpeechStarted
+from emovox.schema.result import Failure, ModelInfo, Notice, Report, Result, Segment, rounded
+
+
+def test_json_has_the_documented_shape() -> None:
+    document = msgspec.json.decode(Report(ModelInfo("toy", "1.2.0"), (RESULT, FAILURE)).to_json())
+    assert document == {
+        "model": {"name": "toy", "version": "1.2.0"},
+        "results": [
+            {
+                "file": "日本, a.wav",
+                "duration": 4.25,
+                "label": "angry",
+                "confidence": 0.6667,
+                "scores": {"sad": 0.3333, "angry": 0.6667},
+                "shares": {"angry": 0.6667, "sad": 0.3333},
+                "warnings": [{"code": "clipped", "message": "clipped"}],
+                "segments": [
+                    {
+                        "start": 0.25,
+                        "end": 2.25,
+                        "channel": 0,
+                        "label": "angry",
+                        "confidence": 1.0,
+                        "scores": {"sad": 0.0, "angry": 1.0},
+                    },
+                    {
+                        "start": 2.25,
+                        "end": 3.25,
+                        "channel": 0,
+                        "label": None,
+                        "confidence": 0.5556,
+                        "scores": {"sad": 0.5556, "angry": 0.4444},
+                    },
+                ],
+            },
+            {"file": "b.txt", "error": {"code": "undecodable", "message": 'not "audio"'}},
+        ],
+    }
+
+
+def test_without_speech_everything_is_null() -> None:
+    row = msgspec.json.decode(msgspec.json.encode(rounded(SILENT)))
+    assert (row["label"], row["confidence"], row["scores"], row["shares"], row["segments"]) == (
+        None,
+        None,
+        None,
+        {},
+        [],
+    )
+
+
+def test_rounding_leaves_the_original_alone() -> None:
+    copy = rounded(RESULT)
+    assert isinstance(copy, Result)
+    assert (copy.confidence, RESULT.confidence) == (0.6667, 2 / 3)
+    assert rounded(FAILURE) is FAILURE
+
+
+def test_attributes_are_the_keys_of_the_json() -> None:
+    keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
+    assert Result.__struct_fields__ == keys
+    assert Segment.__struct_fields__ == ("start", "end", "channel", "label", "confidence", "scores")
+    assert Failure.__struct_fields__ == ("file", "error")
+    assert Notice.__struct_fields__ == ("code", "message")
+
+
+def test_events_carry_their_type() -> None:
+    started = SpeechStarted(0, 1, 0.5)
+    ended = SpeechEnded(0, 1, 0.5, 1.5, None, 0.4, {"sad": 0.4}, ())
+    texts = [msgspec.json.encode(event) for event in (started, ended)]
+    assert [msgspec.json.decode(text)["type"] for text in texts] == ["speech.started", "speech.ended"]
+    assert [msgspec.json.decode(text, type=Event) for text in texts] == [started, ended]
