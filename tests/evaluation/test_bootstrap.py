@@ -61,7 +61,7 @@ def test_speakers_who_differ_widen_the_interval() -> None:
     strangers = Predictions.from_rows([row._replace(speaker="") for row in rows], ("a", "b"))
     widths = []
     for each in (people, strangers):
-        low, high = bootstrap.intervals(each, rng=np.random.default_rng(0))["accuracy"]
+        low, high = bootstrap.intervals(each, rng=np.random.default_rng(0)).metrics["accuracy"]
         assert low < 0.5 < high
         widths.append(high - low)
     # Deviations: sqrt(0.25 / 10 speakers) and sqrt(0.25 / 400 clips); 1.96 of them to each side.
@@ -80,7 +80,7 @@ def test_an_interval_covers_the_truth_as_often_as_it_says() -> None:
         scores = np.where(right[:, None], [[0.7, 0.3]], [[0.3, 0.7]])
         one = np.full(800, "a")
         made = Predictions(np.full(800, "c"), np.arange(800).astype(str), column, one, one, names, scores, ("a", "b"))
-        low, high = bootstrap.intervals(made, rng=rng, draws=200)["accuracy"]
+        low, high = bootstrap.intervals(made, rng=rng, draws=200).metrics["accuracy"]
         held += low <= 0.7 <= high
     assert 87 <= held <= 100
 
@@ -104,7 +104,7 @@ def test_a_better_model_is_seen_although_the_intervals_overlap(generated: Callab
     assert found.value == pytest.approx(20 / 400, abs=EXACT)
     assert 0 < found.low < found.value < found.high
     assert found.not_better == 0
-    alone = [bootstrap.intervals(each, rng=np.random.default_rng(0))["accuracy"] for each in (first, second)]
+    alone = [bootstrap.intervals(each, rng=np.random.default_rng(0)).metrics["accuracy"] for each in (first, second)]
     assert alone[1].low < alone[0].high, "the example is meant to need the pairing"
 
 

@@ -145,12 +145,23 @@ def draw(table: Floats, stratum: Integers, *, rng: np.random.Generator, draws: i
     return np.concatenate([_weights(stratum, min(step, draws - start), rng) @ table for start in range(0, draws, step)])
 
 
-def intervals(predictions: Predictions, *, rng: np.random.Generator, draws: int = DRAWS) -> dict[str, Interval]:
-    """95 % intervals of uar, accuracy, weighted_f1, macro_f1 and ece, each a share in [0, 1]."""
+class Resampled(NamedTuple):
+    """95 % intervals of each metric (uar, accuracy, weighted_f1, macro_f1, ece) and of the recall of each class."""
+
+    metrics: dict[str, Interval]
+    recalls: dict[str, Interval]
+
+
+def intervals(predictions: Predictions, *, rng: np.random.Generator, draws: int = DRAWS) -> Resampled:
+    """Draw speakers and take the 95 % intervals of all figures; only classes that have true clips have a recall."""
     drawn = units(predictions)
     table, layout = sums_by_unit(predictions, drawn)
     rows = draw(table, drawn.stratum, rng=rng, draws=draws)
-    return {name: interval(function(rows)) for name, function in metrics_of(layout).items()}
+    recalls = counts.recall(layout.confusion(rows))
+    return Resampled(
+        {name: interval(function(rows)) for name, function in metrics_of(layout).items()},
+        {name: interval(recalls[:, predictions.classes.index(name)]) for name in predictions.present},
+    )
 
 
 def paired_difference(

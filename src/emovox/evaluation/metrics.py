@@ -45,7 +45,8 @@ class Summary:
     """All figures of one set of predictions.
 
     `unanswered` counts clips without speech found, `resampled` says what the bootstrap drew, `estimates` is keyed by
-    `METRICS`, `ece_by_corpus` and `recalls` by name, `confusion` is [classes, classes + 1] (last column: no answer).
+    `METRICS`; `ece_by_corpus`, `recalls` and `recall_intervals` are keyed by name; `confusion` is
+    [classes, classes + 1] (last column: no answer).
     """
 
     clips: int
@@ -57,6 +58,7 @@ class Summary:
     estimates: Mapping[str, Estimate]
     ece_by_corpus: Mapping[str, float]
     recalls: Mapping[str, float]
+    recall_intervals: Mapping[str, bootstrap.Interval]
     confusion: Integers
 
     @property
@@ -174,9 +176,12 @@ def summary(predictions: Predictions, *, rng: np.random.Generator | int = 0, dra
         folds=len(folds),
         classes=predictions.classes,
         resampled=bootstrap.units(predictions).name,
-        estimates={name: _estimate(pooled[name], intervals[name], [each[name] for each in folds]) for name in METRICS},
+        estimates={
+            name: _estimate(pooled[name], intervals.metrics[name], [each[name] for each in folds]) for name in METRICS
+        },
         ece_by_corpus=calibration_by_corpus(predictions),
         recalls=recalls(predictions),
+        recall_intervals=intervals.recalls,
         confusion=confusion(predictions),
     )
 

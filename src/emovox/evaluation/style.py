@@ -1,0 +1,197 @@
+"""How every picture looks: colours of labels, fonts for any script, and writing to a file; matplotlib only, no state.
+
+Pictures are made with the object interface (`matplotlib.figure.Figure`), so nothing global changes and threads may
+draw at the same time.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager, get_font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
+
+EMOTION_COLOURS: Mapping[str, str] = {
+    "neutral": "#9a9a9a",
+    "happy": "#e69f00",
+    "sad": "#0072b2",
+    "angry": "#d55e00",
+    "fear": "#cc79a7",
+    "disgust": "#009e73",
+    "surprise": "#56b4e9",
+    "calm": "#f0e442",
+    "boredom": "#7f5539",
+}
+"""Fixed colours: the palette of Okabe and Ito (2008), told apart with every common kind of colour blindness."""
+
+SCRIPT_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Heiti SC",
+    "SimHei",
+    "Droid Sans Fallback",
+    "Arial Unicode MS",
+    "Unifont",
+)
+"""Families that have Chinese characters, the first installed ones are used after the Latin one."""
+
+BASE_FONT = "DejaVu Sans"
+INK = "#222222"
+FAINT = "#8a8a8a"
+DPI = 130
+
+_SPARE = ("sad", "happy", "disgust", "angry", "fear", "surprise", "boredom", "calm", "neutral")
+_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
+
+
+def colours_of(labels: Sequence[str]) -> dict[str, str]:
+    """Give each label a colour: the fixed one of an emotion, else one that is not taken.
+
+    Args:
+        labels: different names, in order.
+
+    Returns:
+        Label → "#rrggbb", all different.
+
+    >>> colours_of(["angry", "zen"])["angry"]
+    '#d55e00'
+    """
+    result = {label: EMOTION_COLOURS[label] for label in labels if label in EMOTION_COLOURS}
+    spare = [EMOTION_COLOURS[name] for name in _SPARE if name not in result]
+    others = [label for label in labels if label not in result]
+    # Few labels take what is left of the tested palette; many need more hues than it has.
+    generated = [_oklch((0.62, 0.78, 0.46)[i % 3], 0.13, 0.5 + i * _GOLDEN_ANGLE) for i in range(len(others))]
+    result |= zip(others, spare if len(others) <= len(spare) else generated, strict=False)
+    return {label: result[label] for label in labels}
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on a colour.
+
+    Reference: WCAG 2.1, relative luminance.
+    """
+    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour))
+    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else "#ffffff"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Make an empty white figure, sizes in inches, that lays itself out when it is written."""
+    layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.09)
+    return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
+
+
+def plain(axes: Axes, *, grid: str | None = None) -> None:
+    """Take away what carries nothing: two of the four border lines; a faint grid along "x" or "y" if wanted."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=INK, labelsize=9)
+    if grid in ("x", "y"):
+        axes.grid(axis=grid, color="#e4e4e4", linewidth=0.8)  # type: ignore[arg-type]
+        axes.set_axisbelow(True)
+
+
+def percent_axis(axes: Axes, which: str) -> None:
+    """Show shares 0 to 1 along "x" or "y" as 0 to 100 (the axis label should say %)."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a long text.
+
+    >>> shorten("a very long name.wav", 10)
+    'a ver….wav'
+    """
+    if len(text) <= length:
+        return text
+    head = length // 2
+    return f"{text[:head]}…{text[len(text) - (length - 1 - head) :]}"
+
+
+def shown(text: str, *, length: int = 24) -> str:
+    """Make a name from outside fit for a picture: shortened, and only with characters that the fonts have."""
+    return drawable(shorten(text, length), families())
+
+
+def png_of(figure: Figure) -> bytes:
+    """Render a figure as PNG."""
+    _choose_fonts(figure)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG; under a temporary name first, so that no half file is left."""
+    path = Path(path)
+    data = png_of(figure)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+def families() -> list[str]:
+    """The font families that pictures use, in the order in which glyphs are looked for; the first is always there."""
+    installed = {entry.name for entry in fontManager.ttflist}
+    return [BASE_FONT, *(name for name in SCRIPT_FONTS if name in installed)]
+
+
+def drawable(text: str, fonts: Sequence[str]) -> str:
+    r"""Replace characters that no font has by their code, so that two such labels can still be told apart.
+
+    >>> drawable("żal", [BASE_FONT]), drawable("乐", [BASE_FONT])
+    ('żal', '\\u4e50')
+    """
+    if text.isascii():
+        return text
+    found = [get_font(fontManager.findfont(FontProperties(family=[name]))) for name in fonts]
+    return "".join(
+        letter
+        if letter.isspace() or any(font.get_char_index(ord(letter)) for font in found)
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def _choose_fonts(figure: Figure) -> None:
+    fonts = families()
+    for axes in figure.axes:
+        axes.tick_params(labelfontfamily=fonts)
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_fontfamily(fonts)
+        text.set_parse_math(False)  # a file name may hold two dollar signs
+
+
+def _oklch(lightness: float, chroma: float, hue: float) -> str:
+    """A colour of perceived lightness [0, 1], chroma and hue (radians) as "#rrggbb", clipped to sRGB.
+
+    Reference: Ottosson, "A perceptual color space for image processing", 2020.
+    """
+    a, b = chroma * math.cos(hue), chroma * math.sin(hue)
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    linear = (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+    channels = (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055 for v in (max(0, v) for v in linear))
+    return "#" + "".join(f"{round(255 * min(1.0, v)):02x}" for v in channels)
