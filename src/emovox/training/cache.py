@@ -1,0 +1,35 @@
+"""Where work that can be made again is kept: `$EMOVOX_CACHE`, or ~/.cache/emovox."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of caches, run folders and checkpoints; it may not exist yet.
+
+    >>> cache_folder({"EMOVOX_CACHE": "/tmp/emovox"}).as_posix()
+    '/tmp/emovox'
+    """
+    named = environ.get("EMOVOX_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "emovox"
+
+
+def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
+    """Write an .npz under a temporary name, then rename it: whoever reads it finds all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+    temporary.replace(path)
+
+
+def load_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    """Read all arrays of an .npz; pickled objects are refused."""
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}

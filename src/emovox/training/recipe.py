@@ -1,0 +1,103 @@
+"""Recipes: what is trained on which data, as frozen typed structures read from TOML."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from emovox.features.groups import GROUPS
+from emovox.schema.config import convert, override, read_toml
+from emovox.schema.errors import RecipeError
+
+Protocol = Literal["si", "joint", "sd", "zero-shot"]
+
+
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The clips.
+
+    `corpora` are names of published corpora or paths of manifests (.jsonl). `view` names the label view of a single
+    corpus ("ravdess-8"); "own" takes the labels as they are, which a joint training always does. `test_only` corpora
+    never train; run 1 of the joint folds scores them, zero-shot.
+    """
+
+    corpora: tuple[str, ...]
+    protocol: Protocol
+    view: str = "own"
+    test_only: tuple[str, ...] = ()
+
+
+class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The functionals: groups of `emovox.features.groups`, PCA (share of variance kept, 0 for none), selection (how many, 0 for all)."""
+
+    groups: tuple[str, ...] = tuple(GROUPS)
+    pca: float = 0.95
+    select: int = 0
+
+
+class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The grid that is searched on training speakers: penalties `c`, kernel widths `gamma` relative to 1 / (d · variance).
+
+    `inner_folds` splits the training speakers; with one point in the grid it only serves the temperature.
+    """
+
+    c: tuple[float, ...] = (1.0, 3.0, 10.0)
+    gamma: tuple[float, ...] = (0.3, 0.6)
+    inner_folds: int = 3
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One training: `labels` are the outputs of the exported model (default: every class), `export` whether one is made."""
+
+    name: str
+    data: Data
+    kind: Literal["svm"] = "svm"
+    seed: int = 0
+    labels: tuple[str, ...] = ()
+    description: str = ""
+    export: bool = False
+    features: Features = Features()
+    svm: Svm = Svm()
+
+    def to_json(self) -> str:
+        """Render the resolved recipe, every default spelled out."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
+
+    def sha256(self) -> str:
+        """Return the hash of the resolved recipe: equal recipes give equal figures on the same machine."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+
+def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
+    """Read a recipe and apply `key=value` arguments.
+
+    Raises:
+        RecipeError: not readable, unknown key, wrong type, or a value out of range; names the file and the key.
+    """
+    data = override(read_toml(path), assignments or [])
+    data.setdefault("name", path.stem)
+    recipe = convert(data, Recipe, where=str(path))
+    for problem in _problems(recipe):
+        raise RecipeError(f"{path}: {problem}")
+    return recipe
+
+
+def _problems(recipe: Recipe) -> list[str]:
+    features, svm, data = recipe.features, recipe.svm, recipe.data
+    unknown = [group for group in features.groups if group not in GROUPS]
+    checks = {
+        f"data.corpora is {list(data.corpora)}, expected at least one": bool(data.corpora),
+        f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown and bool(features.groups),
+        f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
+        f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,
+        f"svm.c is {list(svm.c)}, expected numbers above 0": bool(svm.c) and min(svm.c) > 0,
+        f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": bool(svm.gamma) and min(svm.gamma) > 0,
+        f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
+        f"data.view is '{data.view}' with {len(data.corpora)} corpora, expected 'own'": data.view == "own"
+        or len(data.corpora) == 1,
+        f"data.test_only is {list(data.test_only)} with protocol '{data.protocol}', expected 'joint'": not data.test_only
+        or data.protocol == "joint",
+    }
+    return [message for message, good in checks.items() if not good]
