@@ -1,0 +1,98 @@
+"""Halve the sample rate with one fixed FIR, shared by the numpy side and the network front end."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.types import Samples
+from emovox.features.config import FeatureConfig
+
+N_TAPS = 65
+"""Taps of the low-pass. The delay of 32 samples is taken out, so frames stay centred."""
+
+CUTOFF = 0.225
+"""Half-amplitude point in cycles per sample (3.6 kHz at 16 kHz): 0.1 dB down at 3.2 kHz, 50 dB down from 4 kHz."""
+
+BLOCK = 32
+"""Output samples of one matrix row: 64 inputs and 64 of halo, half of the products are by a tap that is not 0."""
+
+
+def taps() -> npt.NDArray[np.float32]:
+    """Design the low-pass: a sinc under a Hamming window, with gain 1 at 0 Hz.
+
+    Returns:
+        [65] float32, symmetric.
+
+    Reference:
+        Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., section 7.5 (design by windowing).
+
+    >>> bool(abs(taps().sum() - 1) < 1e-6)
+    True
+    """
+    offset = np.arange(N_TAPS) - N_TAPS // 2
+    sinc = 2 * CUTOFF * np.sinc(2 * CUTOFF * offset) * np.hamming(N_TAPS)
+    return (sinc / sinc.sum()).astype(np.float32)
+
+
+def decimation_matrix() -> npt.NDArray[np.float32]:
+    """Write filter and decimation of one block as a matrix.
+
+    A matrix product is five times faster than a convolution with one channel, in ONNX Runtime (0.09 ms for 3 s, not
+    0.51 ms) as in numpy.
+
+    Returns:
+        [128, 32] float32. Times 128 inputs from 64 j - 32 on, it gives the outputs 32 j … 32 j + 31.
+    """
+    matrix = np.zeros((2 * BLOCK + N_TAPS - 1, BLOCK), np.float32)
+    for output in range(BLOCK):
+        matrix[2 * output : 2 * output + N_TAPS, output] = taps()
+    return matrix
+
+
+def decimate(samples: Samples) -> Samples:
+    """Low-pass and keep every second sample, without delay: output i is centred on input 2 i.
+
+    Args:
+        samples: [n] or [channels, n] float32; taken as 0 outside.
+
+    Returns:
+        [..., n // 2] float32 at half the rate. An odd last sample has no output of its own, so n samples at hop h and
+        n // 2 samples at hop h / 2 have equally many frames.
+
+    >>> decimate(np.ones(1000, np.float32)).shape
+    (500,)
+    """
+    n_out = samples.shape[-1] // 2
+    n_rows = -(-n_out // BLOCK) + 1
+    halo = N_TAPS // 2
+    room = n_rows * 2 * BLOCK
+    padded = np.zeros((*samples.shape[:-1], room), np.float32)
+    kept = samples[..., : room - halo]
+    padded[..., halo : halo + kept.shape[-1]] = kept
+    rows = padded.reshape(*samples.shape[:-1], n_rows, 2 * BLOCK)
+    matrix = decimation_matrix()
+    filtered = rows[..., :-1, :] @ matrix[: 2 * BLOCK] + rows[..., 1:, :] @ matrix[2 * BLOCK :]
+    return np.ascontiguousarray(filtered.reshape(*samples.shape[:-1], -1)[..., :n_out])
+
+
+def half_rate(config: FeatureConfig) -> FeatureConfig:
+    """Give the configuration for YIN on decimated audio: half the rate and frame length, the same hop in samples.
+
+    The hop in seconds doubles: 10 ms at 16 kHz become 20 ms at 8 kHz.
+
+    Args:
+        config: for audio at the full rate.
+
+    Returns:
+        The configuration for `decimate(samples)`.
+
+    >>> half = half_rate(FeatureConfig())
+    >>> half.sample_rate, half.hop, half.f0_length
+    (8000, 160, 1024)
+    """
+    rate = config.sample_rate // 2
+    return msgspec.structs.replace(
+        config, sample_rate=rate, f0_length=config.f0_length // 2, mel_fmax=min(config.mel_fmax, rate / 2)
+    )

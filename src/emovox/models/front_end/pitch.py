@@ -1,0 +1,143 @@
+"""Fundamental frequency by YIN on decimated audio, with the autocorrelation by DFT matrices."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from emovox.features.config import FeatureConfig
+from emovox.features.decimate import BLOCK, N_TAPS, decimation_matrix
+from emovox.features.pitch import SILENCE_POWER, TINY, lags
+from emovox.models.front_end.dft import Blocks, PowerSpectrum
+
+Matrix = npt.NDArray[np.float64]
+
+
+class Decimator(nn.Module):
+    """Halve the sample rate as `features.decimate`: two products of 64-sample rows, 0.09 ms for 3 s."""
+
+    here: Tensor
+    ahead: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        here, ahead = np.split(decimation_matrix(), 2)
+        self.register_buffer("here", torch.from_numpy(here.copy()), persistent=False)
+        self.register_buffer("ahead", torch.from_numpy(ahead.copy()), persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """[b, n] -> [b, n // 2]."""
+        n, row = samples.shape[-1], 2 * BLOCK
+        padded = functional.pad(samples, (N_TAPS // 2, 2 * row - n % row))
+        rows = padded[:, : n - n % row + 2 * row].reshape(samples.shape[0], -1, row)
+        halved = rows[:, :-1] @ self.here + rows[:, 1:] @ self.ahead
+        return halved.flatten(1)[:, : n // 2]
+
+
+class Yin(nn.Module):
+    """F0 and voicing of centred frames, the numbers of `features.pitch.yin` and librosa.yin 0.11 for the same audio.
+
+    The difference function is linear in the power spectrum (autocorrelation, Wiener-Khinchin) and in the squares of the
+    first samples of the frame, so it is one matrix product and one convolution. The transform is just long enough that
+    the lags in use do not wrap. 0.9 ms for 3 s every 20 ms; dense DFT matrices take 4 ms.
+
+    Args:
+        config: `sample_rate`, `hop` and `f0_…` are used, at the rate of the samples that `forward` gets.
+
+    Reference:
+        De Cheveigné and Kawahara, YIN, JASA 111 (2002), equations 6 to 8 and steps 3 to 5.
+    """
+
+    to_difference: Tensor
+    heads: Tensor
+    counts: Tensor
+    ranks: Tensor
+    neighbours: Tensor
+
+    def __init__(self, config: FeatureConfig) -> None:
+        super().__init__()
+        self.sample_rate, self.threshold = config.sample_rate, config.f0_threshold
+        self.low, self.high = lags(
+            sample_rate=config.sample_rate, fmin=config.f0_fmin, fmax=config.f0_fmax, length=config.f0_length
+        )
+        self.power = PowerSpectrum(
+            np.ones(config.f0_length), n_fft=transform_length(config.f0_length, config.hop, self.high), hop=config.hop
+        )
+        self.blocks = Blocks(self.power.block, config.f0_length // 2)
+        self.n_blocks = config.f0_length // self.power.block
+        difference = _difference_matrix(self.power.bins, config.f0_length, self.high)
+        heads = _head_kernel(self.power.block, self.high)
+        lag = np.arange(1, self.high + 1)[:, None]
+        self._hold("to_difference", difference)
+        self._hold("heads", heads)
+        self._hold("counts", lag)
+        # the first candidate ranks highest, and every candidate above the depth of any lag, which is at most 0
+        self._hold("ranks", self.high + 2 - lag[self.low - 1 :])
+        self.register_buffer("neighbours", torch.arange(3)[:, None], persistent=False)
+
+    def _hold(self, name: str, array: npt.NDArray[np.number]) -> None:
+        self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
+
+    def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """[b, n] -> F0 [b, t] in Hz, for every frame, and voiced [b, t], 0 or 1; t = 1 + n // hop."""
+        depth, energy = self._normalised_difference(self.blocks(samples))
+        # mirrored at both ends, as are librosa's rules there: one strict comparison, no interpolation
+        depth = torch.cat([depth[:, 1:2], depth, depth[:, -2:-1]], 1)
+        before, here, after = depth[:, :-2], depth[:, 1:-1], depth[:, 2:]
+        candidate = (here < before) & (here <= after) & (here < self.threshold)
+        score = torch.where(candidate, self.ranks, -here)
+        index = score.argmax(1, keepdim=True)
+        found = (score.amax(1) > 1) & (energy >= SILENCE_POWER)
+        shift = _vertex(torch.gather(depth, 1, index + self.neighbours))
+        period = self.low + index.flatten(1).to(samples.dtype) + shift
+        return self.sample_rate / period, found.to(samples.dtype)
+
+    def _normalised_difference(self, blocks: Tensor) -> tuple[Tensor, Tensor]:
+        """[b, block, columns] -> [b, lags, t], and the mean square of the frames [b, t]."""
+        product = self.to_difference @ self.power.packed(blocks)
+        # a head is shorter than its frame: leave off the last columns, and there are as many heads as frames
+        starts = blocks[:, :, : self.heads.shape[-1] - self.n_blocks]
+        difference = product[:, 1:] - functional.conv1d(starts * starts, self.heads, stride=self.power.stride)
+        mean = difference.cumsum(1) / self.counts
+        start = self.low - 1
+        return difference[:, start:] / (mean[:, start:] + TINY), product[:, 0]
+
+
+def transform_length(length: int, hop: int, longest: int) -> int:
+    """Give the shortest transform whose circular autocorrelation is exact up to lag `longest`, in whole block pairs.
+
+    >>> transform_length(1024, 160, 124)
+    1152
+    """
+    pair = 2 * math.gcd(length, hop)
+    return -(-(length + longest) // pair) * pair
+
+
+def _difference_matrix(bins: npt.NDArray[np.int64], length: int, longest: int) -> Matrix:
+    """[1 + longest, rows]: mean square of the frame, then 2 (r(0) - r(k)) for k = 1 … longest, from packed power."""
+    n_fft = 2 * int(bins.max())
+    share = np.where((bins == 0) | (bins == n_fft // 2), 1, 2) * (bins >= 0) / n_fft
+    lag = np.arange(1, longest + 1)[:, None]
+    matrix = 2 * (1 - np.cos(2 * np.pi * (lag * bins % n_fft) / n_fft)) * share
+    return np.concatenate([share[None] / length, matrix])
+
+
+def _head_kernel(block: int, longest: int) -> Matrix:
+    """[longest, block, columns]: kernel that sums the first k squares of a frame, k = 1 … longest, over block columns."""
+    n_blocks = -(-longest // block)
+    kernel = np.tri(longest, n_blocks * block)
+    return kernel.reshape(longest, n_blocks, block).transpose(0, 2, 1)
+
+
+def _vertex(values: Tensor) -> Tensor:
+    """[b, 3, t] -> [b, t]: where the parabola through three neighbours has its vertex, 0 if not within one step."""
+    before, here, after = values.unbind(1)
+    curvature = after + before - 2 * here
+    slope = (after - before) / 2
+    inside = slope.abs() < curvature.abs()
+    return torch.where(inside, -slope, 0.0) / torch.where(inside, curvature, 1.0)
