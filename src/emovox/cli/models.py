@@ -1,0 +1,80 @@
+"""`emovox models`: what is shipped, how good it is, and under which licence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from emovox.cli.console import columns
+from emovox.runtime.registry import graph_size, read_card, resolve, shipped
+from emovox.schema.card import Figure, ModelCard
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Show the card of this model: a shipped name or a path.")] = None,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.TABLE,
+) -> None:
+    """List the models that come with emovox, or show the card of one."""
+    if name is not None:
+        path = resolve(name)
+        card = read_card(path)
+        typer.echo(_pretty(_as_data(card, path)) if format is Format.JSON else _card_text(card, path), nl=False)
+        return
+    cards = [(read_card(path), path) for path in shipped().values()]
+    if format is Format.JSON:
+        typer.echo(_pretty([_as_data(card, path) for card, path in cards]), nl=False)
+    elif not cards:
+        typer.echo("no models are shipped with this installation; give predict the path of a NAME.onnx")
+    else:
+        typer.echo("\n".join(_entry(card, path) for card, path in cards), nl=False)
+
+
+def _entry(card: ModelCard, path: Path) -> str:
+    rows = [
+        ["  labels", " ".join(card.labels)],
+        ["  size", f"{card.parameters:,} parameters, {graph_size(path) / 1e6:.1f} MB"],
+        ["  licence", f"{card.licence}; risk: {card.licence_risk}"],
+    ]
+    return f"{card.name} {card.version}  {card.description}\n{columns(rows)}{_figures(card.figures)}"
+
+
+def _card_text(card: ModelCard, path: Path) -> str:
+    rows = [
+        ["  input", f"{card.sample_rate} Hz mono, {card.shortest} to {card.longest} s, windows of {card.window} s"],
+        ["  adaptable", "to a speaker" if card.adaptable else "no"],
+        ["  threshold", f"{card.threshold} (no label below this score), temperature {card.temperature}"],
+        ["  recipe", f"{card.recipe} (sha256 {card.recipe_sha256[:12]}…)"],
+        ["  sha256", card.sha256],
+    ]
+    heads = ["  trained on", "speakers", "clips", "licence"]
+    corpora = [[f"    {c.name}", str(c.speakers), str(c.clips), c.licence] for c in card.corpora]
+    return _entry(card, path) + columns(rows) + columns([heads, *corpora])
+
+
+def _figures(figures: tuple[Figure, ...]) -> str:
+    heads = ["  measured on", "protocol", "metric", "%", "95 % interval"]
+    rows = [
+        [f"    {f.corpus}", f.protocol, f.metric, f"{f.value:.1f}", f"{f.low:.1f} to {f.high:.1f}"] for f in figures
+    ]
+    return columns([heads, *rows])
+
+
+def _as_data(card: ModelCard, path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(card)
+    data.pop("head")  # thousands of base64 characters: for programs that read the card itself
+    return data | {"bytes": graph_size(path), "path": str(path)}
+
+
+def _pretty(data: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"

@@ -1,0 +1,211 @@
+"""`emovox predict`: recordings in, emotion timelines out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emovox.audio.files import audio_files
+from emovox.audio.reader import AudioReader
+from emovox.audio.source import name_of
+from emovox.audio.types import ChannelChoice, Samples
+from emovox.cli.console import Bar, clock, coloured, writing
+from emovox.cli.table import table_text
+from emovox.runtime.envelope import Envelope
+from emovox.runtime.predictor import Predictor, load
+from emovox.schema.errors import ConfigError, EmovoxError
+from emovox.schema.extras import require
+from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
+from emovox.schema.result import Failure, ModelInfo, Notice, Result, Row
+
+STDIN = "-"
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    VTT = "vtt"
+    TEXTGRID = "textgrid"
+
+
+def predict(
+    files: Annotated[list[str], typer.Argument(help="Recordings, directories of recordings, or - for standard input.")],
+    model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of one recording's timeline (PNG).")] = None,
+    channels: Annotated[str, typer.Option(help="mix, split, or the number of one channel, from 0.")] = "mix",
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Give no label below this score.")] = None,
+) -> None:
+    """Tell the emotions in recordings, as a timeline.
+
+    Results go to standard output. A recording that cannot be analysed is a row with an error, the others are still
+    done, and the exit status is then 1.
+    """
+    if plot is not None:
+        require("matplotlib", need="--plot", extra="plot")
+    choice = _channel_choice(channels)
+    sources = list(_expanded(files))
+    _check_single(sources, format=format, output=output, plot=plot)
+    predictor = load(model)
+    with Bar(len(sources)) as bar:
+        job = _Job(predictor, sources, choice=choice, threshold=threshold, bar=bar, outlined=plot is not None)
+        if format in SINGLE:
+            _write_each(job, format, output)
+        else:
+            with writing(output) as write:
+                for text in _rendered(job, format, colour=output is None and coloured(sys.stdout)):
+                    bar.clear()
+                    write(text)
+    if plot is not None and job.picture is not None:
+        _draw(*job.picture, plot)
+    if job.failed:
+        typer.echo(f"{job.failed} of {len(sources)} could not be analysed", err=True)
+        raise typer.Exit(1)
+
+
+class _Job:
+    """The recordings of one call, analysed one after the other while somebody writes the rows."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        sources: Sequence[str | Failure],
+        *,
+        choice: ChannelChoice,
+        threshold: float | None,
+        bar: Bar,
+        outlined: bool,
+    ) -> None:
+        self.predictor = predictor
+        self.failed = 0
+        self.picture: tuple[Result, Envelope] | None = None
+        self.several = len(sources) > 1
+        self._sources, self._choice, self._threshold, self._bar, self._outlined = (
+            sources,
+            choice,
+            threshold,
+            bar,
+            outlined,
+        )
+
+    def rows(self) -> Iterator[Row]:
+        for number, source in enumerate(self._sources):
+            row = source if isinstance(source, Failure) else self._row(source, number)
+            self.failed += isinstance(row, Failure)
+            yield row
+
+    def _row(self, source: str, number: int) -> Row:
+        envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._outlined else None
+
+        def observe(block: Samples, reader: AudioReader) -> None:
+            share = reader.seconds / reader.duration if reader.duration else 0.0
+            self._bar.update(number + min(share, 1.0), f"{clock(reader.seconds)}  {reader.name}")
+            if envelope is not None:
+                envelope.feed(block)
+
+        try:
+            result = self.predictor.predict(
+                sys.stdin.buffer if source == STDIN else source,
+                channels=self._choice,
+                threshold=self._threshold,
+                observer=observe,
+            )
+        except EmovoxError as error:
+            return _failure(source, error)
+        if envelope is not None:
+            self.picture = result, envelope
+        return result
+
+
+def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
+    card = job.predictor.card
+    if format is Format.JSON:
+        return json_text(job.rows(), model=ModelInfo(card.name, card.version))
+    if format is Format.CSV:
+        return csv_text(job.rows(), labels=card.labels)
+    return table_text(job.rows(), labels=card.labels, colour=colour)
+
+
+def _write_each(job: _Job, format: Format, output: Path | None) -> None:
+    """Write a document a recording: into the directory `output`, or the only one to that file or stdout."""
+    taken: set[Path] = set()
+    if output is not None and job.several:
+        output.mkdir(parents=True, exist_ok=True)
+    for row in job.rows():
+        if isinstance(row, Failure):
+            typer.echo(f"error: {row.error.message}", err=True)
+            continue
+        target = output
+        if output is not None and output.is_dir():
+            target = _free_name(output, Path(row.file).stem, SUFFIXES[format], taken)
+        with writing(target) as write:
+            write(SINGLE[format](row))
+
+
+def _free_name(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
+    """Choose a name that no other recording of this call has: call.vtt, call-2.vtt, … (each call the same)."""
+    name, number = folder / f"{stem}{suffix}", 1
+    while name in taken:
+        number += 1
+        name = folder / f"{stem}-{number}{suffix}"
+    taken.add(name)
+    return name
+
+
+def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
+    for name in files:
+        if name == STDIN or not Path(name).is_dir():
+            yield name
+            continue
+        try:
+            yield from (str(path) for path in audio_files(Path(name)))
+        except EmovoxError as error:
+            yield _failure(name, error)
+
+
+def _failure(source: str, error: EmovoxError) -> Failure:
+    name = name_of(sys.stdin.buffer if source == STDIN else source)
+    return Failure(name, Notice(error.code, str(error)))
+
+
+def _channel_choice(text: str) -> ChannelChoice:
+    if text == "mix" or text == "split":
+        return "mix" if text == "mix" else "split"
+    if text.isdecimal():
+        return int(text)
+    raise typer.BadParameter(f"got '{text}', expected mix, split, or a channel number from 0", param_hint="--channels")
+
+
+def _check_single(sources: Sequence[str | Failure], *, format: Format, output: Path | None, plot: Path | None) -> None:
+    if len(sources) == 1:
+        return
+    if plot is not None:
+        raise typer.BadParameter(
+            f"got {len(sources)} recordings, expected one; plot them one by one", param_hint="--plot"
+        )
+    if format in SINGLE and (output is None or (output.exists() and not output.is_dir())):
+        raise typer.BadParameter(
+            f"{format} holds one recording a document, got {len(sources)}; give --output DIRECTORY",
+            param_hint="--format",
+        )
+
+
+def _draw(result: Result, envelope: Envelope, plot: Path) -> None:
+    from emovox.evaluation.timeline_plot import write_timeline  # matplotlib takes a second
+
+    time, low, high = envelope.outline()
+    try:
+        write_timeline(plot, result, time=time, low=low, high=high)
+    except OSError as error:
+        raise ConfigError(
+            f"{plot}: cannot be written ({error.strerror}); expected a path in an existing folder"
+        ) from error

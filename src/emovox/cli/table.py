@@ -1,0 +1,65 @@
+"""Results as a table for people: a line a recording, and its timeline where there is more than one segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import typer
+
+from emovox.cli.console import COLOURS, clock, columns
+from emovox.schema.formats import UNCERTAIN
+from emovox.schema.result import Failure, Result, Row, Segment
+
+RUNNERS_UP = 2
+"""Labels shown behind the first."""
+
+
+def table_text(rows: Iterable[Row], *, labels: Sequence[str], colour: bool) -> Iterator[str]:
+    """Render results, a piece a recording.
+
+    Args:
+        rows: results and failures.
+        labels: the model's labels, in order; they choose the colours.
+        colour: use terminal colours.
+    """
+    colours = {label: COLOURS[index % len(COLOURS)] for index, label in enumerate(labels)} if colour else {}
+    for row in rows:
+        if isinstance(row, Failure):
+            yield f"{row.file}  {_painted('error', {'error': 'red'} if colour else {})}  {row.error.message}\n"
+        else:
+            yield _recording(row, colours)
+
+
+def _recording(result: Result, colours: Mapping[str, str]) -> str:
+    if result.scores is None:
+        verdict = "no label"
+    else:
+        verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
+    lines = [f"{result.file}  {clock(result.duration)}  {verdict}{_others(result.scores, result.label)}\n"]
+    lines += [f"  warning: {notice.message}\n" for notice in result.warnings]
+    if len(result.segments) > 1:
+        lines.append(_timeline(result.segments, colours))
+    return "".join(lines)
+
+
+def _timeline(segments: Sequence[Segment], colours: Mapping[str, str]) -> str:
+    several = len({segment.channel for segment in segments}) > 1
+    cells = []
+    for segment in segments:
+        channel = [f"channel {segment.channel}"] if several else []
+        others = _others(segment.scores, segment.label).strip()
+        verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
+        cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *channel, verdict, others])
+    return columns(cells)
+
+
+def _others(scores: Mapping[str, float] | None, label: str | None) -> str:
+    if scores is None:
+        return ""
+    ranked = sorted(scores.items(), key=lambda item: -item[1])
+    ranked = [item for item in ranked if item[0] != label][:RUNNERS_UP]
+    return "  (" + ", ".join(f"{name} {value:.2f}" for name, value in ranked) + ")"
+
+
+def _painted(text: str, colours: Mapping[str, str]) -> str:
+    return typer.style(text, fg=colours[text]) if text in colours else text

@@ -1,0 +1,78 @@
+"""The models that come with the package, and what a model name means."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from statistics import fmean
+
+from emovox.schema.card import ModelCard, decode_card
+from emovox.schema.errors import UnknownModelError
+
+LARGEST_DEFAULT = 24_000_000
+"""The default model is the most accurate one of at most this many bytes."""
+
+HEADLINE_METRIC = "UAR"
+
+
+def shipped(folder: Path | None = None) -> dict[str, Path]:
+    """Name → card of every shipped model, by name.
+
+    Args:
+        folder: where to look; the package's own `pretrained` unless given.
+    """
+    folder = Path(str(files("emovox") / "pretrained")) if folder is None else folder
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and check a card alone, without its graph.
+
+    Raises:
+        CardError: not a card.
+    """
+    return decode_card(path.read_bytes(), where=str(path))
+
+
+def graph_size(path: Path) -> int:
+    """Bytes of the graph beside the card at `path`; 0 when there is none."""
+    graph = path.with_suffix(".onnx")
+    return graph.stat().st_size if graph.exists() else 0
+
+
+def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
+    """Find the card of a model.
+
+    Args:
+        name: a shipped name, or a path of a card or a graph (`.json`, `.onnx`); None for the default model.
+        folder: where the shipped models lie; the package's own unless given.
+
+    Raises:
+        UnknownModelError: neither a shipped name nor an existing file; the message lists the names.
+    """
+    models = shipped(folder)
+    if name is None:
+        return _default(models)
+    if name in models:
+        return models[name]
+    path = Path(name)
+    if path.suffix in (".json", ".onnx") and path.is_file():
+        return path.with_suffix(".json")
+    raise UnknownModelError(
+        f"no model '{name}': shipped are {', '.join(models) or 'none'}; "
+        "give one of these names, or the path of a NAME.onnx with NAME.json beside it"
+    )
+
+
+def _default(models: dict[str, Path]) -> Path:
+    small = [path for path in models.values() if 0 < graph_size(path) <= LARGEST_DEFAULT]
+    if not small:
+        raise UnknownModelError(
+            f"no shipped model of at most {LARGEST_DEFAULT // 1_000_000} MB is installed; give the path of a NAME.onnx"
+        )
+    return small[0] if len(small) == 1 else max(small, key=lambda path: _accuracy(read_card(path)))
+
+
+def _accuracy(card: ModelCard) -> float:
+    values = [figure.value for figure in card.figures if figure.metric == HEADLINE_METRIC]
+    return fmean(values) if values else 0.0

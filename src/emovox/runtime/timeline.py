@@ -1,0 +1,118 @@
+"""From scored tiles to segments, and from segments to the answer for a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emovox.audio.types import Samples
+from emovox.schema.result import Notice, Result, Segment
+
+TIME_DIGITS = 3
+"""Times are rounded to milliseconds."""
+
+SHORT_SECONDS = 0.3
+"""Below this length a recording gets a warning: it holds no whole syllable."""
+
+
+def label_of(scores: dict[str, float], *, threshold: float) -> str | None:
+    """The label with the highest score, or None when that score is below `threshold`.
+
+    >>> label_of({"sad": 0.4, "happy": 0.6}, threshold=0.5), label_of({"sad": 0.4, "happy": 0.6}, threshold=0.7)
+    ('happy', None)
+    """
+    best = max(scores, key=scores.__getitem__)
+    return best if scores[best] >= threshold else None
+
+
+def make_segment(
+    scores: Samples, *, labels: Sequence[str], start: float, end: float, channel: int, threshold: float
+) -> Segment:
+    """Turn one tile's scores [labels] float32 into a segment; `start` and `end` in seconds."""
+    named = dict(zip(labels, scores.tolist(), strict=True))
+    return Segment(
+        start=round(start, TIME_DIGITS),
+        end=round(end, TIME_DIGITS),
+        channel=channel,
+        label=label_of(named, threshold=threshold),
+        confidence=max(named.values()),
+        scores=named,
+    )
+
+
+def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
+    """Mean of the segments' scores, weighted by duration.
+
+    Args:
+        segments: one or more; together longer than 0 s.
+
+    >>> long, short = Segment(0, 3, 0, "a", 1.0, {"a": 1.0, "b": 0.0}), Segment(3, 4, 0, "b", 1.0, {"a": 0.0, "b": 1.0})
+    >>> mean_scores([long, short])
+    {'a': 0.75, 'b': 0.25}
+    """
+    total = _seconds(segments)
+    return {
+        label: sum((segment.end - segment.start) * segment.scores[label] for segment in segments) / total
+        for label in segments[0].scores
+    }
+
+
+def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
+    """Share of speech time in which each label scores highest, the largest share first.
+
+    Abstention does not enter: the shares add up to 1, so that they can be read as parts of the speech. Labels that
+    never score highest are left out.
+
+    >>> sure, unsure = {"a": 0.9, "b": 0.1}, {"a": 0.4, "b": 0.6}
+    >>> speech_shares([Segment(0, 3, 0, "a", 0.9, sure), Segment(3, 4, 0, None, 0.6, unsure)])
+    {'a': 0.75, 'b': 0.25}
+    """
+    seconds: dict[str, float] = {}
+    for segment in segments:
+        best = max(segment.scores, key=segment.scores.__getitem__)
+        seconds[best] = seconds.get(best, 0.0) + segment.end - segment.start
+    total = _seconds(segments)
+    return {label: value / total for label, value in sorted(seconds.items(), key=lambda item: -item[1])}
+
+
+def summarise(
+    file: str, *, duration: float, segments: Sequence[Segment], notices: Sequence[Notice] = (), threshold: float
+) -> Result:
+    """Build the answer for one recording.
+
+    Args:
+        file: its name.
+        duration: in seconds.
+        segments: in any order; they are sorted by time, then channel.
+        notices: warnings that decoding gave.
+        threshold: abstention threshold in [0, 1].
+
+    Returns:
+        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech`, `uncertain` where they apply.
+    """
+    warnings = list(notices)
+    if duration < SHORT_SECONDS:
+        warnings.append(Notice("too_short", f"lasts {duration:.3f} s, expected at least {SHORT_SECONDS} s of speech"))
+    if not segments:
+        if duration >= SHORT_SECONDS:
+            warnings.append(Notice("no_speech", f"no speech found in {duration:.1f} s; nothing was scored"))
+        return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), ())
+    scores = mean_scores(segments)
+    best = max(scores, key=scores.__getitem__)
+    label = label_of(scores, threshold=threshold)
+    if label is None:
+        message = f"the highest score, {scores[best]:.2f} for '{best}', is below the threshold {threshold:.2f}"
+        warnings.append(Notice("uncertain", f"{message}; no label is given"))
+    return Result(
+        file=file,
+        duration=round(duration, TIME_DIGITS),
+        label=label,
+        confidence=scores[best],
+        scores=scores,
+        shares=speech_shares(segments),
+        warnings=tuple(warnings),
+        segments=tuple(sorted(segments, key=lambda segment: (segment.start, segment.channel))),
+    )
+
+
+def _seconds(segments: Sequence[Segment]) -> float:
+    return sum(segment.end - segment.start for segment in segments)

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from emovox.runtime.model import Model
+from emovox.schema.card import ModelCard
+from emovox.schema.errors import CardError, ModelError
+from emovox.schema.labels import EMOTIONS
+from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
+
+BATCH_TOLERANCE = 1e-6
+"""Float32 rounding of sums in another order."""
+
+
+def replace_graph(path: Path, graph: bytes) -> None:
+    """Put another graph beside the card, with a hash that fits."""
+    path.with_suffix(".onnx").write_bytes(graph)
+    change_card(path, sha256=hashlib.sha256(graph).hexdigest())
+
+
+def card_text(path: Path) -> str:
+    return msgspec.json.encode(msgspec.json.decode(path.read_bytes(), type=ModelCard)).decode()
+
+
+def test_scores_are_probabilities_and_follow_the_sound(tmp_path: Path) -> None:
+    model = Model.load(write_toy(tmp_path))
+    batch = np.stack([tone(centre_hz(index), seconds=1.0) for index in range(len(EMOTIONS))])
+    before = batch.copy()
+    outputs = model.run(batch)
+    assert outputs.scores.argmax(axis=1).tolist() == list(range(len(EMOTIONS)))
+    np.testing.assert_allclose(outputs.scores.sum(axis=1), 1.0, atol=1e-5)
+    assert (outputs.embedding.shape, outputs.statistics.shape) == ((7, 2), (7, 2))
+    assert outputs.scores.dtype == np.float32
+    np.testing.assert_array_equal(batch, before)
+
+
+def test_a_recording_scores_the_same_alone_and_in_a_batch(tmp_path: Path) -> None:
+    model = Model.load(write_toy(tmp_path), threads=2)
+    batch = np.stack([tone(hz, seconds=0.5) for hz in (150.0, 700.0, 2000.0)])
+    alone = np.concatenate([model.run(row[None]).scores for row in batch])
+    np.testing.assert_allclose(model.run(batch).scores, alone, atol=BATCH_TOLERANCE)
+
+
+def test_card_and_graph_load_from_either_path(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    assert Model.load(path.with_suffix(".onnx")).card == Model.load(path).card
+    assert Model.load(path).size == path.with_suffix(".onnx").stat().st_size
+
+
+def test_own_labels_load(tmp_path: Path) -> None:
+    model = Model.load(write_toy(tmp_path, labels=("bored", "amused", "出神")))
+    assert model.run(tone(3200.0, seconds=1.0)[None]).scores[0].argmax() == 2
+
+
+def test_wrong_hash_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    change_card(path, sha256="0" * 64)
+    with pytest.raises(CardError, match=r"toy\.onnx: sha256 is [0-9a-f]{12}…, its card expects 0{12}….*copy both"):
+        Model.load(path)
+
+
+def test_wrong_label_count_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, toy_graph(("a", "b"), card=card_text(path)))
+    with pytest.raises(CardError, match=r"'scores' is 2 wide, the card has 7 labels \(neutral, .*use the card that was"):
+        Model.load(path)
+
+
+def test_changed_card_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    change_card(path, threshold=0.5, licence="MIT")
+    with pytest.raises(CardError, match="the card inside the graph and the one beside it differ in licence, threshold"):
+        Model.load(path)
+
+
+def test_graph_without_its_card_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, toy_graph(EMOTIONS))
+    with pytest.raises(CardError, match=r"graph has no copy of its card \('emovox\.card'\)"):
+        Model.load(path)
+
+
+def test_graph_with_other_outputs_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, toy_graph(EMOTIONS).replace(b"embedding", b"embeddins"))
+    with pytest.raises(CardError, match=r"outputs \['embeddins', 'scores', 'statistics'\], expected \['samples'\]"):
+        Model.load(path)
+
+
+def test_adaptable_needs_the_speaker_inputs(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, toy_graph(EMOTIONS, card=card_text(path)).replace(b"speaker_mean", b"speaker_moon"))
+    with pytest.raises(CardError, match=r"card says adaptable, but the graph lacks \['speaker_mean'\]"):
+        Model.load(path)
+
+
+def test_broken_graph_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, b"not a graph")
+    with pytest.raises(CardError, match="ONNX Runtime cannot load this graph"):
+        Model.load(path)
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    path.with_suffix(".onnx").unlink()
+    with pytest.raises(CardError, match=r"toy\.onnx: cannot be read \(No such file.*expected two files"):
+        Model.load(path)
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.zeros(8000, np.float32), r"float32 of shape \[8000\], expected float32 \[batch, n\]"),
+        (np.zeros((1, 8000)), r"float64 of shape \[1, 8000\]"),
+        (np.zeros((1, 4799), np.float32), "has 4799 samples, model 'toy' takes 4800 to 96000 at 16000 Hz"),
+        (np.zeros((1, 96001), np.float32), "has 96001 samples"),
+    ],
+)
+def test_input_is_checked(tmp_path: Path, batch: np.ndarray, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Model.load(write_toy(tmp_path)).run(batch)
+
+
+def test_scores_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    batch = np.full((1, 8000), np.nan, np.float32)
+    with pytest.raises(ModelError, match="scores that are not finite"):
+        Model.load(write_toy(tmp_path)).run(batch)
+
+
+def test_threads_are_checked(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="threads is 0, expected at least 1"):
+        Model.load(write_toy(tmp_path), threads=0)
+
+
+def test_loading_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Model.load(write_toy(tmp_path))
+    assert capfd.readouterr() == ("", "")
