@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from emovox.features.compiled import CONTRACT, compiled
 from emovox.features.spectrum import Frames
 from emovox.schema.errors import ConfigError
 
@@ -42,13 +43,8 @@ def delta(track: Frames, *, width: int = 9, order: int = 1) -> Frames:
     count = track.shape[0]
     if count <= order:
         return np.zeros_like(track)
-    size = min(width, count)
-    weights = savgol_weights(size, order)
-    windows = np.lib.stride_tricks.sliding_window_view(track, size, axis=0)
-    inner: Frames = windows @ weights
-    before = (size - 1) // 2
-    margins = [(before, size - 1 - before)] + [(0, 0)] * (track.ndim - 1)
-    return np.pad(inner, margins, mode="edge")
+    weights = savgol_weights(min(width, count), order)
+    return _weighted_sums(np.ascontiguousarray(track.reshape(count, -1)), weights).reshape(track.shape)
 
 
 @lru_cache(maxsize=16)
@@ -66,3 +62,15 @@ def savgol_weights(size: int, order: int) -> npt.NDArray[np.float32]:
     )
     weights.flags.writeable = False
     return weights
+
+
+@compiled(CONTRACT)
+def _weighted_sums(track: Frames, weights: npt.NDArray[np.float32]) -> Frames:
+    count, size = track.shape[0], weights.size
+    result = np.zeros_like(track)
+    for t in range(count):
+        start = min(max(t - (size - 1) // 2, 0), count - size)
+        for i in range(size):
+            for c in range(track.shape[1]):
+                result[t, c] += weights[i] * track[start + i, c]
+    return result

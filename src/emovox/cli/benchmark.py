@@ -1,0 +1,64 @@
+"""`emovox benchmark`: speed on this machine."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emovox.cli.console import columns
+from emovox.schema.extras import require
+
+if TYPE_CHECKING:
+    from emovox.features.benchmark import Comparison
+
+app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+
+
+class OutputFormat(StrEnum):
+    """How the figures are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.callback()
+def benchmark() -> None:
+    """Measure speed on this machine."""
+
+
+@app.command()
+def features(
+    format: Annotated[OutputFormat, typer.Option(help="For people or for programs.")] = OutputFormat.TABLE,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Length of the generated audio.")] = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 31,
+) -> None:
+    """Compare MFCC with deltas, RMS and F0 against librosa on one core, both sides in turn in one run."""
+    for module in ("scipy", "numba"):
+        require(module, need="emovox benchmark features", extra="features")
+    import msgspec
+
+    from emovox.features.benchmark import compare_with_librosa
+
+    result = compare_with_librosa(seconds=seconds, repeats=repeats)
+    if format == OutputFormat.JSON:
+        typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+    else:
+        typer.echo(_render(result), nl=False)
+
+
+def _render(result: Comparison) -> str:
+    rows = [["part", "librosa ms", "emovox ms", "times faster"]]
+    rows += [[t.part, f"{t.librosa_ms:.2f}", f"{t.emovox_ms:.2f}", f"{t.ratio:.1f}"] for t in result.timings]
+    differences = [["largest difference", ""], *([name, f"{d:.2g}"] for name, d in result.differences.items())]
+    differences.append(["f0, share of frames with another minimum", f"{result.f0_other_minimum:.2g}"])
+    median, fastest, slowest = result.matrix_product_ms
+    machine = result.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    head = f"{result.seconds:g} s of generated audio, one core, medians of {result.repeats} interleaved rounds\n\n"
+    tail = (
+        f"\nfixed 512 x 512 matrix product: {median:.2f} ms (fastest {fastest:.2f}, slowest {slowest:.2f})\n"
+        f"{machine.cpu}, {machine.cores} logical cores, {machine.system}\n{versions}\n"
+    )
+    return head + columns(rows) + "\n" + columns(differences) + tail

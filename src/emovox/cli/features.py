@@ -1,0 +1,142 @@
+"""`emovox features`: acoustic features of many recordings as one table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from functools import lru_cache, partial
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from emovox.audio.files import audio_files
+from emovox.cli.console import Bar
+from emovox.schema.errors import EmovoxError
+from emovox.schema.extras import require
+from emovox.schema.result import Failure, Notice
+
+if TYPE_CHECKING:
+    from emovox.audio.types import Samples
+    from emovox.features.table import Extract, Table
+    from emovox.runtime.predictor import Predictor
+
+T = TypeVar("T")
+
+SAMPLE_RATE = 16000
+
+FILES_A_WORKER = 16
+"""Recordings that are worth a process of their own: its start costs a second, a recording of 3 s about 20 ms."""
+
+
+class FeatureSet(StrEnum):
+    """What to compute."""
+
+    FRAMES = "frames"
+    FUNCTIONALS = "functionals"
+    EMBEDDING = "embedding"
+
+
+def features(
+    files: Annotated[list[Path], typer.Argument(help="Recordings, or directories of recordings.")],
+    output: Annotated[Path, typer.Option(help="File to write: .csv or .npz.")],
+    set: Annotated[FeatureSet, typer.Option(help="By frame, or one row a recording.")] = FeatureSet.FRAMES,
+    model: Annotated[str | None, typer.Option(help="Model of the embedding: shipped name, or path.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by number of recordings unless given.")] = None,
+) -> None:
+    """Write acoustic features of recordings as one table; docs/features.md names the columns.
+
+    A recording that cannot be read is listed on standard error, the others are still done; the exit status is then 1.
+    """
+    if output.suffix.lower() not in (".csv", ".npz"):
+        raise typer.BadParameter(f"got '{output}', expected a name that ends in .csv or .npz", param_hint="--output")
+    if model is not None and set is not FeatureSet.EMBEDDING:
+        raise typer.BadParameter(f"--set {set} uses no model; it goes with --set embedding", param_hint="--model")
+    extract, rate = _extractor(set, model)
+    paths, failures = _expand(files)
+    workers = workers or min(os.cpu_count() or 1, ceil(len(paths) / FILES_A_WORKER)) or 1
+    written = _write(paths, output, extract=extract, sample_rate=rate, workers=workers, failures=failures)
+    for failure in failures:
+        message = failure.error.message
+        typer.echo(f"error: {message if failure.file in message else f'{failure.file}: {message}'}", err=True)
+    if written:
+        typer.echo(f"{output}: {written} of {written + len(failures)} recordings", err=True)
+    if failures:
+        raise typer.Exit(1)
+
+
+def embedding(samples: Samples, model: str | None) -> Table:
+    """Compute what the last layer of a model sees: one row, its embedding.
+
+    A recording longer than the model takes is cut into equal pieces, and the mean of their embeddings is taken.
+
+    Args:
+        samples: [n] float32 at the model's sample rate.
+        model: shipped name or path; None for the default.
+
+    Raises:
+        ModelError: the recording is shorter than the model takes.
+    """
+    import numpy as np
+
+    from emovox.features.table import Table
+
+    predictor = _load(model)
+    longest = int(predictor.card.longest * predictor.card.sample_rate)
+    pieces = np.array_split(samples, ceil(samples.size / longest))
+    values = np.mean([predictor.model.run(piece[None]).embedding for piece in pieces], axis=0)
+    return Table(tuple(f"embedding_{i}" for i in range(values.shape[1])), values)
+
+
+def _extractor(set: FeatureSet, model: str | None) -> tuple[Extract, int]:
+    if set is FeatureSet.EMBEDDING:
+        # loaded here first, so that an unknown model is one error and not one a recording
+        return partial(embedding, model=model), _load(model).card.sample_rate
+    for module in ("scipy", "numba"):
+        require(module, need=f"emovox features --set {set}", extra="features")
+    from emovox.features.sets import frame_table, functional_table
+
+    return (frame_table if set is FeatureSet.FRAMES else functional_table), SAMPLE_RATE
+
+
+@lru_cache(maxsize=1)
+def _load(model: str | None) -> Predictor:
+    from emovox.runtime.predictor import load
+
+    return load(model)
+
+
+def _expand(files: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
+    paths: list[Path] = []
+    failures: list[Failure] = []
+    for file in files:
+        try:
+            paths += audio_files(file)
+        except EmovoxError as error:
+            failures.append(Failure(str(file), Notice(error.code, str(error))))
+    return paths, failures
+
+
+def _write(
+    paths: list[Path], output: Path, *, extract: Extract, sample_rate: int, workers: int, failures: list[Failure]
+) -> int:
+    from emovox.features.table import csv_rows, extract_tables, named, write_csv, write_npz
+
+    with Bar(len(paths)) as bar:
+        if output.suffix.lower() == ".csv":
+            rows = extract_tables(paths, extract, csv_rows, sample_rate=sample_rate, workers=workers)
+            return write_csv(_good(rows, failures, bar), output)
+        tables = extract_tables(paths, extract, named, sample_rate=sample_rate, workers=workers)
+        return write_npz(_good(tables, failures, bar), output)
+
+
+def _good(results: Iterable[T | Failure], failures: list[Failure], bar: Bar) -> Iterator[T]:
+    """Pass on what could be computed, and put the rest into `failures`."""
+    for number, result in enumerate(results, start=1):
+        if isinstance(result, Failure):
+            failures.append(result)
+        else:
+            yield result
+        bar.update(number, f"{number} recordings")

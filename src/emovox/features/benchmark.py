@@ -1,0 +1,202 @@
+"""Our features against librosa's: time on one core, measured side by side, and the largest differences."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.types import Samples
+from emovox.features.config import FeatureConfig
+from emovox.features.delta import delta
+from emovox.features.energy import rms
+from emovox.features.frames import pitch
+from emovox.features.machine import Machine, describe_machine
+from emovox.features.mfcc import DEFAULT, mfcc
+from emovox.features.speech_like import speech_like
+from emovox.schema.errors import ConfigError
+from emovox.schema.extras import require
+
+PARTS = ("mfcc+delta+delta2", "rms", "f0")
+WHOLE_SET = "set"
+
+WARM_UP = 3
+"""Rounds before the clock runs: they load the compiled kernels and fill the caches of both sides."""
+
+MATRIX_SIZE = 512
+"""Side of the float32 product that is timed beside the features: its spread is the machine's noise."""
+
+SAME_PERIOD = 1e-2
+"""F0 estimates further apart than this share are different minima (an octave, or a tie), not rounding."""
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+Features = dict[str, npt.NDArray[np.float32]]
+Side = dict[str, Callable[[], Features]]
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Median milliseconds of one part on both sides; `ratio` is librosa's time over ours."""
+
+    part: str
+    librosa_ms: float
+    emovox_ms: float
+    ratio: float
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """What `emovox benchmark features` tells.
+
+    Attributes:
+        seconds: length of the generated audio.
+        repeats: measured rounds; each runs every part of both sides once, one after the other.
+        parameters: of both sides.
+        timings: the parts and, last, the whole set.
+        differences: feature → largest absolute difference, for `f0_relative` relative, over frames of the same minimum.
+        f0_other_minimum: share of frames in which the two sides chose different minima.
+        matrix_product_ms: median, fastest and slowest time of a 512 × 512 float32 product in the same rounds.
+        machine: where it was measured.
+    """
+
+    seconds: float
+    repeats: int
+    parameters: FeatureConfig
+    timings: tuple[Timing, ...]
+    differences: dict[str, float]
+    f0_other_minimum: float
+    matrix_product_ms: tuple[float, float, float]
+    machine: Machine
+
+
+def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparison:
+    """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own.
+
+    The process has one thread in every library, and one core where the system can bind it, so that neither side gains
+    from idle cores.
+
+    Args:
+        seconds: length of the generated audio, 0.1 to 600: librosa's delta needs 9 frames.
+        repeats: measured rounds, >= 1.
+
+    Raises:
+        ConfigError: `seconds` or `repeats` out of range.
+        MissingExtraError: librosa is not installed.
+    """
+    if not 0.1 <= seconds <= 600 or repeats < 1:
+        raise ConfigError(f"got {seconds} s, {repeats} repeats; expected 0.1 to 600 seconds and 1 or more repeats")
+    require("librosa", need="emovox benchmark features", extra="dev")
+    with _one_thread(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure, seconds, repeats).result()
+
+
+def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Comparison:
+    """Run the comparison in this process, with the threads that it has; see `compare_with_librosa`."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    samples = speech_like(seconds, sample_rate=config.sample_rate)
+    theirs, ours = _librosa_side(samples, config), _our_side(samples, config)
+    matrix = np.full((MATRIX_SIZE, MATRIX_SIZE), 0.5, np.float32)
+    rounds: dict[tuple[str, str], list[float]] = {}
+    for number in range(WARM_UP + repeats):
+        taken = {("matrix", ""): _milliseconds(lambda: matrix @ matrix)}
+        for part in PARTS:
+            taken["librosa", part] = _milliseconds(theirs[part])
+            taken["emovox", part] = _milliseconds(ours[part])
+        for side in ("librosa", "emovox"):
+            taken[side, WHOLE_SET] = sum(taken[side, part] for part in PARTS)
+        for key, value in taken.items() if number >= WARM_UP else ():
+            rounds.setdefault(key, []).append(value)
+    differences, other = _differences(_join(theirs), _join(ours))
+    product = rounds["matrix", ""]
+    return Comparison(
+        seconds=seconds,
+        repeats=repeats,
+        parameters=config,
+        timings=tuple(_timing(part, rounds) for part in (*PARTS, WHOLE_SET)),
+        differences=differences,
+        f0_other_minimum=other,
+        matrix_product_ms=(statistics.median(product), min(product), max(product)),
+        machine=describe_machine(["numpy", "scipy", "numba", "librosa"]),
+    )
+
+
+def _our_side(samples: Samples, config: FeatureConfig) -> Side:
+    def cepstrum() -> Features:
+        values = mfcc(samples, config)
+        width = config.delta_width
+        return {"mfcc": values, "delta": delta(values, width=width), "delta2": delta(values, width=width, order=2)}
+
+    return {
+        "mfcc+delta+delta2": cepstrum,
+        "rms": lambda: {"rms": rms(samples, length=config.n_fft, hop=config.hop)},
+        "f0": lambda: {"f0": pitch(samples, config)[0]},
+    }
+
+
+def _librosa_side(samples: Samples, config: FeatureConfig) -> Side:
+    import librosa
+
+    rate, hop = config.sample_rate, config.hop
+    mel: dict[str, Any] = {"n_mels": config.n_mels, "fmin": config.mel_fmin, "fmax": config.mel_fmax}
+    f0: dict[str, Any] = {"fmin": config.f0_fmin, "fmax": config.f0_fmax, "trough_threshold": config.f0_threshold}
+
+    def cepstrum() -> Features:
+        values = librosa.feature.mfcc(
+            y=samples, sr=rate, n_mfcc=config.n_mfcc, n_fft=config.n_fft, hop_length=hop, **mel
+        )
+        first = librosa.feature.delta(values, width=config.delta_width)
+        second = librosa.feature.delta(values, width=config.delta_width, order=2)
+        return {"mfcc": values.T, "delta": first.T, "delta2": second.T}
+
+    return {
+        "mfcc+delta+delta2": cepstrum,
+        "rms": lambda: {"rms": librosa.feature.rms(y=samples, frame_length=config.n_fft, hop_length=hop)[0]},
+        "f0": lambda: {"f0": librosa.yin(samples, sr=rate, frame_length=config.f0_length, hop_length=hop, **f0)},
+    }
+
+
+def _join(side: Side) -> Features:
+    return {name: values for part in PARTS for name, values in side[part]().items()}
+
+
+def _differences(theirs: Features, ours: Features) -> tuple[dict[str, float], float]:
+    largest = {name: float(np.abs(theirs[name] - ours[name]).max()) for name in ours if name != "f0"}
+    relative = np.abs(ours["f0"] / theirs["f0"] - 1)
+    same = relative <= SAME_PERIOD
+    largest["f0_relative"] = float(relative[same].max(initial=0.0))
+    return largest, float(1 - same.mean())
+
+
+def _timing(part: str, rounds: dict[tuple[str, str], list[float]]) -> Timing:
+    theirs, ours = (statistics.median(rounds[side, part]) for side in ("librosa", "emovox"))
+    return Timing(part, theirs, ours, theirs / ours)
+
+
+def _milliseconds(work: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    work()
+    return (time.perf_counter() - begun) * 1e3
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # libraries read these once, when they are loaded: in a spawned child that is after it has inherited them
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

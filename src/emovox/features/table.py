@@ -1,0 +1,203 @@
+"""Features of many recordings as one table: computed in parallel, written whole or not at all, as CSV or NPZ."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.reader import load_audio
+from emovox.audio.types import Samples
+from emovox.schema.errors import ConfigError, EmovoxError
+from emovox.schema.result import Failure, Notice
+
+T = TypeVar("T")
+
+AHEAD = 4
+"""Recordings in work or waiting to be written, for each worker: bounds the memory however many files there are."""
+
+
+class Table(NamedTuple):
+    """Features of one recording.
+
+    Attributes:
+        columns: their names.
+        values: [rows, columns] float32.
+        times: [rows] centres of the frames in seconds; None when the one row stands for the whole recording.
+    """
+
+    columns: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+    times: npt.NDArray[np.float64] | None = None
+
+
+Extract = Callable[[Samples], Table]
+"""Samples [n] → the table of the recording. Must be picklable (a function of a module, or a partial of one)."""
+
+
+class CsvRows(NamedTuple):
+    """The lines of one recording, and the header that they stand under; each line ends with a newline."""
+
+    header: str
+    lines: str
+
+
+def extract_tables(
+    paths: Sequence[Path],
+    extract: Extract,
+    encode: Callable[[str, Table], T],
+    *,
+    sample_rate: int = 16000,
+    workers: int = 1,
+) -> Iterator[T | Failure]:
+    """Decode recordings, mix them down, and compute their features, in the order of `paths`.
+
+    Args:
+        paths: the recordings.
+        extract: what to compute of each.
+        encode: (file name, table) → what is yielded; runs beside `extract`, so that text is also made in parallel.
+        sample_rate: in Hz, of the samples that `extract` gets.
+        workers: processes; 1 works in this one. Each more costs the start of an interpreter, about a second.
+
+    Yields:
+        For each path what `encode` made, or the failure that says why it could not be read.
+
+    Raises:
+        ConfigError: `workers` below 1.
+    """
+    if workers < 1:
+        raise ConfigError(f"got {workers} workers, expected 1 or more")
+    work = partial(_extract_one, extract=extract, encode=encode, sample_rate=sample_rate)
+    workers = min(workers, len(paths))
+    return map(work, paths) if workers <= 1 else _parallel(work, paths, workers)
+
+
+def csv_rows(file: str, table: Table) -> CsvRows:
+    """Write a table as CSV lines: file, time (with frames), then the features to 7 significant digits.
+
+    >>> csv_rows("a,b.wav", Table(("rms",), np.float32([[0.1]]))).lines.strip()
+    '"a,b.wav",0.1'
+    """
+    header = ["file", *([] if table.times is None else ["time"]), *table.columns]
+    start = _cells([file]).rstrip("\n").replace("%", "%%")
+    pattern = start + ("" if table.times is None else ",%.6g") + ",%.7g" * len(table.columns) + "\n"
+    numbers = table.values if table.times is None else np.column_stack([table.times, table.values])
+    return CsvRows(_cells(header), "".join(pattern % tuple(row) for row in numbers.tolist()))
+
+
+def named(file: str, table: Table) -> tuple[str, Table]:
+    """Keep a table with its file's name: the encoding that `write_npz` takes."""
+    return file, table
+
+
+def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
+    """Write recordings under each other, as they come.
+
+    Args:
+        recordings: from `csv_rows`; all with the same header.
+        output: appears under its name when complete; not written at all when there are no recordings.
+
+    Returns:
+        How many recordings were written.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    count = 0
+    with _replacing(output) as file:
+        for count, rows in enumerate(recordings, start=1):
+            # file names may hold bytes that are no UTF-8: they come out as they went in
+            file.write(((rows.header if count == 1 else "") + rows.lines).encode("utf-8", "surrogateescape"))
+    return count
+
+
+def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
+    """Write recordings as arrays: files [n], columns [c], file [rows], values [rows, c], and for frames time [rows].
+
+    `file` is an index into `files`. All rows are held in memory until the end.
+
+    Args:
+        recordings: (file name, table), all with the same columns.
+        output: appears under its name when complete; not written at all when there are no recordings.
+
+    Returns:
+        How many recordings were written.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with _replacing(output) as file:
+        names, tables = [], []
+        for name, table in recordings:
+            names.append(name)
+            tables.append(table)
+        if tables:
+            arrays: dict[str, npt.NDArray[np.generic]] = {
+                "files": np.array(names),
+                "columns": np.array(tables[0].columns),
+                "file": np.repeat(np.arange(len(tables)), [len(table.values) for table in tables]),
+                "values": np.concatenate([table.values for table in tables]),
+            }
+            times = [table.times for table in tables if table.times is not None]
+            if times:
+                arrays["time"] = np.concatenate(times)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+    return len(tables)
+
+
+def _extract_one(path: Path, *, extract: Extract, encode: Callable[[str, Table], T], sample_rate: int) -> T | Failure:
+    try:
+        samples, _ = load_audio(path, sample_rate=sample_rate, channels="mix")
+        return encode(str(path), extract(samples[0]))
+    except EmovoxError as error:
+        return Failure(str(path), Notice(error.code, str(error)))
+
+
+def _parallel(work: Callable[[Path], T], paths: Sequence[Path], workers: int) -> Iterator[T]:
+    # spawn, not fork: progress bars and inference sessions hold threads, which a fork would copy half alive
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    waiting: deque[Future[T]] = deque()
+    try:
+        for path in paths:
+            waiting.append(pool.submit(work, path))
+            if len(waiting) >= AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _cells(row: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(row)
+    return text.getvalue()
+
+
+@contextmanager
+def _replacing(output: Path) -> Iterator[BinaryIO]:
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        file = part.open("wb")
+    except OSError as error:
+        reason = f"{output}: cannot be written ({error.strerror})"
+        raise ConfigError(f"{reason}; expected a path in an existing folder that you may write to") from error
+    try:
+        with file:
+            yield file
+            empty = file.tell() == 0
+        if not empty:
+            part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
