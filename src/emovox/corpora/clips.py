@@ -16,15 +16,18 @@ T = TypeVar("T")
 Track: TypeAlias = Callable[[Sequence[T]], Iterable[T]]
 """Wraps a sequence to show progress; `list` shows none."""
 
+LabelledFile: TypeAlias = tuple[Path, Row, str | None]
+"""A recording, what names and label files say about it, and the label that its native one is mapped to."""
+
 _MOST_NAMED = 5
 
 
 def build_clips(
     corpus: str,
-    rows: Sequence[tuple[Path, Row, str | None]],
+    rows: Sequence[LabelledFile],
     *,
     partial: bool = False,
-    track: Track[tuple[Path, Row, str | None]] = list,
+    track: Track[LabelledFile] = list,
 ) -> tuple[Clip, ...]:
     """Make clips of (file, row, mapped label), reading duration and sample rate from each header.
 

@@ -6,10 +6,12 @@ from emovox.corpora.corpus import Corpus
 from emovox.corpora.layout import Layout
 
 # VideoDemographics.csv of the distribution: 43 women, the other 48 are men.
-_WOMEN = frozenset(
-    "1002 1003 1004 1006 1007 1008 1009 1010 1012 1013 1018 1020 1021 1024 1025 1028 1029 1030 1037 1043 1046 1047 "
-    "1049 1052 1053 1054 1055 1056 1058 1060 1061 1063 1072 1073 1074 1075 1076 1078 1079 1082 1084 1089 1091".split()
-)
+# fmt: off
+_WOMEN = frozenset({
+    2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 18, 20, 21, 24, 25, 28, 29, 30, 37, 43, 46, 47, 49, 52, 53, 54, 55, 56, 58, 60,
+    61, 63, 72, 73, 74, 75, 76, 78, 79, 82, 84, 89, 91,
+})
+# fmt: on
 _LABELS: dict[str, str | None] = {
     "ANG": "angry",
     "DIS": "disgust",
@@ -37,7 +39,7 @@ CREMA_D = Corpus(
         # One published file, 1040_ITH_SAD_X, has a single X.
         pattern=r"(?P<speaker>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?:XX?|LO|MD|HI)",
         emotions={native.lower(): native for native in _LABELS},
-        speakers={str(n): "female" if str(n) in _WOMEN else "male" for n in range(1001, 1092)},
+        speakers={str(1000 + n): "female" if n in _WOMEN else "male" for n in range(1, 92)},
         language="en",
     ),
     labels=_LABELS,

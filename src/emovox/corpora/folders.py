@@ -1,16 +1,17 @@
-"""Your own recordings, sorted into folders: `<label>/x.wav`, or `<label>/<speaker>/x.wav` where the speaker is known."""
+"""Your own recordings, sorted into folders: `<label>/x.wav`, or `<label>/<speaker>/x.wav` with speakers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
 from emovox.corpora.layout import Row
 from emovox.corpora.scan import clip_files
 from emovox.schema.errors import CorpusError
 
 
-def read_folders(root: Path, *, labels: LabelMap | None = None) -> list[tuple[Path, Row, str | None]]:
+def read_folders(root: Path, *, labels: LabelMap | None = None) -> list[LabelledFile]:
     """Read the labels of recordings off their folders.
 
     Args:

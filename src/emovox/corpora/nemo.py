@@ -1,4 +1,4 @@
-"""nEMO: nine Polish actors, 90 sentences, six emotions; `data.tsv` beside the samples repeats and completes the names."""
+"""nEMO: nine Polish actors, 90 sentences, six emotions; `data.tsv` beside the samples repeats the names."""
 
 from __future__ import annotations
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from emovox.corpora.cafe import CAFE
 from emovox.corpora.casia import CASIA
-from emovox.corpora.clips import Track, build_clips, some
+from emovox.corpora.clips import LabelledFile, Track, build_clips, some
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.crema_d import CREMA_D
 from emovox.corpora.emodb import EMODB
@@ -16,7 +18,6 @@ from emovox.corpora.esd import ESD
 from emovox.corpora.folders import read_folders
 from emovox.corpora.iemocap import IEMOCAP
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.layout import Row
 from emovox.corpora.manifest import Clip
 from emovox.corpora.meld import MELD
 from emovox.corpora.nemo import NEMO
@@ -57,6 +58,14 @@ GENERIC: Mapping[str, str] = {
 """Layouts for people's own recordings."""
 
 ROOT_VARIABLE = "EMOVOX_CORPORA"
+
+
+class Listing(msgspec.Struct, frozen=True):
+    """The recordings of a corpus before their headers are read; `scan` tells more of a published corpus."""
+
+    corpus: str
+    rows: tuple[LabelledFile, ...]
+    scan: Scan | None = None
 
 
 def get_corpus(name: str) -> Corpus:
@@ -109,7 +118,7 @@ def index(
     *,
     partial: bool = False,
     labels: LabelMap | None = None,
-    track: Track[tuple[Path, Row, str | None]] = list,
+    track: Track[LabelledFile] = list,
 ) -> tuple[Clip, ...]:
     """Make the clips of a corpus from its files.
 
@@ -129,44 +138,40 @@ def index(
         CorpusError: files are missing or unreadable and `partial` is false, or the map does not know a label.
         ManifestError: a table is malformed.
     """
-    if name == "table":
-        return build_clips(_own_name(root.stem), read_table(root, labels=labels), partial=partial, track=track)
-    if name == "folders":
-        own = _own_name(root.resolve().name)
-        return build_clips(own, read_folders(root, labels=labels), partial=partial, track=track)
-    corpus = get_corpus(name)
-    return index_scan(corpus, root, scan(corpus, root), partial=partial, labels=labels, track=track)
+    listing = list_rows(name, root, labels=labels)
+    missing = listing.scan.missing if listing.scan else ()
+    if missing and not partial:
+        raise CorpusError(
+            f"{root}: got {len(listing.rows)} clips of {name}, expected {get_corpus(name).clips}; missing: "
+            f"{some(missing)}; complete it, or take what is there with --partial (partial=True)"
+        )
+    return build_clips(listing.corpus, listing.rows, partial=partial, track=track)
 
 
-def index_scan(
-    corpus: Corpus,
-    root: Path,
-    found: Scan,
-    *,
-    partial: bool = False,
-    labels: LabelMap | None = None,
-    track: Track[tuple[Path, Row, str | None]] = list,
-) -> tuple[Clip, ...]:
-    """Make the clips of a published corpus from a walk that was done already; see `index`.
+def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listing:
+    """List the recordings of a corpus and their labels, without opening any; arguments as for `index`.
 
     Raises:
-        CorpusError: as `index`.
+        UnknownCorpusError: no corpus has this name.
+        CorpusError: the folder holds no clip of the corpus, or the map does not know a label.
+        ManifestError: a table is malformed.
     """
+    if name == "table":
+        return Listing(_own_name(root.stem), tuple(read_table(root, labels=labels)))
+    if name == "folders":
+        return Listing(_own_name(root.resolve().name), tuple(read_folders(root, labels=labels)))
+    corpus = get_corpus(name)
+    found = scan(corpus, root)
     if not found.rows:
         raise CorpusError(
-            f"{root}: none of its {len(found.strangers)} audio files is named as in {corpus.name} "
-            f"({some(file for file, _ in found.strangers)}); see emovox data info {corpus.name}"
-        )
-    if found.missing and not partial:
-        raise CorpusError(
-            f"{root}: got {len(found.rows)} clips of {corpus.name}, expected {corpus.clips}; missing: "
-            f"{some(found.missing)}; complete it, or take what is there with --partial (partial=True)"
+            f"{root}: none of its {len(found.strangers)} audio files is named as in {name} "
+            f"({some(file for file, _ in found.strangers)}); see emovox data info {name}"
         )
     table = {**corpus.labels, **(labels or {})}
     rows = [
         (root / file, row, apply_label_map(row.native or "", table, where=str(root / file))) for file, row in found.rows
     ]
-    return build_clips(corpus.name, rows, partial=partial, track=track)
+    return Listing(name, tuple(rows), found)
 
 
 def _own_name(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
 from emovox.corpora.layout import Row
 from emovox.schema.errors import ManifestError
@@ -14,10 +15,8 @@ from emovox.schema.errors import ManifestError
 REQUIRED = ("path", "label")
 OPTIONAL = ("speaker", "sex", "language", "sentence")
 
-TableRow = tuple[Path, Row, str | None]
 
-
-def read_table(table: Path, *, labels: LabelMap | None = None) -> list[TableRow]:
+def read_table(table: Path, *, labels: LabelMap | None = None) -> list[LabelledFile]:
     """Read a table of recordings; relative paths are taken from the table's folder.
 
     Args:
@@ -59,7 +58,7 @@ def _check_columns(table: Path, names: list[str]) -> None:
         )
 
 
-def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None, where: str) -> TableRow:
+def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None, where: str) -> LabelledFile:
     for name in REQUIRED:
         if not values.get(name):
             raise ManifestError(f"{where}: the column '{name}' is empty, expected text")
@@ -75,7 +74,7 @@ def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None
     return file, row, label
 
 
-def _check_rows(table: Path, rows: list[TableRow]) -> None:
+def _check_rows(table: Path, rows: list[LabelledFile]) -> None:
     if not rows:
         raise ManifestError(f"{table}: has no rows below the header, expected one for each recording")
     seen: set[str] = set()

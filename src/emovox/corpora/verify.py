@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from emovox.corpora.clips import Track
+from emovox.corpora.clips import Track, build_clips
 from emovox.corpora.label_map import LabelMap
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import Measured, measure
-from emovox.corpora.registry import CORPORA, GENERIC, get_corpus, index, index_scan
-from emovox.corpora.scan import scan
+from emovox.corpora.registry import CORPORA, list_rows
+from emovox.corpora.scan import Scan
 from emovox.schema.errors import AudioError
 
 
@@ -32,7 +32,7 @@ class Duplicate(msgspec.Struct, frozen=True):
 
 
 class LabelCount(msgspec.Struct, frozen=True):
-    """Clips found of a native label, what it is mapped to (None: dropped), and how many are published (None: unknown)."""
+    """Clips of a native label found and published (None: unknown), and the label it is mapped to (None: dropped)."""
 
     native: str
     label: str | None
@@ -98,26 +98,27 @@ def verify(
     Raises:
         CorpusError: the folder cannot be walked at all, or holds no clip of the corpus.
     """
-    if name in GENERIC:
-        return verify_clips(index(name, root, partial=True, labels=labels), partial=partial, track=track)
-    corpus = get_corpus(name)
-    found = scan(corpus, root)
-    clips = index_scan(corpus, root, found, partial=True, labels=labels)
+    listing = list_rows(name, root, labels=labels)
+    clips = build_clips(listing.corpus, listing.rows, partial=True)
     readable = {clip.id for clip in clips}
-    unreadable = [root / file for file, row in found.rows if row.id not in readable]
+    unreadable = [file for file, row, _ in listing.rows if row.id not in readable]
     report = verify_clips(clips, partial=partial, track=track, unreadable=unreadable)
-    copies, differing = [], []
-    for kept, copy in found.copies:
-        same = _same_samples(root / kept, root / copy)
-        (copies if same else differing).append((kept, copy))
+    return _with_scan(report, root, listing.scan) if listing.scan else report
+
+
+def _with_scan(report: VerifyReport, root: Path, found: Scan) -> VerifyReport:
+    same = {copy for kept, copy in found.copies if _same_samples(root / kept, root / copy)}
     conflicts = [Problem(str(file), text) for file, row in found.rows for text in row.conflicts]
-    conflicts += [Problem(str(copy), f"has the name of {kept} but other samples") for kept, copy in differing]
+    conflicts += [
+        Problem(str(copy), f"has the name of {kept} but other samples")
+        for kept, copy in found.copies
+        if copy not in same
+    ]
     return msgspec.structs.replace(
         report,
-        corpus=name,
         missing=found.missing,
         contradictions=report.contradictions + tuple(conflicts),
-        copies=tuple(str(copy) for _, copy in copies),
+        copies=tuple(str(copy) for copy in sorted(same)),
         strangers=tuple(Problem(str(file), why) for file, why in found.strangers),
     )
 

@@ -1,0 +1,272 @@
+"""`emovox data`: describe, index, verify and count corpora, published ones and your own recordings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+
+from emovox.cli.console import Bar, columns
+from emovox.corpora.corpus import Corpus
+from emovox.corpora.label_map import LabelMap, read_label_map
+from emovox.corpora.manifest import Clip, read_manifest, write_manifest
+from emovox.corpora.registry import CORPORA, GENERIC, get_corpus, index, locate
+from emovox.corpora.stats import CorpusStats, corpus_stats
+from emovox.corpora.verify import Problem, VerifyReport, verify, verify_clips
+from emovox.schema.errors import CorpusError
+
+T = TypeVar("T")
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+MANIFEST_SUFFIX = ".jsonl"
+DROPPED = "(dropped)"
+MOST_SHOWN = 20
+"""Findings of one kind shown in a table; JSON has all."""
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Name = Annotated[str, typer.Argument(metavar="CORPUS", help="A published corpus, table or folders: emovox data info.")]
+NameOrManifest = Annotated[
+    str, typer.Argument(metavar="CORPUS", help="A published corpus, table, folders, or a manifest (.jsonl).")
+]
+Folder = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="DIR", help="Its folder; for table the CSV file. Published ones default to $EMOVOX_CORPORA/CORPUS."
+    ),
+]
+Partial = Annotated[bool, typer.Option("--partial", help="Take what is there: missing files are not an error.")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="NATIVE=LABEL", help="Map a label (NATIVE= drops it); repeat, or give a .toml or .json file."
+    ),
+]
+Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
+
+
+@app.command()
+def info(
+    corpus: Annotated[str | None, typer.Argument(help="Show all about this corpus; without it, list them.")] = None,
+    format: Form = Format.TABLE,
+) -> None:
+    """Tell where to get a corpus, its licence, its citation, and how its labels are mapped."""
+    if corpus is not None and corpus in GENERIC:
+        typer.echo(f"{corpus}: {GENERIC[corpus]}")
+    elif corpus is not None:
+        one = get_corpus(corpus)
+        typer.echo(_json(_facts(one)) if format is Format.JSON else _description(one), nl=False)
+    elif format is Format.JSON:
+        typer.echo(_json([_facts(one) for one in CORPORA.values()]), nl=False)
+    else:
+        rows = [
+            [one.name, " ".join(one.languages), f"{one.clips}", _number(one.speakers), one.licence]
+            for one in CORPORA.values()
+        ]
+        typer.echo(columns([["corpus", "language", "clips", "speakers", "licence"], *rows]))
+        typer.echo(columns([[name, text] for name, text in GENERIC.items()]), nl=False)
+
+
+@app.command(name="index")
+def index_corpus(
+    corpus: Name,
+    directory: Folder = None,
+    output: Annotated[Path | None, typer.Option(help="Write the manifest here (.jsonl), not to stdout.")] = None,
+    partial: Partial = False,
+    map: Map = None,
+) -> None:
+    """Write a manifest: one JSON line for each recording."""
+    root = _root(corpus, directory)
+    clips = index(corpus, root, partial=partial, labels=_labels(map), track=_track)
+    if output is None:
+        for clip in clips:
+            typer.echo(msgspec.json.encode(clip))
+        return
+    write_manifest(clips, output)
+    dropped = sum(clip.label is None for clip in clips)
+    typer.echo(f"{output}: {len(clips)} clips, {dropped} of them with a dropped label", err=True)
+
+
+@app.command(name="verify")
+def verify_corpus(
+    corpus: NameOrManifest,
+    directory: Folder = None,
+    partial: Partial = False,
+    map: Map = None,
+    format: Form = Format.TABLE,
+) -> None:
+    """Decode every clip and compare with the published numbers; exit status 1 when something is wrong."""
+    if corpus.endswith(MANIFEST_SUFFIX):
+        report = verify_clips(_manifest(corpus, directory, map), partial=partial, track=_track)
+    else:
+        root = _root(corpus, directory)
+        report = verify(corpus, root, partial=partial, labels=_labels(map), track=_track)
+    if format is Format.JSON:
+        typer.echo(_json({"ok": report.ok} | msgspec.to_builtins(report)), nl=False)
+    else:
+        typer.echo(_findings(report), nl=False)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def stats(
+    corpus: NameOrManifest,
+    directory: Folder = None,
+    partial: Partial = False,
+    map: Map = None,
+    format: Form = Format.TABLE,
+) -> None:
+    """Count clips, speakers and hours by label and sex, with durations, sample rates and the mean level."""
+    if corpus.endswith(MANIFEST_SUFFIX):
+        clips = _manifest(corpus, directory, map)
+    else:
+        clips = index(corpus, _root(corpus, directory), partial=partial, labels=_labels(map))
+    figures = corpus_stats(clips, track=_track)
+    typer.echo(_json(msgspec.to_builtins(figures)) if format is Format.JSON else _figures(figures), nl=False)
+
+
+def _root(corpus: str, directory: Path | None) -> Path:
+    if directory is not None:
+        return directory
+    if corpus in GENERIC:
+        what = "the CSV file" if corpus == "table" else "the folder"
+        raise CorpusError(f"{corpus}: no path given, expected {what}: emovox data index {corpus} PATH")
+    return locate(corpus, os.environ)
+
+
+def _manifest(path: str, directory: Path | None, map: list[str] | None) -> tuple[Clip, ...]:
+    if directory is not None or map:
+        raise CorpusError(f"{path}: got a manifest with a folder or --map; expected the manifest alone, index it again")
+    return read_manifest(path)
+
+
+def _labels(map: list[str] | None) -> LabelMap | None:
+    return read_label_map(map) if map else None
+
+
+def _track(items: Sequence[T]) -> Iterable[T]:
+    return _with_bar(items)
+
+
+def _with_bar(items: Sequence[T]) -> Iterator[T]:
+    with Bar(len(items)) as bar:
+        for number, item in enumerate(items):
+            bar.update(number, f"{number} of {len(items)} clips")
+            yield item
+
+
+def _facts(corpus: Corpus) -> dict[str, Any]:
+    return {
+        "name": corpus.name,
+        "title": corpus.title,
+        "languages": corpus.languages,
+        "clips": corpus.clips,
+        "speakers": corpus.speakers,
+        "licence": corpus.licence,
+        "licence_risk": corpus.licence_risk,
+        "where": corpus.where,
+        "labels": [
+            {"native": native, "label": corpus.labels[native], "clips": clips}
+            for native, clips in corpus.counts.items()
+        ],
+        "citation": corpus.citation,
+    }
+
+
+def _description(corpus: Corpus) -> str:
+    head = [
+        ["languages", " ".join(corpus.languages)],
+        ["clips", f"{corpus.clips} of {_number(corpus.speakers)} speakers"],
+        ["licence", corpus.licence],
+        ["risk", corpus.licence_risk],
+        ["where", corpus.where],
+    ]
+    labels = [[native, corpus.labels[native] or DROPPED, f"{clips}"] for native, clips in corpus.counts.items()]
+    table = columns([["native label", "label", "clips"], *labels])
+    return f"{corpus.name}: {corpus.title}\n\n{columns(head)}\n{table}\n{corpus.citation}\n"
+
+
+def _findings(report: VerifyReport) -> str:
+    clips, speakers = _of(report.clips, report.published_clips), _of(report.speakers, report.published_speakers)
+    counts = [[c.native, c.label or DROPPED, f"{c.found}", _number(c.published)] for c in report.labels]
+    blocks = [
+        f"{report.corpus}: {clips} clips, {speakers} speakers",
+        columns([["native label", "label", "found", "published"], *counts]).rstrip("\n"),
+        *_list("missing", report.missing),
+        *_list("undecodable", map(_line, report.undecodable)),
+        *_list("contradictory", map(_line, report.contradictions)),
+        *_list("duplicated", (" = ".join(one.ids) for one in report.duplicates if not one.known)),
+        *_list("duplicated, known", (" = ".join(one.ids) for one in report.duplicates if one.known)),
+        *_list("silent", report.silent),
+        *_list("second copies", report.copies),
+        *_list("not clips of the corpus", map(_line, report.strangers)),
+        "ok" if report.ok else "not ok",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _list(title: str, findings: Iterable[str]) -> list[str]:
+    lines = list(findings)
+    more = [f"  … and {len(lines) - MOST_SHOWN} more (--format json shows all)"] if len(lines) > MOST_SHOWN else []
+    return (
+        [f"{title}: {len(lines)}\n" + "\n".join([f"  {line}" for line in lines[:MOST_SHOWN]] + more)] if lines else []
+    )
+
+
+def _line(problem: Problem) -> str:
+    return f"{problem.what}: {problem.problem}"
+
+
+def _figures(figures: CorpusStats) -> str:
+    sexes = sorted({sex for label in figures.labels for sex in label.sexes})
+    labels = [
+        [
+            one.label,
+            f"{one.clips}",
+            *(f"{one.sexes.get(sex, 0)}" for sex in sexes),
+            f"{one.hours:.2f}",
+            _level(one.level),
+        ]
+        for one in figures.labels
+    ]
+    speakers = sorted({speaker for label in figures.labels for speaker in label.speakers})
+    by_speaker = [[s, *(f"{one.speakers.get(s, 0)}" for one in figures.labels)] for s in speakers]
+    durations = [[f"{float(q):.0%}" for q in figures.durations], [f"{s:.2f} s" for s in figures.durations.values()]]
+    rates = ", ".join(f"{rate} Hz ({clips} clips)" for rate, clips in figures.sample_rates.items())
+    blocks = [
+        f"{figures.corpus}: {figures.clips} clips, {figures.speakers} speakers, {figures.hours:.2f} hours\n",
+        columns([["label", "clips", *sexes, "hours", "mean level"], *labels]),
+        columns([["speaker", *(one.label for one in figures.labels)], *by_speaker]),
+        columns([["duration", *durations[0]], ["", *durations[1]]]),
+        columns([["sample rate", rates], ["language", ", ".join(figures.languages)]]),
+    ]
+    return "\n".join(blocks)
+
+
+def _level(level: float | None) -> str:
+    return "silence" if level is None else f"{level:.1f} dBFS"
+
+
+def _of(found: int, published: int | None) -> str:
+    return f"{found}" if published is None else f"{found} of {published}"
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value}"
+
+
+def _json(data: Any) -> str:
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"

@@ -1,0 +1,50 @@
+"""Validation clips, taken out of the training clips by speaker: nothing is ever chosen on test speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emovox.corpora.folds import speaker_key
+from emovox.corpora.manifest import Clip
+from emovox.schema.errors import ProtocolError
+
+
+def hold_out(
+    clips: Sequence[Clip], train: Sequence[int], *, share: float = 0.2, seed: int = 0
+) -> tuple[list[int], list[int]]:
+    """Take validation speakers out of the training clips.
+
+    Of every corpus, about `share` of its speakers are taken, at least one and never all. A corpus with a single
+    training speaker (TESS) has none to spare: there `share` of the sentences are held out, which keeps the text apart
+    but not the voice.
+
+    Args:
+        clips: all clips.
+        train: indices of a fold's training clips.
+        share: of the speakers, in (0, 1).
+        seed: the same seed, clips and share give the same speakers, whatever their order.
+
+    Returns:
+        Indices (still for training, for validation), ascending; neither is empty.
+
+    Raises:
+        ProtocolError: `share` out of range, or too few clips to take any out.
+    """
+    if not 0 < share < 1:
+        raise ProtocolError(f"validation share is {share}, expected more than 0 and less than 1")
+    rng = np.random.default_rng(seed)
+    chosen: set[int] = set()
+    for corpus in sorted({clips[n].corpus for n in train}):
+        own = [n for n in train if clips[n].corpus == corpus]
+        units = {n: speaker_key(clips[n]) for n in own}
+        if len(set(units.values())) == 1:
+            units = {n: clips[n].sentence or clips[n].id for n in own}
+        names = sorted(set(units.values()))
+        count = min(max(1, round(share * len(names))), len(names) - 1)
+        held = {names[k] for k in rng.permutation(len(names))[:count]}
+        chosen.update(n for n in own if units[n] in held)
+    if not chosen:
+        raise ProtocolError(f"{len(train)} training clips are too few to take validation clips out; expected more")
+    return sorted(set(train) - chosen), sorted(chosen)
