@@ -1,28 +1,22 @@
-"""Decode in blocks at the native rate: libsndfile for files, arrays as they are."""
+"""Choose a decoder by content; all of them give blocks at the native rate."""
 
 from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from emovox.audio.media import MediaDecoder, demuxer_of
+from emovox.audio.media import MediaDecoder, demuxer_of, second_try
 from emovox.audio.source import head_of
 from emovox.audio.types import AudioInput, Samples
 from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
 
 MAX_CHANNELS = 32
 """An array with more rows than this cannot be [channels, n]."""
-
-_CUT_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_CUT_OGG = "lacks an end-of-stream bit"
-_UNKNOWN_SIZE = 0x7FFFF000
-"""Programs that write wav to a pipe put this size or a greater one into the header (SoX, ffmpeg)."""
 
 
 class Decoder(Protocol):
@@ -63,67 +57,17 @@ def open_decoder(source: AudioInput, *, name: str) -> Decoder:
         source = io.BytesIO(source)
     elif isinstance(source, str | os.PathLike):
         source = os.fspath(source)
-    demuxer = demuxer_of(head_of(source, name=name))
-    return MediaDecoder(source, demuxer=demuxer, name=name) if demuxer else FileDecoder(source, name=name)
+    head = head_of(source, name=name)
+    if demuxer := demuxer_of(head):
+        return MediaDecoder(source, demuxer=demuxer, name=name)
+    from emovox.audio.sndfile import FileDecoder  # 16 ms, and not needed for arrays
 
-
-class FileDecoder:
-    """Decode wav, flac, ogg, opus, mp3, aiff … with libsndfile, block by block.
-
-    A truncated file gives what can be decoded. libsndfile raises (flac), stops early (mp3) or silently corrects the
-    header and only logs it (wav, ogg); all three end up in `damage` or in fewer samples than `frames`.
-
-    Args:
-        source: a path, or an open seekable file.
-        name: what to call it in messages.
-
-    Raises:
-        UndecodableError: libsndfile does not know the format.
-    """
-
-    def __init__(self, source: str | BinaryIO, *, name: str) -> None:
-        import soundfile  # 16 ms, and not needed for arrays
-
-        self._failure: type[Exception] = soundfile.LibsndfileError
-        try:
-            self._file = soundfile.SoundFile(source)
-        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a path that ends in .raw
-            raise UndecodableError(
-                f"{name}: got bytes that are not audio ({getattr(error, 'error_string', error)}), "
-                "expected wav, flac, ogg, opus or mp3; convert the file, or check that it is what its name says"
-            ) from error
-        self.rate: int = self._file.samplerate
-        self.channels: int = self._file.channels
-        self.frames: int | None = self._file.frames
-        self.damage = self._cut_off(self._file.extra_info)
-
-    def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield [channels, n] float32, n <= `frames`, until the end or the first damage."""
-        while True:
-            block = np.empty((frames, self.channels), np.float32)
-            start = self._file.tell()
-            try:
-                n = len(self._file.read(out=block))
-            except self._failure as error:
-                # What was decoded before the damage lies in `block` already; only the position tells how much.
-                n = min(max(self._file.tell() - start, 0), frames)
-                self.damage = f"decoding stopped: {getattr(error, 'error_string', '') or 'damaged data'}"
-            if n:
-                yield block[:n].T
-            if n < frames:
-                return
-
-    def close(self) -> None:
-        """Close libsndfile's handle."""
-        self._file.close()
-
-    def _cut_off(self, log: str) -> str | None:
-        if _CUT_OGG in log:
-            return "the end of the stream is missing"
-        if (sizes := _CUT_DATA.search(log)) and int(sizes[1]) < _UNKNOWN_SIZE:
-            promised, there = int(sizes[1]), int(sizes[2])
-            return f"the header promises {promised} bytes, {there} are there"
-        return None
+    try:
+        return FileDecoder(source, name=name)
+    except UndecodableError:
+        if demuxer := second_try(head):
+            return MediaDecoder(source, demuxer=demuxer, name=name)
+        raise
 
 
 class ArrayDecoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -47,6 +48,20 @@ def demuxer_of(head: bytes) -> str | None:
     return next((name for offset, magic, name in _MAGIC if head.startswith(magic, offset)), None)
 
 
+def second_try(head: bytes) -> str | None:
+    """Name the demuxer for a container that libsndfile knows, but with a codec that it does not (speex, G.729 …).
+
+    Args:
+        head: the first bytes of the file.
+
+    Returns:
+        "wav" or "ogg" when the content is that and PyAV is installed, else None.
+    """
+    if find_spec("av") is None:
+        return None
+    return {b"RIFF": "wav", b"OggS": "ogg"}.get(head[:4])
+
+
 class MediaDecoder:
     """Decode the first audio track of a container, frame by frame.
 
@@ -71,6 +86,7 @@ class MediaDecoder:
         self.damage: str | None = None
         self._failure: type[Exception] = av.FFmpegError
         file = open_bytes(source) if isinstance(source, str) else source
+        file.seek(0)  # libsndfile may have tried it before
         self._own = file if isinstance(source, str) else None
         try:
             self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")

@@ -72,8 +72,10 @@ def preprocess(
     Raises:
         AudioError: as in `open_audio` and `AudioReader.blocks`.
     """
-    blocks = preprocess_blocks(source, sample_rate=sample_rate, channels=channels, top_db=top_db, normalise=normalise)
-    return np.concatenate(list(blocks), axis=1)
+    blocks = list(
+        preprocess_blocks(source, sample_rate=sample_rate, channels=channels, top_db=top_db, normalise=normalise)
+    )
+    return np.concatenate(blocks, axis=1) if blocks else np.empty((1, 0), np.float32)
 
 
 def preprocess_blocks(

@@ -246,4 +246,5 @@ def load_audio(
     ([[0.0, 0.5]], 16000)
     """
     with open_audio(source, sample_rate=sample_rate, channels=channels) as reader:
-        return np.concatenate(list(reader.blocks()), axis=1), reader.sample_rate
+        nothing = np.empty((reader.channels, 0), np.float32)  # what is left of one sample at a much lower rate
+        return np.concatenate([nothing, *reader.blocks()], axis=1), reader.sample_rate

@@ -74,8 +74,9 @@ def _decibels(power: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
     amplitude = np.sqrt(power)
     floor = _SMALLEST**2
     loudest: np.float32 = amplitude.max() ** 2
-    level = 10.0 * np.log10(np.maximum(floor, np.square(amplitude)))
-    return level - 10.0 * np.log10(np.maximum(floor, loudest))
+    level: npt.NDArray[np.floating] = 10.0 * np.log10(np.maximum(floor, np.square(amplitude)))
+    level -= 10.0 * np.log10(np.maximum(floor, loudest))
+    return level
 
 
 def speech_intervals(

@@ -1,0 +1,134 @@
+"""m4a, webm and video through PyAV."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emovox.audio import media
+from emovox.audio.decode import open_decoder
+from emovox.audio.media import demuxer_of, second_try
+from emovox.audio.reader import load_audio, open_audio
+from emovox.audio.types import Samples
+from emovox.schema import extras
+from emovox.schema.errors import EmptyAudioError, MissingExtraError, UndecodableError
+
+RATE = 48000
+PADDING = 0.05
+"""Seconds by which AAC without an edit list is longer: one frame of priming and one of padding."""
+
+CONTAINERS = [
+    ("mp4", "aac", "mp4"),
+    ("ipod", "aac", "mp4"),
+    ("mov", "pcm_s16le", "mp4"),
+    ("webm", "libopus", "matroska"),
+    ("matroska", "flac", "matroska"),
+    ("adts", "aac", "aac"),
+    ("avi", "pcm_s16le", "avi"),
+    ("flv", "aac", "flv"),
+]
+
+EncodeMedia = Callable[..., bytes]
+Tone = Callable[..., Samples]
+
+
+@pytest.mark.parametrize(("container", "codec", "demuxer"), CONTAINERS)
+def test_every_container(container: str, codec: str, demuxer: str, tone: Tone, encode_media: EncodeMedia) -> None:
+    rate = 44100 if container == "flv" else RATE
+    data = encode_media(
+        np.stack([tone(2.0, rate), np.zeros(2 * rate, np.float32)]), rate, container=container, codec=codec
+    )
+    assert demuxer_of(data[:64]) == demuxer
+    with open_audio(data, channels="split") as reader:
+        samples = np.concatenate(list(reader.blocks()), axis=1)
+    assert (reader.native_rate, reader.native_channels, reader.notices) == (rate, 2, ())
+    assert reader.duration == pytest.approx(2.0, abs=PADDING)
+    assert samples.shape[1] / 16000 == pytest.approx(2.0, abs=PADDING)
+    left, right = samples[:, 8000:24000]
+    assert np.argmax(np.abs(np.fft.rfft(left))) == 440
+    assert np.sqrt(np.mean(left**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.03)
+    assert np.abs(right).max() < 0.02
+
+
+def test_sound_of_a_video(tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(1.0, RATE), RATE, container="mp4", codec="aac", picture=True)
+    samples, _ = load_audio(data)
+    assert samples.shape[1] / 16000 == pytest.approx(1.0, abs=PADDING)
+
+
+def test_video_without_sound(tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(1.0, RATE), RATE, container="mp4", codec="aac", picture=True, sound=False)
+    with pytest.raises(UndecodableError, match="mp4 without an audio track"):
+        load_audio(data)
+
+
+def test_path_with_foreign_letters_and_wrong_suffix(tmp_path: Path, tone: Tone, encode_media: EncodeMedia) -> None:
+    path = tmp_path / "你好 é.wav"
+    path.write_bytes(encode_media(tone(0.5, RATE), RATE, container="ipod", codec="aac"))
+    assert load_audio(path)[0].shape[1] / 16000 == pytest.approx(0.5, abs=PADDING)
+
+
+def test_open_file_stays_open(tone: Tone, encode_media: EncodeMedia) -> None:
+    file = io.BytesIO(encode_media(tone(0.5, RATE), RATE, container="webm", codec="libopus"))
+    load_audio(file)
+    assert not file.closed
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp4", "aac"), ("webm", "libopus"), ("adts", "aac")])
+def test_truncated_media_gives_its_beginning(container: str, codec: str, tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(4.0, RATE), RATE, container=container, codec=codec)
+    with open_audio(data[: len(data) // 2]) as reader:
+        samples = np.concatenate(list(reader.blocks()), axis=1)
+    assert 1.0 < samples.shape[1] / 16000 < 3.0
+    assert [notice.code for notice in reader.notices] == ["truncated"]
+
+
+def test_mp4_without_its_index(tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(1.0, RATE), RATE, container="mov", codec="pcm_s16le")
+    with pytest.raises(UndecodableError, match=r"mp4 data that ffmpeg cannot read.*expected a complete file"):
+        load_audio(data[:5000])
+
+
+def test_noise_behind_a_known_header() -> None:
+    pytest.importorskip("av")
+    with pytest.raises((UndecodableError, EmptyAudioError), match=r"<bytes>: got .* expected"):
+        load_audio(b"\x1aE\xdf\xa3" + np.random.default_rng(0).bytes(5000))
+
+
+def test_blocks_of_any_size_are_the_same(tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(2.0, RATE), RATE, container="webm", codec="libopus")
+    whole = load_audio(data, sample_rate=None)[0]
+    for frames in (1, 5000):
+        decoder = open_decoder(data, name="x")
+        assert np.array_equal(np.concatenate(list(decoder.blocks(frames)), axis=1), whole)
+        decoder.close()
+
+
+def test_codec_that_libsndfile_does_not_know(tone: Tone, encode_media: EncodeMedia) -> None:
+    data = encode_media(tone(1.0, RATE), RATE, container="ogg", codec="flac")
+    assert load_audio(data, sample_rate=None)[0].shape == (1, RATE)
+
+
+def test_second_try_needs_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media, "find_spec", lambda _: None)
+    assert second_try(b"OggS") is None
+
+
+@pytest.mark.parametrize("head", [b"\x00\x00\x00\x20ftypM4A ", b"\x1aE\xdf\xa3", b"\xff\xf1P\x80"])
+def test_missing_extra_is_one_line(head: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    path = tmp_path / "memo.wav"  # the content decides, not the suffix
+    path.write_bytes(head + bytes(100))
+    with pytest.raises(MissingExtraError, match=r"memo\.wav.* needs the extra 'media': pip install 'emovox\[media\]'$"):
+        load_audio(path)
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"RIFF\x24\x00\x00\x00WAVEfmt ", b"fLaC", b"OggS", b"\xff\xfb\x90", b"ID3", b"text"]
+)
+def test_libsndfile_keeps_its_formats(head: bytes) -> None:
+    assert demuxer_of(head) is None

@@ -1,0 +1,124 @@
+"""Names, pipes and unreadable files."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pytest
+
+from emovox.audio import source
+from emovox.audio.source import head_of, name_of, rereadable
+from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
+
+
+class Pipe(io.RawIOBase):
+    """Readable, but not seekable, as standard input is."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._data.readinto(buffer)
+
+
+def test_names_of_all_kinds_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"x")
+    with path.open("rb") as file:
+        assert name_of(file) == str(path)
+    assert name_of(path) == name_of(str(path)) == str(path)
+    assert name_of(io.BytesIO(b"x")) == "<stream>"
+    assert name_of(b"x") == "<bytes>"
+    assert name_of((np.zeros(3), 8000)) == "<samples>"
+
+
+def test_file_opened_by_descriptor_has_no_usable_name(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"x")
+    with os.fdopen(os.open(tmp_path / "a.wav", os.O_RDONLY), "rb") as file:
+        assert name_of(file) == "<stream>"
+
+
+def test_name_that_is_not_utf8_becomes_printable() -> None:
+    name = name_of(os.fsdecode(b"\xff\xe9t\xe9.wav"))
+    assert name.encode("utf-8").endswith(b".wav")
+    assert "�" in name
+
+
+@pytest.mark.parametrize("size", [10, source._SPOOL_BYTES + 10])
+def test_pipe_is_copied_so_that_it_can_be_read_twice(size: int) -> None:
+    data = np.random.default_rng(0).bytes(size)
+    copy = cast(BinaryIO, rereadable(cast(BinaryIO, Pipe(data))))
+    for _ in range(2):
+        copy.seek(0)
+        assert copy.read() == data
+
+
+def test_seekable_sources_are_left_alone() -> None:
+    for given in ("a.wav", b"RIFF", (np.zeros(2), 8000), io.BytesIO(b"RIFF")):
+        assert rereadable(given) is given
+
+
+def test_array_without_rate_is_refused_with_advice() -> None:
+    with pytest.raises(AudioError, match=r"got a ndarray.*together with its rate"):
+        rereadable(np.zeros(10))  # type: ignore[arg-type]
+
+
+def test_number_is_refused() -> None:
+    with pytest.raises(AudioError, match="got a int, expected a path"):
+        rereadable(3)  # type: ignore[arg-type]
+
+
+def test_missing_file() -> None:
+    with pytest.raises(UnreadableError, match=r"none\.wav: got no such file, expected .*; check the path"):
+        head_of("/nowhere/none.wav", name="none.wav")
+
+
+def test_directory(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableError, match="got a directory, expected an audio file"):
+        head_of(str(tmp_path), name="x")
+
+
+def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str, mode: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    # Root may read everything, so the refusal is staged.
+    monkeypatch.setattr(source, "open", refuse, raising=False)
+    with pytest.raises(UnreadableError, match=r"may not be read.*check its permissions"):
+        head_of(str(tmp_path / "secret.wav"), name="secret.wav")
+
+
+def test_link_that_points_to_itself(tmp_path: Path) -> None:
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    with pytest.raises(UnreadableError, match=r"loop\.wav: could not be opened \(.+\)"):
+        head_of(str(tmp_path / "loop.wav"), name="loop.wav")
+
+
+def test_path_with_a_null_character() -> None:
+    with pytest.raises(UnreadableError, match=r"could not be opened \(embedded null"):
+        head_of("a\0.wav", name="x")
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "e.wav").touch()
+    with pytest.raises(EmptyAudioError, match=r"e\.wav: got an empty file \(0 bytes\)"):
+        head_of(str(tmp_path / "e.wav"), name="e.wav")
+
+
+def test_open_file_is_left_at_its_beginning() -> None:
+    file = io.BytesIO(b"RIFF....WAVE")
+    file.seek(0, io.SEEK_END)
+    assert head_of(file, name="x") == b"RIFF....WAVE"
+    assert file.tell() == 0
+
+
+def test_file_opened_as_text() -> None:
+    with pytest.raises(AudioError, match=r"opened as text.*mode 'rb'"):
+        head_of(io.StringIO("RIFF"), name="x")  # type: ignore[arg-type]
