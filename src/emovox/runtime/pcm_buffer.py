@@ -1,0 +1,70 @@
+"""The last seconds of a stream, addressed by position."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.types import Samples
+
+_FULL_SCALE = np.float32(32768)
+
+
+class PcmBuffer:
+    """Keep samples from a moving start to the end of the stream as 16-bit integers.
+
+    Half the memory of float32, and the same for every source: a tile holds what a 16-bit recording at its rate would
+    hold, exactly so if the source was one. Values outside [-1, 1) are clipped.
+
+    Args:
+        slack: samples of free room after growing; the kept part is copied once per `slack` samples, not per call.
+    """
+
+    def __init__(self, *, slack: int = 8000) -> None:
+        self._slack = slack
+        self._store: npt.NDArray[np.int16] = np.zeros(0, np.int16)
+        self._used = 0
+        self.start = 0
+        """Position of the first sample that is still kept."""
+
+    @property
+    def end(self) -> int:
+        """Samples seen since the beginning of the stream."""
+        return self.start + self._used
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held for samples, in bytes."""
+        return self._store.nbytes
+
+    def append(self, samples: Samples) -> None:
+        """Add samples [n] float32 at the end."""
+        if self._used + samples.size > self._store.size:
+            grown = np.empty(self._used + samples.size + self._slack, np.int16)
+            grown[: self._used] = self._store[: self._used]
+            self._store = grown
+        coded = np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767)
+        self._store[self._used : self._used + samples.size] = coded
+        self._used += samples.size
+
+    def cut(self, start: int, end: int) -> Samples:
+        """Copy out the samples of [start, end), positions in the stream.
+
+        Returns:
+            [end - start] float32.
+
+        Raises:
+            ValueError: a part of it is forgotten or not there yet.
+        """
+        if not self.start <= start <= end <= self.end:
+            raise ValueError(f"got [{start}, {end}), expected a part of the kept [{self.start}, {self.end})")
+        return self._store[start - self.start : end - self.start].astype(np.float32) / _FULL_SCALE
+
+    def forget(self, before: int) -> None:
+        """Allow the samples before this position to go; they go once they are at least `slack` many."""
+        gone = min(before, self.end) - self.start
+        if gone < self._slack:
+            return
+        self._store = np.concatenate([self._store[gone : self._used], np.empty(self._slack, np.int16)])
+        self._used -= gone
+        self.start += gone

@@ -1,0 +1,62 @@
+"""How periodic a short piece of audio is: what tells a voice from rain, wind, engines and clicks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+VOICE_RATE = 4000
+"""Sample rate that `periodicity` works at, in Hz: four harmonics of the highest voice fit below 2 kHz."""
+
+WINDOW = 160
+"""Samples a frame at `VOICE_RATE`: 40 ms, nearly three periods of a 70 Hz voice."""
+
+SHORTEST_LAG, LONGEST_LAG = 8, 57
+"""Lags searched, in samples at `VOICE_RATE`: 500 to 70 Hz; a higher voice repeats at a multiple of its period."""
+
+_N_FFT = 240  # >= WINDOW + LONGEST_LAG + 1, so that no lag wraps around, and a product of small primes
+
+
+def periodicity(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Measure the highest peak of the normalised autocorrelation over the lags of a voice.
+
+    The window's own autocorrelation is divided out, without which long lags look weak. Only peaks count: the slow
+    decay that rumble has over short lags is no period. Costs about 4 µs a frame.
+
+    Args:
+        frames: [frames, WINDOW] float32 at `VOICE_RATE`, without offset.
+
+    Returns:
+        [frames] float32: about 1 for a steady voice, 0.2 to 0.5 for noise, 0 without a peak or for silence. Each frame
+        by itself, so that the result does not depend on its neighbours.
+
+    Reference: P. Boersma, Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of
+        a sampled sound, IFA Proceedings 17, 1993, equation 9.
+
+    >>> time = np.arange(WINDOW, dtype=np.float32) / VOICE_RATE
+    >>> bool(periodicity(np.sin(2 * np.pi * 200 * time)[None])[0] > 0.95)
+    True
+    """
+    window, correction = _window()
+    ratio = _autocorrelation(frames * window)
+    ratio *= correction / np.maximum(ratio[:, :1], np.finfo(np.float32).tiny)
+    centre = ratio[:, SHORTEST_LAG:-1]
+    peak = (centre >= ratio[:, SHORTEST_LAG - 1 : -2]) & (centre >= ratio[:, SHORTEST_LAG + 1 :])
+    best: npt.NDArray[np.float32] = np.where(peak, centre, 0).max(axis=1).clip(0, 1).astype(np.float32)
+    return best
+
+
+@cache
+def _window() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    own = _autocorrelation(window[None])
+    return window, own[:, :1] / own
+
+
+def _autocorrelation(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    spectrum = np.fft.rfft(frames, _N_FFT)
+    power = spectrum.real**2 + spectrum.imag**2
+    lags: npt.NDArray[np.float32] = np.fft.irfft(power, _N_FFT)[:, : LONGEST_LAG + 2]
+    return lags

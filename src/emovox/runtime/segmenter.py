@@ -1,0 +1,209 @@
+"""From a stream of samples to speech regions and the tiles they are cut into."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from emovox.audio.types import Samples
+from emovox.runtime.pcm_buffer import PcmBuffer
+from emovox.runtime.regions import Opened, RegionFinder
+from emovox.runtime.tiles import Tile, count_windows, extend, split_region
+from emovox.runtime.vad import FRAME, Levels, Vad, VadConfig
+from emovox.schema.errors import ConfigError
+
+_BLOCK = 1.0  # s; a longer call is worked off in pieces, so that its size does not decide the memory
+
+
+class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a stream is cut; durations in seconds.
+
+    Args:
+        sample_rate: Hz, a multiple of 4000.
+        window: length of a tile (from the model's card).
+        shortest: recordings shorter than this give nothing.
+        rounding: the audio handed to a model is a multiple of this long; also the most that is taken in around a tile.
+        vad: voice activity.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    sample_rate: int = 16000
+    window: float = 3.0
+    shortest: float = 0.3
+    rounding: float = 0.5
+    vad: VadConfig = VadConfig()
+
+    def __post_init__(self) -> None:
+        """Reject values for which tiles are not defined."""
+        for name, good in {
+            "window": self.window >= 0.1,
+            "shortest": self.shortest >= 0,
+            "rounding": self.rounding >= 0.01,
+        }.items():
+            if not good:
+                raise ConfigError(f"{name} is {getattr(self, name)}, out of range; see SegmenterConfig")
+
+
+@dataclass(frozen=True, slots=True)
+class RegionStarted:
+    """Speech region number `region` (from 0) begins at sample `start`."""
+
+    region: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegionEnded:
+    """Speech region number `region` is over: samples [start, end); all its tiles have been given."""
+
+    region: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    region: int
+    start: int
+    end: int
+
+
+SegmenterEvent = RegionStarted | Tile | RegionEnded
+
+
+class Segmenter:
+    """Turn samples into speech regions and tiles; the same for any cutting of the audio into calls.
+
+    State is bounded: about one and a half windows of audio while somebody speaks, a second and a half else.
+
+    Args:
+        config: durations and voice activity.
+
+    Raises:
+        ConfigError: a sample rate that voice activity cannot work at.
+    """
+
+    def __init__(self, config: SegmenterConfig | None = None) -> None:
+        self.config = config = config or SegmenterConfig()
+        rate = config.sample_rate
+        self._hop, self._block = round(FRAME * rate), round(_BLOCK * rate)
+        self._window, self._shortest = round(config.window * rate), round(config.shortest * rate)
+        self._rounding, self._padding = round(config.rounding * rate), round(config.vad.padding * rate)
+        self._vad = Vad(config.vad, sample_rate=rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all audio: the next call begins a new stream, regions count from 0 again."""
+        self._vad.reset()
+        self._finder = RegionFinder(self.config.vad)
+        self._audio = PcmBuffer(slack=self.config.sample_rate // 2)
+        self._queue: deque[RegionStarted | _Span | RegionEnded] = deque()
+        self._region = -1
+        self._region_start = self._tile_start = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held for audio, in bytes."""
+        return self._audio.nbytes
+
+    def feed(self, samples: Samples) -> list[SegmenterEvent]:
+        """Take the next samples.
+
+        Args:
+            samples: [n] float32 at `sample_rate`, any length, finite.
+
+        Returns:
+            What is now certain, in order of time; a region's tiles come between its `RegionStarted` and `RegionEnded`.
+            A tile comes as soon as it is certain that its region goes on for half a window more, or has ended.
+        """
+        events: list[SegmenterEvent] = []
+        for first in range(0, samples.size, self._block):
+            block = samples[first : first + self._block]
+            self._audio.append(block)
+            self._advance(self._vad.feed(block))
+            events += self._release()
+            self._audio.forget(self._oldest_needed())
+        return events
+
+    def flush(self) -> list[SegmenterEvent]:
+        """Give the rest: the audio is over. Afterwards the segmenter is as new.
+
+        Returns:
+            As `feed`; nothing at all if the recording is shorter than `shortest`.
+        """
+        self._advance(self._vad.flush())
+        if self._finder.is_open:
+            self._close(self._finder.reach)
+        total = self._audio.end
+        events = self._release(total=total) if total >= self._shortest else []
+        self.reset()
+        return events
+
+    def _advance(self, levels: Levels) -> None:
+        for mark in self._finder.feed(levels):
+            if isinstance(mark, Opened):
+                self._open(mark.frame)
+            else:
+                self._close(mark.frame)
+        if self._finder.is_open:
+            certain = min(self._audio.end, self._finder.reach * self._hop + self._padding) - self._tile_start
+            for _ in range(count_windows(certain, window=self._window) - 1):
+                self._plan(self._tile_start, self._tile_start + self._window)
+
+    def _open(self, frame: int) -> None:
+        self._region += 1
+        self._region_start = self._tile_start = max(0, frame * self._hop - self._padding)
+        self._queue.append(RegionStarted(self._region, self._region_start))
+
+    def _close(self, frame: int) -> None:
+        end = min(self._audio.end, frame * self._hop + self._padding)
+        for start, stop in split_region(self._tile_start, end, window=self._window):
+            self._plan(start, stop)
+        self._queue.append(RegionEnded(self._region, self._region_start, end))
+
+    def _plan(self, start: int, end: int) -> None:
+        self._queue.append(_Span(self._region, start, end))
+        self._tile_start = end
+
+    def _release(self, *, total: int | None = None) -> list[SegmenterEvent]:
+        events: list[SegmenterEvent] = []
+        while self._queue and self._audio.end >= self._shortest:
+            item = self._queue[0]
+            if isinstance(item, _Span):
+                start, end = extend(item.start, item.end, step=self._rounding, total=total)
+                if end > self._audio.end:
+                    break
+                events.append(Tile(item.start, item.end, self._audio.cut(start, end), item.region))
+            else:
+                events.append(item)
+            self._queue.popleft()
+        return events
+
+    def _oldest_needed(self) -> int:
+        planned = [item.start for item in self._queue if isinstance(item, _Span)]
+        coming = self._tile_start if self._finder.is_open else self._finder.earliest * self._hop - self._padding
+        return min([coming, *planned]) - self._rounding
+
+
+def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) -> list[Tile]:
+    """Cut a whole recording into tiles: what training learns from is what prediction hears.
+
+    Args:
+        blocks: the recording in pieces [n] float32 of any length, mono.
+        config: durations and voice activity.
+
+    Returns:
+        The tiles in order of time; none where no speech is found.
+
+    >>> import numpy as np
+    >>> cut_tiles([np.zeros(16000, np.float32)])
+    []
+    """
+    segmenter = Segmenter(config)
+    events = [event for block in blocks for event in segmenter.feed(block)] + segmenter.flush()
+    return [event for event in events if isinstance(event, Tile)]

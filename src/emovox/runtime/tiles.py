@@ -1,0 +1,89 @@
+"""Cut speech regions into tiles: pieces of few distinct lengths that a model can take in batches.
+
+A region is cut from its start into windows that do not overlap; a remainder under half a window joins the last one. What
+the model hears is the tile with the real audio around it, up to the next half second, so that nothing is padded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emovox.audio.types import Samples
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tile:
+    """A piece of a speech region and the audio that a model hears for it.
+
+    Attributes:
+        start: first sample of the piece, counted from the beginning of the recording: the segment's start.
+        end: sample after the last one of the piece: the segment's end.
+        samples: [n] float32, the piece with the audio around it; n is a multiple of half a second, unless the whole
+            recording is shorter.
+        region: number of the region, from 0.
+    """
+
+    start: int
+    end: int
+    samples: Samples
+    region: int
+
+
+def count_windows(length: int, *, window: int) -> int:
+    """Count the tiles of a region: every window is one, and a remainder of half a window or more.
+
+    Args:
+        length: length of the region in samples, >= 0.
+        window: length of a tile in samples, >= 1.
+
+    Returns:
+        At least 1: a region shorter than half a window is one tile.
+
+    >>> [count_windows(length, window=48000) for length in (100, 71999, 72000, 96000)]
+    [1, 1, 2, 2]
+    """
+    return max(1, (2 * length + window) // (2 * window))
+
+
+def split_region(start: int, end: int, *, window: int) -> list[tuple[int, int]]:
+    """Cut a region into windows.
+
+    Args:
+        start: first sample of the region.
+        end: sample after its last one.
+        window: length of a tile in samples, >= 1.
+
+    Returns:
+        (start, end) of each tile in samples, in order; they join without gaps, and only the last has another length.
+
+    >>> split_region(0, 70, window=30)
+    [(0, 30), (30, 70)]
+    """
+    last = count_windows(end - start, window=window) - 1
+    cuts = [start + index * window for index in range(last + 1)] + [end]
+    return list(zip(cuts[:-1], cuts[1:], strict=True))
+
+
+def extend(start: int, end: int, *, step: int, total: int | None = None) -> tuple[int, int]:
+    """Round a tile's length up to a multiple of `step` by taking in the audio around it.
+
+    The extension is shared between both sides; at an end of the recording the piece is moved inwards instead.
+
+    Args:
+        start: first sample of the tile, >= 0.
+        end: sample after its last one.
+        step: samples, >= 1.
+        total: length of the recording in samples, None while it is not known.
+
+    Returns:
+        (start, end) of the audio to hear, in samples. Its length is a multiple of `step`, or `total` if that is less.
+        With `total` None the end may lie in audio that has not come yet: ask again then.
+
+    >>> extend(100, 150, step=80), extend(10, 60, step=80), extend(100, 150, step=80, total=160)
+    ((85, 165), (0, 80), (80, 160))
+    """
+    length = -(-(end - start) // step) * step
+    first = max(0, start - (length - (end - start)) // 2)
+    if total is not None and first + length > total:
+        return max(0, total - length), total
+    return first, first + length

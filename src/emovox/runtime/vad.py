@@ -1,0 +1,165 @@
+"""Voice activity: which frames of a stream hold a voice, whatever its level."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from emovox.audio.types import Samples
+from emovox.runtime.noise_floor import NoiseFloor, Power
+from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
+from emovox.schema.errors import ConfigError
+
+FRAME = 0.02
+"""Length of a decision in seconds: 80 samples at `VOICE_RATE`."""
+
+SILENT, VOICED, CLEAR = 0, 1, 2
+"""Decisions on a frame: no voice, perhaps a voice (sustains a region), certainly one (opens a region)."""
+
+Levels = npt.NDArray[np.uint8]
+"""One decision a frame: [frames], each `SILENT`, `VOICED` or `CLEAR`."""
+
+_HOP = round(FRAME * VOICE_RATE)
+_BATCH = 5  # frames waited for, 0.1 s: one frame at a time costs four times as much
+_MARGIN = (WINDOW - _HOP) // 2  # what the periodicity window sees on each side of its frame
+
+
+class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Parameters of the voice activity detection; the defaults are chosen by the measurements in docs/vad.md.
+
+    Args:
+        above_floor_db: how far a frame must rise above the noise floor to count, in dB.
+        silence_dbfs: the floor is never taken lower than this, in dB of the difference signal (about the last bit of
+            16), so that a recording of zeros has a floor too.
+        floor_window: seconds of the past that the noise floor looks at; a steady tone is dropped after as long.
+        lookahead: seconds of the future that it looks at: the delay of every decision.
+        clear_periodicity: periodicity above which a frame is certainly voiced, 0 to 1.
+        held_periodicity: periodicity above which a frame keeps an open region open, 0 to `clear_periodicity`.
+        onset: seconds of certainly voiced frames within `onset_window` that open a region.
+        onset_window: seconds; the region then starts at the first perhaps voiced frame in it.
+        hangover: seconds without a voiced frame that close a region, at least twice `padding`.
+        padding: seconds added before and after a region: the voiceless consonants at its ends.
+
+    Raises:
+        ConfigError: a value out of range.
+    """
+
+    above_floor_db: float = 8.0
+    silence_dbfs: float = -100.0
+    floor_window: float = 4.0
+    lookahead: float = 0.2
+    clear_periodicity: float = 0.65
+    held_periodicity: float = 0.4
+    onset: float = 0.06
+    onset_window: float = 0.3
+    hangover: float = 0.4
+    padding: float = 0.2
+
+    def __post_init__(self) -> None:
+        """Reject values for which regions are not defined."""
+        checks = {
+            "above_floor_db": self.above_floor_db > 0,
+            "silence_dbfs": self.silence_dbfs <= 0,
+            "floor_window": self.floor_window >= FRAME,
+            "lookahead": self.lookahead >= FRAME,
+            "held_periodicity": 0 <= self.held_periodicity <= self.clear_periodicity < 1,
+            "onset": FRAME <= self.onset <= self.onset_window,
+            "padding": 0 <= self.padding <= self.hangover / 2,
+        }
+        for name, good in checks.items():
+            if not good:
+                raise ConfigError(f"{name} is {getattr(self, name)}, out of range; see VadConfig")
+
+
+def frames_of(seconds: float) -> int:
+    """Turn a duration into a number of decision frames, at least 1.
+
+    >>> frames_of(0.3)
+    15
+    """
+    return max(1, round(seconds / FRAME))
+
+
+class Vad:
+    """Decide frame by frame whether a voice is there: louder than the noise floor, and periodic.
+
+    The work is done at 4 kHz on the difference signal, in which offset and hum vanish. Both measures are ratios, so
+    the level of the recording does not matter. A whisper has no period and is not found. Any cutting of the same audio
+    into calls gives the same decisions.
+
+    Args:
+        config: thresholds.
+        sample_rate: Hz, a multiple of 4000.
+
+    Raises:
+        ConfigError: another sample rate.
+    """
+
+    def __init__(self, config: VadConfig, *, sample_rate: int = 16000) -> None:
+        if sample_rate < VOICE_RATE or sample_rate % VOICE_RATE:
+            raise ConfigError(f"sample_rate is {sample_rate}, expected a multiple of {VOICE_RATE} Hz; resample first")
+        self.config = config
+        self._step = sample_rate // VOICE_RATE
+        self._ratio = np.float32(10 ** (config.above_floor_db / 10))
+        self._quietest = np.float32(10 ** (config.silence_dbfs / 10))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all audio: the next call begins a new stream."""
+        self._pending: Samples = np.zeros(0, np.float32)
+        self._previous: Samples | None = None
+        self._low: Samples = np.zeros(_MARGIN, np.float32)
+        self._floor = NoiseFloor(past=frames_of(self.config.floor_window), ahead=frames_of(self.config.lookahead))
+
+    def feed(self, samples: Samples) -> Levels:
+        """Take the next samples and give the decisions that are now certain.
+
+        Args:
+            samples: [n] float32, any length.
+
+        Returns:
+            [frames] uint8: the next decisions, `lookahead` and up to 0.1 s behind the audio; often none.
+        """
+        self._pending = np.concatenate([self._pending, samples])
+        if self._pending.size < _BATCH * _HOP * self._step:
+            return np.zeros(0, np.uint8)
+        return self._decide(*self._floor.feed(self._take()))
+
+    def flush(self) -> Levels:
+        """Give the decisions on the frames that still wait; a piece shorter than a frame is dropped."""
+        power = self._take()
+        self._low = np.concatenate([self._low, np.zeros(_MARGIN, np.float32)])
+        decided, waiting = self._floor.feed(power), self._floor.flush()
+        return self._decide(np.concatenate([decided[0], waiting[0]]), np.concatenate([decided[1], waiting[1]]))
+
+    def _take(self) -> Power:
+        usable = self._pending.size - self._pending.size % (_HOP * self._step)
+        low = self._difference(self._pending[:usable])
+        self._pending = self._pending[usable:].copy()
+        self._low = np.concatenate([self._low, low])
+        power: Power = np.square(low).reshape(-1, _HOP).sum(axis=1) / np.float32(_HOP)
+        return power
+
+    def _difference(self, samples: Samples) -> Samples:
+        # Strided sums of whole frames: every value is the same sum of the same samples however the input was cut.
+        if not samples.size:
+            return samples
+        low = samples[:: self._step].copy()
+        for offset in range(1, self._step):
+            low += samples[offset :: self._step]
+        low /= np.float32(self._step)
+        before = low[:1] if self._previous is None else self._previous
+        self._previous = low[-1:]
+        return np.diff(low, prepend=before)
+
+    def _decide(self, power: Power, floor: Power) -> Levels:
+        levels = np.zeros(power.size, np.uint8)
+        loud = np.flatnonzero(power > np.maximum(floor, self._quietest) * self._ratio)
+        if loud.size:
+            frames = np.lib.stride_tricks.sliding_window_view(self._low, WINDOW)[::_HOP][loud]
+            voice = periodicity(frames)
+            levels[loud] = (voice > self.config.held_periodicity).astype(np.uint8) * VOICED
+            levels[loud[voice > self.config.clear_periodicity]] = CLEAR
+        self._low = self._low[power.size * _HOP :].copy()
+        return levels
