@@ -108,6 +108,15 @@ def test_blocks_of_any_size_are_the_same(tone: Tone, encode_media: EncodeMedia) 
         decoder.close()
 
 
+def test_track_that_changes_its_rate_and_channels(tone: Tone, encode_media: EncodeMedia) -> None:
+    stereo = encode_media(np.stack([tone(1.0, RATE)] * 2), RATE, container="adts", codec="aac")
+    mono = encode_media(tone(1.0, 24000), 24000, container="adts", codec="aac")
+    samples, rate = load_audio(stereo + mono, sample_rate=None, channels="split")
+    assert (samples.shape[0], rate) == (2, RATE)
+    assert samples.shape[1] / RATE == pytest.approx(2.0, abs=3 * PADDING)
+    assert np.argmax(np.abs(np.fft.rfft(samples[1, -RATE - 4800 : -4800]))) == pytest.approx(440, abs=1)
+
+
 def test_codec_that_libsndfile_does_not_know(tone: Tone, encode_media: EncodeMedia) -> None:
     data = encode_media(tone(1.0, RATE), RATE, container="ogg", codec="flac")
     assert load_audio(data, sample_rate=None)[0].shape == (1, RATE)

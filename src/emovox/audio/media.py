@@ -126,7 +126,7 @@ class MediaDecoder:
         track = self._container.streams.audio[0]
         self._packets: Iterator[Any] = self._container.decode(track)
         try:
-            self._first = next(self._packets, None)
+            self._first: Any = next(self._packets, None)
         except av.FFmpegError as error:
             raise UndecodableError(
                 f"{name}: got an audio track that ffmpeg cannot decode ({error.strerror}), expected aac, opus, …; "
@@ -137,7 +137,6 @@ class MediaDecoder:
         self.rate = int(self._first.sample_rate)
         self.channels = len(self._first.layout.channels)
         self.frames = self._promised(track)
-        self._planar: Any = av.AudioResampler(format="fltp", layout=self._first.layout, rate=self.rate)
 
     def _promised(self, track: Any) -> int | None:
         if track.duration is not None and track.time_base:
@@ -148,18 +147,31 @@ class MediaDecoder:
         return None
 
     def _pieces(self) -> Iterator[Samples]:
-        frame = self._first
+        frame, given, planar = self._first, None, None
         try:
             while frame is not None:
-                yield from (part.to_ndarray() for part in self._planar.resample(frame))
+                if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
+                    # A track may change its rate or channels on the way, and PyAV's converter keeps its first input.
+                    yield from _arrays(planar, None)
+                    planar = self._to_planar()
+                yield from _arrays(planar, frame)
                 frame = next(self._packets, None)
         except self._failure as error:
             self.damage = f"decoding stopped: {getattr(error, 'strerror', error)}"
-        yield from (part.to_ndarray() for part in self._planar.resample(None))
+        yield from _arrays(planar, None)
+
+    def _to_planar(self) -> Any:
+        import av
+
+        return av.AudioResampler(format="fltp", layout=self._first.layout, rate=self.rate)
 
     def _close_own(self) -> None:
         if self._own is not None:
             self._own.close()
+
+
+def _arrays(planar: Any, frame: Any) -> list[Samples]:
+    return [] if planar is None else [part.to_ndarray() for part in planar.resample(frame)]
 
 
 class _Unnamed:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -61,6 +59,9 @@ def rereadable(source: AudioInput) -> AudioInput:
         )
     if source.seekable():
         return source
+    import shutil  # 5 ms together with tempfile, and for pipes only
+    import tempfile
+
     spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115 - the reader closes it
     shutil.copyfileobj(source, spool)
     return spool
