@@ -75,6 +75,7 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
     """
 
     def seekable(self) -> bool:
+        """Say no, so that `read` leaves the position alone."""
         return False
 
 
