@@ -13,8 +13,8 @@ from emovox.features.delta import savgol_weights
 class Deltas(nn.Module):
     """First and second derivative of each track, by fits of degree one and two, in one grouped convolution.
 
-    A derivative of order p of a polynomial of degree p is constant, so librosa's mode "interp" is to repeat the first and
-    last full fit at the edges (see `features.delta`).
+    A derivative of order p of a polynomial of degree p is constant, so librosa's mode "interp" is to repeat the first
+    and last full fit at the edges (see `features.delta`).
 
     Args:
         n_tracks: features.

@@ -57,11 +57,11 @@ def block_length(*, length: int, hop: int, n_fft: int) -> int:
 class PowerSpectrum(nn.Module):
     """Squared magnitudes of the DFT of windowed frames, by one Cooley-Tukey step.
 
-    With n = block * n1 + n2 and k = k1 + rows * k2, stage one transforms over n1 for each n2 (a grouped convolution over
-    block columns that also holds window and twiddle factors), stage two over n2 for each k1 (a batched matrix product).
-    For real input k1 = 0 … rows / 2 suffice; 0 and rows / 2, both real before their twiddles, share one complex slot, so
-    the intermediate is exactly as large as the frame. 35 k products a frame instead of 263 k for 512 points: 0.45 ms
-    against 1.8 ms for 3 s.
+    With n = block * n1 + n2 and k = k1 + rows * k2, stage one transforms over n1 for each n2 (a grouped convolution
+    over block columns that also holds window and twiddle factors), stage two over n2 for each k1 (a batched matrix
+    product). For real input k1 = 0 … rows / 2 suffice; 0 and rows / 2, both real before their twiddles, share one
+    complex slot, so the intermediate is exactly as large as the frame. For 512 points 34 k products a frame instead of
+    263 k: 0.42 ms against 1.7 ms for 3 s.
 
     Args:
         window: [length], length <= n_fft.
@@ -102,7 +102,7 @@ class PowerSpectrum(nn.Module):
 
 
 def _first_stage(window: Matrix, block: int, n_fft: int) -> Matrix:
-    """[block * rows, 1, length / block]: for each n2 the pairs (k1 = 0, k1 = rows / 2), then (re, im) of k1 = 1, 2, …"""
+    """[block * rows, 1, length / block]: for each n2 the pair k1 = 0, k1 = rows / 2, then re and im of k1 = 1, 2 …."""
     rows = n_fft // block
     n1 = np.arange(len(window) // block)[None, :, None]
     n2 = np.arange(block)[:, None, None]

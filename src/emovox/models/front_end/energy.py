@@ -57,8 +57,8 @@ class Rms(nn.Module):
 class ZeroCrossingRate(nn.Module):
     """Share of samples in centred frames whose sign differs from the sample before, as librosa's; no gradient.
 
-    The first sample of a frame has none before it. So pairs are counted at their earlier sample, and the pair at the last
-    sample of a frame is taken off again.
+    The first sample of a frame has none before it. So pairs are counted at their earlier sample, and the pair at the
+    last sample of a frame is taken off again.
 
     Args:
         block: samples in a block.

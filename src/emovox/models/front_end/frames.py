@@ -94,7 +94,10 @@ class FrameFrontEnd(nn.Module):
         centroid, rolloff = self.shape(power)
         f0, voiced = self.yin(self.decimator(samples))
         return FrameTensors(
-            *(track.transpose(1, 2) for track in (mfcc, delta, delta2, log_mel)),
+            mfcc=mfcc.transpose(1, 2),
+            delta=delta.transpose(1, 2),
+            delta2=delta2.transpose(1, 2),
+            log_mel=log_mel.transpose(1, 2),
             rms=self.rms(blocks),
             zcr=self.zcr(samples),
             centroid=centroid,
@@ -104,7 +107,7 @@ class FrameFrontEnd(nn.Module):
         )
 
     def _check(self, samples: Tensor) -> None:
-        if torch.jit.is_tracing() or torch.compiler.is_exporting():
+        if torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
             return
         if samples.ndim != 2 or samples.shape[-1] < self.shortest:
             raise AudioError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -33,7 +35,7 @@ class LogMel(nn.Module):
     def forward(self, power: Tensor) -> Tensor:
         """[b, bins, t] -> [b, n_mels, t] in dB."""
         slabs = [getattr(self, f"slab{i}") @ power[:, start:end] for i, (start, end) in enumerate(self.spans)]
-        decibels = torch.cat(slabs, 1).clamp_min(AMIN).log() * (10 / np.log(10))
+        decibels = torch.cat(slabs, 1).clamp_min(AMIN).log() * (10 / math.log(10))
         return torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - self.top_db)
 
 

@@ -128,7 +128,7 @@ def _difference_matrix(bins: npt.NDArray[np.int64], length: int, longest: int) -
 
 
 def _head_kernel(block: int, longest: int) -> Matrix:
-    """[longest, block, columns]: kernel that sums the first k squares of a frame, k = 1 … longest, over block columns."""
+    """[longest, block, columns]: kernel that sums the first k squares of a frame, k = 1 … longest."""
     n_blocks = -(-longest // block)
     kernel = np.tri(longest, n_blocks * block)
     return kernel.reshape(longest, n_blocks, block).transpose(0, 2, 1)
