@@ -1,0 +1,144 @@
+"""People's own recordings: tables, folders, label maps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.corpora.trees import WriteClip
+
+from emovox.corpora.label_map import read_label_map
+from emovox.corpora.registry import index
+from emovox.corpora.verify import verify
+from emovox.schema.errors import CorpusError, ManifestError, NoAudioFilesError
+
+
+@pytest.fixture
+def voices(tmp_path: Path, write_clip: WriteClip) -> Path:
+    for seed, file in enumerate(("a.wav", "deep/b.wav", "c.wav")):
+        write_clip(tmp_path / "voices" / file, seed=seed)
+    return tmp_path / "voices"
+
+
+def write_table(folder: Path, text: str, name: str = "clips.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def test_table_keeps_own_labels(voices: Path) -> None:
+    table = write_table(
+        voices,
+        "path,label,speaker,sex,language,sentence\n"
+        "a.wav,hangry,Zoë,female,fr,1\n"
+        "deep/b.wav,hangry,Max,,,\n"
+        f"{voices}/c.wav,awe,,,,\n",
+    )
+    clips = index("table", table)
+    assert [(c.corpus, c.native, c.label, c.speaker, c.sex, c.language, c.sentence) for c in clips] == [
+        ("clips", "hangry", "hangry", "Zoë", "female", "fr", "1"),
+        ("clips", "hangry", "hangry", "Max", None, None, None),
+        ("clips", "awe", "awe", None, None, None, None),
+    ]
+    assert [Path(clip.path) for clip in clips] == [voices / "a.wav", voices / "deep" / "b.wav", voices / "c.wav"]
+
+
+@pytest.mark.parametrize(
+    ("separator", "head"), [(";", ""), ("\t", ""), (",", "\ufeff")], ids=["semicolon", "tab", "byte order mark"]
+)
+def test_tables_of_spreadsheets(voices: Path, separator: str, head: str) -> None:
+    lines = [["speaker", "label", "path"], ["Max", "joy", "a.wav"]]
+    table = write_table(voices, head + "\r\n".join(separator.join(line) for line in lines))
+    (clip,) = index("table", table, labels={"joy": "happy"})
+    assert (clip.speaker, clip.native, clip.label) == ("Max", "joy", "happy")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,label\na.wav,joy\n", "line 1: got the columns file, label; expected path, label"),
+        ("path,label,mood\na.wav,joy,x\n", "line 1: got the columns path, label, mood;"),
+        ("path,label\na.wav,\n", "line 2: the column 'label' is empty"),
+        ("path,label\na.wav,joy\n,joy\n", "line 3: the column 'path' is empty"),
+        ("path,label\nx.wav,joy\n", "line 2: the column 'path' names .*x.wav, where no file is"),
+        ("path,label,sex\na.wav,joy,w\n", "line 2: .*expected male, female or nothing in the column 'sex'"),
+        ("path,label\na.wav,joy\na.wav,joy\n", "names a.wav twice"),
+        ("path,label\n", "has no rows below the header"),
+        ("", r"got the columns \(none\)"),
+    ],
+)
+def test_bad_table(voices: Path, text: str, message: str) -> None:
+    with pytest.raises(ManifestError, match=rf"clips.csv.*{message}"):
+        index("table", write_table(voices, text))
+
+
+def test_no_table(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match=r"cannot be read .*expected a CSV table"):
+        index("table", tmp_path / "none.csv")
+
+
+def test_folders_tell_label_and_speaker(tmp_path: Path, write_clip: WriteClip) -> None:
+    for file in ("awe/x.wav", "awe/Max/x.wav", "joy/Zoë/monday/x.wav"):
+        write_clip(tmp_path / "mine" / file)
+    clips = index("folders", tmp_path / "mine")
+    assert [(c.corpus, c.id, c.label, c.speaker) for c in clips] == [
+        ("mine", "awe/Max/x.wav", "awe", "Max"),
+        ("mine", "awe/x.wav", "awe", None),
+        ("mine", "joy/Zoë/monday/x.wav", "joy", "Zoë"),
+    ]
+
+
+def test_label_map_must_know_every_label(tmp_path: Path, write_clip: WriteClip) -> None:
+    for file in ("awe/x.wav", "joy/x.wav", "noise/x.wav"):
+        write_clip(tmp_path / file)
+    with pytest.raises(CorpusError, match=r"got the label 'awe', expected one of joy, noise; add --map 'awe=…'"):
+        index("folders", tmp_path, labels={"joy": "happy", "noise": None})
+    clips = index("folders", tmp_path, labels={"joy": "happy", "noise": None, "awe": "surprise"})
+    assert [(clip.native, clip.label) for clip in clips] == [("awe", "surprise"), ("joy", "happy"), ("noise", None)]
+
+
+def test_recording_outside_the_label_folders(tmp_path: Path, write_clip: WriteClip) -> None:
+    write_clip(tmp_path / "x.wav")
+    with pytest.raises(CorpusError, match=r"lies in no label folder, expected <label>/x\.wav"):
+        index("folders", tmp_path)
+
+
+def test_folders_without_audio(tmp_path: Path) -> None:
+    (tmp_path / "joy").mkdir()
+    (tmp_path / "joy" / "notes.txt").write_text("nothing here")
+    with pytest.raises(NoAudioFilesError, match="directory without audio"):
+        index("folders", tmp_path)
+
+
+def test_own_folder_does_not_pass_for_a_published_corpus(tmp_path: Path, write_clip: WriteClip) -> None:
+    write_clip(tmp_path / "ravdess" / "joy" / "x.wav")
+    (clip,) = index("folders", tmp_path / "ravdess")
+    assert clip.corpus == "ravdess-own"
+
+
+def test_unreadable_recording(tmp_path: Path, write_clip: WriteClip) -> None:
+    write_clip(tmp_path / "joy" / "x.wav")
+    (tmp_path / "joy" / "text.wav").write_text("not audio")
+    with pytest.raises(CorpusError, match=r"1 of 2 recordings cannot be read .*text\.wav.*--partial"):
+        index("folders", tmp_path)
+    assert len(index("folders", tmp_path, partial=True)) == 1
+    report = verify("folders", tmp_path, partial=True)
+    assert [Path(problem.what).name for problem in report.undecodable] == ["text.wav"]
+    assert "bytes that are not audio" in report.undecodable[0].problem
+    assert not report.ok
+
+
+def test_label_map_files(tmp_path: Path) -> None:
+    (tmp_path / "map.toml").write_text('joy = "happy"\nunclear = ""\n')
+    (tmp_path / "map.json").write_text(json.dumps({"anger": "angry", "other": None}))
+    labels = read_label_map([str(tmp_path / "map.toml"), str(tmp_path / "map.json"), "joy=glad"])
+    assert labels == {"joy": "glad", "unclear": None, "anger": "angry", "other": None}
+
+
+@pytest.mark.parametrize("item", ["joy", "=happy", "nothing.toml", "list.json", "broken.toml"])
+def test_bad_label_map(item: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("list.json").write_text('["joy"]')
+    Path("broken.toml").write_text("joy = happy")
+    with pytest.raises(CorpusError, match=r"label map.*expected native=label"):
+        read_label_map([item])
