@@ -52,7 +52,6 @@ def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
 
 def toy_graph(labels: tuple[str, ...], *, sharpness: float = _SHARPNESS, card: str = "") -> bytes:
     """The graph as bytes, with `card` in its metadata when there is one."""
-    text = [TensorProto.FLOAT, ["batch", "n"]]
     initialisers = {
         "speaker_mean": _MEAN,
         "speaker_scale": _SCALE,
@@ -78,7 +77,7 @@ def toy_graph(labels: tuple[str, ...], *, sharpness: float = _SHARPNESS, card: s
         helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
     ]
     inputs = [
-        helper.make_tensor_value_info("samples", *text),
+        helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "n"]),
         helper.make_tensor_value_info("speaker_mean", TensorProto.FLOAT, [2]),
         helper.make_tensor_value_info("speaker_scale", TensorProto.FLOAT, [2]),
     ]

@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
 
 from emovox.runtime.model import Model
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
-from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
 
 BATCH_TOLERANCE = 1e-6
 """Float32 rounding of sums in another order."""
@@ -67,7 +67,9 @@ def test_wrong_hash_is_refused(tmp_path: Path) -> None:
 def test_wrong_label_count_is_refused(tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     replace_graph(path, toy_graph(("a", "b"), card=card_text(path)))
-    with pytest.raises(CardError, match=r"'scores' is 2 wide, the card has 7 labels \(neutral, .*use the card that was"):
+    with pytest.raises(
+        CardError, match=r"'scores' is 2 wide, the card has 7 labels \(neutral, .*use the card that was"
+    ):
         Model.load(path)
 
 

@@ -3,16 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.toy_models import write_toy
 
 from emovox.runtime import registry
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import Figure
 from emovox.schema.errors import CardError, UnknownModelError
-from tests.toy_models import write_toy
 
 
 def figures(value: float) -> tuple[Figure, ...]:
-    return (Figure("tones", "si", "UAR", value, 0.0, 100.0, "a.csv"), Figure("tones", "si", "ECE", 99.0, 0, 100, "a.csv"))
+    return (
+        Figure("tones", "si", "UAR", value, 0.0, 100.0, "a.csv"),
+        Figure("tones", "si", "ECE", 99.0, 0, 100, "a.csv"),
+    )
 
 
 def test_shipped_lists_the_cards_by_name(tmp_path: Path) -> None:

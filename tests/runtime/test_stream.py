@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.toy_models import RATE, speech, write_toy
 
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
@@ -16,7 +17,6 @@ from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
 from emovox.schema.events import Event, SpeechEnded, SpeechStarted
-from tests.toy_models import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 """Another chunking puts a tile into another batch; float32 sums over a batch may round differently (1e-6)."""
@@ -163,7 +163,7 @@ def test_double_precision_is_taken(predictor: Predictor) -> None:
 def test_bad_chunks_are_refused_and_not_taken(predictor: Predictor) -> None:
     stream = predictor.stream()
     with pytest.raises(AudioError, match=r"samples are int16 of shape \[9\], expected float32 .*divide 16-bit"):
-        stream.feed(np.zeros(9, np.int16))  # type: ignore[arg-type]
+        stream.feed(np.zeros(9, np.int16))
     with pytest.raises(AudioError, match=r"float32 of shape \[1, 1, 9\]"):
         stream.feed(np.zeros((1, 1, 9), np.float32))
     with pytest.raises(ChannelError, match="samples have 2 channels, this stream has 1"):
@@ -187,6 +187,7 @@ class Scripted:
         self.calls = list(calls)
 
     def feed(self, samples: Samples) -> list[SegmenterEvent]:
+        assert samples.ndim == 1
         return self.calls.pop(0)
 
     def flush(self) -> list[SegmenterEvent]:

@@ -94,7 +94,13 @@ def test_below_the_threshold_the_label_is_withheld_and_the_rest_given() -> None:
 
 def test_no_speech_is_a_warning() -> None:
     result = summarise("a.wav", duration=2.0, segments=[], threshold=0.0)
-    assert (result.label, result.confidence, result.scores, result.shares, result.segments) == (None, None, None, {}, ())
+    assert (result.label, result.confidence, result.scores, result.shares, result.segments) == (
+        None,
+        None,
+        None,
+        {},
+        (),
+    )
     assert [notice.code for notice in result.warnings] == ["no_speech"]
 
 

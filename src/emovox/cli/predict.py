@@ -37,7 +37,9 @@ class Format(StrEnum):
 
 
 def predict(
-    files: Annotated[list[str], typer.Argument(help="Recordings, directories of recordings, or - for standard input.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Recordings, directories of them, or - for standard input.")
+    ],
     model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
     format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,

@@ -25,7 +25,8 @@ def table_text(rows: Iterable[Row], *, labels: Sequence[str], colour: bool) -> I
     colours = {label: COLOURS[index % len(COLOURS)] for index, label in enumerate(labels)} if colour else {}
     for row in rows:
         if isinstance(row, Failure):
-            yield f"{row.file}  {_painted('error', {'error': 'red'} if colour else {})}  {row.error.message}\n"
+            painted = typer.style("error", fg="red") if colour else "error"
+            yield f"{row.file}  {painted}  {row.error.message.removeprefix(f'{row.file}: ')}\n"
         else:
             yield _recording(row, colours)
 
@@ -35,7 +36,8 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
         verdict = "no label"
     else:
         verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
-    lines = [f"{result.file}  {clock(result.duration)}  {verdict}{_others(result.scores, result.label)}\n"]
+    length = f"{result.duration:.2f} s" if result.duration < 60 else clock(result.duration)
+    lines = [f"{result.file}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
     lines += [f"  warning: {notice.message}\n" for notice in result.warnings]
     if len(result.segments) > 1:
         lines.append(_timeline(result.segments, colours))

@@ -18,6 +18,7 @@ from emovox.schema.errors import AudioError, ChannelError, NonFiniteError
 from emovox.schema.events import Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
 
+
 class Cutter(Protocol):
     """What finds speech in one channel and cuts it into tiles: `emovox.runtime.segmenter.Segmenter`."""
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+
+import emovox
+from emovox.cli.console import clock, columns
+from emovox.cli.main import COMMANDS, create_app, main
+
+
+def run(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return stop.value.code
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    listed = capsys.readouterr().out.partition("Commands:")[2]
+    assert [line.split()[0] for line in listed.splitlines() if line.strip()] == list(COMMANDS)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"emovox {emovox.__version__}\n"
+
+
+def test_unknown_command_and_none_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("predcit", "a.wav") == 2
+    assert "No such command 'predcit'" in capsys.readouterr().err
+    assert run() in (0, 2)  # Typer below 0.16 exits with 0 when it shows the help
+    assert "Commands:" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_loads_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    target = getattr(import_module(COMMANDS[name].module), COMMANDS[name].attribute)
+    assert isinstance(target, typer.Typer) or callable(target)
+    assert run(name, "--help") == 0
+    assert "Usage: emovox " + name in capsys.readouterr().out
+
+
+def test_only_the_wanted_command_is_loaded() -> None:
+    code = "import sys; from emovox.cli.main import create_app; create_app(['models']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "emovox.cli.models" in loaded
+    assert "emovox.cli.predict" not in loaded
+
+
+def test_app_is_built_afresh_each_time() -> None:
+    assert create_app([]) is not create_app([])
+
+
+def test_module_runs_as_the_installed_command_does() -> None:
+    code = "from emovox.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "models", "none-such"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no model 'none-such'")
+    assert done.stderr.count("\n") == 1
+
+
+def test_columns_count_wide_letters_and_not_colours() -> None:
+    rows = [["日本", "x"], [typer.style("abc", fg="red"), "y"]]
+    assert columns(rows, gap=1).splitlines() == ["日本 x", f"{typer.style('abc', fg='red')}  y"]
+
+
+def test_clock_rounds() -> None:
+    assert [clock(seconds) for seconds in (0.4, 59.6, 3599.6)] == ["0:00", "1:00", "1:00:00"]
