@@ -31,7 +31,7 @@ def test_confusion_counts_clips_without_an_answer_in_a_column_of_their_own(hand_
 
 
 def test_confusions_by_name_come_with_counts_and_shares(hand_made: Predictions) -> None:
-    assert metrics.top_confusions(hand_made, 2) == (("hangry", "meh", 1, 0.5), ("meh", "-", 1, 0.5))
+    assert metrics.top_confusions(hand_made, 2) == (("hangry", "meh", 1, 0.5), ("meh", "no answer", 1, 0.5))
     assert metrics.top_confusions(hand_made)[2] == ("zen", "hangry", 1, 0.25)
 
 

@@ -21,6 +21,10 @@ METRICS = ("uar", "accuracy", "weighted_f1", "macro_f1", "ece")
 """Names of the figures of a `Summary`, in the order of every table."""
 
 
+UNANSWERED = "no answer"
+"""What a clip without speech was taken for, in tables."""
+
+
 class Confusion(NamedTuple):
     """One kind of mistake: `clips` clips of `label` were called `predicted`, `share` of that label's clips."""
 
@@ -132,9 +136,9 @@ def recalls(predictions: Predictions) -> dict[str, float]:
 
 
 def top_confusions(predictions: Predictions, n: int = 10) -> tuple[Confusion, ...]:
-    """The `n` most frequent mistakes by share of the true label's clips, the most frequent first; no answer is "-"."""
+    """The `n` most frequent mistakes by share of the true label's clips, the most frequent first."""
     table = confusion(predictions)
-    names = (*predictions.classes, "-")
+    names = (*predictions.classes, UNANSWERED)
     totals = table.sum(axis=1)
     pairs = [
         Confusion(names[row], names[column], int(table[row, column]), float(table[row, column] / totals[row]))

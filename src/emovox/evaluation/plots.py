@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from emovox.evaluation.calibration import Reliability
-from emovox.evaluation.metrics import Summary
+from emovox.evaluation.metrics import UNANSWERED, Summary
 from emovox.evaluation.style import FAINT, INK, colours_of, new_figure, percent_axis, plain, shown
 
 
 def confusion_figure(summary: Summary, *, title: str) -> Figure:
     """Draw the confusion matrix: rows true labels, columns predictions, shares of the row in % above the counts.
 
-    Classes without true clips have no row; a last column "no answer" appears when there are clips without speech.
+    Classes without true clips have no row; a last column appears when there are clips without speech.
     """
     names = [shown(name) for name in summary.classes]
     counts = summary.confusion
@@ -25,7 +25,7 @@ def confusion_figure(summary: Summary, *, title: str) -> Figure:
     figure = new_figure(2.6 + cell * len(columns), 1.9 + cell * len(rows))
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(columns)), [[*names, "no answer"][i] for i in columns], rotation=45, ha="right")
+    axes.set_xticks(range(len(columns)), [[*names, UNANSWERED][i] for i in columns], rotation=45, ha="right")
     axes.set_yticks(range(len(rows)), [f"{names[i]}  ({counts[i].sum()})" for i in rows])
     axes.set_xlabel("predicted")
     axes.set_ylabel("true (clips)")

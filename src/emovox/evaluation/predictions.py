@@ -10,10 +10,10 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple, TextIO, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -110,6 +110,13 @@ class Predictions:
         """The classes that occur among the true labels, in order."""
         return tuple(self.classes[i] for i in np.unique(self.label_index))
 
+    def rows(self) -> Iterator[Row]:
+        """Go through the clips one by one."""
+        names = zip(*(getattr(self, name).tolist() for name in COLUMNS), strict=True)
+        for cells, scores, answered in zip(names, self.scores.tolist(), self.answered, strict=True):
+            corpus, utterance, speaker, fold, label, predicted = cells
+            yield Row(corpus, utterance, speaker, fold, label, predicted, scores if answered else None)
+
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Predictions:
         """Keep some rows, by mask [n] or by indices."""
         names = {name: getattr(self, name)[rows] for name in COLUMNS}
@@ -181,18 +188,26 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8", newline="") as file:
-        write_rows(file, predictions, header=True)
+        file.write(header_line(predictions.classes))
+        file.writelines(row_line(row, predictions.classes) for row in predictions.rows())
     temporary.replace(path)
 
 
-def write_rows(file: TextIO, predictions: Predictions, *, header: bool) -> None:
-    """Write rows of the CSV to an open text file, with or without the header line."""
-    writer = csv.writer(file, lineterminator="\n")
-    if header:
-        writer.writerow([*COLUMNS, *predictions.classes])
-    names = zip(*(getattr(predictions, name).tolist() for name in COLUMNS), strict=True)
-    for cells, scores, answered in zip(names, predictions.scores.tolist(), predictions.answered, strict=True):
-        writer.writerow([*cells, *([f"{score:.6g}" for score in scores] if answered else [""] * len(scores))])
+def header_line(classes: Sequence[str]) -> str:
+    """The first line of the CSV."""
+    return _csv_line([*COLUMNS, *classes])
+
+
+def row_line(row: Row, classes: Sequence[str], *, digits: int = 6) -> str:
+    """One line of the CSV, scores with so many significant digits."""
+    scores = [""] * len(classes) if row.scores is None else [f"{score:.{digits}g}" for score in row.scores]
+    return _csv_line([*row[: len(COLUMNS)], *scores])
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def _classes(header: list[str], path: Path) -> tuple[str, ...]:

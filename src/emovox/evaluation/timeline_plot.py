@@ -37,26 +37,35 @@ _NARROWEST_LABEL = 0.012  # of the width of the picture for one letter
 _LONGEST_TITLE = 76
 
 
-Outline: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.float32], npt.NDArray[np.float32]]
-"""Time [bins] in seconds, lowest and highest sample [bins] of each stretch: what `runtime.envelope` gathers."""
+Floats: TypeAlias = npt.NDArray[np.floating]
 
 
-def plot_timeline(
-    result: Result, outline: Outline, *, output: str | os.PathLike[str], labels: Sequence[str] | None = None
+def write_timeline(
+    path: str | os.PathLike[str],
+    result: Result,
+    *,
+    time: Floats,
+    low: Floats,
+    high: Floats,
+    labels: Sequence[str] | None = None,
 ) -> None:
     """Draw a recording's timeline and write it as PNG.
 
     Args:
+        path: where to write.
         result: what `Predictor.predict` gave.
-        outline: the waveform's outline.
-        output: where to write.
+        time: [bins] seconds, the middle of each stretch of the outline.
+        low: [bins] lowest sample of each stretch, in [-1, 1].
+        high: [bins] highest sample of each stretch.
         labels: order of the labels; that of the scores unless given.
     """
-    save_figure(timeline_figure(result, outline, labels=labels), output)
+    save_figure(timeline_figure(result, time=time, low=low, high=high, labels=labels), path)
 
 
-def timeline_figure(result: Result, outline: Outline, *, labels: Sequence[str] | None = None) -> Figure:
-    """Draw a recording's timeline; arguments as in `plot_timeline`."""
+def timeline_figure(
+    result: Result, *, time: Floats, low: Floats, high: Floats, labels: Sequence[str] | None = None
+) -> Figure:
+    """Draw a recording's timeline; arguments as in `write_timeline`."""
     labels = _labels(result) if labels is None else list(labels)
     result = _condensed(result)
     channels = sorted({segment.channel for segment in result.segments})
@@ -66,7 +75,7 @@ def timeline_figure(result: Result, outline: Outline, *, labels: Sequence[str] |
     figure = new_figure(10.0, 1.5 + sum(heights) + 0.24 * (1 + len(labels) // 8))
     axes: list[Axes] = list(np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)))
     colours = colours_of(labels)
-    _draw_envelope(axes[0], outline)
+    _draw_outline(axes[0], time, low, high)
     _draw_segments(axes[1], result, channels, colours)
     for panel, channel in zip(axes[2:], panels, strict=True):
         _draw_scores(panel, [s for s in result.segments if s.channel == channel], labels, colours)
@@ -121,8 +130,7 @@ def _title(result: Result) -> str:
     return f"{name}  ·  {length}\n{verdict} ({100 * result.confidence:.0f} %)"
 
 
-def _draw_envelope(axes: Axes, outline: Outline) -> None:
-    time, low, high = outline
+def _draw_outline(axes: Axes, time: Floats, low: Floats, high: Floats) -> None:
     if len(time):
         axes.fill_between(time, low, high, color="#5f7285", linewidth=0.4)
         # Quiet recordings fill the panel too; the axis tells how quiet.

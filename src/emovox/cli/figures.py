@@ -1,0 +1,75 @@
+"""Figures of an evaluation as text for a terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from emovox.cli.console import columns
+from emovox.evaluation.comparison import Comparison, Measured, as_data
+from emovox.evaluation.document import Table
+from emovox.evaluation.latency import Latency
+from emovox.evaluation.metrics import top_confusions
+from emovox.evaluation.report import Facts, costs
+from emovox.evaluation.report_sections import comparison_table, headline_table, percent, title_of
+from emovox.schema.result import Failure
+
+MISTAKES = 5
+"""Most frequent mistakes shown of each set of predictions."""
+
+
+def as_table(measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts) -> str:
+    """Render all figures for people: one table, the most frequent mistakes, abstention, differences and latency."""
+    parts = ["all figures in %, 95 % intervals in brackets\n", _text(headline_table(measured, costs=costs(facts)))]
+    parts += [_notes(each) for each in measured if each.detailed]
+    if comparisons:
+        parts += ["differences on the same clips\n" + _text(comparison_table(comparisons))]
+        parts += [f"{each.second} on {each.corpus}: {each.reason}\n" for each in comparisons if each.reason]
+    if facts.latency is not None:
+        parts.append(_latency(facts.latency))
+    return "\n".join(parts)
+
+
+def as_json(
+    measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts, failures: Sequence[Failure]
+) -> str:
+    """Render all figures for programs: shares in [0, 1], times in milliseconds."""
+    data: dict[str, Any] = as_data(measured, comparisons)
+    if facts.model:
+        data["model"] = {
+            "name": facts.model,
+            "parameters": facts.parameters.get(facts.model),
+            "trained_on_these_speakers": list(facts.trained_on),
+        }
+        data["latency"] = msgspec.to_builtins(facts.latency)
+        data["notes"] = list(facts.notes)
+        data["failures"] = msgspec.to_builtins(list(failures))
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+
+
+def _text(table: Table) -> str:
+    return columns([list(table.head), *(list(row) for row in table.rows)])
+
+
+def _notes(each: Measured) -> str:
+    pairs = [
+        f"{pair.label} → {pair.predicted} {pair.clips} ({percent(pair.share)} %)"
+        for pair in top_confusions(each.predictions, MISTAKES)
+    ]
+    recalls = ", ".join(f"{name} {percent(value)}" for name, value in each.summary.recalls.items())
+    rows = [["  recall", recalls], ["  mistakes", ", ".join(pairs) or "none"]]
+    if (found := each.abstention) is not None:
+        text = f"threshold {found.threshold:.3f} labels {percent(found.share)} % of the clips"
+        rows.append(["  abstention", f"{text}, {percent(found.accuracy)} % of them right"])
+    if each.summary.unanswered:
+        rows.append(["  no speech", f"{each.summary.unanswered} of {each.summary.clips} clips, counted as wrong"])
+    return f"{title_of(each)}, intervals over {each.summary.resampled}\n{columns(rows)}"
+
+
+def _latency(latency: Latency) -> str:
+    rows = [["  " + name, f"{s.median:.2f}", f"{s.p95:.2f}"] for name, s in latency.parts.items()]
+    head = f"latency of {latency.count} recordings of about {latency.audio:.2f} s"
+    tail = f"real-time factor {latency.real_time_factor:.4f}\n"
+    return f"{head}\n{columns([['  part', 'median ms', 'p95 ms'], *rows])}{tail}"

@@ -1,0 +1,236 @@
+"""Measure a predictor over the clips of a manifest, on the path that `predict` takes; a killed run goes on later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.corpora.folds import make_folds
+from emovox.corpora.manifest import Clip
+from emovox.evaluation.predictions import (
+    NO_ANSWER,
+    Floats,
+    Predictions,
+    Row,
+    header_line,
+    read_predictions,
+    row_line,
+)
+from emovox.schema.errors import AudioError, PredictionsError, ProtocolError
+from emovox.schema.labels import SEVEN_MAP
+from emovox.schema.result import Failure, Notice, Result
+
+Progress = Callable[[int, int], None]
+"""Called with the number of clips that are done and of all clips."""
+
+EXACT_DIGITS = 17
+"""Significant digits of the work file: a resumed run gives the same predictions as one that was not killed."""
+
+OnFailure = Callable[[Failure], None]
+
+
+class Recogniser(Protocol):
+    """What can be evaluated: `emovox.runtime.predictor.Predictor`, or a stand-in."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of the scores."""
+
+    def predict(self, source: str) -> Result:
+        """Analyse the recording at this path."""
+
+
+def evaluate(
+    predictor: Recogniser,
+    clips: Sequence[Clip],
+    *,
+    folds: Sequence[str] | None = None,
+    masked: bool = True,
+    work: Path | None = None,
+    progress: Progress | None = None,
+    on_failure: OnFailure | None = None,
+) -> Predictions:
+    """Predict every clip and keep the scores.
+
+    Clips whose label the model does not have and `SEVEN_MAP` drops (boredom) are left out; `dropped` counts them. A
+    recording that cannot be used stays in as a clip without an answer, which counts as wrong.
+
+    Args:
+        predictor: the model.
+        clips: of one or more corpora.
+        folds: the fold of each clip, for mean and deviation over folds; "1" for all unless given.
+        masked: keep only the classes that the corpus has (PROTOCOLS, rule 8); otherwise the shipped view of all labels.
+        work: file to which each clip is added when it is done. If it is there, its clips are not predicted again.
+        progress: called after each clip.
+        on_failure: called with each recording that cannot be used.
+
+    Returns:
+        Predictions over the model's labels, in the order of `clips`.
+
+    Raises:
+        ProtocolError: a label that the model does not have, or nothing to predict.
+        PredictionsError: the work file belongs to another model.
+    """
+    labels = labels_for(clips, predictor.labels)
+    folds = ["1"] * len(clips) if folds is None else folds
+    tasks = [(clip, label, fold) for clip, label, fold in zip(clips, labels, folds, strict=True) if label is not None]
+    if not tasks:
+        raise ProtocolError(f"none of the {len(clips)} clips has a label that the model has; check the label map")
+    known = {} if work is None else _resume(work, predictor.labels)
+    rows = []
+    for number, (clip, label, fold) in enumerate(tasks, start=1):
+        scores = known[_key(clip)] if _key(clip) in known else _predict(predictor, clip, on_failure)
+        row = _row(clip, label, fold, scores, predictor.labels)
+        if work is not None and _key(clip) not in known:
+            _append(work, row, predictor.labels)
+        rows.append(row)
+        if progress is not None:
+            progress(number, len(tasks))
+    found = Predictions.from_rows(rows, predictor.labels)
+    return mask(found) if masked else found
+
+
+def mask(predictions: Predictions) -> Predictions:
+    """Allow each corpus only the classes that its labels have: other scores become 0, the rest is renormalised.
+
+    Clips without an answer stay so. When all scores of the allowed classes are 0, they become equal.
+    """
+    scores = predictions.scores.copy()
+    predicted = predictions.predicted_index.copy()
+    for corpus in predictions.corpora:
+        rows = predictions.corpus == corpus
+        allowed = np.zeros(len(predictions.classes), dtype=bool)
+        allowed[predictions.label_index[rows]] = True
+        scores[rows] = _renormalised(scores[rows], allowed)
+        chosen = np.where(allowed, np.nan_to_num(scores[rows], nan=0.0), -1.0).argmax(axis=1)
+        predicted[rows] = np.where(predicted[rows] >= 0, chosen, -1)
+    names = np.array([*predictions.classes, NO_ANSWER])
+    return Predictions(
+        corpus=predictions.corpus,
+        utterance=predictions.utterance,
+        speaker=predictions.speaker,
+        fold=predictions.fold,
+        label=predictions.label,
+        predicted=names[predicted],
+        scores=scores,
+        classes=predictions.classes,
+    )
+
+
+def labels_for(clips: Sequence[Clip], labels: Sequence[str]) -> tuple[str | None, ...]:
+    """Translate the clips' labels into a model's: kept if it has them, calm to neutral, boredom dropped.
+
+    Returns:
+        One of `labels` for each clip, or None where it is dropped.
+
+    Raises:
+        ProtocolError: a label that is neither the model's nor in `SEVEN_MAP`.
+    """
+    return tuple(_translate(clip, labels) for clip in clips)
+
+
+def dropped(clips: Sequence[Clip], labels: Sequence[str]) -> Mapping[tuple[str, str], int]:
+    """Count the clips that a model with these labels cannot be asked about, by (corpus, the corpus's own label)."""
+    counts: dict[tuple[str, str], int] = {}
+    for clip, label in zip(clips, labels_for(clips, labels), strict=True):
+        if label is None:
+            key = (clip.corpus, clip.label or clip.native)
+            counts[key] = counts.get(key, 0) + 1
+    return counts
+
+
+def fold_names(protocol: str, clips: Sequence[Clip], labels: Sequence[str | None]) -> list[str]:
+    """Tell in which fold of a protocol each clip is tested; "1" for "zero-shot", which has one.
+
+    Args:
+        protocol: one of `emovox.corpora.folds.PROTOCOLS`.
+        clips: of one or more corpora; "joint" divides them together, the others one by one.
+        labels: the label of each clip, None where it is dropped.
+
+    Raises:
+        ProtocolError: speakers are missing or the protocol does not fit the corpus.
+    """
+    names = ["1"] * len(clips)
+    if protocol == "zero-shot":
+        return names
+    groups = [list(range(len(clips)))]
+    if protocol != "joint":
+        groups = [[n for n, clip in enumerate(clips) if clip.corpus == name] for name in {c.corpus for c in clips}]
+    for group in groups:
+        part = make_folds(protocol, [clips[n] for n in group], labels=[labels[n] for n in group])
+        for fold in part:
+            for n in fold.test:
+                names[group[n]] = str(fold.number)
+    return names
+
+
+def _translate(clip: Clip, labels: Sequence[str]) -> str | None:
+    if clip.label is None or clip.label in labels:
+        return clip.label
+    if clip.label not in SEVEN_MAP:
+        raise ProtocolError(
+            f"{clip.corpus} {clip.id}: has the label '{clip.label}', the model has {', '.join(labels)}; map the label "
+            "to one of them when indexing the corpus, or evaluate a model that was trained on it"
+        )
+    target = SEVEN_MAP[clip.label]
+    return target if target in labels else None
+
+
+def _predict(predictor: Recogniser, clip: Clip, on_failure: OnFailure | None) -> list[float] | None:
+    try:
+        scores = predictor.predict(clip.path).scores
+    except AudioError as error:
+        if on_failure is not None:
+            on_failure(Failure(clip.path, Notice(error.code, str(error))))
+        return None
+    return None if scores is None else [scores[label] for label in predictor.labels]
+
+
+def _row(clip: Clip, label: str, fold: str, scores: Sequence[float] | None, labels: Sequence[str]) -> Row:
+    predicted = NO_ANSWER if scores is None else labels[int(np.argmax(scores))]
+    return Row(clip.corpus, clip.id, clip.speaker or "", fold, label, predicted, scores)
+
+
+def _key(clip: Clip) -> tuple[str, str]:
+    return clip.corpus, clip.id
+
+
+def _append(work: Path, row: Row, labels: Sequence[str]) -> None:
+    if row.scores is None:
+        return  # predicted again next time: it is quick, and its failure is told again
+    fresh = not work.exists()
+    with work.open("a", encoding="utf-8", newline="") as file:
+        file.write((header_line(labels) if fresh else "") + row_line(row, labels, digits=EXACT_DIGITS))
+
+
+def _resume(work: Path, labels: Sequence[str]) -> dict[tuple[str, str], list[float]]:
+    """Read what an earlier run has done, without a last line that was cut off when it was killed."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    if not work.exists():
+        return {}
+    data = work.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole.count(b"\n") < 2:
+        work.unlink()
+        return {}
+    if whole != data:
+        work.write_bytes(whole)
+    done = read_predictions(work)
+    if done.classes != tuple(labels):
+        raise PredictionsError(
+            f"{work}: has scores for {', '.join(done.classes)}, the model gives {', '.join(labels)}; delete this "
+            "file of an earlier run"
+        )
+    keys = zip(done.corpus.tolist(), done.utterance.tolist(), strict=True)
+    return dict(zip(keys, done.scores.tolist(), strict=True))
+
+
+def _renormalised(scores: Floats, allowed: npt.NDArray[np.bool_]) -> Floats:
+    kept = np.where(allowed, scores, np.where(np.isnan(scores), np.nan, 0.0))
+    total = kept.sum(axis=1, keepdims=True)
+    shares: Floats = np.where(total == 0, allowed / allowed.sum(), kept / np.where(total == 0, 1.0, total))
+    return shares
