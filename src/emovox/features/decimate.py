@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ N_TAPS = 65
 """Taps of the low-pass. The delay of 32 samples is taken out, so frames stay centred."""
 
 CUTOFF = 0.225
-"""Half-amplitude point in cycles per sample (3.6 kHz at 16 kHz): within 0.05 dB up to 3.2 kHz, 46 dB down from 4 kHz."""
+"""Half-amplitude point in cycles a sample, 3.6 kHz at 16 kHz: within 0.05 dB to 3.2 kHz, 46 dB down from 4 kHz on."""
 
 BLOCK = 32
 """Output samples of one matrix row: 64 inputs and 64 of halo, half of the products are by a tap that is not 0."""
@@ -36,18 +38,20 @@ def taps() -> npt.NDArray[np.float32]:
     return np.asarray(sinc / sinc.sum(), np.float32)
 
 
+@lru_cache(maxsize=1)
 def decimation_matrix() -> npt.NDArray[np.float32]:
     """Write filter and decimation of one block as a matrix.
 
-    A matrix product is five times faster than a convolution with one channel, in ONNX Runtime (0.09 ms for 3 s, not
-    0.51 ms) as in numpy.
+    A matrix product is faster than a convolution with one channel: for 3 s, 0.09 instead of 0.51 ms in ONNX Runtime
+    and 0.08 instead of 0.38 ms in numpy.
 
     Returns:
-        [128, 32] float32. Times 128 inputs from 64 j - 32 on, it gives the outputs 32 j … 32 j + 31.
+        [128, 32] float32, read-only. Times 128 inputs from 64 j - 32 on, it gives the outputs 32 j … 32 j + 31.
     """
     matrix = np.zeros((2 * BLOCK + N_TAPS - 1, BLOCK), np.float32)
     for output in range(BLOCK):
         matrix[2 * output : 2 * output + N_TAPS, output] = taps()
+    matrix.flags.writeable = False
     return matrix
 
 

@@ -61,7 +61,7 @@ class PowerSpectrum(nn.Module):
     over block columns that also holds window and twiddle factors), stage two over n2 for each k1 (a batched matrix
     product). For real input k1 = 0 … rows / 2 suffice; 0 and rows / 2, both real before their twiddles, share one
     complex slot, so the intermediate is exactly as large as the frame. For 512 points 34 k products a frame instead of
-    263 k: 0.42 ms against 1.7 ms for 3 s.
+    263 k: 0.41 ms against 1.6 ms for 3 s.
 
     Args:
         window: [length], length <= n_fft.

@@ -69,7 +69,7 @@ class FrameFrontEnd(nn.Module):
         self.deltas = Deltas(config.n_mfcc, config.delta_width)
         self.rms = Rms(**frames)
         self.zcr = ZeroCrossingRate(**frames)
-        self.shape = SpectralShape(config)
+        self.spectral = SpectralShape(config)
         self.decimator = Decimator()
         self.yin = Yin(half_rate(config))
 
@@ -91,7 +91,7 @@ class FrameFrontEnd(nn.Module):
         log_mel = self.log_mel(power)
         mfcc = self.mfcc(log_mel)
         delta, delta2 = self.deltas(mfcc)
-        centroid, rolloff = self.shape(power)
+        centroid, rolloff = self.spectral(power)
         f0, voiced = self.yin(self.decimator(samples))
         return FrameTensors(
             mfcc=mfcc.transpose(1, 2),
