@@ -58,5 +58,5 @@ def _window() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
 def _autocorrelation(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     spectrum = np.fft.rfft(frames, _N_FFT)
     power = spectrum.real**2 + spectrum.imag**2
-    lags: npt.NDArray[np.float32] = np.fft.irfft(power, _N_FFT)[:, : LONGEST_LAG + 2]
-    return lags
+    lags = np.fft.irfft(power, _N_FFT)[:, : LONGEST_LAG + 2]
+    return lags.astype(np.float32, copy=False)

@@ -1,12 +1,13 @@
 """Cut speech regions into tiles: pieces of few distinct lengths that a model can take in batches.
 
-A region is cut from its start into windows that do not overlap; a remainder under half a window joins the last one. What
-the model hears is the tile with the real audio around it, up to the next half second, so that nothing is padded.
+A region is cut from its start into windows that do not overlap; a remainder under half a window joins the last one.
+What the model hears is the tile with the real audio around it, up to the next half second, so that nothing is padded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from emovox.audio.types import Samples
 
@@ -61,7 +62,7 @@ def split_region(start: int, end: int, *, window: int) -> list[tuple[int, int]]:
     """
     last = count_windows(end - start, window=window) - 1
     cuts = [start + index * window for index in range(last + 1)] + [end]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))
 
 
 def extend(start: int, end: int, *, step: int, total: int | None = None) -> tuple[int, int]:
