@@ -81,3 +81,22 @@ def test_real_duplicates_are_the_known_ones(corpora: dict[str, str]) -> None:
     assert [(one.ids, one.known) for one in report.duplicates] == [
         (("03-01-03-01-02-01-07", "03-01-03-01-02-02-07"), True)
     ]
+
+
+def test_meld_clips_are_videos(make_tree: MakeTree) -> None:
+    av = pytest.importorskip("av")
+    root = make_tree("meld")
+    for file in root.rglob("dia0_utt0.wav"):
+        with av.open(str(file)) as source, av.open(str(file.with_suffix(".mp4")), "w") as target:
+            stream = target.add_stream("aac", rate=16000)
+            for frame in source.decode(audio=0):
+                for resampled in av.AudioResampler("fltp", "mono", 16000).resample(frame):
+                    target.mux(stream.encode(resampled))
+            target.mux(stream.encode(None))
+        file.unlink()
+    clips = index("meld", root)
+    assert [(clip.id, clip.sample_rate, Path(clip.path).suffix) for clip in clips] == [
+        ("test_dia0_utt0", 16000, ".mp4"),
+        ("train_dia0_utt0", 16000, ".mp4"),
+    ]
+    assert all(clip.duration > 0 for clip in clips)

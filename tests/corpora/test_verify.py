@@ -109,6 +109,13 @@ def test_manifest_against_itself(make_tree: MakeTree) -> None:
     assert verify_clips(clips).ok
 
 
+def test_label_without_clips_is_not_called_dropped(make_tree: MakeTree) -> None:
+    report = verify("iemocap", make_tree("iemocap"), partial=True)
+    found = {count.native: (count.label, count.found, count.published) for count in report.labels}
+    assert found["ang"] == ("angry", 0, 1103)
+    assert found["fru"] == (None, 1, 1849)
+
+
 def test_report_of_several_corpora_has_no_published_numbers(make_tree: MakeTree) -> None:
     clips = [clip for name in ("tess", "urdu") for clip in index(name, make_tree(name), partial=True)]
     report = verify_clips([msgspec.structs.replace(clip, native="x", label="x") for clip in clips])

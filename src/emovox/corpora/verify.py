@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from emovox.corpora.clips import Track, build_clips
+from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import Measured, measure
@@ -151,7 +152,7 @@ def verify_clips(
     corpus = CORPORA.get(next(iter(names))) if len(names) == 1 else None
     known = corpus.duplicates if corpus else ()
     duplicates, differing = _duplicates(clips, measured, known)
-    counts = _label_counts(clips, corpus.counts if corpus else {})
+    counts = _label_counts(clips, corpus)
     return VerifyReport(
         corpus=", ".join(sorted(names)),
         partial=partial,
@@ -182,9 +183,10 @@ def _same_samples(first: Path, second: Path) -> bool:
         return False
 
 
-def _label_counts(clips: Sequence[Clip], published: Mapping[str, int]) -> tuple[LabelCount, ...]:
+def _label_counts(clips: Sequence[Clip], corpus: Corpus | None) -> tuple[LabelCount, ...]:
     found = Counter(clip.native for clip in clips)
-    mapped = {clip.native: clip.label for clip in clips}
+    published = corpus.counts if corpus else {}
+    mapped = {**(corpus.labels if corpus else {}), **{clip.native: clip.label for clip in clips}}
     natives = [*published, *sorted(native for native in found if native not in published)]
     return tuple(LabelCount(n, mapped.get(n), found[n], published.get(n)) for n in natives)
 
