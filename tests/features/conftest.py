@@ -63,11 +63,12 @@ def librosa_features() -> Callable[[npt.NDArray[np.float32], FeatureConfig], Ref
 
 
 def _reference(samples: npt.NDArray[np.float32], config: FeatureConfig) -> Reference:
-    rate, frame = config.sample_rate, {"frame_length": config.n_fft, "hop_length": config.hop}
-    stft = {"n_fft": config.n_fft, "hop_length": config.hop}
+    rate = config.sample_rate
+    frame: dict[str, Any] = {"frame_length": config.n_fft, "hop_length": config.hop}
+    stft: dict[str, Any] = {"n_fft": config.n_fft, "hop_length": config.hop}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa warns when the audio is shorter than a frame
-        mel = {"n_mels": config.n_mels, "fmin": config.mel_fmin, "fmax": config.mel_fmax}
+        mel: dict[str, Any] = {"n_mels": config.n_mels, "fmin": config.mel_fmin, "fmax": config.mel_fmax}
         power = librosa.feature.melspectrogram(y=samples, sr=rate, **stft, **mel)
         magnitude = np.abs(librosa.stft(samples, **stft))
     bands = librosa.power_to_db(power, top_db=config.top_db)

@@ -84,7 +84,8 @@ def random_audio(draw: st.DrawFn) -> npt.NDArray[np.float32]:
     gap = time >= draw(st.sampled_from([0.0, 0.05, 0.2]))
     mixed = (voice + draw(st.sampled_from([1e-3, 0.1, 1.0])) * rng.standard_normal(n)) * gap
     level = 10.0 ** draw(st.floats(-3, 0))
-    return (level * mixed / max(1e-6, np.abs(mixed).max())).astype(np.float32)
+    samples: npt.NDArray[np.float32] = (level * mixed / max(1e-6, np.abs(mixed).max())).astype(np.float32)
+    return samples
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

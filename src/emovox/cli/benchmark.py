@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 
+BUSY = 1.3
+"""Median over fastest matrix product from which other work took part of the core."""
+
+
 class OutputFormat(StrEnum):
     """How the figures are printed."""
 
@@ -57,8 +61,9 @@ def _render(result: Comparison) -> str:
     machine = result.machine
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     head = f"{result.seconds:g} s of generated audio, one core, medians of {result.repeats} interleaved rounds\n\n"
+    busy = "; the machine was busy, measure again" if median > BUSY * fastest else ""
     tail = (
-        f"\nfixed 512 x 512 matrix product: {median:.2f} ms (fastest {fastest:.2f}, slowest {slowest:.2f})\n"
+        f"\nfixed 512 x 512 matrix product: {median:.2f} ms (fastest {fastest:.2f}, slowest {slowest:.2f}){busy}\n"
         f"{machine.cpu}, {machine.cores} logical cores, {machine.system}\n{versions}\n"
     )
     return head + columns(rows) + "\n" + columns(differences) + tail

@@ -80,8 +80,8 @@ class Comparison(msgspec.Struct, frozen=True):
 def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparison:
     """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own.
 
-    The process has one thread in every library, and one core where the system can bind it, so that neither side gains
-    from idle cores.
+    The process has one thread in every library, so that neither side gains from idle cores. It is not bound to a core:
+    on a busy machine the system may then move it to the quieter one.
 
     Args:
         seconds: length of the generated audio, 0.1 to 600: librosa's delta needs 9 frames.
@@ -100,8 +100,6 @@ def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparis
 
 def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Comparison:
     """Run the comparison in this process, with the threads that it has; see `compare_with_librosa`."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     samples = speech_like(seconds, sample_rate=config.sample_rate)
     theirs, ours = _librosa_side(samples, config), _our_side(samples, config)
     matrix = np.full((MATRIX_SIZE, MATRIX_SIZE), 0.5, np.float32)

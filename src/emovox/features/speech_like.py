@@ -6,12 +6,12 @@ import numpy as np
 
 from emovox.audio.types import Samples
 
-SYLLABLE = 0.24
-"""Seconds from one voiced stretch to the next: about four syllables a second."""
+SYLLABLE = 0.35
+"""Seconds from one voiced stretch to the next: about three syllables a second, slow but long enough for YIN's frame."""
 
 
 def speech_like(seconds: float, *, sample_rate: int = 16000, seed: int = 0) -> Samples:
-    """Make voiced stretches with a gliding, vibrating F0 of 90 to 290 Hz, hiss between them, and silence every fourth.
+    """Make voiced stretches with a gliding, vibrating F0 of 117 to 243 Hz, hiss between them, and silence every fourth.
 
     Args:
         seconds: length, > 0.
@@ -27,12 +27,12 @@ def speech_like(seconds: float, *, sample_rate: int = 16000, seed: int = 0) -> S
     count = round(seconds * sample_rate)
     rng = np.random.default_rng(seed)
     times = np.arange(count) / sample_rate
-    f0 = 190 + 90 * np.sin(2 * np.pi * 0.7 * times) + 10 * np.sin(2 * np.pi * 5.5 * times)
+    f0 = 180 + 60 * np.sin(2 * np.pi * 0.4 * times) + 3 * np.sin(2 * np.pi * 5.5 * times)
     phase = 2 * np.pi * np.cumsum(f0) / sample_rate
     voice = sum((np.sin(harmonic * phase) / harmonic for harmonic in range(1, 13)), start=np.zeros(count))
     place = (times / SYLLABLE) % 1
-    opening = np.clip(np.minimum(place, 0.7 - place) / 0.1, 0, 1)
-    hiss = rng.standard_normal(count) * np.where(place > 0.75, 0.05, 0.003)
+    opening = np.clip(np.minimum(place, 0.8 - place) / 0.1, 0, 1)
+    hiss = rng.standard_normal(count) * np.where(place > 0.85, 0.05, 0.003)
     speaking = (times / SYLLABLE).astype(np.int64) % 4 != 3
     samples: Samples = np.clip((0.25 * opening * voice + hiss) * speaking, -1, 1).astype(np.float32)
     return samples

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -123,9 +123,9 @@ def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
 
 
 def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
-    """Write recordings as arrays: files [n], columns [c], file [rows], values [rows, c], and for frames time [rows].
+    """Write recordings as arrays: files [n], columns [c], recording [rows], values [rows, c]; for frames time [rows].
 
-    `file` is an index into `files`. All rows are held in memory until the end.
+    `recording` is an index into `files`. All rows are held in memory until the end.
 
     Args:
         recordings: (file name, table), all with the same columns.
@@ -143,16 +143,16 @@ def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
             names.append(name)
             tables.append(table)
         if tables:
-            arrays: dict[str, npt.NDArray[np.generic]] = {
+            arrays: dict[str, Any] = {
                 "files": np.array(names),
                 "columns": np.array(tables[0].columns),
-                "file": np.repeat(np.arange(len(tables)), [len(table.values) for table in tables]),
+                "recording": np.repeat(np.arange(len(tables)), [len(table.values) for table in tables]),
                 "values": np.concatenate([table.values for table in tables]),
             }
             times = [table.times for table in tables if table.times is not None]
             if times:
                 arrays["time"] = np.concatenate(times)
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez_compressed(file, **arrays)
     return len(tables)
 
 
