@@ -25,6 +25,7 @@ import soxr
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor
 from emovox.runtime.regions import Closed, Opened, RegionFinder
+from emovox.runtime.segmenter import Segmenter
 from emovox.runtime.vad import CLEAR, Levels, Vad, VadConfig, frames_of
 
 RATE, HOP = 16000, 320
@@ -204,6 +205,17 @@ def cost(detect: Detector, samples: Samples) -> float:
     return min(times) / (samples.size / RATE) * 1000
 
 
+def print_segmenter(samples: Samples) -> None:
+    """Print what regions and tiles cost in all, by the size of the calls, and the most audio kept."""
+    print("\n| samples a call | ms/s | kept, bytes |\n|---|---|---|")
+    for size in (320, 1600, 16000, 160000):
+        segmenter, kept, begin = Segmenter(), 0, time.process_time()
+        for chunk in np.split(samples, range(size, samples.size, size)):
+            segmenter.feed(chunk)
+            kept = max(kept, segmenter.nbytes)
+        print(f"| {size} | {(time.process_time() - begin) / (samples.size / RATE) * 1000:.2f} | {kept} |")
+
+
 def noise_clips(folder: Path, name: str) -> Iterator[tuple[str, Samples]]:
     """Walk through a noise folder; ESC-10's classes keep their names."""
     for path, samples in clips(folder / name):
@@ -267,6 +279,7 @@ def main() -> None:
         measured = measure(detect, config, every=arguments.every)
         print_row(name, measured, ms=cost(detect, probe))
     print_details(measured)  # the chosen one is the last
+    print_segmenter(probe)
     hard(own(config), config, corpora)
 
 
