@@ -9,11 +9,13 @@ import numpy.typing as npt
 import pytest
 import soundfile
 import typer
+from tests.toy_models import write_toy
 from typer.testing import CliRunner, Result
 
 from emovox.cli import features as command
 from emovox.features.frames import columns, frame_features
 from emovox.features.speech_like import speech_like
+from emovox.runtime.model import Model
 from emovox.schema.errors import MissingExtraError, UnknownModelError
 
 app = typer.Typer()
@@ -39,10 +41,9 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_frames_of_a_folder_as_csv(recordings: Path, tmp_path: Path, workers: int) -> None:
+def test_frames_of_a_folder_as_csv(recordings: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.csv"
-    result = run(recordings, "--output", output, "--workers", workers)
+    result = run(recordings, "--output", output)
     assert (result.exit_code, result.stdout) == (0, "")
     assert "2 of 2 recordings" in result.stderr
     header, rows = read_csv(output)
@@ -124,6 +125,16 @@ def test_embedding_is_one_row_a_recording(recordings: Path, tmp_path: Path) -> N
     assert header == ["file", "embedding_0", "embedding_1"]
     assert [row[0] for row in rows] == [str(recordings / "a.wav"), str(recordings / "b.flac")]
     assert float(rows[1][1]) == 3200
+
+
+def test_embedding_of_a_model_in_other_processes(recordings: Path, tmp_path: Path) -> None:
+    model, output = write_toy(tmp_path), tmp_path / "out.npz"
+    result = run(recordings, "--output", output, "--set", "embedding", "--model", model, "--workers", 2)
+    assert result.exit_code == 0, result.stderr
+    expected = Model.load(model).run(speech_like(0.5)[None]).embedding[0]
+    with np.load(output) as data:
+        assert data["columns"].tolist() == [f"embedding_{i}" for i in range(expected.size)]
+        np.testing.assert_allclose(data["values"][0], expected, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("fake_model")

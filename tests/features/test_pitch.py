@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import librosa
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emovox.features.config import FeatureConfig
-from emovox.features.pitch import SILENCE_POWER, TINY, lags, yin
+from emovox.features.pitch import SILENCE_POWER, TINY, _first_trough, lags, yin
 from emovox.features.speech_like import speech_like
 from emovox.schema.errors import ConfigError
 
@@ -120,6 +121,16 @@ def test_result_types_and_range() -> None:
     assert f0.shape == voiced.shape == (101,)
     assert f0.min() >= 16000 / 201
     assert f0.max() <= 16000 / 39
+
+
+@given(st.lists(st.integers(0, 4), min_size=3, max_size=12), st.integers(1, 5))
+def test_level_ground_is_a_trough_where_librosa_says_so(values: list[int], threshold: int) -> None:
+    difference = np.array(values, np.float64)
+    troughs = librosa.util.localmin(difference)
+    troughs[0] = difference[0] < difference[1]  # as librosa.yin does
+    found = np.flatnonzero(troughs & (difference < threshold))
+    expected = (found[0], True) if found.size else (np.argmin(difference), False)
+    assert _first_trough(difference, 0, float(threshold)) == expected
 
 
 @pytest.mark.parametrize(("fmin", "fmax"), [(0, 400), (400, 100), (100, 9000)])
