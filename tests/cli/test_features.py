@@ -9,7 +9,6 @@ import numpy.typing as npt
 import pytest
 import soundfile
 import typer
-from tests.toy_models import write_toy
 from typer.testing import CliRunner, Result
 
 from emovox.cli import features as command
@@ -17,6 +16,7 @@ from emovox.features.frames import columns, frame_features
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import Model
 from emovox.schema.errors import MissingExtraError, UnknownModelError
+from tests.toy_models import write_toy
 
 app = typer.Typer()
 app.command()(command.features)

@@ -101,6 +101,14 @@ def test_any_hop_gives_the_same_frames(hop: int, length: int, n: int) -> None:
         assert f0[t] == pytest.approx(alone[1], rel=1e-3)
 
 
+def test_chunks_of_frames_leave_no_seam() -> None:
+    samples = speech_like(12.0)
+    f0, voiced = yin(samples)
+    later, voiced_later = yin(samples[300 * 160 :])
+    np.testing.assert_array_equal(f0[310:], later[10:])
+    np.testing.assert_array_equal(voiced[310:], voiced_later[10:])
+
+
 def test_digital_silence_and_noise_are_unvoiced() -> None:
     assert not yin(np.zeros(8000, np.float32))[1].any()
     noise = np.random.default_rng(0).standard_normal(8000).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from emovox.audio.types import Samples
 from emovox.features.compiled import compiled
@@ -58,13 +59,7 @@ def zero_crossing_rate(samples: Samples, *, length: int = 512, hop: int = 160) -
     [0.998046875, 0.998046875]
     """
     samples = mono(samples)
-    negative = samples < -ZERO
-    # crossings[i] counts those at samples 1 .. i - 1, so that a frame's count is a difference of two
-    crossings = np.concatenate(([0, 0], np.cumsum(negative[1:] != negative[:-1])))
-    starts = np.arange(n_frames(samples.size, hop)) * hop - length // 2
-    first = np.clip(starts + 1, 1, samples.size)
-    last = np.clip(starts + length, 1, samples.size)
-    return ((crossings[last] - crossings[first]) / length).astype(np.float32)
+    return _crossing_rates(samples < -ZERO, n_frames(samples.size, hop), length, hop)
 
 
 @compiled(SUM_ANY_ORDER)
@@ -76,4 +71,17 @@ def _root_mean_squares(padded: Samples, count: int, length: int, hop: int) -> Fr
         for i in range(length):
             total += frame[i] * frame[i]
         result[t] = np.sqrt(total / length)
+    return result
+
+
+@compiled()
+def _crossing_rates(negative: npt.NDArray[np.bool_], count: int, length: int, hop: int) -> Frames:
+    result = np.empty(count, np.float32)
+    for t in range(count):
+        start = t * hop - length // 2
+        inside = negative[max(start, 0) : min(start + length, negative.size)]
+        crossings = 0
+        for i in range(1, inside.size):
+            crossings += inside[i] != inside[i - 1]
+        result[t] = crossings / length
     return result
