@@ -13,7 +13,7 @@ from emovox.evaluation.document import Table
 from emovox.evaluation.latency import Latency
 from emovox.evaluation.metrics import top_confusions
 from emovox.evaluation.report import Facts, costs
-from emovox.evaluation.report_sections import comparison_table, headline_table, percent, title_of
+from emovox.evaluation.report_sections import calibration_sentences, comparison_table, headline_table, percent, title_of
 from emovox.schema.result import Failure
 
 MISTAKES = 5
@@ -23,6 +23,7 @@ MISTAKES = 5
 def as_table(measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts) -> str:
     """Render all figures for people: one table, the most frequent mistakes, abstention, differences and latency."""
     parts = ["all figures in %, 95 % intervals in brackets\n", _text(headline_table(measured, costs=costs(facts)))]
+    parts += [f"{text}\n" for text in calibration_sentences(measured)]
     parts += [_notes(each) for each in measured if each.detailed]
     if comparisons:
         parts += ["differences on the same clips\n" + _text(comparison_table(comparisons))]
@@ -43,10 +44,19 @@ def as_json(
             "parameters": facts.parameters.get(facts.model),
             "trained_on_these_speakers": list(facts.trained_on),
         }
-        data["latency"] = msgspec.to_builtins(facts.latency)
+        data["latency"] = None if facts.latency is None else _latency_data(facts.latency)
         data["notes"] = list(facts.notes)
         data["failures"] = msgspec.to_builtins(list(failures))
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+
+
+def _latency_data(latency: Latency) -> dict[str, Any]:
+    return {
+        "recordings": latency.count,
+        "median_seconds_of_audio": latency.audio,
+        "real_time_factor": latency.real_time_factor,
+        "milliseconds": {name: spread._asdict() for name, spread in latency.parts.items()},
+    }
 
 
 def _text(table: Table) -> str:

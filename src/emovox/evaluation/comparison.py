@@ -138,10 +138,19 @@ def compare(measured: Sequence[Measured], *, seed: int = 0, draws: int = DRAWS) 
     return tuple(result)
 
 
+def mean_calibration_errors(measured: Sequence[Measured]) -> dict[str, float]:
+    """ECE of each entry that stands on several corpora, corpora weighted equally (PROTOCOLS, rule 10); by name."""
+    by_name: dict[str, list[float]] = {}
+    for each in measured:
+        by_name.setdefault(each.name, []).append(each.summary.estimates["ece"].value)
+    return {name: float(np.mean(values)) for name, values in by_name.items() if len(values) > 1}
+
+
 def as_data(measured: Sequence[Measured], comparisons: Sequence[Comparison] = ()) -> dict[str, Any]:
     """Turn figures into plain data for JSON; all of them shares in [0, 1], NaN becomes null when encoded."""
     return {
         "results": [_measured_data(each) for each in measured],
+        "ece_corpora_weighted_equally": mean_calibration_errors(measured),
         "comparisons": [
             {
                 "corpus": each.corpus,

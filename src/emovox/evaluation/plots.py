@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from emovox.evaluation.calibration import Reliability
 from emovox.evaluation.metrics import UNANSWERED, Summary
-from emovox.evaluation.style import FAINT, INK, colours_of, new_figure, percent_axis, plain, shown
+from emovox.evaluation.style import FAINT, INK, colours_of, new_figure, percent_axis, plain, set_title, shown
 
 
 def confusion_figure(summary: Summary, *, title: str) -> Figure:
@@ -29,7 +29,7 @@ def confusion_figure(summary: Summary, *, title: str) -> Figure:
     axes.set_yticks(range(len(rows)), [f"{names[i]}  ({counts[i].sum()})" for i in rows])
     axes.set_xlabel("predicted")
     axes.set_ylabel("true (clips)")
-    axes.set_title(f"{shown(title, length=70)}\nrow share in %, clips below", fontsize=10, color=INK)
+    set_title(figure, f"{title}\nrow share in %, clips below")
     axes.tick_params(length=0, labelsize=9)
     axes.spines[:].set_visible(False)
     size = 8.5 if len(columns) <= 12 else 6.5
@@ -63,7 +63,7 @@ def recall_figure(summary: Summary, *, title: str) -> Figure:
     axes.set_xticks(np.linspace(0, 1, 6))
     percent_axis(axes, "x")
     axes.set_xlabel(f"recall [%], 95 % interval over {summary.resampled}")
-    axes.set_title(shown(title, length=70), fontsize=10, color=INK)
+    set_title(figure, title)
     plain(axes, grid="x")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8.5)
     return figure
@@ -87,9 +87,7 @@ def reliability_figure(found: Reliability, *, title: str) -> Figure:
     upper.set_ylim(0, 1)
     upper.set_ylabel("right clips [%]")
     percent_axis(upper, "y")
-    upper.set_title(
-        f"{shown(title, length=60)}\nexpected calibration error {100 * found.error:.1f} %", fontsize=10, color=INK
-    )
+    set_title(figure, f"{title}\nexpected calibration error {100 * found.error:.1f} %")
     upper.legend(frameon=False, fontsize=8.5, loc="upper left")
     lower.bar(middles, found.count, width=width, color=FAINT)
     lower.set_ylabel("clips")

@@ -15,6 +15,7 @@ from emovox.evaluation.latency import Latency
 from emovox.evaluation.predictions import write_predictions
 from emovox.evaluation.report_sections import (
     Sexes,
+    calibration_sentences,
     comparison_table,
     corpus_section,
     headline_table,
@@ -92,8 +93,8 @@ def _blocks(measured: Sequence[Measured], comparisons: Sequence[Comparison], fac
         Text("All figures in %, with 95 % intervals in brackets."),
         headline_table(measured, costs=costs(facts)),
     ]
-    if facts.notes:
-        blocks.append(Items(facts.notes))
+    if sentences := [*calibration_sentences(measured), *facts.notes]:
+        blocks.append(Items(tuple(sentences)))
     if comparisons:
         blocks += [Heading("Differences on the same clips"), comparison_table(comparisons)]
         reasons = tuple(f"{each.second} on {each.corpus}: {each.reason}" for each in comparisons if each.reason)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from emovox.evaluation import plots
 from emovox.evaluation.calibration import reliability
-from emovox.evaluation.comparison import Comparison, Measured
+from emovox.evaluation.comparison import Comparison, Measured, mean_calibration_errors
 from emovox.evaluation.document import Block, Heading, Picture, Table, Text
 from emovox.evaluation.latency import Latency
 from emovox.evaluation.metrics import METRICS, Estimate, by, chance, top_confusions, values
@@ -76,6 +76,14 @@ def headline_table(measured: Sequence[Measured], *, costs: Mapping[str, tuple[st
             names = (corpus, "chance", NOTHING, str(found.clips))
             rows.append((*names, *(percent(guess[name]) for name in METRICS), NOTHING, NOTHING, NOTHING))
     return _without_empty(Table(head, tuple(rows), names=3))
+
+
+def calibration_sentences(measured: Sequence[Measured]) -> list[str]:
+    """A sentence for each entry on several corpora: its calibration error with corpora weighted equally."""
+    return [
+        f"{name}: ECE {percent(value)} %, its corpora weighted equally."
+        for name, value in mean_calibration_errors(measured).items()
+    ]
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:

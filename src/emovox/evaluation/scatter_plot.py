@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
 from emovox.evaluation.predictions import Floats, natural_key
-from emovox.evaluation.style import EMOTION_COLOURS, INK, colours_of, new_figure, percent_axis, plain, shown
+from emovox.evaluation.style import EMOTION_COLOURS, INK, colours_of, new_figure, percent_axis, plain, set_title, shown
 
 MOST_IN_LEGEND = 40
 """With more labels than this (the speakers of several corpora) a legend tells nothing."""
@@ -82,7 +82,7 @@ def scatter_figure(points: Floats, labels: Sequence[str], *, title: str, kind: s
     axes.set_xlabel("t-SNE 1 (no unit)")
     axes.set_ylabel("t-SNE 2 (no unit)")
     heading = title if with_legend else f"{title} ({len(order)} {kind}s)"
-    axes.set_title(shown(heading, length=70), fontsize=10, color=INK)
+    set_title(figure, heading)
     plain(axes)
     if with_legend:
         figure.legend(
@@ -122,7 +122,7 @@ def variance_figure(ratios: npt.ArrayLike, *, keep: float = 0.95, title: str = "
     axes.set_ylim(0, 1.03)
     axes.set_xlim(0.5, len(total) + 0.5)
     percent_axis(axes, "y")
-    axes.set_title(shown(title, length=70), fontsize=10, color=INK)
+    set_title(figure, title)
     axes.legend(frameon=False, fontsize=8.5, loc="center right")
     plain(axes, grid="y")
     return figure

@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import math
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import east_asian_width
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -93,6 +95,16 @@ def new_figure(width: float, height: float) -> Figure:
     """Make an empty white figure, sizes in inches, that lays itself out when it is written."""
     layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.09)
     return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
+
+
+def set_title(figure: Figure, text: str, *, size: float = 10) -> None:
+    """Write a title over the whole figure, in lines that fit its width; `size` in points."""
+    text = drawable(text, families())
+    room = (figure.get_figwidth() - 0.3) * 72 / (0.6 * size)  # a letter is about 0.6 of the size wide
+    if any(east_asian_width(letter) in "WF" for letter in text):
+        room /= 2
+    lines = [piece for line in text.split("\n") for piece in textwrap.wrap(line, max(8, int(room)))]
+    figure.suptitle("\n".join(lines), fontsize=size, color=INK)
 
 
 def plain(axes: Axes, *, grid: str | None = None) -> None:

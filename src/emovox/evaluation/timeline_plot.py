@@ -26,6 +26,8 @@ from emovox.evaluation.style import (
     percent_axis,
     plain,
     save_figure,
+    set_title,
+    shorten,
     shown,
 )
 from emovox.runtime.timeline import mean_scores
@@ -87,7 +89,7 @@ def timeline_figure(
     )
     if result.duration >= 120:
         last.xaxis.set_major_formatter(lambda value, _: _clock(value, hours=result.duration >= 7200))
-    figure.suptitle(_title(result), fontsize=11, color=INK)
+    set_title(figure, _title(result), size=11)
     if channels:
         _add_legend(figure, result, labels, colours)
     return figure
@@ -119,14 +121,14 @@ def _labels(result: Result) -> list[str]:
 
 
 def _title(result: Result) -> str:
-    name = shown(result.file, length=_LONGEST_TITLE)
+    name = shorten(result.file, _LONGEST_TITLE)
     length = (
         f"{result.duration:.2f} s" if result.duration < 120 else _clock(result.duration, hours=result.duration >= 3600)
     )
     if result.scores is None or result.confidence is None:
         return f"{name}  ·  {length}\nno speech found"
     best = max(result.scores, key=result.scores.__getitem__)
-    verdict = shown(result.label or f"uncertain, perhaps {best}", length=60)
+    verdict = shorten(result.label or f"uncertain, perhaps {best}", 60)
     return f"{name}  ·  {length}\n{verdict} ({100 * result.confidence:.0f} %)"
 
 
