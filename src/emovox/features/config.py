@@ -1,4 +1,4 @@
-"""The parameters of the frame features: one frozen structure that the Numba features and the network front end share."""
+"""The parameters of the frame features, shared by the Numba features and the network front end."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from emovox.schema.errors import ConfigError
 class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Frame features of mono audio; lengths and hops in samples of `sample_rate`, frequencies in Hz.
 
-    Frames are centred as in librosa (`center=True`, zero padding): frame t is centred on sample t * hop, and n samples
-    give 1 + n // hop frames. The mel scale and its area normalisation are Slaney's, the window is a periodic Hann window
-    as long as `n_fft`.
+    Frames are centred as in librosa (`center=True`, zero padding): frame t is centred on sample t * hop, and n
+    samples give 1 + n // hop frames. The mel scale and its area normalisation are Slaney's, the window is a periodic
+    Hann window as long as `n_fft`.
 
     Raises:
         ConfigError: a value out of range.
@@ -37,14 +37,14 @@ class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         """Reject values for which the features are not defined."""
         checks = {
             "sample_rate": self.sample_rate >= 1000,
-            "n_fft": self.n_fft >= 16,
+            "n_fft": self.n_fft >= 16 and self.n_fft % 2 == 0,
             "hop": 1 <= self.hop <= self.n_fft,
             "n_mfcc": 1 <= self.n_mfcc <= self.n_mels,
             "mel_fmax": 0 <= self.mel_fmin < self.mel_fmax <= self.sample_rate / 2,
             "delta_width": self.delta_width >= 3 and self.delta_width % 2 == 1,
             "rolloff": 0 < self.rolloff < 1,
             "f0_fmax": 0 < self.f0_fmin < self.f0_fmax <= self.sample_rate / 2,
-            "f0_length": self.f0_length > 2 * self.sample_rate / self.f0_fmin,
+            "f0_length": self.f0_length > 2 * self.sample_rate / self.f0_fmin and self.f0_length % 2 == 0,
             "f0_threshold": 0 < self.f0_threshold < 1,
         }
         for name, good in checks.items():

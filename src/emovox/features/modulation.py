@@ -21,7 +21,9 @@ FLOOR = 1e-3
 """Added to the energy (dB²) before the logarithm: steady sounds get a finite value."""
 
 MODULATION_NAMES = tuple(
-    f"modulation_{group}_{low:g}_{high:g}hz" for low, high in zip(EDGES_HZ, EDGES_HZ[1:], strict=False) for group in range(GROUPS)
+    f"modulation_{group}_{low:g}_{high:g}hz"
+    for low, high in zip(EDGES_HZ, EDGES_HZ[1:], strict=False)
+    for group in range(GROUPS)
 )
 
 

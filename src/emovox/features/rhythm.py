@@ -11,7 +11,15 @@ from emovox.features.statistics import count_runs
 PAUSE_DEPTH_DB = 25.0
 """A frame this far below the loudest one is a pause: relative, so the level of the recording does not matter."""
 
-RHYTHM_NAMES = ("pause_share", "pause_rate", "pause_length", "voiced_share", "voiced_rate", "voiced_length", "peak_rate")
+RHYTHM_NAMES = (
+    "pause_share",
+    "pause_rate",
+    "pause_length",
+    "voiced_share",
+    "voiced_rate",
+    "voiced_length",
+    "peak_rate",
+)
 """Shares in [0, 1]; rates per second; mean lengths in seconds; `peak_rate` counts level peaks above the median, which
 follow the syllables."""
 

@@ -19,7 +19,7 @@ from emovox.features.functionals import (
 from emovox.features.modulation import FLOOR, GROUPS, RATES_PER_BAND, modulation_rates
 from emovox.features.rhythm import PAUSE_DEPTH_DB
 from emovox.features.statistics import MIN_FRAMES, PERCENTS, SHAPE_NAMES
-from emovox.models.front_end.delta import Delta
+from emovox.models.front_end.delta import Deltas
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
 
 FRAME_SECONDS = FRAMES.hop / FRAMES.sample_rate
@@ -40,17 +40,18 @@ class Functionals(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.front_end = FrameFrontEnd(FRAMES, pitch=PITCH)
-        self.delta = Delta(FRAMES.delta_width, order=1)
+        self.front_end = FrameFrontEnd(FRAMES)
+        self.deltas = Deltas(4, FRAMES.delta_width)
         self.register_buffer("rates", torch.from_numpy(modulation_rates()), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         """Compute the functionals of each row."""
         frames: FrameTensors = self.front_end(samples)
         level = 20 * torch.log10(frames.rms + LEVEL_FLOOR)
-        other = torch.stack([level, frames.zcr, frames.centroid / 1000, frames.rolloff / 1000], dim=2)
-        static = torch.cat([frames.mfcc, other], dim=2)
-        moving = torch.cat([frames.delta, frames.delta2, self.delta(other)], dim=2)
+        other = torch.stack([level, frames.zcr, frames.centroid / 1000, frames.rolloff / 1000], dim=1)
+        other_delta, _ = self.deltas(other)
+        static = torch.cat([frames.mfcc, other.transpose(1, 2)], dim=2)
+        moving = torch.cat([frames.delta, frames.delta2, other_delta.transpose(1, 2)], dim=2)
         shape = torch.cat([shape_statistics(static), slopes(static).unsqueeze(2)], dim=2)
         pitch = 12 * torch.log2(frames.f0 / PITCH_REFERENCE_HZ)
         voiced = frames.voiced

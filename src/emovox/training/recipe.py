@@ -19,26 +19,41 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The clips.
 
     `corpora` are names of published corpora or paths of manifests (.jsonl). `view` names the label view of a single
-    corpus ("ravdess-8"); "own" takes the labels as they are, which a joint training always does. `test_only` corpora
-    never train; run 1 of the joint folds scores them, zero-shot.
+    corpus ("ravdess-8"); "own" takes the labels as they are, which a joint training always does. `target` is the
+    corpus that "zero-shot" tests on.
     """
 
     corpora: tuple[str, ...]
     protocol: Protocol
     view: str = "own"
-    test_only: tuple[str, ...] = ()
+    target: str | None = None
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The functionals: groups of `emovox.features.groups`, PCA (share of variance kept, 0 for none), selection (how many, 0 for all)."""
+    """What of the functionals is used.
+
+    `groups` of `emovox.features.groups`; `pca` the share of variance kept (0: no PCA); `select` how many (0: all).
+    """
 
     groups: tuple[str, ...] = tuple(GROUPS)
     pca: float = 0.95
     select: int = 0
 
 
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Further views of the training clips; test clips are never changed.
+
+    `whole` adds each clip in one piece beside its tiles; `speeds` adds its tiles played faster or slower, which shifts
+    pitch and formants: voices of other sizes. `corpora` limits both to some corpora (default: all).
+    """
+
+    whole: bool = False
+    speeds: tuple[float, ...] = ()
+    corpora: tuple[str, ...] = ()
+
+
 class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The grid that is searched on training speakers: penalties `c`, kernel widths `gamma` relative to 1 / (d · variance).
+    """The grid that is searched on training speakers: penalties `c`, widths `gamma` relative to 1 / (d · variance).
 
     `inner_folds` splits the training speakers; with one point in the grid it only serves the temperature.
     """
@@ -58,6 +73,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     labels: tuple[str, ...] = ()
     description: str = ""
     export: bool = False
+    augment: Augment = Augment()
     features: Features = Features()
     svm: Svm = Svm()
 
@@ -92,12 +108,15 @@ def _problems(recipe: Recipe) -> list[str]:
         f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown and bool(features.groups),
         f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
         f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,
+        f"augment.speeds is {list(recipe.augment.speeds)}, expected factors from 0.5 to 2 other than 1": all(
+            0.5 <= speed <= 2 and speed != 1 for speed in recipe.augment.speeds
+        ),
         f"svm.c is {list(svm.c)}, expected numbers above 0": bool(svm.c) and min(svm.c) > 0,
         f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": bool(svm.gamma) and min(svm.gamma) > 0,
         f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
         f"data.view is '{data.view}' with {len(data.corpora)} corpora, expected 'own'": data.view == "own"
         or len(data.corpora) == 1,
-        f"data.test_only is {list(data.test_only)} with protocol '{data.protocol}', expected 'joint'": not data.test_only
-        or data.protocol == "joint",
+        f"data.target is {data.target} with protocol '{data.protocol}', expected one of the corpora for zero-shot and "
+        "none otherwise": (data.target in data.corpora) if data.protocol == "zero-shot" else data.target is None,
     }
     return [message for message, good in checks.items() if not good]

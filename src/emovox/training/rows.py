@@ -1,20 +1,21 @@
-"""Functionals of every clip, computed once: per tile as `predict` cuts them, and of the whole clip beside."""
+"""Functionals of every clip, computed once: of its tiles as `predict` cuts them, of the whole, and of changed copies."""
 
 from __future__ import annotations
 
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from emovox.audio.reader import load_audio
+from emovox.audio.types import Samples
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names, functionals
 from emovox.features.spectrum import Frames
@@ -22,120 +23,134 @@ from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.training.cache import load_arrays, save_arrays
 
-CHUNK = 16
-"""Clips a task of the pool: fewer cost more in messages, more make the progress jump."""
+WHOLE = 0.0
+"""`speed` of a row that is the whole clip in one piece."""
 
-VERSION = 1
-"""Goes up when the functionals or the tiles change their meaning: old caches are then not found."""
+AS_IS = 1.0
+"""`speed` of a row that is a tile as `predict` cuts it."""
 
-Track = Callable[[Iterable["ClipRows"]], Iterable["ClipRows"]]
+VERSION = 2
+"""Goes up when functionals or tiles change their meaning: caches made before are then not found."""
+
+_CHUNK = 16  # clips a task of the pool: fewer cost more in messages, more make the progress jump
+
+Indices = npt.NDArray[np.int64]
+Track = Callable[[Iterable["Rows"], int], Iterable["Rows"]]
 
 
-class ClipRows(NamedTuple):
-    """Functionals of one clip: tiles [m, p] with their speech seconds [m], and whole [p]."""
-
-    tiles: Frames
-    seconds: npt.NDArray[np.float64]
-    whole: Frames
+def untracked(rows: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 - the shape of a progress bar
+    """Show no progress."""
+    return rows
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Functionals of n clips.
+    """m rows of functionals of n clips.
 
-    `tiles` [m, p], `owner` [m] index of the clip, `seconds` [m] of speech in the tile; `whole` [n, p].
+    `values` [m, p] float32; `owner` [m] index of the clip; `seconds` [m] of speech in the tile (1 for a whole clip);
+    `speed` [m] `AS_IS`, `WHOLE`, or the factor by which a tile was sped up.
     """
 
-    tiles: Frames
-    owner: npt.NDArray[np.int64]
+    values: Frames
+    owner: Indices
     seconds: npt.NDArray[np.float64]
-    whole: Frames
+    speed: npt.NDArray[np.float64]
 
-    def tiles_of(self, clips: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return the indices of all tiles of the clips with these indices."""
-        wanted = np.zeros(len(self.whole), dtype=bool)
-        wanted[clips] = True
-        return np.flatnonzero(wanted[self.owner])
+    def select(self, clips: Sequence[int] | Indices, speeds: Sequence[float] = (AS_IS,)) -> Indices:
+        """Return the indices of the rows of some clips, of the kinds named."""
+        return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.speed, speeds))
 
-    def clip_means(self, values: npt.NDArray[np.float64], tiles: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Average values [len(tiles), k] of some tiles over each clip, weighted by seconds, as the timeline does.
+    def clip_means(self, values: npt.NDArray[np.float64], rows: Indices, n_clips: int) -> npt.NDArray[np.float64]:
+        """Average values [len(rows), k] of some rows over each clip, weighted by seconds, as the timeline does.
 
         Returns:
-            [n, k]; NaN for clips that have none of these tiles.
+            [n_clips, k]; NaN for clips that have none of these rows.
         """
-        total = np.zeros((len(self.whole), values.shape[1]))
-        weight = np.zeros((len(self.whole), 1))
-        np.add.at(total, self.owner[tiles], values * self.seconds[tiles, None])
-        np.add.at(weight, self.owner[tiles], self.seconds[tiles, None])
+        total, weight = np.zeros((n_clips, values.shape[1])), np.zeros((n_clips, 1))
+        np.add.at(total, self.owner[rows], values * self.seconds[rows, None])
+        np.add.at(weight, self.owner[rows], self.seconds[rows, None])
         return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
-def clip_rows(path: str) -> ClipRows:
-    """Decode a clip, cut it into tiles as `predict` does, and compute the functionals of each and of the whole.
+def clip_rows(path: str, speeds: Sequence[float] = ()) -> Rows:
+    """Decode a clip, cut it into tiles as `predict` does, and compute the functionals of tiles, whole and copies.
 
     Raises:
         AudioError: the clip cannot be decoded.
     """
     samples, rate = load_audio(path)
     tiles = cut_tiles([samples[0]], SegmenterConfig(sample_rate=rate))
-    rows = np.array([functionals(tile.samples) for tile in tiles], np.float32).reshape(-1, len(functional_names()))
-    seconds = np.array([(tile.end - tile.start) / rate for tile in tiles])
-    return ClipRows(rows, seconds, functionals(samples[0]))
+    values, seconds, kinds = [functionals(samples[0])], [1.0], [WHOLE]
+    for speed in (AS_IS, *speeds):
+        for tile in tiles:
+            values.append(functionals(_change_speed(tile.samples, rate, speed)))
+            seconds.append((tile.end - tile.start) / rate)
+            kinds.append(speed)
+    return Rows(np.stack(values), np.zeros(len(kinds), np.int64), np.array(seconds), np.array(kinds))
 
 
-def corpus_rows(clips: Sequence[Clip], *, cache: Path, workers: int = 2, track: Track = iter) -> Rows:
+def corpus_rows(
+    clips: Sequence[Clip],
+    *,
+    cache: Path,
+    speeds: Sequence[float] = (),
+    workers: int = 2,
+    track: Track = untracked,
+) -> Rows:
     """Compute the functionals of clips, or find them in the cache.
 
     Args:
-        clips: any corpus; each corpus has a cache file of its own, keyed by names, sizes and dates of the recordings.
+        clips: any corpora; each has a cache file of its own, keyed by names, sizes and dates of its recordings.
         cache: the cache folder.
+        speeds: factors of the copies.
         workers: processes; 1 runs in this one.
-        track: wraps the iteration over clips, to show progress.
+        track: wraps the iteration over `(clips, their number)`, to show progress.
 
     Returns:
-        The rows in the order of `clips`.
+        The rows, `owner` counting in the order of `clips`.
 
     Raises:
         CorpusError: clips that cannot be decoded; names them.
     """
-    parts: dict[int, ClipRows] = {}
+    parts = []
     for corpus in dict.fromkeys(clip.corpus for clip in clips):
-        indices = [i for i, clip in enumerate(clips) if clip.corpus == corpus]
-        own = [clips[i] for i in indices]
-        path = cache / "functionals" / f"{corpus}-{_key(own)}.npz"
-        found = _read(path) if path.is_file() else _compute_and_save(own, path, workers, track)
-        parts.update(zip(indices, found, strict=True))
-    ordered = [parts[i] for i in range(len(clips))]
+        indices = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
+        paths = [clips[i].path for i in indices]
+        path = cache / "functionals" / f"{corpus}-{_key(paths, speeds)}.npz"
+        if not path.is_file():
+            found = _join(list(track(_compute(paths, speeds, workers), len(paths))))
+            save_arrays(path, values=found.values, owner=found.owner, seconds=found.seconds, speed=found.speed)
+        arrays = load_arrays(path)
+        parts.append(Rows(arrays["values"], indices[arrays["owner"]], arrays["seconds"], arrays["speed"]))
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__dataclass_fields__))
+
+
+def _change_speed(samples: Samples, rate: int, speed: float) -> Samples:
+    if speed == AS_IS:
+        return samples
+    import soxr
+
+    changed: Samples = soxr.resample(samples, rate, rate / speed)
+    return changed
+
+
+def _join(rows: Sequence[Rows]) -> Rows:
+    owner = np.repeat(np.arange(len(rows)), [len(row.owner) for row in rows])
+    values = np.concatenate([row.values for row in rows])
     return Rows(
-        np.concatenate([part.tiles for part in ordered]),
-        np.repeat(np.arange(len(ordered)), [len(part.tiles) for part in ordered]),
-        np.concatenate([part.seconds for part in ordered]),
-        np.stack([part.whole for part in ordered]),
+        values, owner, np.concatenate([row.seconds for row in rows]), np.concatenate([row.speed for row in rows])
     )
 
 
-def _compute_and_save(clips: Sequence[Clip], path: Path, workers: int, track: Track) -> list[ClipRows]:
-    rows = list(track(_compute([clip.path for clip in clips], workers)))
-    save_arrays(
-        path,
-        tiles=np.concatenate([row.tiles for row in rows]),
-        counts=np.array([len(row.tiles) for row in rows]),
-        seconds=np.concatenate([row.seconds for row in rows]),
-        whole=np.stack([row.whole for row in rows]),
-    )
-    return rows
-
-
-def _compute(paths: Sequence[str], workers: int) -> Iterable[ClipRows]:
+def _compute(paths: Sequence[str], speeds: Sequence[float], workers: int) -> Iterator[Rows]:
     problems: list[str] = []
+    work = partial(_rows_or_problem, speeds=tuple(speeds))
     if workers <= 1:
-        answers: Iterable[ClipRows | str] = map(_rows_or_problem, paths)
-        yield from _good(answers, problems)
+        yield from _good(map(work, paths), problems)
     else:
         # spawned processes inherit no threads, so nothing can be locked in them from the start
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            yield from _good(pool.map(_rows_or_problem, paths, chunksize=CHUNK), problems)
+        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            yield from _good(pool.map(work, paths, chunksize=_CHUNK), problems)
     if problems:
         raise CorpusError(
             f"{len(problems)} of {len(paths)} clips cannot be used: {'; '.join(problems[:5])}; "
@@ -143,7 +158,7 @@ def _compute(paths: Sequence[str], workers: int) -> Iterable[ClipRows]:
         )
 
 
-def _good(answers: Iterable[ClipRows | str], problems: list[str]) -> Iterable[ClipRows]:
+def _good(answers: Iterable[Rows | str], problems: list[str]) -> Iterator[Rows]:
     for answer in answers:
         if isinstance(answer, str):
             problems.append(answer)
@@ -151,26 +166,16 @@ def _good(answers: Iterable[ClipRows | str], problems: list[str]) -> Iterable[Cl
             yield answer
 
 
-def _rows_or_problem(path: str) -> ClipRows | str:
+def _rows_or_problem(path: str, *, speeds: tuple[float, ...]) -> Rows | str:
     try:
-        return clip_rows(path)
+        return clip_rows(path, speeds)
     except EmovoxError as error:
         return f"{path}: {error}"
 
 
-def _read(path: Path) -> list[ClipRows]:
-    arrays = load_arrays(path)
-    ends = np.cumsum(arrays["counts"])
-    starts = ends - arrays["counts"]
-    return [
-        ClipRows(arrays["tiles"][a:b], arrays["seconds"][a:b], whole)
-        for a, b, whole in zip(starts, ends, arrays["whole"], strict=True)
-    ]
-
-
-def _key(clips: Sequence[Clip]) -> str:
-    digest = hashlib.sha256(f"{VERSION} {SegmenterConfig()} {','.join(functional_names())}".encode())
-    for clip in clips:
-        state = os.stat(clip.path)
-        digest.update(f"{clip.path} {state.st_size} {state.st_mtime_ns}\n".encode())
+def _key(paths: Sequence[str], speeds: Sequence[float]) -> str:
+    digest = hashlib.sha256(f"{VERSION} {SegmenterConfig()} {list(speeds)} {','.join(functional_names())}".encode())
+    for path in paths:
+        state = os.stat(path)
+        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]

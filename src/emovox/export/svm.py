@@ -1,0 +1,128 @@
+"""The card of a trained baseline, and its export."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from emovox import __version__
+from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA
+from emovox.evaluation.calibration import abstention_threshold
+from emovox.evaluation.metrics import summary
+from emovox.evaluation.predictions import Predictions
+from emovox.export.onnx import export
+from emovox.models.svm_network import SvmNetwork
+from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, ModelCard
+from emovox.schema.errors import ExportError
+from emovox.training.recipe import Recipe
+from emovox.training.run import Run
+from emovox.training.task import Task
+
+SHORTEST, LONGEST, WINDOW, HOP = 0.3, 30.0, 3.0, 0.5
+"""Seconds: what the functionals take, and how `predict` and streams cut."""
+
+KEEP = 0.9
+"""Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
+
+OWN_LICENCE = "your own recordings"
+
+
+def export_svm(task: Task, recipe: Recipe, run: Run, folder: Path) -> Path:
+    """Write the model that the run fitted on all clips, with the figures of its cross-validation.
+
+    Returns:
+        The path of the .onnx file; the card lies beside it.
+
+    Raises:
+        ExportError: the run fitted no model, or the graph scores differently from it.
+    """
+    if run.model is None:
+        raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
+    labels = recipe.labels or task.classes
+    model = replace(run.model, temperature=run.temperature)
+    return export(SvmNetwork(model, labels), _card(task, recipe, run, labels), folder)
+
+
+def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> ModelCard:
+    if run.model is None:
+        raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
+    clips = [task.clips[index] for index in run.trained]
+    names = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    return ModelCard(
+        format=FORMAT_VERSION,
+        name=recipe.name,
+        version=__version__,
+        description=recipe.description or f"functionals, PCA and SVM, trained by the recipe {recipe.name}",
+        sha256="",
+        labels=labels,
+        sample_rate=16000,
+        shortest=SHORTEST,
+        longest=LONGEST,
+        window=WINDOW,
+        hop=HOP,
+        parameters=run.model.n_parameters,
+        adaptable=False,
+        temperature=run.temperature,
+        threshold=_threshold(run, merged=bool(recipe.labels)),
+        recipe=recipe.name,
+        recipe_sha256=hashlib.sha256(recipe.to_json().encode()).hexdigest(),
+        corpora=tuple(_corpus(clips, name) for name in names),
+        licence=_licence(names),
+        licence_risk=_licence_risk(names),
+        figures=_figures(run),
+        golden=Golden("", 0.0, (), 0.0),  # made by the export, from the graph's own network
+    )
+
+
+def _threshold(run: Run, *, merged: bool) -> float:
+    kept = [
+        made for name, made in run.predictions.items() if name.endswith("-seven") == merged and "-whole" not in name
+    ]
+    # every corpus weighs the same: the threshold is the mean of theirs, so that the largest does not set it alone
+    return round(float(np.mean([abstention_threshold(made.scores, keep=KEEP) for made in kept])), 4)
+
+
+def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
+    own = [clip for clip in clips if clip.corpus == name]
+    licence = CORPORA[name].licence if name in CORPORA else OWN_LICENCE
+    return CardCorpus(name, licence, len({clip.speaker for clip in own}), len(own))
+
+
+def _licence(names: Sequence[str]) -> str:
+    if any(name in CORPORA for name in names):
+        return "research, non-commercial; no redistribution right is claimed for the corpora (see pretrained/LICENSE)"
+    return "yours: trained on your own recordings"
+
+
+def _licence_risk(names: Sequence[str]) -> str:
+    risks = [f"{name}: {CORPORA[name].licence_risk}" for name in names if name in CORPORA]
+    return "; ".join(risks) or "none known: trained on your own recordings"
+
+
+def _figures(run: Run) -> tuple[Figure, ...]:
+    return tuple(_figure(name, made) for name, made in run.predictions.items() if not name.endswith("-whole"))
+
+
+def _figure(name: str, made: Predictions) -> Figure:
+    measured = summary(made).uar
+    corpus, protocol = _split(name)
+    low, high = (round(100 * value, 1) for value in (measured.interval.low, measured.interval.high))
+    return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Part the name of a CSV.
+
+    >>> _split("ravdess-8-joint"), _split("nemo-joint-seven")
+    (('ravdess-8', 'joint'), ('nemo', 'joint-seven'))
+    """
+    for protocol in ("joint", "zero-shot", "si", "sd"):
+        corpus, found, rest = name.partition(f"-{protocol}")
+        if found:
+            return corpus, protocol + rest
+    return name, ""

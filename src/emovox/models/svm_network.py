@@ -1,0 +1,84 @@
+"""The fitted baseline as one network: waveform in, calibrated probabilities out (DESIGN, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from emovox.models.functionals import Functionals
+from emovox.models.svm import CLIP, SvmModel
+from emovox.schema.labels import merge_matrix
+
+
+class NetworkOutputs(NamedTuple):
+    """What every exported network gives.
+
+    scores [b, labels] probabilities; embedding [b, d] projected functionals; statistics [b, p] functionals as measured.
+    """
+
+    scores: Tensor
+    embedding: Tensor
+    statistics: Tensor
+
+
+class SvmNetwork(nn.Module):
+    """Waveform → functionals → standardise → PCA → RBF machines → temperature → softmax → labels.
+
+    Args:
+        model: the fitted baseline.
+        labels: output labels in order; training classes beyond them are merged or dropped by the stated table.
+
+    Shape:
+        - Input: samples [batch, n] at 16 kHz; speaker_mean, speaker_scale [p], those of the training set by default.
+        - Output: `NetworkOutputs`.
+    """
+
+    columns: Tensor
+    mean: Tensor
+    scale: Tensor
+    components: Tensor
+    support: Tensor
+    support_squares: Tensor
+    weights: Tensor
+    bias: Tensor
+    merge: Tensor
+
+    def __init__(self, model: SvmModel, labels: Sequence[str]) -> None:
+        super().__init__()
+        self.functionals = Functionals()
+        self.gamma, self.temperature = model.gamma, model.temperature
+        self.n_statistics = len(model.projection.columns)
+        self.register_buffer("columns", torch.from_numpy(model.projection.columns))
+        arrays: dict[str, npt.NDArray[np.float64]] = {
+            "mean": model.projection.mean,
+            "scale": model.projection.scale,
+            "components": model.projection.components,
+            "support": model.support.T,
+            "support_squares": np.square(model.support).sum(axis=1),
+            "weights": model.weights,
+            "bias": model.bias,
+            "merge": np.array(merge_matrix(model.classes, labels)),
+        }
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array, np.float32)))
+
+    def forward(
+        self, samples: Tensor, speaker_mean: Tensor | None = None, speaker_scale: Tensor | None = None
+    ) -> NetworkOutputs:
+        """Score a batch of equal lengths."""
+        values = self.functionals(samples)
+        # nothing to gather where all are used: the graph then has one node less
+        statistics = values if self.n_statistics == values.shape[1] else values.index_select(1, self.columns)
+        mean = self.mean if speaker_mean is None else speaker_mean
+        scale = self.scale if speaker_scale is None else speaker_scale
+        embedding = ((statistics - mean) / scale).clamp(-CLIP, CLIP) @ self.components
+        squares = embedding.square().sum(1, keepdim=True) + self.support_squares
+        kernel = torch.exp(-self.gamma * (squares - 2 * embedding @ self.support).clamp(min=0))
+        decisions = kernel @ self.weights + self.bias
+        merged = torch.softmax(decisions / self.temperature, dim=1) @ self.merge
+        return NetworkOutputs(merged / merged.sum(1, keepdim=True), embedding, statistics)

@@ -1,0 +1,149 @@
+"""One training: every fold, its predictions, and the model fitted on all clips, kept in a run folder that resumes."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from emovox.corpora.folds import Fold
+from emovox.evaluation.predictions import Predictions, write_predictions
+from emovox.models.svm import SvmModel
+from emovox.schema.errors import RecipeError
+from emovox.schema.labels import SEVEN_MAP
+from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions, run_fold
+from emovox.training.fit import fit
+from emovox.training.recipe import Recipe
+from emovox.training.rows import Indices
+from emovox.training.task import Task, task_folds
+
+Report = Callable[[int, int, str], None]
+"""Called with folds done, folds in all, and a sentence about the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a training gives: `predictions` by name of their CSV, and where wanted the model of the `trained` clips."""
+
+    folder: Path
+    folds: tuple[FoldScores, ...]
+    predictions: dict[str, Predictions]
+    trained: Indices
+    model: SvmModel | None
+
+    @property
+    def temperature(self) -> float:
+        """The median of the folds' temperatures (PROTOCOLS, rule 10)."""
+        return float(np.median([fold.temperature for fold in self.folds]))
+
+
+def train(task: Task, recipe: Recipe, folder: Path, *, resume: bool = False, report: Report | None = None) -> Run:
+    """Cross-validate by the recipe's protocol, and fit on all clips if the recipe exports a model.
+
+    A fold is written as soon as it is done; a stopped training goes on from there with `resume`, and gives the same
+    figures as one that was not stopped.
+
+    Args:
+        task: clips and functionals.
+        recipe: what to do.
+        folder: the run folder; its `predictions/*.csv` are what `emovox evaluate FOLDER` reads.
+        resume: go on in a folder that holds folds of the same recipe.
+        report: shows progress.
+
+    Raises:
+        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
+        ProtocolError: the protocol cannot be done honestly on these clips.
+    """
+    folds = task_folds(task, recipe.data, seed=recipe.seed)
+    _open_folder(folder, recipe, resume=resume)
+    done = []
+    for fold in folds:
+        scores = _fold_scores(task, fold, recipe, folder / "folds" / f"{fold.number}.npz")
+        done.append(scores)
+        if report is not None:
+            report(len(done), len(folds), _sentence(scores))
+    predictions = all_predictions(task, done, recipe)
+    for name, made in predictions.items():
+        write_predictions(made, folder / "predictions" / f"{name}.csv")
+    trained = trained_clips(folds)
+    model = fit(task, trained, recipe).model if recipe.export else None
+    return Run(folder, tuple(done), predictions, trained, model)
+
+
+def trained_clips(folds: Sequence[Fold]) -> Indices:
+    """Return the clips that the exported model learns from: all that some fold trains on (TESS is only ever scored)."""
+    return np.unique(np.concatenate([np.array(fold.train, dtype=np.int64) for fold in folds]))
+
+
+def all_predictions(task: Task, folds: Sequence[FoldScores], recipe: Recipe) -> dict[str, Predictions]:
+    """Collect all folds' predictions by corpus: on the path of `predict`, of whole clips, merged to the labels."""
+    found = {}
+    protocol = recipe.data.protocol
+    tested = {int(clip) for fold in folds for clip in fold.test}
+    for corpus in dict.fromkeys(task.clips[clip].corpus for clip in sorted(tested)):
+        name = f"{figure_name(task, corpus, recipe)}-{protocol}"
+        found[name] = masked_predictions(task, folds, corpus)
+        found[f"{name}-whole"] = masked_predictions(task, folds, corpus, whole=True)
+        if recipe.labels:
+            merged = "ravdess-7" if corpus == "ravdess" else corpus
+            found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels, SEVEN_MAP)
+    return found
+
+
+def figure_name(task: Task, corpus: str, recipe: Recipe) -> str:
+    """Return the name of a corpus in tables: its label view, RAVDESS with calm apart being ravdess-8."""
+    if recipe.data.view != "own":
+        return recipe.data.view
+    if corpus == "ravdess":
+        return "ravdess-8" if "calm" in task.classes else "ravdess-7"
+    return corpus
+
+
+def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+    resolved = folder / "recipe.json"
+    if resolved.exists():
+        same = resolved.read_text(encoding="utf-8") == recipe.to_json()
+        if not resume:
+            raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder by --output")
+        if not same:
+            raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    versions = {
+        name: version(name) for name in ("emovox", "numpy", "scipy", "scikit-learn", "numba", "soundfile", "soxr")
+    }
+    about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
+    _write(folder / "versions.json", json.dumps(about, indent=2) + "\n")
+    _write(resolved, recipe.to_json())
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _fold_scores(task: Task, fold: Fold, recipe: Recipe, path: Path) -> FoldScores:
+    if path.is_file():
+        arrays = load_arrays(path)
+        if not np.array_equal(arrays["test"], fold.test):
+            raise RecipeError(f"{path}: tests other clips than the corpus now has; name another folder by --output")
+        plain = {name: array if array.ndim else array.item() for name, array in arrays.items()}
+        return FoldScores(**plain)
+    scores = run_fold(task, fold, recipe)
+    save_arrays(path, **{name: np.asarray(value) for name, value in asdict(scores).items()})
+    return scores
+
+
+def _sentence(scores: FoldScores) -> str:
+    return (
+        f"fold {scores.number}: C {scores.c:g}, gamma {scores.gamma:g} "
+        f"(UAR {scores.inner_uar:.1f} on held-out training speakers), temperature {scores.temperature:.2f}"
+    )

@@ -1,0 +1,90 @@
+"""A classification task: clips with their classes, what each corpus can say, and the functionals of every clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.corpora.folds import Fold, make_folds
+from emovox.corpora.manifest import Clip, read_manifest
+from emovox.corpora.registry import index, locate
+from emovox.corpora.views import own_classes, view
+from emovox.models.svm import class_mask
+from emovox.schema.errors import RecipeError
+from emovox.training.recipe import Data
+from emovox.training.rows import Rows, Track, corpus_rows, untracked
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """n clips to learn from.
+
+    `labels` [n] index into `classes`; `allowed` [n, classes] marks the classes that the clip's corpus has; `rows` the
+    functionals.
+    """
+
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+    allowed: npt.NDArray[np.bool_]
+    rows: Rows
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """The corpora, in order of first appearance."""
+        return tuple(dict.fromkeys(clip.corpus for clip in self.clips))
+
+
+def load_clips(corpora: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Clip, ...]:
+    """Read the clips of published corpora (by name, below `$EMOVOX_CORPORA`) and of manifests (by path).
+
+    Raises:
+        CorpusError: a corpus that is not found or not complete, or a bad manifest.
+    """
+    clips: list[Clip] = []
+    for name in corpora:
+        clips += read_manifest(name) if name.endswith(".jsonl") else index(name, locate(name, environ))
+    return tuple(clips)
+
+
+def make_task(
+    clips: Sequence[Clip],
+    data: Data,
+    *,
+    cache: Path,
+    speeds: Sequence[float] = (),
+    workers: int = 2,
+    track: Track = untracked,
+) -> Task:
+    """Choose the clips that have a class in the view, and compute or fetch their functionals.
+
+    Raises:
+        RecipeError: fewer than two classes are left.
+        CorpusError: clips that cannot be decoded.
+    """
+    labels: Sequence[str | None] = [clip.label for clip in clips] if data.view == "own" else view(clips, data.view)[1]
+    kept = [i for i, label in enumerate(labels) if label is not None]
+    names = [str(labels[i]) for i in kept]
+    chosen = tuple(clips[i] for i in kept)
+    classes = own_classes(chosen) if data.view == "own" else view(clips, data.view)[0]
+    if len(set(names)) < 2:
+        raise RecipeError(f"data.corpora has the classes {sorted(set(names))}, expected at least two")
+    allowed = class_mask([clip.corpus for clip in chosen], classes, names)
+    index_of = {name: number for number, name in enumerate(classes)}
+    rows = corpus_rows(chosen, cache=cache, speeds=speeds, workers=workers, track=track)
+    return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed, rows)
+
+
+def task_folds(task: Task, data: Data, *, seed: int) -> tuple[Fold, ...]:
+    """Divide the task by the recipe's protocol; see `emovox.corpora.folds`.
+
+    Raises:
+        ProtocolError: the protocol cannot be done honestly on these clips (no speakers, too few, wrong corpus).
+    """
+    names = [task.classes[label] for label in task.labels]
+    return make_folds(data.protocol, task.clips, labels=names, target=data.target, seed=seed)
