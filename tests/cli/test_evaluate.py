@@ -222,6 +222,6 @@ def test_two_files_of_one_name_keep_their_paths(folder: Path, capsys: pytest.Cap
 def test_what_is_missing_is_named_with_its_extra(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("emovox.schema.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("emovox.schema.extras.find_spec", lambda _: None)
     emovox("run", status=1)
     assert "emovox evaluate needs the extra 'evaluate': pip install 'emovox[evaluate]'" in capsys.readouterr().err

@@ -75,6 +75,7 @@ class _Stopwatch:
         self._model, self._clock = model, clock
 
     def run(self, batch: Samples) -> Outputs:
+        """Score [batch, n] float32 and add the time that it took."""
         begun = self._clock()
         outputs = self._model.run(batch)
         self.seconds += self._clock() - begun
