@@ -70,7 +70,7 @@ def export(network: nn.Module, card: ModelCard, folder: Path) -> Path:
 
 
 def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> bytes:
-    """Trace a network into the bytes of an ONNX file, the speaker statistics as initialisers that a caller may override.
+    """Trace a network into the bytes of an ONNX file; the speaker statistics are initialisers a caller may override.
 
     Args:
         network: see `export`.
@@ -89,7 +89,7 @@ def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> byte
         torch.onnx.export(
             network,
             (example, mean, scale),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # the tracer takes a file object, its annotation says path only
             dynamo=False,
             opset_version=OPSET,
             input_names=[INPUT, *SPEAKER_INPUTS],
@@ -124,8 +124,8 @@ def check_parity(network: nn.Module, model: Model) -> float:
             worst = max(worst, float(np.abs(model.run(np.ascontiguousarray(batch)).scores - expected).max()))
     if not worst <= PARITY:
         raise ExportError(
-            f"{model.card.name}: graph and network differ by {worst:.2g} in a probability, expected at most {PARITY:g}; "
-            "the exporter has frozen something that depends on the input"
+            f"{model.card.name}: graph and network differ by {worst:.2g} in a probability, expected at most "
+            f"{PARITY:g}; the exporter has frozen something that depends on the input"
         )
     return worst
 

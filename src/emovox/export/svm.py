@@ -111,7 +111,7 @@ def _figures(run: Run) -> tuple[Figure, ...]:
 def _figure(name: str, made: Predictions) -> Figure:
     measured = summary(made).uar
     corpus, protocol = _split(name)
-    low, high = (round(100 * value, 1) for value in (measured.interval.low, measured.interval.high))
+    low, high = (round(100 * value, 1) for value in (measured.low, measured.high))
     return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
 
 

@@ -147,7 +147,7 @@ def _pitch(samples: Samples) -> tuple[Frames, npt.NDArray[np.bool_]]:
 def _flux_statistics(bands: Frames) -> Frames:
     # root mean square over the bands of the change from frame to frame, in dB; one frame has no change
     flux = np.sqrt(np.square(np.diff(bands, axis=0)).mean(axis=1)) if len(bands) > 1 else np.zeros(1, np.float32)
-    return shape_statistics(flux[:, None])[0]
+    return np.asarray(shape_statistics(flux[:, None])[0])
 
 
 def _pitch_statistics(pitch: Frames, voiced: npt.NDArray[np.bool_]) -> Frames:
@@ -160,4 +160,4 @@ def _pitch_statistics(pitch: Frames, voiced: npt.NDArray[np.bool_]) -> Frames:
         slope = masked_slope(pitch, voiced)
     if both.sum() >= MIN_FRAMES:
         change = shape_statistics(np.diff(pitch)[both][:, None])[0]
-    return np.concatenate([shape, np.float32([slope]), change]).astype(np.float32)
+    return np.concatenate([shape, np.array([slope]), change]).astype(np.float32)

@@ -38,8 +38,8 @@ def _collect() -> dict[str, tuple[int, ...]]:
 
 
 GROUPS: Mapping[str, tuple[int, ...]] = _collect()
-"""Group → indices into `functional_names()`: MFCC 0-12; their Δ and ΔΔ; F0 and voicing; level; zero crossings, centroid,
-roll-off and flux; pauses and peak rate; MFCC 13-19 with Δ and ΔΔ; modulation energy."""
+"""Group → indices into `functional_names()`: MFCC 0-12; their Δ and ΔΔ; F0 and voicing; level; zero crossings,
+centroid, roll-off and flux; pauses and peak rate; MFCC 13-19 with Δ and ΔΔ; modulation energy."""
 
 
 def group_columns(names: Sequence[str]) -> npt.NDArray[np.int64]:

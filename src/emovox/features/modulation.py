@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -21,9 +22,7 @@ FLOOR = 1e-3
 """Added to the energy (dB²) before the logarithm: steady sounds get a finite value."""
 
 MODULATION_NAMES = tuple(
-    f"modulation_{group}_{low:g}_{high:g}hz"
-    for low, high in zip(EDGES_HZ, EDGES_HZ[1:], strict=False)
-    for group in range(GROUPS)
+    f"modulation_{group}_{low:g}_{high:g}hz" for low, high in pairwise(EDGES_HZ) for group in range(GROUPS)
 )
 
 
@@ -47,15 +46,13 @@ def modulation(bands: Frames, *, frame_seconds: float) -> Frames:
     half = spectrum.shape[1] // 2
     power = (np.square(spectrum[:, :half]) + np.square(spectrum[:, half:])) / count
     energy = power.reshape(GROUPS, -1, RATES_PER_BAND).mean(axis=2)
-    return np.log(energy.T.ravel() + FLOOR).astype(np.float32)
+    return np.asarray(np.log(energy.T.ravel() + FLOOR), np.float32)
 
 
 def modulation_rates() -> Frames:
     """Return the modulation frequencies [40] in Hz, band by band."""
     steps = (np.arange(RATES_PER_BAND) + 0.5) / RATES_PER_BAND
-    return np.concatenate(
-        [low + (high - low) * steps for low, high in zip(EDGES_HZ, EDGES_HZ[1:], strict=False)]
-    ).astype(np.float32)
+    return np.concatenate([low + (high - low) * steps for low, high in pairwise(EDGES_HZ)]).astype(np.float32)
 
 
 @lru_cache(maxsize=64)

@@ -56,7 +56,8 @@ def slopes(tracks: Frames) -> Frames:
     if count < 2:
         return np.zeros(tracks.shape[1], np.float32)
     time = np.linspace(-0.5, 0.5, count, dtype=np.float32)
-    return ((time @ tracks) / np.square(time).sum()).astype(np.float32)
+    rises: Frames = (time @ tracks) / np.square(time).sum()
+    return rises.astype(np.float32)
 
 
 def masked_slope(track: Frames, mask: npt.NDArray[np.bool_]) -> float:

@@ -69,13 +69,13 @@ class Functionals(nn.Module):
 
     def modulation(self, bands: Tensor) -> Tensor:
         """Compute log modulation energy [b, 80] of log-mel [b, t, 64]; see `features.modulation`."""
-        groups = bands.unflatten(2, (GROUPS, bands.shape[2] // GROUPS)).mean(3)
+        groups = torch.unflatten(bands, 2, (GROUPS, bands.shape[2] // GROUPS)).mean(3)
         groups = (groups - groups.mean(1, keepdim=True)).transpose(1, 2)
         time = torch.cumsum(torch.ones_like(bands[0, :, :1]), dim=0) - 1
         phase = 2 * torch.pi * FRAME_SECONDS * time * self.rates
         real, imaginary = groups @ torch.cos(phase), groups @ torch.sin(phase)
         power = (real.square() + imaginary.square()) / _count(bands)
-        energy = power.unflatten(2, (len(self.rates) // RATES_PER_BAND, RATES_PER_BAND)).mean(3)
+        energy = torch.unflatten(power, 2, (len(self.rates) // RATES_PER_BAND, RATES_PER_BAND)).mean(3)
         return torch.log(energy.transpose(1, 2).flatten(1) + FLOOR)
 
 
@@ -119,7 +119,7 @@ def pitch_statistics(pitch: Tensor, voiced: Tensor) -> Tensor:
 
 
 def rhythm(level: Tensor, voiced: Tensor) -> Tensor:
-    """Compute pauses, voicing and peak rate [b, 7] from level [b, t] in dB and voiced [b, t2]; see `features.rhythm`."""
+    """Compute pauses, voicing and peak rate [b, 7] of level [b, t] in dB and voiced [b, t2]; see `features.rhythm`."""
     silent = (level < level.max(1, keepdim=True).values - PAUSE_DEPTH_DB).to(level.dtype)
     seconds = _count(level.unsqueeze(2)) * FRAME_SECONDS
     inner = level[:, 1:-1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
     temporary.replace(path)
 
 
-def load_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def load_arrays(path: Path) -> dict[str, Any]:
     """Read all arrays of an .npz; pickled objects are refused."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

@@ -1,4 +1,4 @@
-"""Fit the baseline on training clips: hyper-parameters and temperature by held-out training speakers, then all of them."""
+"""Fit the baseline on training clips: hyper-parameters and temperature by held-out training speakers, then all."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _project(task: Task, train: Indices, columns: Indices, recipe: Recipe) -> tu
 
 
 def training_rows(task: Task, train: Indices, recipe: Recipe) -> Indices:
-    """Return the rows that training clips are learnt from: their tiles, and further views where the recipe wants them."""
+    """Return the rows that training clips are learnt from: their tiles, and the further views of the recipe."""
     augment = recipe.augment
     named = augment.corpora or task.corpora
     widened = np.array([i for i in train if task.clips[i].corpus in named], dtype=np.int64)
@@ -147,7 +147,7 @@ def training_rows(task: Task, train: Indices, recipe: Recipe) -> Indices:
 
 
 def _held_out_uar(task: Task, held: Indices, tiles: Indices, decisions: Matrix) -> float:
-    """Mean over the corpora of the UAR in percent of the held-out training clips; clips without speech count as wrong."""
+    """Mean over corpora of the UAR in percent of held-out training clips; clips without speech count as wrong."""
     scores = softmax(decisions, task.allowed[task.rows.owner[tiles]])
     means = task.rows.clip_means(scores, tiles, len(task.clips))
     predicted = np.where(np.isnan(means[:, 0]), -1, np.nan_to_num(means).argmax(axis=1))

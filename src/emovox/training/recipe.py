@@ -64,7 +64,7 @@ class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One training: `labels` are the outputs of the exported model (default: every class), `export` whether one is made."""
+    """One training: `labels` are the outputs of the exported model (default: all classes), `export` makes one."""
 
     name: str
     data: Data

@@ -1,4 +1,4 @@
-"""Functionals of every clip, computed once: of its tiles as `predict` cuts them, of the whole, and of changed copies."""
+"""Functionals of every clip, computed once: of tiles as `predict` cuts them, of the whole, of changed copies."""
 
 from __future__ import annotations
 
