@@ -68,7 +68,7 @@ def reliability(scores: Floats, labels: Integers, *, bins: int = 15) -> Reliabil
     return Reliability(count, means[0], means[1])
 
 
-def fit_temperature(logits: Floats, labels: Integers) -> float:
+def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None = None) -> float:
     """Find the temperature that minimises the negative log likelihood of softmax(logits / temperature).
 
     One number cannot change which class wins. A class that a corpus does not have may be masked by a logit of -inf.
@@ -76,6 +76,7 @@ def fit_temperature(logits: Floats, labels: Integers) -> float:
     Args:
         logits: [n, classes] before the softmax.
         labels: [n] index of the true class; its logit must be finite.
+        weights: [n] how much each row counts, e.g. so that small corpora weigh as much as large ones; all alike if None.
 
     Returns:
         The temperature, within `TEMPERATURES`.
@@ -92,7 +93,7 @@ def fit_temperature(logits: Floats, labels: Integers) -> float:
 
     def loss(log_temperature: float) -> float:
         factor = np.exp(-log_temperature)
-        return float(np.mean(logsumexp(logits * factor, axis=1) - own * factor))
+        return float(np.average(logsumexp(logits * factor, axis=1) - own * factor, weights=weights))
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))

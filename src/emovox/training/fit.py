@@ -162,6 +162,9 @@ def _held_out_uar(task: Task, held: Indices, tiles: Indices, decisions: Matrix) 
 
 
 def _temperature(task: Task, tiles: Indices, decisions: Matrix) -> float:
+    """Calibrate held-out training tiles; corpora count alike, as in the figure that it serves (PROTOCOLS, rule 10)."""
     owner = task.rows.owner[tiles]
     masked = np.where(task.allowed[owner], decisions, -np.inf)
-    return fit_temperature(masked, task.labels[owner])
+    corpora = np.array([task.clips[clip].corpus for clip in owner])
+    _, corpus, count = np.unique(corpora, return_inverse=True, return_counts=True)
+    return fit_temperature(masked, task.labels[owner], weights=1 / count[corpus])
