@@ -76,7 +76,7 @@ def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None 
     Args:
         logits: [n, classes] before the softmax.
         labels: [n] index of the true class; its logit must be finite.
-        weights: [n] how much each row counts, e.g. so that small corpora weigh as much as large ones; all alike if None.
+        weights: [n] how much each row counts, e.g. to let small corpora weigh as much as large ones; None: all alike.
 
     Returns:
         The temperature, within `TEMPERATURES`.
