@@ -27,9 +27,10 @@ def train(
     workers: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 2,
 ) -> None:
     """Train by a recipe: every fold of its protocol, predictions as CSV, and a model where the recipe wants one."""
-    for module, extra in (("numba", "evaluate"), ("sklearn", "evaluate")):
-        require(module, need="emovox train", extra=extra)
+    for module in ("numba", "sklearn", "matplotlib"):
+        require(module, need="emovox train", extra="evaluate")
     from emovox.training.cache import cache_folder
+    from emovox.training.pictures import write_pictures
     from emovox.training.recipe import read_recipe
     from emovox.training.run import train as run_training
     from emovox.training.task import load_clips, make_task
@@ -49,6 +50,8 @@ def train(
     )
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
     run = run_training(task, plan, folder, resume=resume, report=_report)
+    for picture in write_pictures(task, plan, folder / "pictures"):
+        typer.echo(f"picture: {picture}", err=True)
     if run.model is not None:
         from emovox.export.svm import export_svm
 

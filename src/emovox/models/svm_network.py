@@ -50,7 +50,7 @@ class SvmNetwork(nn.Module):
 
     def __init__(self, model: SvmModel, labels: Sequence[str]) -> None:
         super().__init__()
-        self.functionals = Functionals()
+        self.front_end = Functionals()
         self.gamma, self.temperature = model.gamma, model.temperature
         self.n_statistics = len(model.projection.columns)
         self.register_buffer("columns", torch.from_numpy(model.projection.columns))
@@ -73,7 +73,7 @@ class SvmNetwork(nn.Module):
         self, samples: Tensor, speaker_mean: Tensor | None = None, speaker_scale: Tensor | None = None
     ) -> NetworkOutputs:
         """Score a batch of equal lengths."""
-        values = self.functionals(samples)
+        values = self.front_end(samples)
         # nothing to gather where all are used: the graph then has one node less
         statistics = values if self.n_statistics == values.shape[1] else values.index_select(1, self.columns)
         mean = self.mean if speaker_mean is None else speaker_mean

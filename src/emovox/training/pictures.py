@@ -1,0 +1,56 @@
+"""Pictures of the functionals that a model learns from: who lies near whom, and how many components it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from emovox.corpora.folds import speaker_key
+from emovox.evaluation.scatter_plot import scatter_figure, tsne, variance_figure
+from emovox.evaluation.style import save_figure
+from emovox.features.groups import group_columns
+from emovox.training.recipe import Recipe
+from emovox.training.rows import WHOLE
+from emovox.training.task import Task
+
+MOST_CLIPS = 1500
+"""More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
+
+
+def write_pictures(task: Task, recipe: Recipe, folder: Path) -> list[Path]:
+    """Draw t-SNE by emotion, by speaker and by corpus, and the variance that the principal components keep.
+
+    Speaker and corpus show what the features tell beside the emotion: clusters of one speaker are what makes an unknown
+    voice hard.
+
+    Args:
+        task: clips and functionals; each clip is one point.
+        recipe: groups of functionals, and the seed.
+        folder: where the PNGs go.
+
+    Returns:
+        The files written.
+    """
+    columns = group_columns(recipe.features.groups)
+    rows = np.flatnonzero(task.rows.speed == WHOLE)
+    chosen = rows[:: -(-len(rows) // MOST_CLIPS)]
+    clips = [task.clips[clip] for clip in task.rows.owner[chosen]]
+    points = tsne(task.rows.values[chosen][:, columns], seed=recipe.seed)
+    names = {
+        "emotion": [task.classes[label] for label in task.labels[task.rows.owner[chosen]]],
+        "speaker": [speaker_key(clip) if len(task.corpora) > 1 else clip.speaker or "?" for clip in clips],
+        "corpus": [clip.corpus for clip in clips],
+    }
+    files = []
+    for kind, labels in names.items():
+        title = f"Functionals of {len(clips)} clips by {kind} (t-SNE)"
+        files.append(folder / f"tsne-{kind}.png")
+        save_figure(scatter_figure(points, labels, title=title, kind=kind), files[-1])
+    standard = StandardScaler().fit_transform(task.rows.values[rows][:, columns])
+    ratios = PCA(svd_solver="full").fit(standard).explained_variance_ratio_
+    files.append(folder / "pca-variance.png")
+    save_figure(variance_figure(ratios, keep=recipe.features.pca or 0.95), files[-1])
+    return files
