@@ -13,11 +13,12 @@ import argparse
 import shutil
 from pathlib import Path
 
+from emovox.corpora.load import load_clips
 from emovox.features.groups import GROUPS
 from emovox.training.cache import cache_folder
 from emovox.training.recipe import Data, Features, Recipe, Svm
 from emovox.training.run import train
-from emovox.training.task import load_clips, make_task
+from emovox.training.task import make_task
 
 VIEWS = {"ravdess": "ravdess-8", "emodb": "emodb", "casia": "casia"}
 

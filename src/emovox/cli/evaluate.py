@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,7 +15,6 @@ from emovox.schema.errors import ConfigError, PredictionsError, ProtocolError
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
-    from emovox.corpora.manifest import Clip
     from emovox.evaluation.comparison import Entry
     from emovox.evaluation.model_run import ModelRun
     from emovox.evaluation.report import Facts
@@ -105,12 +103,13 @@ def _is_model(model: str) -> bool:
 def _run_model(
     model: str, corpus: str, *, protocol: str | None, output: Path | None, command: str
 ) -> tuple[ModelRun, Path | None]:
+    from emovox.corpora.load import load_clips
     from emovox.evaluation.model_run import evaluate_model
     from emovox.runtime.predictor import load
     from emovox.runtime.registry import resolve
 
     predictor = load(model)
-    clips = [clip for name in corpus.split(",") for clip in _clips(name.strip())]
+    clips = load_clips([name.strip() for name in corpus.split(",")])
     work = None
     if output is not None:
         _make_folder(output)
@@ -127,13 +126,6 @@ def _run_model(
             progress=lambda done, total: bar.update(done, f"{done} of {total} clips"),
         )
     return run, work
-
-
-def _clips(name: str) -> tuple[Clip, ...]:
-    from emovox.corpora.manifest import read_manifest
-    from emovox.corpora.registry import index, locate
-
-    return read_manifest(name) if name.endswith(".jsonl") else index(name, locate(name, os.environ))
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,11 +29,12 @@ def train(
     """Train by a recipe: every fold of its protocol, predictions as CSV, and a model where the recipe wants one."""
     for module in ("numba", "sklearn", "matplotlib"):
         require(module, need="emovox train", extra="evaluate")
+    from emovox.corpora.load import load_clips
     from emovox.training.cache import cache_folder
     from emovox.training.pictures import write_pictures
     from emovox.training.recipe import read_recipe
     from emovox.training.run import train as run_training
-    from emovox.training.task import load_clips, make_task
+    from emovox.training.task import make_task
 
     plan = read_recipe(recipe, assignments)
     if plan.export:

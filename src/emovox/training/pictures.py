@@ -21,7 +21,7 @@ MOST_CLIPS = 1500
 
 
 def write_pictures(task: Task, recipe: Recipe, folder: Path) -> list[Path]:
-    """Draw t-SNE by emotion, by speaker and by corpus, and the variance that the principal components keep.
+    """Draw t-SNE by emotion, by speaker and (of several) by corpus, and the variance that the components keep.
 
     Speaker and corpus show what the features tell beside the emotion: clusters of one speaker are what makes an unknown
     voice hard.
@@ -42,8 +42,9 @@ def write_pictures(task: Task, recipe: Recipe, folder: Path) -> list[Path]:
     names = {
         "emotion": [task.classes[label] for label in task.labels[task.rows.owner[chosen]]],
         "speaker": [speaker_key(clip) if len(task.corpora) > 1 else clip.speaker or "?" for clip in clips],
-        "corpus": [clip.corpus for clip in clips],
     }
+    if len(task.corpora) > 1:
+        names["corpus"] = [clip.corpus for clip in clips]
     files = []
     for kind, labels in names.items():
         title = f"Functionals of {len(clips)} clips by {kind} (t-SNE)"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.corpora.folds import Fold, make_folds
-from emovox.corpora.manifest import Clip, read_manifest
-from emovox.corpora.registry import index, locate
+from emovox.corpora.manifest import Clip
 from emovox.corpora.views import own_classes, view
 from emovox.models.svm import class_mask
 from emovox.schema.errors import RecipeError
@@ -38,18 +36,6 @@ class Task:
     def corpora(self) -> tuple[str, ...]:
         """The corpora, in order of first appearance."""
         return tuple(dict.fromkeys(clip.corpus for clip in self.clips))
-
-
-def load_clips(corpora: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Clip, ...]:
-    """Read the clips of published corpora (by name, below `$EMOVOX_CORPORA`) and of manifests (by path).
-
-    Raises:
-        CorpusError: a corpus that is not found or not complete, or a bad manifest.
-    """
-    clips: list[Clip] = []
-    for name in corpora:
-        clips += read_manifest(name) if name.endswith(".jsonl") else index(name, locate(name, environ))
-    return tuple(clips)
 
 
 def make_task(
