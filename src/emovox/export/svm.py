@@ -29,6 +29,9 @@ SHORTEST, LONGEST, WINDOW, HOP = 0.3, 30.0, 3.0, 0.5
 KEEP = 0.9
 """Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
 
+MERGED, WHOLE = "-seven", "-whole"
+"""Ends of the names of CSVs: over the labels of the model, and of clips in one piece."""
+
 OWN_LICENCE = "your own recordings"
 
 
@@ -68,20 +71,21 @@ def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> Mode
         parameters=run.model.n_parameters,
         adaptable=False,
         temperature=run.temperature,
-        threshold=_threshold(run, merged=bool(recipe.labels)),
+        threshold=_threshold(run),
         recipe=recipe.name,
         recipe_sha256=hashlib.sha256(recipe.to_json().encode()).hexdigest(),
         corpora=tuple(_corpus(clips, name) for name in names),
         licence=_licence(names),
         licence_risk=_licence_risk(names),
-        figures=_figures(run),
+        figures=_figures(run, recipe.data.protocol),
         golden=Golden("", 0.0, (), 0.0),  # made by the export, from the graph's own network
     )
 
 
-def _threshold(run: Run, *, merged: bool) -> float:
+def _threshold(run: Run) -> float:
+    merged = any(name.endswith(MERGED) for name in run.predictions)
     kept = [
-        made for name, made in run.predictions.items() if name.endswith("-seven") == merged and "-whole" not in name
+        made for name, made in run.predictions.items() if name.endswith(MERGED) == merged and not name.endswith(WHOLE)
     ]
     # every corpus weighs the same: the threshold is the mean of theirs, so that the largest does not set it alone
     return round(float(np.mean([abstention_threshold(made.scores, keep=KEEP) for made in kept])), 4)
@@ -90,7 +94,7 @@ def _threshold(run: Run, *, merged: bool) -> float:
 def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
     own = [clip for clip in clips if clip.corpus == name]
     licence = CORPORA[name].licence if name in CORPORA else OWN_LICENCE
-    return CardCorpus(name, licence, len({clip.speaker for clip in own}), len(own))
+    return CardCorpus(name, licence, len({clip.speaker for clip in own if clip.speaker}), len(own))
 
 
 def _licence(names: Sequence[str]) -> str:
@@ -104,25 +108,22 @@ def _licence_risk(names: Sequence[str]) -> str:
     return "; ".join(risks) or "none known: trained on your own recordings"
 
 
-def _figures(run: Run) -> tuple[Figure, ...]:
-    return tuple(_figure(name, made) for name, made in run.predictions.items() if not name.endswith("-whole"))
+def _figures(run: Run, protocol: str) -> tuple[Figure, ...]:
+    return tuple(_figure(name, protocol, made) for name, made in run.predictions.items() if not name.endswith(WHOLE))
 
 
-def _figure(name: str, made: Predictions) -> Figure:
+def _figure(name: str, protocol: str, made: Predictions) -> Figure:
     measured = summary(made).uar
-    corpus, protocol = _split(name)
+    corpus, kind = _split(name, protocol)
     low, high = (round(100 * value, 1) for value in (measured.low, measured.high))
-    return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
+    return Figure(corpus, kind, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Part the name of a CSV.
+def _split(name: str, protocol: str) -> tuple[str, str]:
+    """Part the name of a CSV into corpus and protocol with view; a corpus of one's own may be named like a protocol.
 
-    >>> _split("ravdess-8-joint"), _split("nemo-joint-seven")
-    (('ravdess-8', 'joint'), ('nemo', 'joint-seven'))
+    >>> _split("ravdess-8-joint", "joint"), _split("nemo-joint-seven", "joint"), _split("all-sides-si", "si")
+    (('ravdess-8', 'joint'), ('nemo', 'joint-seven'), ('all-sides', 'si'))
     """
-    for protocol in ("joint", "zero-shot", "si", "sd"):
-        corpus, found, rest = name.partition(f"-{protocol}")
-        if found:
-            return corpus, protocol + rest
-    return name, ""
+    corpus, _, rest = name.rpartition(f"-{protocol}")
+    return corpus, protocol + rest

@@ -107,7 +107,8 @@ def fit_machines(
         c: penalty of a margin violation; classes are balanced.
 
     Returns:
-        weights [n, classes] (0 for rows that support nothing) and bias [classes].
+        weights [n, classes] (0 for rows that support nothing) and bias [classes]. Where all rows are on one side, there
+        is nothing to separate: the machine answers -1 (no row has the class; so too where no row may) or 1 throughout.
     """
     from sklearn.svm import SVC
 
@@ -115,8 +116,12 @@ def fit_machines(
     weights, bias = np.zeros((n, n_classes)), np.zeros(n_classes)
     for index in range(n_classes):
         rows = np.flatnonzero(allowed[:, index])
+        positive = labels[rows] == index
+        if positive.all() or not positive.any():
+            bias[index] = 1 if positive.any() else -1
+            continue
         machine = SVC(C=c, kernel="precomputed", class_weight="balanced", cache_size=500)
-        machine.fit(gram[np.ix_(rows, rows)], labels[rows] == index)
+        machine.fit(gram[np.ix_(rows, rows)], positive)
         weights[rows[machine.support_], index] = machine.dual_coef_[0]
         bias[index] = machine.intercept_[0]
     return weights, bias

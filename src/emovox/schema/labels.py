@@ -32,7 +32,8 @@ def merge_matrix(
     Args:
         classes: names of the training classes, in the order of the head's outputs.
         labels: names of the output labels, in order.
-        mapping: class → label, None to drop; a class that is not in it keeps its own name.
+        mapping: class → label, None to drop; a class that is not in it keeps its own name. Unless given, a class that
+            is among the labels keeps its name, and `SEVEN_MAP` says where the others go.
 
     Returns:
         [classes, labels] nested lists: row c holds a 1 in the column of its label, or only zeros when dropped.
@@ -43,7 +44,7 @@ def merge_matrix(
     >>> merge_matrix(["neutral", "calm", "boredom"], ["neutral"], SEVEN_MAP)
     [[1.0], [1.0], [0.0]]
     """
-    mapping = SEVEN_MAP if mapping is None else mapping
+    mapping = {**SEVEN_MAP, **{name: name for name in labels}} if mapping is None else mapping
     rows = []
     for name in classes:
         target = mapping.get(name, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,11 +75,9 @@ def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, 
     return _predictions(task, folds, corpus, np.diag(allowed.astype(float))[:, allowed], classes, whole=whole)
 
 
-def merged_predictions(
-    task: Task, folds: Sequence[FoldScores], corpus: str, labels: Sequence[str], mapping: Mapping[str, str | None]
-) -> Predictions:
+def merged_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, labels: Sequence[str]) -> Predictions:
     """Predictions over the labels of the exported model, nothing masked; clips whose class it drops are left out."""
-    merge = np.array(merge_matrix(task.classes, labels, mapping))
+    merge = np.array(merge_matrix(task.classes, labels))
     return _predictions(task, folds, corpus, merge, tuple(labels), whole=False)
 
 

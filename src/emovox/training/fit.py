@@ -89,21 +89,22 @@ def choose_columns(task: Task, train: Indices, recipe: Recipe) -> Indices:
 def inner_splits(task: Task, train: Indices, recipe: Recipe) -> Iterator[tuple[Indices, Indices]]:
     """Split training clips into (fit, validation) by speaker; by clip where the protocol is speaker-dependent.
 
-    Every corpus is split on its own, so that each inner fold holds all of them.
+    Every corpus is split on its own, so that each inner fold holds all of them. A corpus with fewer speakers than inner
+    folds is in the validation part of as many; one with a single training speaker can only be split by clip.
     """
     n_splits = recipe.svm.inner_folds
     part = np.zeros(len(task.clips), dtype=np.int64)
     for corpus in task.corpora:
         own = [int(i) for i in train if task.clips[i].corpus == corpus]
-        names = [speaker_key(task.clips[i]) if recipe.data.protocol != "sd" else task.clips[i].id for i in own]
+        names = [speaker_key(task.clips[i]) for i in own]
+        if recipe.data.protocol == "sd" or len(set(names)) < 2:
+            # by label first: ids often count through the labels, and a part must not be all of one label
+            names = [f"{task.labels[i]:03d} {task.clips[i].id}" for i in own]
         # dealt in turn over the sorted names; a seed decides where the order begins
         order = {name: (place + recipe.seed) % n_splits for place, name in enumerate(sorted(set(names)))}
-        if len(order) < n_splits:
-            order = {task.clips[i].id: place % n_splits for place, i in enumerate(own)}
-            names = [task.clips[i].id for i in own]
         for i, name in zip(own, names, strict=True):
             part[i] = order[name]
-    for number in range(n_splits):
+    for number in np.unique(part[train]):
         yield train[part[train] != number], train[part[train] == number]
 
 

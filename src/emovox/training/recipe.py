@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -14,13 +17,15 @@ from emovox.schema.errors import RecipeError
 
 Protocol = Literal["si", "joint", "sd", "zero-shot"]
 
+_FILE_NAME = re.compile(r"\w[\w.-]*")
+
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The clips.
 
     `corpora` are names of published corpora or paths of manifests (.jsonl). `view` names the label view of a single
-    corpus ("ravdess-8"); "own" takes the labels as they are, which a joint training always does. `target` is the
-    corpus that "zero-shot" tests on.
+    corpus ("ravdess-8"), or is "seven" (calm becomes neutral, boredom is dropped); "own" takes the labels as they are.
+    `target` is the corpus that "zero-shot" tests on.
     """
 
     corpora: tuple[str, ...]
@@ -107,16 +112,27 @@ def _problems(recipe: Recipe) -> list[str]:
         f"data.corpora is {list(data.corpora)}, expected at least one": bool(data.corpora),
         f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown and bool(features.groups),
         f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
+        f"name is '{recipe.name}', expected letters, digits, '.', '_' or '-', as files are named by it": bool(
+            _FILE_NAME.fullmatch(recipe.name)
+        ),
+        f"seed is {recipe.seed}, expected 0 or more": recipe.seed >= 0,
+        f"labels are {list(recipe.labels)}, expected none, or two or more different names": not recipe.labels
+        or 2 <= len(recipe.labels) == len(set(recipe.labels)),
         f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,
         f"augment.speeds is {list(recipe.augment.speeds)}, expected factors from 0.5 to 2 other than 1": all(
             0.5 <= speed <= 2 and speed != 1 for speed in recipe.augment.speeds
         ),
-        f"svm.c is {list(svm.c)}, expected numbers above 0": bool(svm.c) and min(svm.c) > 0,
-        f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": bool(svm.gamma) and min(svm.gamma) > 0,
+        f"svm.c is {list(svm.c)}, expected numbers above 0": _positive(svm.c),
+        f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": _positive(svm.gamma),
         f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
-        f"data.view is '{data.view}' with {len(data.corpora)} corpora, expected 'own'": data.view == "own"
+        f"data.view is '{data.view}' with {len(data.corpora)} corpora, expected 'own' or 'seven'": data.view
+        in ("own", "seven")
         or len(data.corpora) == 1,
-        f"data.target is {data.target} with protocol '{data.protocol}', expected one of the corpora for zero-shot and "
-        "none otherwise": (data.target in data.corpora) if data.protocol == "zero-shot" else data.target is None,
+        f"data.target is {data.target} with protocol '{data.protocol}', expected the name of a corpus for zero-shot and "
+        "none otherwise": (data.target is not None) == (data.protocol == "zero-shot"),
     }
     return [message for message, good in checks.items() if not good]
+
+
+def _positive(values: Sequence[float]) -> bool:
+    return bool(values) and all(0 < value < inf for value in values)

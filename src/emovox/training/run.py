@@ -16,7 +16,7 @@ from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import Predictions, write_predictions
 from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
-from emovox.schema.labels import SEVEN_MAP
+from emovox.schema.labels import merge_matrix
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions, run_fold
 from emovox.training.fit import fit
@@ -58,9 +58,11 @@ def train(task: Task, recipe: Recipe, folder: Path, *, resume: bool = False, rep
         report: shows progress.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
+        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed; or the recipe names
+            labels or corpora that do not fit the clips.
         ProtocolError: the protocol cannot be done honestly on these clips.
     """
+    _check_names(task, recipe)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
     _open_folder(folder, recipe, resume=resume)
     done = []
@@ -91,19 +93,29 @@ def all_predictions(task: Task, folds: Sequence[FoldScores], recipe: Recipe) -> 
         name = f"{figure_name(task, corpus, recipe)}-{protocol}"
         found[name] = masked_predictions(task, folds, corpus)
         found[f"{name}-whole"] = masked_predictions(task, folds, corpus, whole=True)
-        if recipe.labels:
+        if set(recipe.labels or task.classes) != set(task.classes):
             merged = "ravdess-7" if corpus == "ravdess" else corpus
-            found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels, SEVEN_MAP)
+            found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels)
     return found
 
 
 def figure_name(task: Task, corpus: str, recipe: Recipe) -> str:
     """Return the name of a corpus in tables: its label view, RAVDESS with calm apart being ravdess-8."""
-    if recipe.data.view != "own":
+    if recipe.data.view not in ("own", "seven"):
         return recipe.data.view
     if corpus == "ravdess":
         return "ravdess-8" if "calm" in task.classes else "ravdess-7"
     return corpus
+
+
+def _check_names(task: Task, recipe: Recipe) -> None:
+    unknown = sorted(set(recipe.augment.corpora) - set(task.corpora))
+    if unknown:
+        raise RecipeError(f"augment.corpora has {', '.join(unknown)}, expected some of {', '.join(task.corpora)}")
+    try:
+        merge_matrix(task.classes, recipe.labels or task.classes)
+    except ValueError as error:
+        raise RecipeError(f"labels: {error}; add it, or drop the class by --map when the corpus is indexed") from error
 
 
 def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:

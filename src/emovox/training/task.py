@@ -51,15 +51,18 @@ def make_task(
 
     Raises:
         RecipeError: fewer than two classes are left.
+        ProtocolError: the protocol cannot be done on these clips; said before hours of features.
         CorpusError: clips that cannot be decoded.
     """
     labels: Sequence[str | None] = [clip.label for clip in clips] if data.view == "own" else view(clips, data.view)[1]
     kept = [i for i, label in enumerate(labels) if label is not None]
     names = [str(labels[i]) for i in kept]
     chosen = tuple(clips[i] for i in kept)
-    classes = own_classes(chosen) if data.view == "own" else view(clips, data.view)[0]
-    if len(set(names)) < 2:
-        raise RecipeError(f"data.corpora has the classes {sorted(set(names))}, expected at least two")
+    known = own_classes(chosen) if data.view == "own" else view(clips, data.view)[0]
+    classes = tuple(name for name in known if name in names)
+    if len(classes) < 2:
+        raise RecipeError(f"data.corpora has the classes {list(classes)}, expected at least two")
+    make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
     rows = corpus_rows(chosen, cache=cache, speeds=speeds, workers=workers, track=track)
