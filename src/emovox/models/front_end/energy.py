@@ -74,8 +74,8 @@ class ZeroCrossingRate(nn.Module):
         """[b, n] -> [b, t], in [0, 1)."""
         negative = samples < -ZERO
         crossings = (negative[:, 1:] ^ negative[:, :-1]).to(samples.dtype)
-        margin, spare = self.length // 2, samples.shape[-1] % self.block
-        padded = functional.pad(crossings, (margin, margin + 1 - spare))
+        margin, whole = self.length // 2, samples.shape[-1] // self.block * self.block
+        padded = functional.pad(crossings, (margin, margin + 1))[:, : whole + 2 * margin]
         blocks = padded.reshape(samples.shape[0], 1, -1, self.block)
         rates = functional.avg_pool1d(blocks.mean(3), self.length // self.block, self.hop // self.block)
         last = padded[:, self.length - 1 :: self.hop]

@@ -85,6 +85,12 @@ class FrameFrontEnd(nn.Module):
         Raises:
             AudioError: not two axes, or fewer samples than a derivative needs (checked outside of export only).
         """
+        frames = self.time_last(samples)
+        turned = {name: getattr(frames, name).transpose(1, 2) for name in ("mfcc", "delta", "delta2", "log_mel")}
+        return frames._replace(**turned)
+
+    def time_last(self, samples: Tensor) -> FrameTensors:
+        """Compute all features as `forward`, but time is the last axis of all: [b, n_mfcc, t], [b, n_mels, t]."""
         self._check(samples)
         blocks = self.blocks(samples)
         power = self.power(blocks)
@@ -94,10 +100,10 @@ class FrameFrontEnd(nn.Module):
         centroid, rolloff = self.spectral(power)
         f0, voiced = self.yin(self.decimator(samples))
         return FrameTensors(
-            mfcc=mfcc.transpose(1, 2),
-            delta=delta.transpose(1, 2),
-            delta2=delta2.transpose(1, 2),
-            log_mel=log_mel.transpose(1, 2),
+            mfcc=mfcc,
+            delta=delta,
+            delta2=delta2,
+            log_mel=log_mel,
             rms=self.rms(blocks),
             zcr=self.zcr(samples),
             centroid=centroid,

@@ -33,7 +33,7 @@ class Decimator(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """[b, n] -> [b, n // 2]."""
         n, row = samples.shape[-1], 2 * BLOCK
-        padded = functional.pad(samples, (N_TAPS // 2, 2 * row - n % row))
+        padded = functional.pad(samples, (N_TAPS // 2, 2 * row))
         rows = padded[:, : n - n % row + 2 * row].reshape(samples.shape[0], -1, row)
         halved = rows[:, :-1] @ self.here + rows[:, 1:] @ self.ahead
         return halved.flatten(1)[:, : n // 2]
