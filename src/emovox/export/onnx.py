@@ -95,8 +95,6 @@ def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> byte
             # ONNX Runtime folds at load, in no measurable time; folded here, half-precision weights become full: 10 MB
             # in place of 6 MB, and loading takes 95 ms in place of 46
             do_constant_folding=False,
-            # folding would widen half-precision support vectors and double the file; ONNX Runtime folds at load (4 ms)
-            do_constant_folding=False,
             input_names=[INPUT, *SPEAKER_INPUTS],
             output_names=list(OUTPUTS),
             dynamic_axes={INPUT: {0: "batch", 1: "n"}, **{name: {0: "batch"} for name in OUTPUTS}},
