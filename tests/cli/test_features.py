@@ -87,7 +87,7 @@ def test_when_all_fail_nothing_is_written(tmp_path: Path) -> None:
         (["--output", "out.parquet"], "expected a name that ends in .csv or .npz"),
         (["--output", "out.csv", "--model", "svm"], "uses no model"),
         (["--output", "out.csv", "--set", "chroma"], "chroma"),
-        (["--output", "out.csv", "--workers", "0"], "greater than or equal to 1"),
+        (["--output", "out.csv", "--workers", "0"], "'--workers'"),
     ],
 )
 def test_wrong_usage_exits_with_2(recordings: Path, arguments: list[str], message: str) -> None:

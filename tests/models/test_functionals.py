@@ -40,8 +40,8 @@ TOLERANCES: Mapping[str, float] = {
     "modulation": 1e-3,
 }
 
-# In recordings a frame may stand on an edge (two lags equally deep, a bin at 85 %), which rounding then decides, so that
-# a value moves by one frame's share. In the 37 clips looked at none does.
+# In recordings a frame may stand on an edge (two lags equally deep, a bin at 85 %), which rounding then decides, so
+# that a value moves by one frame's share. In the 37 clips looked at none does.
 REAL_SHARE = 0.995
 LENGTHS = (4800, 5000, 16000, 16159, 24007, 48001)
 
