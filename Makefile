@@ -14,7 +14,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports coverage results readme benchmark clean
+.PHONY: help demo test lint format types imports coverage results readme benchmark python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ readme: $(VENV)/dev.done  ## run the READMEs' commands again and write their out
 
 benchmark: $(VENV)/dev.done  ## speed of the features against librosa, on one core
 	$(BIN)/emovox benchmark features
+
+python:  ## which Python the environment is made with
+	@echo '$(PYTHON)'
 
 clean:  ## remove the virtual environment and everything that can be made again
 	rm -rf $(VENV) build dist demo.png .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,8 +1,8 @@
-"""Make `demo.flac`: 13 s of generated speech whose pitch, speed and loudness change from sentence to sentence.
+"""Make `demo.flac`: 14 s of generated speech whose pitch, speed and loudness change from sentence to sentence.
 
-The sentences are spoken by eSpeak NG (`apt-get install espeak-ng`; the recording here comes from version 1.51), so nobody's
-voice and no corpus is in the file. A synthesiser feels nothing and acts nothing: pitch, speed and loudness were set so that
-several labels turn up, and the labels mean nothing. The file shows what the output looks like, no more.
+The sentences are spoken by eSpeak NG (`apt-get install espeak-ng`; the recording here comes from version 1.51), so
+nobody's voice and no corpus is in the file. A synthesiser feels nothing and acts nothing: pitch, speed and loudness
+were set so that several labels turn up, and the labels mean nothing. The file only shows what the output looks like.
 
     python examples/make_demo.py examples/demo.flac
 """
