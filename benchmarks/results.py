@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="copy predictions of finished trainings first")
     if parser.parse_args().collect:
         collect()
-    found = {path.relative_to(RESULTS).with_suffix("").as_posix(): path for path in sorted(RESULTS.glob("*/*.csv"))}
-    measured = {name: _measure(path) for name, path in found.items()}
+    found = {path.relative_to(RESULTS).with_suffix("").as_posix(): path for path in RESULTS.glob("*/*.csv")}
+    measured = {name: _measure(found[name]) for name in sorted(found)}
     (ROOT / "docs" / "results.md").write_text(document(measured), encoding="utf-8")
     for name in ("README.md", "README.zh-CN.md"):
         _replace_block(ROOT / name, readme_table(measured))

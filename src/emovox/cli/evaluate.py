@@ -138,7 +138,8 @@ def _make_folder(folder: Path) -> None:
 def _files_of_run(model: str) -> list[Path]:
     if model == NO_MODEL or _is_model(model):
         return []
-    files = sorted((Path(model) / "predictions").glob("*.csv"))
+    # by stem, so that the path of `predict` comes before "-whole" and is what the others are compared with
+    files = sorted((Path(model) / "predictions").glob("*.csv"), key=lambda path: path.stem)
     if not files:
         raise PredictionsError(
             f"{model}: got a folder without predictions/*.csv, expected one that emovox train has made; "
