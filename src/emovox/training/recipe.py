@@ -128,8 +128,8 @@ def _problems(recipe: Recipe) -> list[str]:
         f"data.view is '{data.view}' with {len(data.corpora)} corpora, expected 'own' or 'seven'": data.view
         in ("own", "seven")
         or len(data.corpora) == 1,
-        f"data.target is {data.target} with protocol '{data.protocol}', expected the name of a corpus for zero-shot and "
-        "none otherwise": (data.target is not None) == (data.protocol == "zero-shot"),
+        f"data.target is {data.target} with protocol '{data.protocol}', expected the name of a corpus for zero-shot "
+        "and none otherwise": (data.target is not None) == (data.protocol == "zero-shot"),
     }
     return [message for message, good in checks.items() if not good]
 

@@ -1,0 +1,71 @@
+"""Tasks without audio: functionals drawn from clouds, one cloud a label, moved a little by speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from emovox.corpora.manifest import Clip
+from emovox.features.functionals import functional_names
+from emovox.models.svm import class_mask
+from emovox.training.recipe import Augment, Data, Features, Recipe, Svm
+from emovox.training.rows import AS_IS, WHOLE, Rows
+from emovox.training.task import Task
+from tests.corpora.trees import clip
+
+LABELS = ("bored", "cross", "keen")
+SPEAKERS = ("ada", "bob", "cy", "dee")
+SPEED = 1.1
+WIDTH = len(functional_names())
+
+
+def cloud_task(
+    *,
+    corpora: Sequence[str] = ("own",),
+    labels: Sequence[str] = LABELS,
+    speakers: Sequence[str | None] = SPEAKERS,
+    takes: int = 4,
+    spread: float = 0.5,
+    seed: int = 0,
+) -> Task:
+    """`takes` clips of each speaker and label; each has two tiles, one of them sped up too, and a row for the whole."""
+    clips = [
+        clip(corpus, number, speaker, label)
+        for corpus in corpora
+        for number, (speaker, label) in enumerate(
+            (speaker, label) for speaker in speakers for label in labels for _ in range(takes)
+        )
+    ]
+    return clip_task(clips, sorted(labels), spread=spread, seed=seed)
+
+
+def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 0.5, seed: int = 0) -> Task:
+    """Task of these clips, with drawn functionals; `spread` is the distance of the clouds, noise being 1."""
+    index = np.array([list(classes).index(str(one.label)) for one in clips])
+    voices = sorted({f"{one.corpus} {one.speaker}" for one in clips})
+    voice = np.array([voices.index(f"{one.corpus} {one.speaker}") for one in clips])
+    rng = np.random.default_rng(seed)
+    centres = spread * rng.normal(size=(len(classes), WIDTH))
+    shifts = 0.3 * rng.normal(size=(len(voices), WIDTH))
+    kinds = np.tile([WHOLE, AS_IS, AS_IS, SPEED], len(clips))
+    owner = np.repeat(np.arange(len(clips)), 4)
+    values = centres[index[owner]] + shifts[voice[owner]] + rng.normal(size=(len(owner), WIDTH))
+    seconds = np.tile([1.0, 3.0, 2.0, 3.0], len(clips))
+    rows = Rows(values.astype(np.float32), owner, seconds, kinds)
+    allowed = class_mask([one.corpus for one in clips], classes, [str(one.label) for one in clips])
+    return Task(tuple(clips), tuple(classes), index, allowed, rows)
+
+
+def small_recipe(**changes: Any) -> Recipe:
+    """A recipe over one corpus, leave one speaker out, with two points in its grid."""
+    recipe = Recipe(
+        name="small",
+        data=Data(corpora=("own.jsonl",), protocol="si"),
+        augment=Augment(whole=True, speeds=(SPEED,)),
+        features=Features(groups=("mfcc", "f0")),
+        svm=Svm(c=(1.0, 5.0), gamma=(0.5,), inner_folds=3),
+    )
+    return msgspec.structs.replace(recipe, **changes)

@@ -1,0 +1,126 @@
+"""Recipes: every mistake is an error that names the file and the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from emovox.schema.errors import RecipeError
+from emovox.training.recipe import Recipe, read_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    target = tmp_path / "mine.toml"
+    target.write_text(MINIMAL, encoding="utf-8")
+    return target
+
+
+def test_there_are_shipped_recipes() -> None:
+    assert {"svm", "svm-casia", "svm-emodb", "svm-ravdess"} <= {path.stem for path in RECIPES}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_shipped_recipe_is_valid(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.name == path.stem
+    assert recipe.description
+
+
+def test_defaults_are_filled_in(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert (recipe.name, recipe.seed, recipe.export, recipe.features.pca) == ("mine", 0, False, 0.95)
+    assert recipe.data.corpora == ("emodb",)
+
+
+def test_the_resolved_recipe_reads_back(path: Path) -> None:
+    recipe = read_recipe(path, ["svm.c=[2, 4.5]", "seed=3"])
+    assert msgspec.json.decode(recipe.to_json(), type=Recipe) == recipe
+    assert '"inner_folds"' in recipe.to_json()
+
+
+def test_the_hash_follows_every_change(path: Path) -> None:
+    changes: tuple[list[str], ...] = ([], ["seed=1"], ["svm.c=[2.0]"], ["data.protocol=sd"])
+    assert len({read_recipe(path, change).sha256() for change in changes}) == len(changes)
+    assert read_recipe(path).sha256() == read_recipe(path).sha256()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "found"),
+    [
+        ("svm.c=[10]", lambda recipe: recipe.svm.c == (10.0,)),
+        ("name=other", lambda recipe: recipe.name == "other"),
+        ("features.groups=['f0']", lambda recipe: recipe.features.groups == ("f0",)),
+        ("export=true", lambda recipe: recipe.export is True),
+        ("data.view=emodb", lambda recipe: recipe.data.view == "emodb"),
+    ],
+)
+def test_arguments_change_the_recipe(path: Path, assignment: str, found: object) -> None:
+    assert callable(found)
+    assert not found(read_recipe(path))
+    assert found(read_recipe(path, [assignment]))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("svm.penalty=1", r"unknown field `penalty` - at `\$\.svm`"),
+        ("epochs=3", "unknown field `epochs`"),
+        ("svm.c=10", r"Expected `array`, got `int` - at `\$\.svm\.c`"),
+        ("seed=first", r"Expected `int`, got `str` - at `\$\.seed`"),
+        ("kind=tree", r"Invalid enum value 'tree' - at `\$\.kind`"),
+        ("data.protocol=random", r"Invalid enum value 'random' - at `\$\.data\.protocol`"),
+        ("data.corpora=[]", r"data\.corpora is \[\], expected at least one"),
+        ("features.groups=['loudness']", r"features\.groups has \['loudness'\], expected some of mfcc, delta"),
+        ("features.groups=[]", r"features\.groups has \[\]"),
+        ("features.pca=1.0", r"features\.pca is 1\.0, expected 0 \(none\) to below 1"),
+        ("features.pca=nan", r"features\.pca is nan"),
+        ("features.select=-1", r"features\.select is -1, expected 0 \(all\) or more"),
+        ("augment.speeds=[1.0]", r"augment\.speeds is \[1\.0\], expected factors from 0\.5 to 2 other than 1"),
+        ("augment.speeds=[0.9, 3]", r"augment\.speeds is \[0\.9, 3\.0\]"),
+        ("svm.c=[]", r"svm\.c is \[\], expected numbers above 0"),
+        ("svm.c=[1.0, nan]", r"svm\.c is \[1\.0, nan\], expected numbers above 0"),
+        ("svm.c=[inf]", r"svm\.c is \[inf\]"),
+        ("svm.gamma=[0.0]", r"svm\.gamma is \[0\.0\], expected numbers above 0"),
+        ("svm.inner_folds=1", r"svm\.inner_folds is 1, expected at least 2"),
+        ("data.target=emodb", r"data\.target is emodb with protocol 'si', expected the name of a corpus for zero-shot"),
+        ("data.protocol=zero-shot", r"data\.target is None with protocol 'zero-shot'"),
+        ("name='a/b'", "name is 'a/b', expected letters, digits"),
+        ("name=''", "name is '', expected letters, digits"),
+        ("seed=-1", "seed is -1, expected 0 or more"),
+        ("labels=['happy']", r"labels are \['happy'\], expected none, or two or more different names"),
+        ("labels=['happy', 'happy']", r"labels are \['happy', 'happy'\]"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(path: Path, assignment: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=f"mine.toml: .*{message}"):
+        read_recipe(path, [assignment])
+
+
+def test_a_view_of_one_corpus_is_not_for_several(path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"data\.view is 'emodb' with 2 corpora, expected 'own' or 'seven'"):
+        read_recipe(path, ["data.corpora=['emodb', 'tess']", "data.view=emodb"])
+    assert read_recipe(path, ["data.corpora=['emodb', 'tess']", "data.view=seven"]).data.view == "seven"
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[data]\ncorpora = ['emodb']\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"missing required field `protocol` - at `\$\.data`"):
+        read_recipe(path)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"none\.toml: no such recipe; expected a \.toml file"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_not_toml(path: Path) -> None:
+    path.write_text("data = = 3", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"mine\.toml: not valid TOML .*line 1"):
+        read_recipe(path)

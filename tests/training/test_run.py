@@ -1,0 +1,174 @@
+"""Run folders: what they hold, and that a training that was killed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from emovox.corpora.folds import make_folds
+from emovox.evaluation.predictions import read_predictions
+from emovox.schema.errors import ProtocolError, RecipeError
+from emovox.schema.labels import EMOTIONS
+from emovox.training.cross_validation import FoldScores
+from emovox.training.recipe import Augment, Data, Recipe, Svm
+from emovox.training.run import all_predictions, figure_name, train, trained_clips
+from emovox.training.task import Task
+from tests.corpora.trees import clip
+from tests.training import killed
+from tests.training.tasks import clip_task, cloud_task, small_recipe
+
+FOLDS = 4  # one a speaker
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "predictions").iterdir())}
+
+
+def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path) -> None:
+    recipe = small_recipe()
+    run = train(cloud_task(), recipe, tmp_path / "run")
+    assert msgspec.json.decode((tmp_path / "run" / "recipe.json").read_bytes(), type=Recipe) == recipe
+    about = json.loads((tmp_path / "run" / "versions.json").read_text())
+    assert about["recipe_sha256"] == recipe.sha256()
+    assert {"python", "numpy", "scikit-learn", "emovox"} <= set(about)
+    assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == [f"{n}.npz" for n in (1, 2, 3, 4)]
+    assert list(files(tmp_path / "run")) == ["own-si-whole.csv", "own-si.csv"]
+    made = read_predictions(tmp_path / "run" / "predictions" / "own-si.csv")
+    assert len(made) == 48
+    np.testing.assert_allclose(made.scores, run.predictions["own-si"].scores, rtol=1e-5)
+    assert run.model is None
+    assert run.temperature == np.median([fold.temperature for fold in run.folds])
+
+
+def test_the_same_seed_gives_identical_figures(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        train(cloud_task(), small_recipe(), tmp_path / name)
+    assert files(tmp_path / "first") == files(tmp_path / "second")
+
+
+def test_a_killed_training_goes_on_and_gives_the_same(tmp_path: Path) -> None:
+    root = Path(killed.__file__).parents[2]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "tests.training.killed", str(tmp_path / "killed"), "2"]
+    done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert sorted(path.name for path in (tmp_path / "killed" / "folds").iterdir()) == ["1.npz", "2.npz"]
+    assert not (tmp_path / "killed" / "predictions").exists()
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "folds").iterdir()}
+    resumed = train(cloud_task(), small_recipe(), tmp_path / "killed", resume=True)
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    whole = train(cloud_task(), small_recipe(), tmp_path / "whole")
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+    assert resumed.temperature == whole.temperature
+
+
+def test_progress_is_reported_for_every_fold(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    said: list[str] = []
+
+    def report(done: int, total: int, sentence: str) -> None:
+        seen.append((done, total))
+        said.append(sentence)
+
+    train(cloud_task(), small_recipe(), tmp_path / "run", report=report)
+    assert seen == [(n, FOLDS) for n in (1, 2, 3, 4)]
+    assert all("gamma 0.5 (UAR " in sentence for sentence in said)
+
+
+def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
+    train(cloud_task(takes=1), small_recipe(), tmp_path / "run")
+    before = files(tmp_path / "run")
+    with pytest.raises(RecipeError, match="holds a run already; go on with --resume, or name another folder"):
+        train(cloud_task(seed=1, takes=1), small_recipe(), tmp_path / "run")
+    assert files(tmp_path / "run") == before
+
+
+def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
+    train(cloud_task(takes=1), small_recipe(), tmp_path / "run")
+    with pytest.raises(RecipeError, match="holds a run of another recipe; name another folder by --output"):
+        train(cloud_task(takes=1), small_recipe(seed=5), tmp_path / "run", resume=True)
+
+
+def test_other_clips_do_not_resume(tmp_path: Path) -> None:
+    train(cloud_task(takes=2), small_recipe(), tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"1\.npz: tests other clips than the corpus now has"):
+        train(cloud_task(takes=1), small_recipe(), tmp_path / "run", resume=True)
+
+
+def test_export_fits_on_all_clips_that_a_fold_trains_on(tmp_path: Path) -> None:
+    run = train(cloud_task(takes=1), small_recipe(export=True), tmp_path / "run")
+    assert run.trained.tolist() == list(range(12))
+    assert run.model is not None
+    assert run.model.classes == ("bored", "cross", "keen")
+
+
+def test_scored_only_clips_train_no_model() -> None:
+    clips = [clip("own", n, f"s{n % 6}", "happy") for n in range(12)] + [clip("tess", 1, "OAF", "happy")]
+    folds = make_folds("joint", clips)
+    assert 12 in folds[0].test
+    assert trained_clips(folds).tolist() == list(range(12))
+
+
+def test_without_speakers_speaker_independence_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match=r"si: 48 of 48 clips have no speaker .*nobody can keep a voice out"):
+        train(cloud_task(speakers=(None,) * 4), small_recipe(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_speakers_the_dependent_protocol_works(tmp_path: Path) -> None:
+    recipe = small_recipe(data=Data(corpora=("own.jsonl",), protocol="sd"), svm=Svm(c=(3.0,), gamma=(0.5,)))
+    run = train(cloud_task(speakers=(None,) * 4, takes=2), recipe, tmp_path / "run")
+    assert list(run.predictions) == ["own-sd", "own-sd-whole"]
+    assert len(run.predictions["own-sd"]) == 24
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ("cross", "keen")}, "labels: class 'bored' maps to 'bored', expected one of cross, keen; add it"),
+        ({"augment": Augment(corpora=("ravdess",))}, r"augment\.corpora has ravdess, expected some of own"),
+    ],
+)
+def test_names_that_fit_no_clip_are_refused_at_once(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        train(cloud_task(takes=1), small_recipe(**changes), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_of_the_predictions_of_published_corpora() -> None:
+    clips = [
+        clip(corpus, n, speaker, label)
+        for corpus, speakers, labels in (("ravdess", "12", ("calm", "happy")), ("emodb", "ab", ("boredom", "happy")))
+        for speaker in speakers
+        for n, label in enumerate(labels, start=2 * speakers.index(speaker))
+    ]
+    task = clip_task(clips, ("happy", "calm", "boredom"))
+    recipe = small_recipe(data=Data(corpora=("ravdess", "emodb"), protocol="joint"), labels=EMOTIONS)
+    found = all_predictions(task, [_scores(task)], recipe)
+    assert list(found) == [
+        "ravdess-8-joint",
+        "ravdess-8-joint-whole",
+        "ravdess-7-joint-seven",
+        "emodb-joint",
+        "emodb-joint-whole",
+        "emodb-joint-seven",
+    ]
+    assert found["emodb-joint"].classes == ("happy", "boredom")
+    assert found["emodb-joint-seven"].classes == EMOTIONS
+    assert len(found["emodb-joint-seven"]) == 2
+    single = msgspec.structs.replace(recipe, data=Data(corpora=("ravdess",), protocol="si", view="ravdess-7"))
+    assert figure_name(task, "ravdess", single) == "ravdess-7"
+
+
+def _scores(task: Task) -> FoldScores:
+    n = len(task.clips)
+    values = np.full((n, len(task.classes)), 1 / len(task.classes))
+    return FoldScores(1, np.arange(n), values, values, 1.0, 0.5, 1.0, 50.0)
