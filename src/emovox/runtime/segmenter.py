@@ -15,7 +15,7 @@ from emovox.runtime.tiles import Tile, count_windows, extend, split_region
 from emovox.runtime.vad import FRAME, Levels, Vad, VadConfig
 from emovox.schema.errors import ConfigError
 
-_BLOCK = 1.0  # s; a longer call is worked off in pieces, so that its size does not decide the memory
+_BLOCK = 3.0  # s; longer calls are worked off in pieces, so that they need no more memory; 1 s takes half as long again
 
 
 class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,7 +79,8 @@ SegmenterEvent = RegionStarted | Tile | RegionEnded
 class Segmenter:
     """Turn samples into speech regions and tiles; the same for any cutting of the audio into calls.
 
-    State is bounded: about one and a half windows of audio while somebody speaks, a second and a half else.
+    State is bounded: about one and a half windows of audio while somebody speaks, a second and a half else, and up to
+    three seconds more for calls as long.
 
     Args:
         config: durations and voice activity.
