@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from emovox.schema.errors import AudioError, MissingExtraError
 from tests.readme import (
     DEMO,
     DEMO_CLOSING,
     DEMO_COMMAND,
     PICTURE,
+    PREDICT,
     READMES,
     ROOT,
     blocks,
@@ -30,7 +32,7 @@ from tests.readme import (
 )
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-ENGLISH, CHINESE = (path.read_text(encoding="utf-8") for path in READMES)
+ENGLISH, CHINESE, PREDICTION = (path.read_text(encoding="utf-8") for path in (*READMES, PREDICT))
 FIRST_SCREEN = 40
 """Lines of a page that a window shows."""
 
@@ -76,7 +78,7 @@ def test_commands_print_what_is_shown(command: Any, folder: Path) -> None:
     check_same(command.output, run(command.line, folder))
 
 
-@pytest.mark.parametrize(("code", "shown"), scripts(ENGLISH))
+@pytest.mark.parametrize(("code", "shown"), [*scripts(ENGLISH), *scripts(PREDICTION)])
 def test_python_prints_what_is_shown(code: str, shown: str, folder: Path) -> None:
     check_same(shown, run_script(code, folder))
 
@@ -90,7 +92,19 @@ def test_commands_that_are_not_run_have_options_that_exist() -> None:
 
 
 def test_every_python_block_shows_its_output() -> None:
-    assert len(scripts(ENGLISH)) == sum(block.language == "python" for block in blocks(ENGLISH)) > 0
+    for page in (ENGLISH, PREDICTION):
+        assert len(scripts(page)) == sum(block.language == "python" for block in blocks(page)) > 0
+
+
+def test_the_page_on_prediction_names_every_code() -> None:
+    listed = re.findall(r"^\| `([a-z_]+)` \|", PREDICTION, re.MULTILINE)
+    light = [path for layer in ("audio", "runtime") for path in (ROOT / "src" / "emovox" / layer).glob("*.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in light)
+    warnings = set(re.findall(r'Notice\(\s*"([a-z_]+)"', sources))
+    errors = {error.code for error in AudioError.__subclasses__()} | {MissingExtraError.code}
+    assert len(warnings) >= 5
+    assert len(errors) >= 7
+    assert warnings | errors <= set(listed)
 
 
 def test_the_picture_of_the_demo_is_there() -> None:
