@@ -123,6 +123,7 @@ def _run_model(
             graph=resolve(model).with_suffix(".onnx"),
             command=command,
             work=work,
+            pictures=output is not None,
             progress=lambda done, total: bar.update(done, f"{done} of {total} clips"),
         )
     return run, work

@@ -10,6 +10,7 @@ import numpy as np
 
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.comparison import PROTOCOLS, Entry
+from emovox.evaluation.embedding import embedding_pictures
 from emovox.evaluation.latency import Latency, front_end_share, measure_latency, summarise_latency
 from emovox.evaluation.predictions import Predictions
 from emovox.evaluation.report import Facts
@@ -38,6 +39,7 @@ def evaluate_model(
     command: str = "",
     work: Path | None = None,
     progress: Progress | None = None,
+    pictures: bool = False,
 ) -> ModelRun:
     """Predict the clips and gather what a report needs.
 
@@ -52,6 +54,7 @@ def evaluate_model(
         command: the command line, for the report.
         work: file that keeps what is done, so that a killed run goes on.
         progress: called after each clip.
+        pictures: whether to draw the embedding of the clips, which takes some seconds.
 
     Raises:
         ProtocolError: the clips do not fit the model or the protocol.
@@ -73,6 +76,7 @@ def evaluate_model(
         trained_on=trained_on,
         sexes={(clip.corpus, clip.speaker): clip.sex for clip in clips if clip.speaker is not None},
         notes=_notes(clips, predictor.labels, failures),
+        pictures=embedding_pictures(predictor, clips) if pictures else (),
     )
     return ModelRun(_entries(name, seven, protocol or "zero-shot", trained_on), facts, tuple(failures))
 

@@ -35,6 +35,7 @@ class Facts:
         trained_on: corpora of the report that the model was trained on; they get a loud warning.
         sexes: sex of speakers, by (corpus, speaker).
         notes: further sentences: clips that were dropped, files that could not be decoded.
+        pictures: of the model's embedding.
     """
 
     command: str = ""
@@ -44,6 +45,7 @@ class Facts:
     trained_on: tuple[str, ...] = ()
     sexes: Sexes = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 def write_report(
@@ -101,6 +103,8 @@ def _blocks(measured: Sequence[Measured], comparisons: Sequence[Comparison], fac
         blocks += [Items(reasons)] if reasons else []
     for each, name in zip(measured, _file_names(measured), strict=True):
         blocks += corpus_section(each, file=name, sexes=facts.sexes) if each.detailed else []
+    if facts.pictures:
+        blocks += [Heading("Which clips the model sees as neighbours"), *facts.pictures]
     if facts.latency is not None:
         blocks += latency_blocks(facts.latency)
     blocks += caveats(measured)
