@@ -24,7 +24,7 @@ def make_clips(folder: Path, *, corpora: tuple[str, ...] = ("one",)) -> list[Cli
     clips = []
     for number in range(N_CLIPS):
         path = folder / f"{number}.wav"
-        soundfile.write(path, speech(seconds=0.5 + 0.05 * number), 16000)
+        soundfile.write(path, speech(100 + 20 * number, seconds=0.5 + 0.05 * number), 16000)
         clips.append(
             Clip(
                 corpus=corpora[number % len(corpora)],
