@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+
 from tests.toy_models import RATE, speech, write_toy
 
 HEAVY = {"torch", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib", "av", "onnx", "hypothesis"}

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.toy_models import write_toy
 
 from emovox.cli import models as module
 from emovox.cli.main import main
+from tests.toy_models import write_toy
 
 
 @pytest.fixture

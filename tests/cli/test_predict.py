@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from tests.toy_models import RATE, change_card, speech, write_toy
 
 from emovox.audio.types import Samples
 from emovox.cli import predict as module
@@ -20,6 +19,7 @@ from emovox.cli.main import main
 from emovox.runtime.predictor import load
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Row
+from tests.toy_models import RATE, change_card, speech, write_toy
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from tests.corpora.trees import LABEL_FILES, RATE, SECONDS, TREES, MakeTree, WriteClip
 
 

@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.corpora.trees import NAMED, RATE, SECONDS, TREES, MakeTree, WriteClip, path_of
 
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.manifest import read_manifest, write_manifest
@@ -17,6 +16,7 @@ from emovox.corpora.scan import scan
 from emovox.corpora.verify import verify
 from emovox.schema.errors import CorpusError, NoAudioFilesError
 from emovox.schema.labels import TRAINING_CLASSES
+from tests.corpora.trees import NAMED, RATE, SECONDS, TREES, MakeTree, WriteClip, path_of
 
 # id, speaker, sex, language, native, label, sentence
 Fields = tuple[str, str | None, str | None, str | None, str, str | None, str | None]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.corpora.trees import TREES
-
 from emovox.corpora.registry import CORPORA
 from emovox.schema.labels import TRAINING_CLASSES
+from tests.corpora.trees import TREES
 
 DOCS = Path(__file__).parents[2] / "docs" / "corpora.md"
 

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.corpora.trees import NAMED, clip, path_of
 
 from emovox.corpora.folds import GROUPS, MOST_LEFT_OUT, PROTOCOLS, make_folds, speaker_key, split_indices
 from emovox.corpora.hold_out import hold_out
@@ -18,6 +17,7 @@ from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA
 from emovox.corpora.views import view
 from emovox.schema.errors import ProtocolError
+from tests.corpora.trees import NAMED, clip, path_of
 
 SPEAKERS_WITHOUT_LIST = {"urdu": 38, "iemocap": 10, "meld": 30}
 

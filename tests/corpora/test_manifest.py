@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.corpora.trees import WriteClip
 
 from emovox.corpora.manifest import Clip, read_manifest, write_manifest
 from emovox.schema.errors import ManifestError
+from tests.corpora.trees import WriteClip
 
 ROW: dict[str, Any] = {
     "corpus": "mine",

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.corpora.trees import WriteClip
 
 from emovox.corpora.label_map import read_label_map
 from emovox.corpora.registry import index
 from emovox.corpora.verify import verify
 from emovox.schema.errors import CorpusError, ManifestError, NoAudioFilesError
+from tests.corpora.trees import WriteClip
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.corpora.trees import MakeTree, WriteClip
 
 from emovox.corpora.registry import CORPORA, get_corpus, index, locate
 from emovox.corpora.verify import verify
 from emovox.schema.errors import CorpusError, UnknownCorpusError
+from tests.corpora.trees import MakeTree, WriteClip
 
 
 def test_unknown_corpus_lists_the_known_ones(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 
 import pytest
-from tests.corpora.trees import RATE, SECONDS, WriteClip
 
 from emovox.corpora.registry import index
 from emovox.corpora.stats import corpus_stats
+from tests.corpora.trees import RATE, SECONDS, WriteClip
 
 LEVEL_TOLERANCE_DB = 0.5  # 400 samples of noise: the level's own scatter is about 0.2 dB
 

@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
-from tests.corpora.trees import RATE, SECONDS, MakeTree, WriteClip
 
 from emovox.corpora.probe import header, measure
 from emovox.corpora.registry import index
 from emovox.corpora.verify import verify, verify_clips
 from emovox.schema.errors import UndecodableError
+from tests.corpora.trees import RATE, SECONDS, MakeTree, WriteClip
 
 FIRST, TWIN = "03-01-03-01-02-01-07", "03-01-03-01-02-02-07"
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.corpora.trees import clip
 
 from emovox.corpora.registry import CORPORA
 from emovox.corpora.views import VIEWS, own_classes, view
 from emovox.schema.errors import ProtocolError
 from emovox.schema.labels import EMOTIONS
+from tests.corpora.trees import clip
 
 VIEW_OF = {"ravdess": "ravdess-8", "casia": "casia", "emodb": "emodb", "nemo": "nemo", "tess": "tess"}
 

@@ -5,13 +5,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from tests.models.speech import edge_cases, speech
 
 from emovox.audio.types import Samples
 from emovox.features.config import FeatureConfig
 from emovox.features.frames import frame_features
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
 from emovox.schema.errors import AudioError
+from tests.models.speech import edge_cases, speech
 
 Arrays = dict[str, npt.NDArray[np.floating]]
 

@@ -8,11 +8,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from tests.models.speech import edge_cases, speech
 from torch import Tensor, nn
 
 from emovox.features.config import FeatureConfig
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
+from tests.models.speech import edge_cases, speech
 
 OPSET = 17
 # Torch and ONNX Runtime sum in different orders; measured 2e-5 dB and 0.006 Hz.

@@ -11,13 +11,13 @@ import pytest
 import soundfile
 import soxr
 import torch
-from tests.models.speech import RATE, edge_cases, speech
 
 from emovox.audio.types import Samples
 from emovox.features.config import FeatureConfig
 from emovox.features.decimate import decimate, half_rate
 from emovox.features.frames import pitch
 from emovox.models.front_end.pitch import Decimator, Yin, transform_length
+from tests.models.speech import RATE, edge_cases, speech
 
 Track = npt.NDArray[np.float32]
 

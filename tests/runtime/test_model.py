@@ -6,12 +6,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
 
 from emovox.runtime.model import Model
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
+from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
 
 BATCH_TOLERANCE = 1e-6
 """Float32 rounding of sums in another order."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tests.toy_models import RATE, speech, write_toy
 
 import emovox
 from emovox.audio.reader import AudioReader
@@ -29,6 +28,7 @@ from emovox.schema.errors import (
 from emovox.schema.events import SpeechEnded
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
+from tests.toy_models import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 RESAMPLED_TOLERANCE = 0.05

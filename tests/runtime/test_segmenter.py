@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.runtime.voices import RATE, clicks, noise, pause, scene, talk
 
 from emovox.audio.types import Samples
 from emovox.runtime.segmenter import RegionEnded, RegionStarted, Segmenter, SegmenterConfig, SegmenterEvent, cut_tiles
@@ -17,6 +16,7 @@ from emovox.runtime.tiles import Tile
 from emovox.runtime.vad import VadConfig
 from emovox.schema.config import convert
 from emovox.schema.errors import ConfigError
+from tests.runtime.voices import RATE, clicks, noise, pause, scene, talk
 
 LAST_BIT = 1 / 32768  # audio is kept as 16-bit samples
 BOUND_BYTES = 300_000

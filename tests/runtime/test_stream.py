@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.toy_models import RATE, speech, write_toy
 
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
@@ -17,6 +16,7 @@ from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
 from emovox.schema.events import Event, SpeechEnded, SpeechStarted
+from tests.toy_models import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 """Another chunking puts a tile into another batch; float32 sums over a batch may round differently (1e-6)."""

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.runtime.voices import RATE, at_level, clicks, noise, pause, scene, talk
 
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor, Power
@@ -17,6 +16,7 @@ from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
 from emovox.runtime.regions import Closed, Opened, RegionFinder
 from emovox.runtime.vad import CLEAR, FRAME, SILENT, VOICED, Levels, Vad, VadConfig, frames_of
 from emovox.schema.errors import ConfigError
+from tests.runtime.voices import RATE, at_level, clicks, noise, pause, scene, talk
 
 
 def decide(samples: Samples, config: VadConfig | None = None) -> Levels:

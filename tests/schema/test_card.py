@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.toy_models import write_toy
 
 from emovox.schema.card import Array, Head, ModelCard, decode_card, embedded_card, encode_card
 from emovox.schema.errors import CardError
+from tests.toy_models import write_toy
 
 
 @pytest.fixture

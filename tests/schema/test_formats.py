@@ -5,10 +5,10 @@ import io
 import re
 
 import msgspec
-from tests.schema.rows import FAILURE, RESULT, SILENT
 
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text, textgrid, vtt
 from emovox.schema.result import ModelInfo, Report, Result, Segment
+from tests.schema.rows import FAILURE, RESULT, SILENT
 
 MODEL = ModelInfo("toy", "1.2.0")
 

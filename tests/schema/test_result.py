@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import msgspec
-from tests.schema.rows import FAILURE, RESULT, SILENT
 
 from emovox.schema.events import Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Failure, ModelInfo, Notice, Report, Result, Segment, rounded
+from tests.schema.rows import FAILURE, RESULT, SILENT
 
 
 def test_json_has_the_documented_shape() -> None:
