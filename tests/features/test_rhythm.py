@@ -47,7 +47,7 @@ def test_peaks_follow_the_syllables() -> None:
 
 
 def test_peaks_below_the_median_do_not_count() -> None:
-    level = np.float32([-40, -30, -40, 0, 1, 0, 0, 0, 0])
+    level = np.array([-40, -30, -40, 0, 1, 0, 0, 0, 0], np.float32)
     assert measure(level)["peak_rate"] == pytest.approx(1 / (9 * FRAME))
 
 
