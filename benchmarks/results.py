@@ -38,7 +38,7 @@ HEAD = ("model", "protocol", "clips", "UAR", "accuracy", "weighted F1", "macro F
 README_HEAD = ("corpus", "protocol", "UAR", "accuracy", "chance", "command")
 README_ROWS = (
     *("ravdess-8-si", "emodb-si", "casia-si", "nemo-si"),
-    *("ravdess-8-joint", "emodb-joint", "nemo-joint", "tess-joint"),
+    *("ravdess-8-joint", "emodb-joint", "nemo-joint", "tess-zero-shot", "casia-zero-shot"),
     *("ravdess-7-sd", "casia-sd"),
 )
 FEATURES = {
@@ -164,9 +164,9 @@ def _costs() -> str:
 
 def _command(name: str) -> str:
     corpus = _corpus_of(name)
-    if "-zero-shot" in name:
-        return f"emovox evaluate svm --corpus {corpus} --protocol zero-shot"
-    if "-joint" in name:
+    if name == "casia-zero-shot":
+        return "emovox evaluate svm --corpus casia --protocol zero-shot"
+    if "-joint" in name or name.startswith("tess-zero-shot"):
         return "emovox train recipes/svm.toml"
     plain = re.sub(r"-\d$", "", corpus)
     return f"emovox train recipes/svm-{plain}{'-sd' if '-sd' in name else ''}.toml"

@@ -152,7 +152,7 @@ def test_names_of_the_predictions_of_published_corpora() -> None:
     ]
     task = clip_task(clips, ("happy", "calm", "boredom"))
     recipe = small_recipe(data=Data(corpora=("ravdess", "emodb"), protocol="joint"), labels=EMOTIONS)
-    found = all_predictions(task, [_scores(task)], recipe)
+    found = all_predictions(task, [_scores(task)], recipe, trained=np.arange(len(task.clips)))
     assert list(found) == [
         "ravdess-8-joint",
         "ravdess-8-joint-whole",
@@ -166,6 +166,14 @@ def test_names_of_the_predictions_of_published_corpora() -> None:
     assert len(found["emodb-joint-seven"]) == 2
     single = msgspec.structs.replace(recipe, data=Data(corpora=("ravdess",), protocol="si", view="ravdess-7"))
     assert figure_name(task, "ravdess", single) == "ravdess-7"
+
+
+def test_a_corpus_that_no_fold_trains_on_is_called_zero_shot() -> None:
+    clips = [clip(corpus, n, f"s{n}", "happy" if n % 2 else "sad") for corpus in ("emodb", "tess") for n in range(4)]
+    task = clip_task(clips, ("happy", "sad"))
+    recipe = small_recipe(data=Data(corpora=("emodb", "tess"), protocol="joint"))
+    found = all_predictions(task, [_scores(task)], recipe, trained=np.arange(4))
+    assert list(found) == ["emodb-joint", "emodb-joint-whole", "tess-zero-shot", "tess-zero-shot-whole"]
 
 
 def _scores(task: Task) -> FoldScores:

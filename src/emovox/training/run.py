@@ -71,10 +71,10 @@ def train(task: Task, recipe: Recipe, folder: Path, *, resume: bool = False, rep
         done.append(scores)
         if report is not None:
             report(len(done), len(folds), _sentence(scores))
-    predictions = all_predictions(task, done, recipe)
+    trained = trained_clips(folds)
+    predictions = all_predictions(task, done, recipe, trained=trained)
     for name, made in predictions.items():
         write_predictions(made, folder / "predictions" / f"{name}.csv")
-    trained = trained_clips(folds)
     model = fit(task, trained, recipe).model if recipe.export else None
     return Run(folder, tuple(done), predictions, trained, model)
 
@@ -84,12 +84,18 @@ def trained_clips(folds: Sequence[Fold]) -> Indices:
     return np.unique(np.concatenate([np.array(fold.train, dtype=np.int64) for fold in folds]))
 
 
-def all_predictions(task: Task, folds: Sequence[FoldScores], recipe: Recipe) -> dict[str, Predictions]:
-    """Collect all folds' predictions by corpus: on the path of `predict`, of whole clips, merged to the labels."""
+def all_predictions(
+    task: Task, folds: Sequence[FoldScores], recipe: Recipe, *, trained: Indices
+) -> dict[str, Predictions]:
+    """Collect all folds' predictions by corpus: on the path of `predict`, of whole clips, merged to the labels.
+
+    A corpus that no fold trains on (TESS among joint folds) is called zero-shot.
+    """
     found = {}
-    protocol = recipe.data.protocol
     tested = {int(clip) for fold in folds for clip in fold.test}
+    learnt = {task.clips[clip].corpus for clip in trained}
     for corpus in dict.fromkeys(task.clips[clip].corpus for clip in sorted(tested)):
+        protocol = recipe.data.protocol if corpus in learnt else "zero-shot"
         name = f"{figure_name(task, corpus, recipe)}-{protocol}"
         found[name] = masked_predictions(task, folds, corpus)
         found[f"{name}-whole"] = masked_predictions(task, folds, corpus, whole=True)
