@@ -1,4 +1,4 @@
-"""The shipped model: it loads, gives its golden vector, and its card says nothing that the committed predictions deny."""
+"""The shipped model: it loads, gives its golden vector, and its card says what the committed predictions say."""
 
 from __future__ import annotations
 

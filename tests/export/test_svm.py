@@ -7,13 +7,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import torch
 
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.calibration import abstention_threshold
 from emovox.evaluation.metrics import summary
 from emovox.evaluation.predictions import read_predictions
 from emovox.export.svm import KEEP, export_svm
-from emovox.runtime.golden import check_golden
+from emovox.models.svm_network import SvmNetwork
+from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import CardCorpus, ModelCard
 from emovox.schema.errors import ExportError
@@ -88,6 +90,20 @@ def test_the_threshold_is_that_of_the_labels_of_the_model(joint: tuple[Run, Mode
     merged = [run.predictions[name].scores for name in ("ravdess-7-joint-seven", "own-joint-joint-seven")]
     thresholds = [abstention_threshold(scores, keep=KEEP) for scores in merged]
     assert card.threshold == pytest.approx(sum(thresholds) / 2, abs=1e-4)
+
+
+def test_the_graph_uses_the_median_of_the_folds_temperatures(joint: tuple[Run, ModelCard, Recipe]) -> None:
+    run, card, _ = joint
+    assert run.model is not None
+    assert run.temperature != pytest.approx(run.model.temperature, rel=0.05)
+    samples = torch.from_numpy(golden_input(seconds=card.golden.seconds, sample_rate=16000))[None]
+    found = []
+    for temperature in (run.temperature, run.model.temperature):
+        network = SvmNetwork(replace(run.model, temperature=temperature), card.labels).eval()
+        with torch.no_grad():
+            found.append(network(samples).scores[0].tolist())
+    assert found[0] == pytest.approx(card.golden.scores, abs=1e-5)
+    assert found[1] != pytest.approx(card.golden.scores, abs=1e-5)
 
 
 def test_labels_of_ones_own(tmp_path: Path) -> None:

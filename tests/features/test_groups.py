@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from emovox.features.functionals import functional_names
@@ -54,3 +57,10 @@ def test_columns_of_several_groups_are_sorted() -> None:
 def test_an_unknown_group_is_refused() -> None:
     with pytest.raises(ConfigError, match="no group of functionals is called 'loudness', expected some of mfcc, delta"):
         group_columns(["mfcc", "loudness"])
+
+
+def test_the_documentation_lists_the_groups_with_their_sizes() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \| ", text, flags=re.MULTILINE))
+    assert {name: int(size) for name, size in rows.items()} == SIZES
+    assert f"One row a recording with {len(functional_names())} values" in text
