@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from emovox import __version__
+from emovox.corpora.folds import PROTOCOLS
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.calibration import abstention_threshold
@@ -77,7 +79,7 @@ def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> Mode
         corpora=tuple(_corpus(clips, name) for name in names),
         licence=_licence(names),
         licence_risk=_licence_risk(names),
-        figures=_figures(run, recipe.data.protocol),
+        figures=_figures(run),
         golden=Golden("", 0.0, (), 0.0),  # made by the export, from the graph's own network
     )
 
@@ -108,22 +110,22 @@ def _licence_risk(names: Sequence[str]) -> str:
     return "; ".join(risks) or "none known: trained on your own recordings"
 
 
-def _figures(run: Run, protocol: str) -> tuple[Figure, ...]:
-    return tuple(_figure(name, protocol, made) for name, made in run.predictions.items() if not name.endswith(WHOLE))
+def _figures(run: Run) -> tuple[Figure, ...]:
+    return tuple(_figure(name, made) for name, made in run.predictions.items() if not name.endswith(WHOLE))
 
 
-def _figure(name: str, protocol: str, made: Predictions) -> Figure:
+def _figure(name: str, made: Predictions) -> Figure:
     measured = summary(made).uar
-    corpus, kind = _split(name, protocol)
+    corpus, protocol = _split(name)
     low, high = (round(100 * value, 1) for value in (measured.low, measured.high))
-    return Figure(corpus, kind, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
+    return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
 
 
-def _split(name: str, protocol: str) -> tuple[str, str]:
+def _split(name: str) -> tuple[str, str]:
     """Part the name of a CSV into corpus and protocol with view; a corpus of one's own may be named like a protocol.
 
-    >>> _split("ravdess-8-joint", "joint"), _split("nemo-joint-seven", "joint"), _split("all-sides-si", "si")
-    (('ravdess-8', 'joint'), ('nemo', 'joint-seven'), ('all-sides', 'si'))
+    >>> _split("ravdess-8-joint"), _split("tess-zero-shot-seven"), _split("all-sides-si")
+    (('ravdess-8', 'joint'), ('tess', 'zero-shot-seven'), ('all-sides', 'si'))
     """
-    corpus, _, rest = name.rpartition(f"-{protocol}")
-    return corpus, protocol + rest
+    ((corpus, protocol),) = re.findall(rf"^(.+)-((?:{'|'.join(PROTOCOLS)})(?:{MERGED})?)$", name)
+    return corpus, protocol
