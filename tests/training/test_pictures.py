@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+from emovox.evaluation.scatter_plot import tsne
 from emovox.training import pictures
 from emovox.training.pictures import write_pictures
 from tests.training.tasks import cloud_task, small_recipe
@@ -26,10 +29,12 @@ def test_several_corpora_are_drawn_by_corpus_too(tmp_path: Path) -> None:
 
 def test_many_clips_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[int] = []
+
+    def counted(matrix: npt.NDArray[np.float64], *, seed: int) -> npt.NDArray[np.float64]:
+        drawn.append(len(matrix))
+        return tsne(matrix, seed=seed)
+
     monkeypatch.setattr(pictures, "MOST_CLIPS", 10)
-    original = pictures.tsne
-    monkeypatch.setattr(
-        pictures, "tsne", lambda matrix, **rest: (drawn.append(len(matrix)), original(matrix, **rest))[1]
-    )
+    monkeypatch.setattr(pictures, "tsne", counted)
     write_pictures(cloud_task(), small_recipe(), tmp_path)
     assert drawn == [10]

@@ -35,7 +35,7 @@ def _check_unique(clips: Sequence[Clip]) -> None:
         key = (clip.corpus, clip.id)
         if key in seen:
             raise ManifestError(
-                f"{clip.corpus} {clip.id}: stands in two of the corpora, expected each clip once; name a corpus once, and "
-                "give each manifest a corpus name of its own"
+                f"{clip.corpus} {clip.id}: stands in two of the corpora, expected each clip once; name a corpus once, "
+                "and give each manifest a corpus name of its own"
             )
         seen.add(key)
