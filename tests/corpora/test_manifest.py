@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emovox.corpora.manifest import Clip, read_manifest, write_manifest
-from emovox.schema.errors import ManifestError
+from emovox.schema.errors import ConfigError, ManifestError
 from tests.corpora.trees import WriteClip
 
 ROW: dict[str, Any] = {
@@ -102,7 +102,7 @@ def test_no_manifest(tmp_path: Path, manifest: Path) -> None:
 
 def test_unwritable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ManifestError, match="cannot be written"):
+    with pytest.raises(ConfigError, match="cannot be written"):
         write_manifest([], tmp_path / "file" / "manifest.jsonl")
 
 

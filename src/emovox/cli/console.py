@@ -15,7 +15,7 @@ from types import TracebackType
 
 import typer
 
-from emovox.schema.errors import ConfigError
+from emovox.schema.files import replacing
 
 Write = Callable[[str], None]
 
@@ -42,18 +42,8 @@ def writing(output: Path | None) -> Iterator[Write]:
     if output is None:
         yield lambda text: typer.echo(text, nl=False)
         return
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        file = part.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        reason = f"{output}: cannot be written ({error.strerror})"
-        raise ConfigError(f"{reason}; expected a path in an existing folder that you may write to") from error
-    try:
-        with file:
-            yield lambda text: (file.write(text), None)[1]
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(output) as file:
+        yield lambda text: (file.write(text.encode()), None)[1]
 
 
 def coloured(stream: object) -> bool:

@@ -18,7 +18,7 @@ from emovox.cli.console import Bar, clock, coloured, writing
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
-from emovox.schema.errors import ConfigError, EmovoxError
+from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
 from emovox.schema.result import Failure, ModelInfo, Notice, Result, Row
@@ -205,9 +205,4 @@ def _draw(result: Result, envelope: Envelope, plot: Path) -> None:
     from emovox.evaluation.timeline_plot import write_timeline  # matplotlib takes a second
 
     time, low, high = envelope.outline()
-    try:
-        write_timeline(plot, result, time=time, low=low, high=high)
-    except OSError as error:
-        raise ConfigError(
-            f"{plot}: cannot be written ({error.strerror}); expected a path in an existing folder"
-        ) from error
+    write_timeline(plot, result, time=time, low=low, high=high)

@@ -10,6 +10,7 @@ import msgspec
 
 from emovox.corpora.layout import Sex
 from emovox.schema.errors import ManifestError
+from emovox.schema.files import replacing
 
 _MOST_NAMED = 5
 
@@ -45,24 +46,18 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def write_manifest(clips: Iterable[Clip], path: str | os.PathLike[str]) -> None:
-    """Write a manifest under a temporary name, then rename it: a stopped run leaves no half-written file.
+    """Write a manifest, the whole of it or nothing; its folder is made.
 
     Paths below the manifest's own folder are stored relative to it, so that the folder can be moved; others stay
     absolute.
 
     Raises:
-        ManifestError: the file cannot be written.
+        ConfigError: the file cannot be written.
     """
-    target = Path(path).absolute()
-    temporary = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as lines:
-            for clip in clips:
-                lines.write(msgspec.json.encode(_stored(clip, target.parent)) + b"\n")
-        temporary.replace(target)
-    except OSError as error:
-        raise ManifestError(f"{path}: cannot be written ({error.strerror}); choose another file name") from error
+    folder = Path(path).absolute().parent
+    with replacing(path, make_folder=True) as lines:
+        for clip in clips:
+            lines.write(msgspec.json.encode(_stored(clip, folder)) + b"\n")
 
 
 def read_manifest(path: str | os.PathLike[str], *, check_files: bool = True) -> tuple[Clip, ...]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.schema.errors import PredictionsError
+from emovox.schema.files import replacing
 
 Names: TypeAlias = npt.NDArray[np.str_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -183,14 +184,14 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
 
 
 def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
-    """Write the CSV, scores with 6 significant digits; under a temporary name first, so that no half file is left."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(header_line(predictions.classes))
-        file.writelines(row_line(row, predictions.classes) for row in predictions.rows())
-    temporary.replace(path)
+    """Write the CSV, scores with 6 significant digits: the whole file or none; its folder is made.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with replacing(path, make_folder=True) as file:
+        file.write(header_line(predictions.classes).encode())
+        file.writelines(row_line(row, predictions.classes).encode() for row in predictions.rows())
 
 
 def header_line(classes: Sequence[str]) -> str:

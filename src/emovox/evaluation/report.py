@@ -21,6 +21,7 @@ from emovox.evaluation.report_sections import (
     headline_table,
     latency_blocks,
 )
+from emovox.schema.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ def write_report(
 
     Returns:
         The path of the HTML page.
+
+    Raises:
+        ConfigError: the folder cannot be made or written to.
     """
     measured = measure(entries, seed=seed)
     return write_measured(measured, compare(measured, seed=seed), folder, facts=facts or Facts(), title=title)
@@ -75,15 +79,14 @@ def write_measured(
 ) -> Path:
     """Write the report of figures that are measured already; see `write_report`."""
     blocks = _blocks(measured, comparisons, facts)
-    folder.mkdir(parents=True, exist_ok=True)
     for block in blocks:
         if isinstance(block, Picture):
-            _write(folder / block.file, block.png)
+            write_whole(folder / block.file, block.png, make_folder=True)
     for each, name in zip(measured, _file_names(measured), strict=True):
         write_predictions(each.predictions, folder / f"{name}.csv")
-    _write(folder / "report.md", to_markdown(title, blocks).encode())
+    write_whole(folder / "report.md", to_markdown(title, blocks).encode())
     page = folder / "report.html"
-    _write(page, to_html(title, blocks).encode())
+    write_whole(page, to_html(title, blocks).encode())
     return page
 
 
@@ -139,9 +142,3 @@ def _file_names(measured: Sequence[Measured]) -> list[str]:
         taken = sum(name == stem or name.startswith(f"{stem}~") for name in names)
         names.append(f"{stem}~{taken + 1}" if taken else stem)
     return names
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)

@@ -11,7 +11,6 @@ import math
 import os
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from unicodedata import east_asian_width
 
 from matplotlib.axes import Axes
@@ -21,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
+
+from emovox.schema.files import write_whole
 
 EMOTION_COLOURS: Mapping[str, str] = {
     "neutral": "#9a9a9a",
@@ -149,13 +150,12 @@ def png_of(figure: Figure) -> bytes:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG; under a temporary name first, so that no half file is left."""
-    path = Path(path)
-    data = png_of(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    """Write a figure as PNG: the whole file or none; its folder is made.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    write_whole(path, png_of(figure), make_folder=True)
 
 
 def families() -> list[str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.schema.errors import ConfigError, EmovoxError
+from emovox.schema.files import replacing
 from emovox.schema.result import Failure, Notice
 
 T = TypeVar("T")
@@ -115,7 +114,7 @@ def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
         ConfigError: the file cannot be written.
     """
     count = 0
-    with _replacing(output) as file:
+    with replacing(output) as file:
         for count, rows in enumerate(recordings, start=1):
             # file names may hold bytes that are no UTF-8: they come out as they went in
             file.write(((rows.header if count == 1 else "") + rows.lines).encode("utf-8", "surrogateescape"))
@@ -137,7 +136,7 @@ def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
     Raises:
         ConfigError: the file cannot be written.
     """
-    with _replacing(output) as file:
+    with replacing(output) as file:
         names, tables = [], []
         for name, table in recordings:
             names.append(name)
@@ -183,21 +182,3 @@ def _cells(row: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(row)
     return text.getvalue()
-
-
-@contextmanager
-def _replacing(output: Path) -> Iterator[BinaryIO]:
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        file = part.open("wb")
-    except OSError as error:
-        reason = f"{output}: cannot be written ({error.strerror})"
-        raise ConfigError(f"{reason}; expected a path in an existing folder that you may write to") from error
-    try:
-        with file:
-            yield file
-            empty = file.tell() == 0
-        if not empty:
-            part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)

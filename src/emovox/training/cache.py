@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emovox.schema.files import replacing
+
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of caches, run folders and checkpoints; it may not exist yet.
@@ -22,12 +24,13 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
-    """Write an .npz under a temporary name, then rename it: whoever reads it finds all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    """Write an .npz: whoever reads it finds all of it or nothing; its folder is made.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with replacing(path, make_folder=True) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    temporary.replace(path)
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
