@@ -32,7 +32,7 @@ class Decoder(Protocol):
     """After `blocks` has ended: why it ended before the end of the recording, if it did."""
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield [channels, n] float32 with n about `frames`."""
+        """Yield samples [channels, n] float32 in [-1, 1] at the native rate, n about `frames`."""
 
     def close(self) -> None:
         """Release the file; the caller's own open file stays open."""
@@ -100,7 +100,7 @@ class ArrayDecoder:
         self.channels, self.frames = self._samples.shape
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield [channels, n] float32, n <= `frames`; views of the caller's array when it is float32."""
+        """Yield samples [channels, n] float32, n <= `frames`; views of the caller's array when it is float32."""
         for start in range(0, self._samples.shape[1], frames):
             yield _to_float(self._samples[:, start : start + frames], name="")
 

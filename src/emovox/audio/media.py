@@ -103,7 +103,7 @@ class MediaDecoder:
             raise
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield [channels, n] float32, n about `frames`, until the end or the first damage."""
+        """Yield samples [channels, n] float32, n about `frames`, until the end or the first damage."""
         held: list[Samples] = []
         for piece in self._pieces():
             held.append(piece)

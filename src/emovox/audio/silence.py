@@ -42,7 +42,7 @@ class EnergyTrack:
         self._powers = [self._power(self._padding)]
 
     def add(self, samples: Samples) -> None:
-        """Take the next block [channels, n] float32."""
+        """Take the next samples [channels, n] float32, any n >= 0."""
         self._n += samples.shape[1]
         for start in range(0, samples.shape[1], _CHUNK):
             self._powers.append(self._power(samples[:, start : start + _CHUNK]))

@@ -46,7 +46,7 @@ class FileDecoder:
         self.damage = _cut_off(self._file.extra_info)
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield [channels, n] float32, n <= `frames`, until the end or the first damage."""
+        """Yield samples [channels, n] float32, n <= `frames`, until the end or the first damage."""
         start = 0
         while True:
             block = np.empty((frames, self.channels), np.float32)

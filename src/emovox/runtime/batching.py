@@ -18,7 +18,7 @@ class Scorer(Protocol):
     """What turns equal lengths into scores: `emovox.runtime.model.Model`, or a stand-in for it in a test."""
 
     def run(self, batch: Samples) -> Outputs:
-        """Score [batch, n] float32."""
+        """Score samples [batch, n] float32 of equal length."""
 
 
 def score_pieces(model: Scorer, pieces: Sequence[Samples]) -> list[Samples]:
@@ -28,7 +28,7 @@ def score_pieces(model: Scorer, pieces: Sequence[Samples]) -> list[Samples]:
 
     Args:
         model: what runs a batch.
-        pieces: each [n] float32, n may differ.
+        pieces: samples [n] float32 in [-1, 1] at the model's rate, n may differ.
 
     Returns:
         Scores [labels] float32 of each piece, in the order of `pieces`.

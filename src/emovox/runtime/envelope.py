@@ -29,7 +29,7 @@ class Envelope:
         self._open = np.empty((2, 0), np.float32)
 
     def feed(self, samples: Samples) -> None:
-        """Take the next [channels, n] float32; channels are drawn over each other."""
+        """Take the next samples [channels, n] float32; channels are drawn over each other."""
         joined = np.concatenate([self._open, np.stack([samples.min(axis=0), samples.max(axis=0)])], axis=1)
         whole = joined.shape[1] // self._length * self._length
         self._open = joined[:, whole:]

@@ -52,11 +52,11 @@ def golden_input(*, seconds: float, sample_rate: int, formula: str = FORMULA) ->
 
 
 def check_golden(model: Model) -> float:
-    """Run the golden vector.
+    """Run the golden vector: `card.golden.seconds` of audio made by formula.
 
     Returns:
-        The largest absolute difference between the scores and the card's; the model is sound when it is at most
-        `card.golden.tolerance`.
+        The largest absolute difference between the scores and the card's, both in [0, 1]; the model is sound when it is
+        at most `card.golden.tolerance`.
 
     Raises:
         ModelError: the card names an unknown formula.

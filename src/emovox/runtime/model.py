@@ -24,7 +24,10 @@ _ERRORS_ONLY = 3
 
 
 class Outputs(NamedTuple):
-    """What the graph gives for a batch, scores [batch, labels], embedding [batch, d], statistics [batch, p]."""
+    """What the graph gives for samples [batch, n].
+
+    scores [batch, labels] probabilities; embedding [batch, d]; statistics [batch, p].
+    """
 
     scores: Samples
     embedding: Samples

@@ -33,7 +33,7 @@ class NoiseFloor:
         """Take the powers of the next frames and give the floors that are now certain.
 
         Args:
-            power: [frames] float32, any count, also none.
+            power: [frames] float32, mean squares of samples (20 ms each in `Vad`), any count, also none.
 
         Returns:
             (power, floor), both [decided]: the frames whose look ahead is complete, delayed by `ahead` frames.

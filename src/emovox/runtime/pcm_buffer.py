@@ -29,7 +29,7 @@ class PcmBuffer:
 
     @property
     def end(self) -> int:
-        """Samples seen since the beginning of the stream."""
+        """Position behind the last sample: how many samples were seen since the beginning of the stream."""
         return self.start + self._used
 
     @property

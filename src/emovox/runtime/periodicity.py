@@ -26,7 +26,7 @@ def periodicity(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     decay that rumble has over short lags is no period. Costs about 4 µs a frame.
 
     Args:
-        frames: [frames, WINDOW] float32 at `VOICE_RATE`, without offset.
+        frames: [frames, WINDOW] float32, samples at `VOICE_RATE` (4000 Hz), without offset.
 
     Returns:
         [frames] float32: about 1 for a steady voice, 0.2 to 0.5 for noise, 0 without a peak or for silence. Each frame

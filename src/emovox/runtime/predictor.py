@@ -86,7 +86,7 @@ class Predictor:
             )
 
     def stream(self, *, channels: int = 1, threshold: float | None = None) -> Stream:
-        """Open a stream for live audio at the card's sample rate.
+        """Open a stream for live audio: samples at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
         Args:
             channels: how many channels `feed` will get, each analysed on its own.

@@ -9,13 +9,13 @@ from emovox.runtime.vad import CLEAR, SILENT, Levels, VadConfig, frames_of
 
 
 class Opened(NamedTuple):
-    """A region begins with this frame."""
+    """A region begins with this frame (20 ms each, counted from the beginning of the stream)."""
 
     frame: int
 
 
 class Closed(NamedTuple):
-    """The open region ended before this frame."""
+    """The open region ended before this frame (20 ms each, counted from the beginning of the stream)."""
 
     frame: int
 
@@ -24,7 +24,7 @@ class RegionFinder:
     """Open a region on enough certainly voiced frames, keep it over pauses shorter than the hang-over.
 
     Args:
-        config: durations; frames count from the beginning of the stream.
+        config: durations in seconds; frames of 20 ms count from the beginning of the stream.
     """
 
     def __init__(self, config: VadConfig) -> None:
@@ -45,7 +45,7 @@ class RegionFinder:
         """Take the next decisions.
 
         Args:
-            levels: [frames] uint8.
+            levels: [frames] uint8, one every 20 ms.
 
         Returns:
             What has begun and ended, in order.

@@ -51,7 +51,7 @@ class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 @dataclass(frozen=True, slots=True)
 class RegionStarted:
-    """Speech region number `region` (from 0) begins at sample `start`."""
+    """Speech region number `region` (from 0) begins at `start`, in samples from the beginning of the stream."""
 
     region: int
     start: int
@@ -195,7 +195,7 @@ def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) 
     """Cut a whole recording into tiles: what training learns from is what prediction hears.
 
     Args:
-        blocks: the recording in pieces [n] float32 of any length, mono.
+        blocks: the recording as samples [n] float32 in pieces of any length, mono, at `config.sample_rate`.
         config: durations and voice activity.
 
     Returns:

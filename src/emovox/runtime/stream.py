@@ -23,7 +23,7 @@ class Cutter(Protocol):
     """What finds speech in one channel and cuts it into tiles: `emovox.runtime.segmenter.Segmenter`."""
 
     def feed(self, samples: Samples) -> list[SegmenterEvent]:
-        """Take [n] float32."""
+        """Take the next samples [n] float32 of one channel."""
 
     def flush(self) -> list[SegmenterEvent]:
         """End the audio; afterwards the cutter is as new."""
@@ -35,8 +35,8 @@ class Cutter(Protocol):
 class Stream:
     """Speech in one continuous recording, as events; all state is here, so the model is shared.
 
-    Any chunking of the same audio gives, for each channel, the same events in the same order, with scores equal within
-    float32 rounding. Segments and `SpeechEnded` come from tiles and from nothing else. A stream belongs to one thread
+    Any chunking of the same samples gives, for each channel, the same events in the same order, with scores equal
+    within float32 rounding. Segments and `SpeechEnded` come from tiles and from nothing else. A stream belongs to one thread
     at a time; make one for each call.
 
     Args:
@@ -76,11 +76,11 @@ class Stream:
         return self._answer([cutter.feed(row) for cutter, row in zip(self._cutters, rows, strict=True)])
 
     def flush(self) -> list[Event]:
-        """End the audio: close the open regions and return the last events; afterwards the stream is as new."""
+        """End the audio: close the open regions and give the last events, times in seconds; then the stream is as new."""
         return self._answer([cutter.flush() for cutter in self._cutters])
 
     def reset(self) -> None:
-        """Forget everything, as if the stream were new: time and utterance numbers begin at 0 again."""
+        """Forget everything, as if the stream were new: seconds and utterance numbers begin at 0 again."""
         for cutter, voice in zip(self._cutters, self._voices, strict=True):
             cutter.reset()
             voice.reset()

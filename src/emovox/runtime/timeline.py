@@ -40,7 +40,7 @@ def make_segment(
 
 
 def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
-    """Mean of the segments' scores, weighted by duration.
+    """Mean of the segments' scores, weighted by their lengths in seconds.
 
     Args:
         segments: one or more; together longer than 0 s.
@@ -57,7 +57,7 @@ def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
 
 
 def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
-    """Share of speech time in which each label scores highest, the largest share first.
+    """Share of the seconds of speech in which each label scores highest, the largest share first.
 
     Abstention does not enter: the shares add up to 1, so that they can be read as parts of the speech. Labels that
     never score highest are left out.

@@ -73,7 +73,7 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def frames_of(seconds: float) -> int:
-    """Turn a duration into a number of decision frames, at least 1.
+    """Turn a duration in seconds into a number of decision frames of 20 ms, at least 1.
 
     >>> frames_of(0.3)
     15
@@ -127,7 +127,7 @@ class Vad:
         return self._decide(*self._floor.feed(self._take()))
 
     def flush(self) -> Levels:
-        """Give the decisions on the frames that still wait; a piece shorter than a frame is dropped."""
+        """Give the decisions on the frames that still wait, [frames] uint8; a last piece under 20 ms is dropped."""
         power = self._take()
         self._low = np.concatenate([self._low, np.zeros(_MARGIN, np.float32)])
         decided, waiting = self._floor.feed(power), self._floor.flush()
