@@ -36,8 +36,8 @@ class Stream:
     """Speech in one continuous recording, as events; all state is here, so the model is shared.
 
     Any chunking of the same samples gives, for each channel, the same events in the same order, with scores equal
-    within float32 rounding. Segments and `SpeechEnded` come from tiles and from nothing else. A stream belongs to one thread
-    at a time; make one for each call.
+    within float32 rounding. Segments and `SpeechEnded` come from tiles and from nothing else. A stream belongs to one
+    thread at a time; make one for each call.
 
     Args:
         model: scores the tiles.
@@ -76,7 +76,7 @@ class Stream:
         return self._answer([cutter.feed(row) for cutter, row in zip(self._cutters, rows, strict=True)])
 
     def flush(self) -> list[Event]:
-        """End the audio: close the open regions and give the last events, times in seconds; then the stream is as new."""
+        """End the audio: close the open regions and give the last events; afterwards the stream is as new."""
         return self._answer([cutter.flush() for cutter in self._cutters])
 
     def reset(self) -> None:
