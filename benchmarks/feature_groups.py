@@ -40,7 +40,7 @@ def main() -> None:
     results = parser.parse_args().results
     for corpus, view in VIEWS.items():
         data = Data(corpora=(corpus,), view=view, protocol="si")
-        task = make_task(load_clips(data.corpora), data, cache=cache_folder(), speeds=(0.93, 1.08))
+        task = make_task(load_clips(data.corpora), data, cache=cache_folder())
         for name, features in ROWS.items():
             target = results / name / f"{view}-si.csv"
             if target.is_file():

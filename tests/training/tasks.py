@@ -12,8 +12,9 @@ from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names
 from emovox.models.svm import class_mask
 from emovox.training.recipe import Augment, Data, Features, Recipe, Svm
-from emovox.training.rows import AS_IS, WHOLE, Rows
+from emovox.training.rows import Rows
 from emovox.training.task import Task
+from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 
 LABELS = ("bored", "cross", "keen")
@@ -31,7 +32,7 @@ def cloud_task(
     spread: float = 0.5,
     seed: int = 0,
 ) -> Task:
-    """`takes` clips of each speaker and label; each has two tiles, one of them sped up too, and a row for the whole."""
+    """`takes` clips of each speaker and label: each in two tiles, one also sped up and narrowed, and the whole."""
     clips = [
         clip(corpus, number, speaker, label)
         for corpus in corpora
@@ -50,11 +51,11 @@ def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 
     rng = np.random.default_rng(seed)
     centres = spread * rng.normal(size=(len(classes), WIDTH))
     shifts = 0.3 * rng.normal(size=(len(voices), WIDTH))
-    kinds = np.tile([WHOLE, AS_IS, AS_IS, SPEED], len(clips))
-    owner = np.repeat(np.arange(len(clips)), 4)
+    views = np.tile([WHOLE, TILE, TILE, speed_view(SPEED), NARROW], len(clips))
+    owner = np.repeat(np.arange(len(clips)), 5)
     values = centres[index[owner]] + shifts[voice[owner]] + rng.normal(size=(len(owner), WIDTH))
-    seconds = np.tile([1.0, 3.0, 2.0, 3.0], len(clips))
-    rows = Rows(values.astype(np.float32), owner, seconds, kinds)
+    seconds = np.tile([1.0, 3.0, 2.0, 3.0, 3.0], len(clips))
+    rows = Rows(values.astype(np.float32), owner, seconds, views)
     allowed = class_mask([one.corpus for one in clips], classes, [str(one.label) for one in clips])
     return Task(tuple(clips), tuple(classes), index, allowed, rows)
 

@@ -12,8 +12,9 @@ from emovox.models.svm import softmax
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions, run_fold
 from emovox.training.fit import fit
 from emovox.training.recipe import Data
-from emovox.training.rows import AS_IS, WHOLE, Rows
+from emovox.training.rows import Rows
 from emovox.training.task import Task, task_folds
+from emovox.training.views import TILE, WHOLE
 from tests.training.tasks import cloud_task, small_recipe
 
 JOINT = Data(corpora=("a.jsonl", "b.jsonl"), protocol="joint")
@@ -22,13 +23,13 @@ JOINT = Data(corpora=("a.jsonl", "b.jsonl"), protocol="joint")
 def without_speech(task: Task, clip: int) -> Task:
     """The same task, where no tile was found in a clip."""
     rows = task.rows
-    kept = (rows.owner != clip) | (rows.speed == WHOLE)
-    return replace(task, rows=Rows(rows.values[kept], rows.owner[kept], rows.seconds[kept], rows.speed[kept]))
+    kept = (rows.owner != clip) | (rows.view == WHOLE)
+    return replace(task, rows=Rows(rows.values[kept], rows.owner[kept], rows.seconds[kept], rows.view[kept]))
 
 
 def fold_scores(task: Task, tiles: list[list[float]]) -> FoldScores:
     values = np.array(tiles)
-    return FoldScores(1, np.arange(len(values)), values, values[::-1], 1.0, 0.5, 1.0, 50.0)
+    return FoldScores(1, np.arange(len(values)), values, values[::-1], values, 1.0, 0.5, 1.0, 50.0)
 
 
 def test_test_clips_are_scored_as_predict_would() -> None:
@@ -39,12 +40,13 @@ def test_test_clips_are_scored_as_predict_would() -> None:
     assert scores.test.tolist() == list(fold.test)
     assert (scores.c, scores.temperature) == (fitted.choice.c, fitted.model.temperature)
     clip = fold.test[5]
-    rows = task.rows.select([clip], (AS_IS,))
+    rows = task.rows.select([clip], (TILE,))
     tiles = softmax(fitted.model.decisions(task.rows.values[rows].astype(np.float64)) / fitted.model.temperature)
     # tiles of 3 and 2 s
-    np.testing.assert_allclose(scores.tiles[5], (3 * tiles[0] + 2 * tiles[1]) / 5)
-    np.testing.assert_allclose(scores.tiles.sum(axis=1), 1)
-    assert np.abs(scores.tiles - scores.whole).max() > 0.01
+    np.testing.assert_allclose(scores.tile[5], (3 * tiles[0] + 2 * tiles[1]) / 5)
+    np.testing.assert_allclose(scores.tile.sum(axis=1), 1)
+    assert np.abs(scores.tile - scores.whole).max() > 0.01
+    assert np.abs(scores.tile - scores.narrow).max() > 0.01
 
 
 def test_predictions_cover_every_clip_once() -> None:
@@ -68,7 +70,7 @@ def test_a_clip_without_speech_has_no_answer_but_a_whole() -> None:
     rows = {row.utterance: row for row in masked_predictions(task, folds, "own").rows()}
     assert len(rows) == len(task.clips)
     assert (rows["0"].predicted, rows["0"].scores) == (NO_ANSWER, None)
-    whole = {row.utterance: row for row in masked_predictions(task, folds, "own", whole=True).rows()}
+    whole = {row.utterance: row for row in masked_predictions(task, folds, "own", view=WHOLE).rows()}
     assert whole["0"].scores is not None
 
 

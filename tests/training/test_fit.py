@@ -11,8 +11,9 @@ from emovox.corpora.folds import speaker_key
 from emovox.models.svm import SvmModel
 from emovox.training.fit import choose_columns, fit, inner_splits, training_rows
 from emovox.training.recipe import Augment, Data, Features, Recipe, Svm
-from emovox.training.rows import AS_IS, WHOLE, Indices
+from emovox.training.rows import Indices
 from emovox.training.task import Task
+from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 from tests.training.tasks import SPEED, clip_task, cloud_task, small_recipe
 
@@ -118,16 +119,17 @@ def test_views_of_training_clips() -> None:
     task = cloud_task(corpora=("one", "two"), takes=1)
     train, _ = held_out(task)
 
-    def kinds(augment: Augment) -> dict[tuple[str, float], int]:
+    def kinds(augment: Augment) -> dict[tuple[str, str], int]:
         rows = training_rows(task, train, small_recipe(augment=augment))
         assert set(task.rows.owner[rows]) <= set(train)
-        names = [(task.clips[task.rows.owner[row]].corpus, float(task.rows.speed[row])) for row in rows]
+        names = [(task.clips[task.rows.owner[row]].corpus, str(task.rows.view[row])) for row in rows]
         return {name: names.count(name) for name in names}
 
-    tiles = {("one", AS_IS): 18, ("two", AS_IS): 18}
+    tiles = {("one", TILE): 18, ("two", TILE): 18}
     assert kinds(Augment()) == tiles
     assert kinds(Augment(whole=True)) == {**tiles, ("one", WHOLE): 9, ("two", WHOLE): 9}
-    assert kinds(Augment(speeds=(SPEED,), corpora=("two",))) == {**tiles, ("two", SPEED): 9}
+    assert kinds(Augment(narrow=True)) == {**tiles, ("one", NARROW): 9, ("two", NARROW): 9}
+    assert kinds(Augment(speeds=(SPEED,), corpora=("two",))) == {**tiles, ("two", speed_view(SPEED)): 9}
 
 
 def test_selection_keeps_what_tells_the_label() -> None:

@@ -17,7 +17,8 @@ from emovox.features.functionals import functional_names, functionals
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError
 from emovox.training.cache import cache_folder, load_arrays, save_arrays
-from emovox.training.rows import AS_IS, WHOLE, Rows, clip_rows, corpus_rows
+from emovox.training.rows import Rows, clip_rows, corpus_rows
+from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.training.sounds import RATE, utterance, write_sounds
 
 
@@ -38,11 +39,11 @@ def test_rows_of_a_clip_are_those_of_its_tiles_and_of_the_whole(tmp_path: Path) 
     samples = np.concatenate([utterance("cross", "bob", take, seconds=2.5) for take in range(2)])
     path = tmp_path / "long.wav"
     soundfile.write(path, samples, RATE, subtype="FLOAT")
-    rows = clip_rows(str(path), [1.25])
+    rows = clip_rows(str(path), [speed_view(1.25)])
     tiles = cut_tiles([samples], SegmenterConfig())
     assert len(tiles) == 2
-    assert rows.speed.tolist() == [WHOLE, AS_IS, AS_IS, 1.25, 1.25]
-    assert rows.seconds.tolist() == pytest.approx([1.0, *[(tile.end - tile.start) / RATE for tile in tiles] * 2])
+    assert rows.view.tolist() == [WHOLE, TILE, TILE, NARROW, NARROW, "speed 1.25", "speed 1.25"]
+    assert rows.seconds.tolist() == pytest.approx([1.0, *[(tile.end - tile.start) / RATE for tile in tiles] * 3])
     np.testing.assert_array_equal(rows.values[0], functionals(samples))
     np.testing.assert_array_equal(rows.values[2], functionals(tiles[1].samples))
 
@@ -50,15 +51,25 @@ def test_rows_of_a_clip_are_those_of_its_tiles_and_of_the_whole(tmp_path: Path) 
 def test_a_clip_played_faster_is_higher(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, utterance("cross", "bob", 0), RATE)
-    rows = clip_rows(str(path), [1.25])
+    rows = clip_rows(str(path), [speed_view(1.25)])
     pitch = rows.values[:, functional_names().index("pitch_p50")]
-    assert pitch[2] - pitch[1] == pytest.approx(12 * np.log2(1.25), abs=0.2)
+    assert pitch[3] - pitch[1] == pytest.approx(12 * np.log2(1.25), abs=0.2)
+
+
+def test_a_clip_through_the_telephone_has_nothing_above_4_khz(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    noise = np.random.default_rng(0).normal(scale=0.02, size=RATE)
+    soundfile.write(path, utterance("cross", "bob", 0)[:RATE] + noise, RATE)
+    rows = clip_rows(str(path))
+    rolloff = rows.values[:, functional_names().index("rolloff_p95")]
+    assert rows.view.tolist() == [WHOLE, TILE, NARROW]
+    assert rolloff[2] < 4.0 < rolloff[1]
 
 
 def test_a_clip_without_speech_has_only_its_whole(tmp_path: Path) -> None:
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(RATE), RATE)
-    assert clip_rows(str(path), [0.9]).speed.tolist() == [WHOLE]
+    assert clip_rows(str(path), [speed_view(0.9)]).view.tolist() == [WHOLE]
 
 
 def test_rows_are_read_back_equal(clips: tuple[Clip, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +77,7 @@ def test_rows_are_read_back_equal(clips: tuple[Clip, ...], tmp_path: Path, monke
     assert set(first.owner) == {0, 1, 2}
     assert len(cached(tmp_path / "cache")) == 1
 
-    def never(path: str, speeds: object) -> Rows:
+    def never(path: str, extra: object) -> Rows:
         raise AssertionError(f"{path} is computed again")
 
     monkeypatch.setattr("emovox.training.rows.clip_rows", never)
@@ -85,8 +96,8 @@ def test_a_changed_recording_is_computed_again(clips: tuple[Clip, ...], tmp_path
 
 def test_other_speeds_are_computed_again(clips: tuple[Clip, ...], tmp_path: Path) -> None:
     corpus_rows(clips[:1], cache=tmp_path, workers=1)
-    rows = corpus_rows(clips[:1], cache=tmp_path, speeds=[0.9], workers=1)
-    assert set(rows.speed) == {WHOLE, AS_IS, 0.9}
+    rows = corpus_rows(clips[:1], cache=tmp_path, extra=[speed_view(0.9)], workers=1)
+    assert set(rows.view) == {WHOLE, TILE, NARROW, "speed 0.9"}
     assert len(cached(tmp_path)) == 2
 
 
@@ -119,7 +130,7 @@ def test_progress_counts_every_clip(clips: tuple[Clip, ...], tmp_path: Path) -> 
 
 
 def test_means_weigh_by_seconds_and_miss_clips_without_rows() -> None:
-    rows = Rows(np.zeros((4, 1), np.float32), np.array([0, 0, 2, 2]), np.array([3.0, 1, 2, 2]), np.full(4, AS_IS))
+    rows = Rows(np.zeros((4, 1), np.float32), np.array([0, 0, 2, 2]), np.array([3.0, 1, 2, 2]), np.full(4, TILE))
     values = np.array([[1.0, 0], [5, 4], [7, 7]])
     means = rows.clip_means(values, np.array([0, 1, 3]), 3)
     np.testing.assert_array_equal(means, [[2, 1], [np.nan, np.nan], [7, 7]])

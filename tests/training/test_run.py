@@ -40,7 +40,7 @@ def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path
     assert about["recipe_sha256"] == recipe.sha256()
     assert {"python", "numpy", "scikit-learn", "emovox"} <= set(about)
     assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == [f"{n}.npz" for n in (1, 2, 3, 4)]
-    assert list(files(tmp_path / "run")) == ["own-si-whole.csv", "own-si.csv"]
+    assert list(files(tmp_path / "run")) == ["own-si-narrow.csv", "own-si-whole.csv", "own-si.csv"]
     made = read_predictions(tmp_path / "run" / "predictions" / "own-si.csv")
     assert len(made) == 48
     np.testing.assert_allclose(made.scores, run.predictions["own-si"].scores, rtol=1e-5)
@@ -126,7 +126,7 @@ def test_without_speakers_speaker_independence_is_refused(tmp_path: Path) -> Non
 def test_without_speakers_the_dependent_protocol_works(tmp_path: Path) -> None:
     recipe = small_recipe(data=Data(corpora=("own.jsonl",), protocol="sd"), svm=Svm(c=(3.0,), gamma=(0.5,)))
     run = train(cloud_task(speakers=(None,) * 4, takes=2), recipe, tmp_path / "run")
-    assert list(run.predictions) == ["own-sd", "own-sd-whole"]
+    assert list(run.predictions) == ["own-sd", "own-sd-whole", "own-sd-narrow"]
     assert len(run.predictions["own-sd"]) == 24
 
 
@@ -156,9 +156,11 @@ def test_names_of_the_predictions_of_published_corpora() -> None:
     assert list(found) == [
         "ravdess-8-joint",
         "ravdess-8-joint-whole",
+        "ravdess-8-joint-narrow",
         "ravdess-7-joint-seven",
         "emodb-joint",
         "emodb-joint-whole",
+        "emodb-joint-narrow",
         "emodb-joint-seven",
     ]
     assert found["emodb-joint"].classes == ("happy", "boredom")
@@ -173,10 +175,17 @@ def test_a_corpus_that_no_fold_trains_on_is_called_zero_shot() -> None:
     task = clip_task(clips, ("happy", "sad"))
     recipe = small_recipe(data=Data(corpora=("emodb", "tess"), protocol="joint"))
     found = all_predictions(task, [_scores(task)], recipe, trained=np.arange(4))
-    assert list(found) == ["emodb-joint", "emodb-joint-whole", "tess-zero-shot", "tess-zero-shot-whole"]
+    assert list(found) == [
+        "emodb-joint",
+        "emodb-joint-whole",
+        "emodb-joint-narrow",
+        "tess-zero-shot",
+        "tess-zero-shot-whole",
+        "tess-zero-shot-narrow",
+    ]
 
 
 def _scores(task: Task) -> FoldScores:
     n = len(task.clips)
     values = np.full((n, len(task.classes)), 1 / len(task.classes))
-    return FoldScores(1, np.arange(n), values, values, 1.0, 0.5, 1.0, 50.0)
+    return FoldScores(1, np.arange(n), values, values, values, 1.0, 0.5, 1.0, 50.0)

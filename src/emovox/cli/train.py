@@ -35,6 +35,7 @@ def train(
     from emovox.training.recipe import read_recipe
     from emovox.training.run import train as run_training
     from emovox.training.task import make_task
+    from emovox.training.views import copies
 
     plan = read_recipe(recipe, assignments)
     if plan.export:
@@ -45,7 +46,7 @@ def train(
         load_clips(plan.data.corpora),
         plan.data,
         cache=cache_folder(),
-        speeds=plan.augment.speeds,
+        extra=copies(plan.augment),
         workers=workers,
         track=_track,
     )

@@ -27,6 +27,7 @@ PROTOCOLS: Mapping[str, str] = {
 VIEWS: Mapping[str, str] = {
     "seven": "seven-class view",
     "whole": "whole clips",
+    "narrow": "through 8 kHz",
     "speaker-norm": "adapted to the speaker",
 }
 """What may follow the protocol in the name of a CSV."""

@@ -14,23 +14,25 @@ from emovox.models.svm import Matrix, SvmModel, softmax
 from emovox.schema.labels import merge_matrix
 from emovox.training.fit import fit
 from emovox.training.recipe import Recipe
-from emovox.training.rows import AS_IS, WHOLE, Indices
+from emovox.training.rows import Indices
 from emovox.training.task import Task
+from emovox.training.views import NARROW, TILE, WHOLE
 
 
 @dataclass(frozen=True, eq=False)
 class FoldScores:
     """What a fold's model says about the fold's test clips.
 
-    `test` [k] indices of the clips; `tiles` and `whole` [k, classes] probabilities over all training classes, from the
-    tiles as on the path of `predict` (NaN where no speech was found) and from the clip in one piece; the other fields
-    record what was chosen on training speakers.
+    `test` [k] indices of the clips; `tile`, `whole` and `narrow` [k, classes] probabilities over all training classes:
+    from the tiles as on the path of `predict` (NaN where no speech was found), from the clip in one piece, and from the
+    tiles through the telephone's band; the other fields record what was chosen on training speakers.
     """
 
     number: int
     test: Indices
-    tiles: Matrix
+    tile: Matrix
     whole: Matrix
+    narrow: Matrix
     c: float
     gamma: float
     temperature: float
@@ -42,51 +44,52 @@ def run_fold(task: Task, fold: Fold, recipe: Recipe) -> FoldScores:
     fitted = fit(task, np.array(fold.train, dtype=np.int64), recipe)
     test = np.array(fold.test, dtype=np.int64)
     return FoldScores(
-        fold.number,
-        test,
-        _clip_scores(task, fitted.model, test, AS_IS),
-        _clip_scores(task, fitted.model, test, WHOLE),
-        fitted.choice.c,
-        fitted.choice.gamma,
-        fitted.model.temperature,
-        fitted.choice.uar,
+        number=fold.number,
+        test=test,
+        tile=_clip_scores(task, fitted.model, test, TILE),
+        whole=_clip_scores(task, fitted.model, test, WHOLE),
+        narrow=_clip_scores(task, fitted.model, test, NARROW),
+        c=fitted.choice.c,
+        gamma=fitted.choice.gamma,
+        temperature=fitted.model.temperature,
+        inner_uar=fitted.choice.uar,
     )
 
 
-def _clip_scores(task: Task, model: SvmModel, clips: Indices, kind: float) -> Matrix:
-    rows = task.rows.select(clips, (kind,))
+def _clip_scores(task: Task, model: SvmModel, clips: Indices, view: str) -> Matrix:
+    rows = task.rows.select(clips, (view,))
     scores = softmax(model.decisions(task.rows.values[rows].astype(np.float64)) / model.temperature)
     means: Matrix = task.rows.clip_means(scores, rows, len(task.clips))[clips]
     return means
 
 
-def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, whole: bool = False) -> Predictions:
+def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, view: str = TILE) -> Predictions:
     """Predictions for one corpus over its own classes: the others masked, the scores renormalised (PROTOCOLS, rule 8).
 
     Args:
         task: what the folds were run on.
         folds: all of them.
         corpus: the corpus.
-        whole: the clip in one piece in place of the path of `predict`.
+        view: `TILE`, the path of `predict`, or `WHOLE` or `NARROW`.
     """
     own = [i for i, clip in enumerate(task.clips) if clip.corpus == corpus]
     allowed = task.allowed[own[0]]
     classes = tuple(name for name, has in zip(task.classes, allowed, strict=True) if has)
-    return _predictions(task, folds, corpus, np.diag(allowed.astype(float))[:, allowed], classes, whole=whole)
+    return _predictions(task, folds, corpus, np.diag(allowed.astype(float))[:, allowed], classes, view=view)
 
 
 def merged_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, labels: Sequence[str]) -> Predictions:
     """Predictions over the labels of the exported model, nothing masked; clips whose class it drops are left out."""
     merge = np.array(merge_matrix(task.classes, labels))
-    return _predictions(task, folds, corpus, merge, tuple(labels), whole=False)
+    return _predictions(task, folds, corpus, merge, tuple(labels), view=TILE)
 
 
 def _predictions(
-    task: Task, folds: Sequence[FoldScores], corpus: str, merge: Matrix, labels: tuple[str, ...], *, whole: bool
+    task: Task, folds: Sequence[FoldScores], corpus: str, merge: Matrix, labels: tuple[str, ...], *, view: str
 ) -> Predictions:
     rows = []
     for fold in folds:
-        values = (fold.whole if whole else fold.tiles) @ merge
+        values = {TILE: fold.tile, WHOLE: fold.whole, NARROW: fold.narrow}[view] @ merge
         values = values / values.sum(axis=1, keepdims=True)
         for clip, scores in zip(fold.test, values, strict=True):
             target = merge[task.labels[clip]]

@@ -22,8 +22,9 @@ from emovox.models.svm import (
     softmax,
 )
 from emovox.training.recipe import Recipe
-from emovox.training.rows import WHOLE, Indices
+from emovox.training.rows import Indices
 from emovox.training.task import Task
+from emovox.training.views import NARROW, copies
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,10 @@ def training_rows(task: Task, train: Indices, recipe: Recipe) -> Indices:
     augment = recipe.augment
     named = augment.corpora or task.corpora
     widened = np.array([i for i in train if task.clips[i].corpus in named], dtype=np.int64)
-    views = (*augment.speeds, *([WHOLE] if augment.whole else []))
-    return np.concatenate([task.rows.select(train), task.rows.select(widened, views)])
+    views = [task.rows.select(train), task.rows.select(widened, copies(augment))]
+    if augment.narrow:
+        views.append(task.rows.select(train, [NARROW]))
+    return np.concatenate(views)
 
 
 def _held_out_uar(task: Task, held: Indices, tiles: Indices, decisions: Matrix) -> float:

@@ -13,8 +13,8 @@ from emovox.evaluation.scatter_plot import scatter_figure, tsne, variance_figure
 from emovox.evaluation.style import save_figure
 from emovox.features.groups import group_columns
 from emovox.training.recipe import Recipe
-from emovox.training.rows import WHOLE
 from emovox.training.task import Task
+from emovox.training.views import WHOLE
 
 MOST_CLIPS = 1500
 """More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
@@ -35,7 +35,7 @@ def write_pictures(task: Task, recipe: Recipe, folder: Path) -> list[Path]:
         The files written.
     """
     columns = group_columns(recipe.features.groups)
-    rows = np.flatnonzero(task.rows.speed == WHOLE)
+    rows = np.flatnonzero(task.rows.view == WHOLE)
     chosen = rows[:: -(-len(rows) // MOST_CLIPS)]
     clips = [task.clips[clip] for clip in task.rows.owner[chosen]]
     points = tsne(task.rows.values[chosen][:, columns], seed=recipe.seed)

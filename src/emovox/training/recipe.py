@@ -49,11 +49,13 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Further views of the training clips; test clips are never changed.
 
     `whole` adds each clip in one piece beside its tiles; `speeds` adds its tiles played faster or slower, which shifts
-    pitch and formants: voices of other sizes. `corpora` limits both to some corpora (default: all).
+    pitch and formants: voices of other sizes. `corpora` limits both to some corpora (default: all). `narrow` adds all
+    tiles as they sound through 8 kHz: without it telephone recordings are told apart little better than by chance.
     """
 
     whole: bool = False
     speeds: tuple[float, ...] = ()
+    narrow: bool = False
     corpora: tuple[str, ...] = ()
 
 

@@ -15,21 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.audio.reader import load_audio
-from emovox.audio.types import Samples
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names, functionals
 from emovox.features.spectrum import Frames
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.views import TILE, WHOLE, change, computed
 
-WHOLE = 0.0
-"""`speed` of a row that is the whole clip in one piece."""
-
-AS_IS = 1.0
-"""`speed` of a row that is a tile as `predict` cuts it."""
-
-VERSION = 2
+VERSION = 3
 """Goes up when functionals or tiles change their meaning: caches made before are then not found."""
 
 _CHUNK = 16  # clips a task of the pool: fewer cost more in messages, more make the progress jump
@@ -48,17 +42,17 @@ class Rows:
     """m rows of functionals of n clips.
 
     `values` [m, p] float32; `owner` [m] index of the clip; `seconds` [m] of speech in the tile (1 for a whole clip);
-    `speed` [m] `AS_IS`, `WHOLE`, or the factor by which a tile was sped up.
+    `view` [m] which view of the clip it is (see `emovox.training.views`).
     """
 
     values: Frames
     owner: Indices
     seconds: npt.NDArray[np.float64]
-    speed: npt.NDArray[np.float64]
+    view: npt.NDArray[np.str_]
 
-    def select(self, clips: Sequence[int] | Indices, speeds: Sequence[float] = (AS_IS,)) -> Indices:
-        """Return the indices of the rows of some clips, of the kinds named."""
-        return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.speed, speeds))
+    def select(self, clips: Sequence[int] | Indices, views: Sequence[str] = (TILE,)) -> Indices:
+        """Return the indices of the rows of some clips, of the views named."""
+        return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.view, views))
 
     def clip_means(self, values: npt.NDArray[np.float64], rows: Indices, n_clips: int) -> npt.NDArray[np.float64]:
         """Average values [len(rows), k] of some rows over each clip, weighted by seconds, as the timeline does.
@@ -72,28 +66,30 @@ class Rows:
         return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
 
 
-def clip_rows(path: str, speeds: Sequence[float] = ()) -> Rows:
-    """Decode a clip, cut it into tiles as `predict` does, and compute the functionals of tiles, whole and copies.
+def clip_rows(path: str, extra: Sequence[str] = ()) -> Rows:
+    """Decode a clip, cut it into tiles as `predict` does, and compute the functionals of whole, tiles and their copies.
+
+    The tiles come as they are and through the telephone's band in any case; `extra` names further views.
 
     Raises:
         AudioError: the clip cannot be decoded.
     """
     samples, rate = load_audio(path)
     tiles = cut_tiles([samples[0]], SegmenterConfig(sample_rate=rate))
-    values, seconds, kinds = [functionals(samples[0])], [1.0], [WHOLE]
-    for speed in (AS_IS, *speeds):
+    values, seconds, views = [functionals(samples[0])], [1.0], [WHOLE]
+    for view in computed(extra):
         for tile in tiles:
-            values.append(functionals(_change_speed(tile.samples, rate, speed)))
+            values.append(functionals(change(tile.samples, rate, view)))
             seconds.append((tile.end - tile.start) / rate)
-            kinds.append(speed)
-    return Rows(np.stack(values), np.zeros(len(kinds), np.int64), np.array(seconds), np.array(kinds))
+            views.append(view)
+    return Rows(np.stack(values), np.zeros(len(views), np.int64), np.array(seconds), np.array(views))
 
 
 def corpus_rows(
     clips: Sequence[Clip],
     *,
     cache: Path,
-    speeds: Sequence[float] = (),
+    extra: Sequence[str] = (),
     workers: int = 2,
     track: Track = untracked,
 ) -> Rows:
@@ -102,7 +98,7 @@ def corpus_rows(
     Args:
         clips: any corpora; each has a cache file of its own, keyed by names, sizes and dates of its recordings.
         cache: the cache folder.
-        speeds: factors of the copies.
+        extra: views beyond those that every clip has (see `clip_rows`).
         workers: processes; 1 runs in this one.
         track: wraps the iteration over `(clips, their number)`, to show progress.
 
@@ -116,35 +112,26 @@ def corpus_rows(
     for corpus in dict.fromkeys(clip.corpus for clip in clips):
         indices = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
         paths = [clips[i].path for i in indices]
-        path = cache / "functionals" / f"{corpus}-{_key(paths, speeds)}.npz"
+        path = cache / "functionals" / f"{corpus}-{_key(paths, extra)}.npz"
         if not path.is_file():
-            found = _join(list(track(_compute(paths, speeds, workers), len(paths))))
-            save_arrays(path, values=found.values, owner=found.owner, seconds=found.seconds, speed=found.speed)
+            found = _join(list(track(_compute(paths, extra, workers), len(paths))))
+            save_arrays(path, values=found.values, owner=found.owner, seconds=found.seconds, view=found.view)
         arrays = load_arrays(path)
-        parts.append(Rows(arrays["values"], indices[arrays["owner"]], arrays["seconds"], arrays["speed"]))
+        parts.append(Rows(arrays["values"], indices[arrays["owner"]], arrays["seconds"], arrays["view"]))
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__dataclass_fields__))
-
-
-def _change_speed(samples: Samples, rate: int, speed: float) -> Samples:
-    if speed == AS_IS:
-        return samples
-    import soxr
-
-    changed: Samples = soxr.resample(samples, rate, rate / speed)
-    return changed
 
 
 def _join(rows: Sequence[Rows]) -> Rows:
     owner = np.repeat(np.arange(len(rows)), [len(row.owner) for row in rows])
     values = np.concatenate([row.values for row in rows])
     return Rows(
-        values, owner, np.concatenate([row.seconds for row in rows]), np.concatenate([row.speed for row in rows])
+        values, owner, np.concatenate([row.seconds for row in rows]), np.concatenate([row.view for row in rows])
     )
 
 
-def _compute(paths: Sequence[str], speeds: Sequence[float], workers: int) -> Iterator[Rows]:
+def _compute(paths: Sequence[str], extra: Sequence[str], workers: int) -> Iterator[Rows]:
     problems: list[str] = []
-    work = partial(_rows_or_problem, speeds=tuple(speeds))
+    work = partial(_rows_or_problem, extra=tuple(extra))
     if workers <= 1:
         yield from _good(map(work, paths), problems)
     else:
@@ -166,15 +153,15 @@ def _good(answers: Iterable[Rows | str], problems: list[str]) -> Iterator[Rows]:
             yield answer
 
 
-def _rows_or_problem(path: str, *, speeds: tuple[float, ...]) -> Rows | str:
+def _rows_or_problem(path: str, *, extra: tuple[str, ...]) -> Rows | str:
     try:
-        return clip_rows(path, speeds)
+        return clip_rows(path, extra)
     except EmovoxError as error:
         return f"{path}: {error}"
 
 
-def _key(paths: Sequence[str], speeds: Sequence[float]) -> str:
-    digest = hashlib.sha256(f"{VERSION} {SegmenterConfig()} {list(speeds)} {','.join(functional_names())}".encode())
+def _key(paths: Sequence[str], extra: Sequence[str]) -> str:
+    digest = hashlib.sha256(f"{VERSION} {SegmenterConfig()} {computed(extra)} {','.join(functional_names())}".encode())
     for path in paths:
         state = os.stat(path)
         digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())

@@ -23,6 +23,7 @@ from emovox.training.fit import fit
 from emovox.training.recipe import Recipe
 from emovox.training.rows import Indices
 from emovox.training.task import Task, task_folds
+from emovox.training.views import NARROW, WHOLE
 
 Report = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and a sentence about the last one."""
@@ -87,7 +88,7 @@ def trained_clips(folds: Sequence[Fold]) -> Indices:
 def all_predictions(
     task: Task, folds: Sequence[FoldScores], recipe: Recipe, *, trained: Indices
 ) -> dict[str, Predictions]:
-    """Collect all folds' predictions by corpus: on the path of `predict`, of whole clips, merged to the labels.
+    """Collect all folds' predictions by corpus: on the path of `predict`, its other views, merged to the labels.
 
     A corpus that no fold trains on (TESS among joint folds) is called zero-shot.
     """
@@ -98,7 +99,8 @@ def all_predictions(
         protocol = recipe.data.protocol if corpus in learnt else "zero-shot"
         name = f"{figure_name(task, corpus, recipe)}-{protocol}"
         found[name] = masked_predictions(task, folds, corpus)
-        found[f"{name}-whole"] = masked_predictions(task, folds, corpus, whole=True)
+        for view in (WHOLE, NARROW):
+            found[f"{name}-{view}"] = masked_predictions(task, folds, corpus, view=view)
         if set(recipe.labels or task.classes) != set(task.classes):
             merged = "ravdess-7" if corpus == "ravdess" else corpus
             found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels)

@@ -43,11 +43,13 @@ def make_task(
     data: Data,
     *,
     cache: Path,
-    speeds: Sequence[float] = (),
+    extra: Sequence[str] = (),
     workers: int = 2,
     track: Track = untracked,
 ) -> Task:
-    """Choose the clips that have a class in the view, and compute or fetch their functionals.
+    """Choose the clips that have a class in the label view, and compute or fetch their functionals.
+
+    `extra` names views of the clips that the recipe learns from (`emovox.training.views.copies`).
 
     Raises:
         RecipeError: fewer than two classes are left.
@@ -65,7 +67,7 @@ def make_task(
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
-    rows = corpus_rows(chosen, cache=cache, speeds=speeds, workers=workers, track=track)
+    rows = corpus_rows(chosen, cache=cache, extra=extra, workers=workers, track=track)
     return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed, rows)
 
 
