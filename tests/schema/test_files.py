@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,8 @@ def test_a_folder_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     with pytest.raises(ConfigError, match="taken: cannot be written"):
         write_whole(tmp_path / "taken", b"x")
+    with pytest.raises(ConfigError, match="taken: cannot be written"), replacing(tmp_path / "taken"):
+        pytest.fail("the work was begun for nothing")
     assert names(tmp_path) == ["taken"]
 
 
@@ -71,3 +76,38 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     write_whole(tmp_path / "file", b"x")
     with pytest.raises(ConfigError, match="cannot be written"):
         write_whole(tmp_path / "file" / "a", b"x", make_folder=True)
+
+
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
+    write_whole(tmp_path / "file", b"old")
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    write_whole(pipe, b"through")
+    reader.join()
+    assert read == [b"through"]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits on a process")
+def test_a_disk_without_room_is_an_error(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(ConfigError, match=r"a\.csv: cannot be written \(.*with room for it"):
+            write_whole(tmp_path / "a.csv", bytes(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert names(tmp_path) == []

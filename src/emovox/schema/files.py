@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,29 +17,42 @@ def replacing(path: str | os.PathLike[str], *, make_folder: bool = False) -> Ite
     """Open a file for writing bytes; it takes its place, or that of an older one, when the block has ended.
 
     Until then it lies beside its place under a hidden name with the number of the process. If the block raises or
-    writes nothing, nothing is left of it, and an older file stays as it was.
+    writes nothing, nothing is left of it, and an older file stays as it was. A pipe or a device such as /dev/null is
+    written to directly: it must not be replaced by a file.
 
     Args:
         path: where the file shall appear.
         make_folder: whether to make the folder that it lies in; otherwise a missing one is an error.
 
     Raises:
-        ConfigError: the file cannot be made, or not be put in its place.
+        ConfigError: the file cannot be made, written (the disk is full) or put in its place.
     """
-    target = Path(path)
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    target = Path(os.path.realpath(path))  # of a link, what it points to is written, and the link stays
     try:
         if make_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("wb")
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if target.exists() and not target.is_file():
+            with target.open("wb") as device:
+                yield device
+        else:
+            yield from _replacing(target)
     except OSError as error:
-        raise _unwritable(target, error) from error
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror or error}); expected a path in an existing folder "
+            "that you may write to, with room for it"
+        ) from error
+
+
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        with file:
+        with part.open("wb") as file:
             yield file
             empty = file.tell() == 0
         if not empty:
-            _rename(part, target)
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -47,16 +61,3 @@ def write_whole(path: str | os.PathLike[str], data: bytes, *, make_folder: bool 
     """Write all of a file at once; arguments and errors as for `replacing`."""
     with replacing(path, make_folder=make_folder) as file:
         file.write(data)
-
-
-def _rename(part: Path, target: Path) -> None:
-    try:
-        part.replace(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-
-
-def _unwritable(target: Path, error: OSError) -> ConfigError:
-    return ConfigError(
-        f"{target}: cannot be written ({error.strerror}); expected a path in an existing folder that you may write to"
-    )
