@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emovox.cli.console import columns
+from emovox.cli.form import Form
 from emovox.schema.extras import require
+from emovox.schema.text import json_document
 
 if TYPE_CHECKING:
     from emovox.features.benchmark import Comparison
@@ -20,13 +21,6 @@ BUSY = 1.3
 """Median over fastest matrix product from which other work took part of the core."""
 
 
-class OutputFormat(StrEnum):
-    """How the figures are printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.callback()
 def benchmark() -> None:
     """Measure speed on this machine."""
@@ -34,22 +28,17 @@ def benchmark() -> None:
 
 @app.command()
 def features(
-    format: Annotated[OutputFormat, typer.Option(help="For people or for programs.")] = OutputFormat.TABLE,
+    format: Annotated[Form, typer.Option(help="For people or for programs.")] = Form.TABLE,
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Length of the generated audio.")] = 3.0,
     repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 31,
 ) -> None:
     """Compare MFCC with deltas, RMS and F0 against librosa on one core, both sides in turn in one run."""
     for module in ("scipy", "numba"):
         require(module, need="emovox benchmark features", extra="features")
-    import msgspec
-
     from emovox.features.benchmark import compare_with_librosa
 
     result = compare_with_librosa(seconds=seconds, repeats=repeats)
-    if format == OutputFormat.JSON:
-        typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
-    else:
-        typer.echo(_render(result), nl=False)
+    typer.echo(json_document(result) if format is Form.JSON else _render(result), nl=False)
 
 
 def _render(result: Comparison) -> str:

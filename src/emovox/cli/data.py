@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,29 +11,23 @@ import msgspec
 import typer
 
 from emovox.cli.console import Bar, columns
+from emovox.cli.form import Form
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap, read_label_map
+from emovox.corpora.load import MANIFEST_SUFFIX
 from emovox.corpora.manifest import Clip, read_manifest, write_manifest
 from emovox.corpora.registry import CORPORA, GENERIC, get_corpus, index, locate
-from emovox.corpora.stats import CorpusStats, corpus_stats
+from emovox.corpora.stats import DROPPED, CorpusStats, corpus_stats
 from emovox.corpora.verify import Problem, VerifyReport, verify, verify_clips
 from emovox.schema.errors import CorpusError
+from emovox.schema.text import json_document
 
 T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
-MANIFEST_SUFFIX = ".jsonl"
-DROPPED = "(dropped)"
 MOST_SHOWN = 20
 """Findings of one kind shown in a table; JSON has all."""
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 Name = Annotated[str, typer.Argument(metavar="CORPUS", help="A published corpus, table or folders: emovox data info.")]
@@ -54,22 +47,22 @@ Map = Annotated[
         "--map", metavar="NATIVE=LABEL", help="Map a label (NATIVE= drops it); repeat, or give a .toml or .json file."
     ),
 ]
-Form = Annotated[Format, typer.Option("--format", help="Form of the output.")]
+Format = Annotated[Form, typer.Option(help="Form of the output.")]
 
 
 @app.command()
 def info(
     corpus: Annotated[str | None, typer.Argument(help="Show all about this corpus; without it, list them.")] = None,
-    format: Form = Format.TABLE,
+    format: Format = Form.TABLE,
 ) -> None:
     """Tell where to get a corpus, its licence, its citation, and how its labels are mapped."""
     if corpus is not None and corpus in GENERIC:
         typer.echo(f"{corpus}: {GENERIC[corpus]}")
     elif corpus is not None:
         one = get_corpus(corpus)
-        typer.echo(_json(_facts(one)) if format is Format.JSON else _description(one), nl=False)
-    elif format is Format.JSON:
-        typer.echo(_json([_facts(one) for one in CORPORA.values()]), nl=False)
+        typer.echo(json_document(_facts(one)) if format is Form.JSON else _description(one), nl=False)
+    elif format is Form.JSON:
+        typer.echo(json_document([_facts(one) for one in CORPORA.values()]), nl=False)
     else:
         rows = [
             [one.name, " ".join(one.languages), f"{one.clips}", _number(one.speakers), one.licence]
@@ -105,7 +98,7 @@ def verify_corpus(
     directory: Folder = None,
     partial: Partial = False,
     map: Map = None,
-    format: Form = Format.TABLE,
+    format: Format = Form.TABLE,
 ) -> None:
     """Decode every clip and compare with the published numbers; exit status 1 when something is wrong."""
     if corpus.endswith(MANIFEST_SUFFIX):
@@ -113,8 +106,8 @@ def verify_corpus(
     else:
         root = _root(corpus, directory)
         report = verify(corpus, root, partial=partial, labels=_labels(map), track=_track)
-    if format is Format.JSON:
-        typer.echo(_json({"ok": report.ok} | msgspec.to_builtins(report)), nl=False)
+    if format is Form.JSON:
+        typer.echo(json_document({"ok": report.ok} | msgspec.to_builtins(report)), nl=False)
     else:
         typer.echo(_findings(report), nl=False)
     if not report.ok:
@@ -127,7 +120,7 @@ def stats(
     directory: Folder = None,
     partial: Partial = False,
     map: Map = None,
-    format: Form = Format.TABLE,
+    format: Format = Form.TABLE,
 ) -> None:
     """Count clips, speakers and hours by label and sex, with durations, sample rates and the mean level."""
     if corpus.endswith(MANIFEST_SUFFIX):
@@ -135,7 +128,7 @@ def stats(
     else:
         clips = index(corpus, _root(corpus, directory), partial=partial, labels=_labels(map))
     figures = corpus_stats(clips, track=_track)
-    typer.echo(_json(msgspec.to_builtins(figures)) if format is Format.JSON else _figures(figures), nl=False)
+    typer.echo(json_document(msgspec.to_builtins(figures)) if format is Form.JSON else _figures(figures), nl=False)
 
 
 def _root(corpus: str, directory: Path | None) -> Path:
@@ -266,7 +259,3 @@ def _of(found: int, published: int | None) -> str:
 
 def _number(value: int | None) -> str:
     return "?" if value is None else f"{value}"
-
-
-def _json(data: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emovox.cli.console import Bar
+from emovox.cli.form import Form
 from emovox.schema.errors import ConfigError, PredictionsError, ProtocolError
 from emovox.schema.extras import require
 
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from emovox.evaluation.report import Facts
 
 NO_MODEL = "-"
-INDEPENDENT = ("si", "si-fusion", "joint")
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def evaluate(
@@ -46,7 +38,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Folder for report, pictures and predictions; a killed run goes on from here.")
     ] = None,
-    format: Annotated[Format, typer.Option(help="Form of the figures on standard output.")] = Format.TABLE,
+    format: Annotated[Form, typer.Option(help="Form of the figures on standard output.")] = Form.TABLE,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Measure a model on corpora, or recompute all figures from predictions without a model.
@@ -71,7 +63,7 @@ def evaluate(
     measured = measure(entries, seed=seed)
     comparisons = compare(measured, seed=seed)
     _warn(facts)
-    json = format is Format.JSON
+    json = format is Form.JSON
     text = as_json(measured, comparisons, facts, failures) if json else as_table(measured, comparisons, facts)
     typer.echo(text, nl=False)
     if output is not None:

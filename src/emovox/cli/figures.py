@@ -15,6 +15,7 @@ from emovox.evaluation.metrics import top_confusions
 from emovox.evaluation.report import Facts, costs
 from emovox.evaluation.report_sections import calibration_sentences, comparison_table, headline_table, percent, title_of
 from emovox.schema.result import Failure
+from emovox.schema.text import json_document
 
 MISTAKES = 5
 """Most frequent mistakes shown of each set of predictions."""
@@ -47,7 +48,7 @@ def as_json(
         data["latency"] = None if facts.latency is None else _latency_data(facts.latency)
         data["notes"] = list(facts.notes)
         data["failures"] = msgspec.to_builtins(list(failures))
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+    return json_document(data)
 
 
 def _latency_data(latency: Latency) -> dict[str, Any]:

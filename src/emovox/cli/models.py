@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,30 +9,25 @@ import msgspec
 import typer
 
 from emovox.cli.console import columns
+from emovox.cli.form import Form
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import Figure, ModelCard
-
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TABLE = "table"
-    JSON = "json"
+from emovox.schema.text import json_document
 
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Show the card of this model: a shipped name or a path.")] = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.TABLE,
+    format: Annotated[Form, typer.Option(help="Form of the output.")] = Form.TABLE,
 ) -> None:
     """List the models that come with emovox, or show the card of one."""
     if name is not None:
         path = resolve(name)
         card = read_card(path)
-        typer.echo(_pretty(_as_data(card, path)) if format is Format.JSON else _card_text(card, path), nl=False)
+        typer.echo(json_document(_as_data(card, path)) if format is Form.JSON else _card_text(card, path), nl=False)
         return
     cards = [(read_card(path), path) for path in shipped().values()]
-    if format is Format.JSON:
-        typer.echo(_pretty([_as_data(card, path) for card, path in cards]), nl=False)
+    if format is Form.JSON:
+        typer.echo(json_document([_as_data(card, path) for card, path in cards]), nl=False)
     elif not cards:
         typer.echo("no models are shipped with this installation; give predict the path of a NAME.onnx")
     else:
@@ -74,7 +68,3 @@ def _as_data(card: ModelCard, path: Path) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(card)
     data.pop("head")  # thousands of base64 characters: for programs that read the card itself
     return data | {"bytes": graph_size(path), "path": str(path)}
-
-
-def _pretty(data: Any) -> str:
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from emovox.schema.errors import PredictionsError
 from emovox.schema.files import replacing
+from emovox.schema.text import csv_line
 
 Names: TypeAlias = npt.NDArray[np.str_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -196,19 +197,13 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
 
 def header_line(classes: Sequence[str]) -> str:
     """The first line of the CSV."""
-    return _csv_line([*COLUMNS, *classes])
+    return csv_line([*COLUMNS, *classes])
 
 
 def row_line(row: Row, classes: Sequence[str], *, digits: int = 6) -> str:
     """One line of the CSV, scores with so many significant digits."""
     scores = [""] * len(classes) if row.scores is None else [f"{score:.{digits}g}" for score in row.scores]
-    return _csv_line([*row[: len(COLUMNS)], *scores])
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    return csv_line([*row[: len(COLUMNS)], *scores])
 
 
 def _classes(header: list[str], path: Path) -> tuple[str, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +18,7 @@ from emovox.audio.types import Samples
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.files import replacing
 from emovox.schema.result import Failure, Notice
+from emovox.schema.text import csv_line
 
 T = TypeVar("T")
 
@@ -89,10 +88,10 @@ def csv_rows(file: str, table: Table) -> CsvRows:
     '"a,b.wav",0.1'
     """
     header = ["file", *([] if table.times is None else ["time"]), *table.columns]
-    start = _cells([file]).rstrip("\n").replace("%", "%%")
+    start = csv_line([file]).rstrip("\n").replace("%", "%%")
     pattern = start + ("" if table.times is None else ",%.6g") + ",%.7g" * len(table.columns) + "\n"
     numbers = table.values if table.times is None else np.column_stack([table.times, table.values])
-    return CsvRows(_cells(header), "".join(pattern % tuple(row) for row in numbers.tolist()))
+    return CsvRows(csv_line(header), "".join(pattern % tuple(row) for row in numbers.tolist()))
 
 
 def named(file: str, table: Table) -> tuple[str, Table]:
@@ -176,9 +175,3 @@ def _parallel(work: Callable[[Path], T], paths: Sequence[Path], workers: int) ->
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _cells(row: Sequence[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)
-    return text.getvalue()

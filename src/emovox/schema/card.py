@@ -11,6 +11,7 @@ import math
 import msgspec
 
 from emovox.schema.errors import CardError
+from emovox.schema.text import json_document
 
 FORMAT_VERSION = 1
 
@@ -123,7 +124,7 @@ def decode_card(data: bytes, *, where: str) -> ModelCard:
 
 def encode_card(card: ModelCard) -> bytes:
     """Render a card as indented JSON, ending in a newline."""
-    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    return json_document(card).encode()
 
 
 def embedded_card(card: ModelCard) -> str:

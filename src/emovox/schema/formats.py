@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-import msgspec
-
 from emovox.schema.result import Failure, ModelInfo, Result, Row, Segment, rounded
+from emovox.schema.text import csv_line, json_document
 
 UNCERTAIN = "uncertain"
 """What stands in captions and tables for a label below the abstention threshold."""
@@ -18,14 +15,12 @@ UNCERTAIN = "uncertain"
 def json_text(rows: Iterable[Row], *, model: ModelInfo) -> Iterator[str]:
     """Render the JSON document of `emovox predict --format json`, a piece a row.
 
-    Joined, the pieces are `Report.to_json` and a newline; an error inside `rows` leaves the document unfinished.
+    Joined, the pieces are `Report.to_json`; an error inside `rows` leaves the document unfinished.
     """
-    block = msgspec.json.format(msgspec.json.encode(model), indent=2).decode()
-    yield f'{{\n  "model": {_indented(block, 2)},\n  "results": ['
+    yield f'{{\n  "model": {_indented(json_document(model), 2)},\n  "results": ['
     separator = "\n"
     for row in rows:
-        block = msgspec.json.format(msgspec.json.encode(rounded(row)), indent=2).decode()
-        yield f"{separator}    {_indented(block, 4)}"
+        yield f"{separator}    {_indented(json_document(rounded(row)), 4)}"
         separator = ",\n"
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
@@ -37,9 +32,9 @@ def csv_text(rows: Iterable[Row], *, labels: Sequence[str]) -> Iterator[str]:
     warnings (codes, separated by a space), error ("code: message").
     """
     columns = ["file", "row", "start", "end", "channel", "label", "confidence", *labels, "warnings", "error"]
-    yield _csv_line(columns)
+    yield csv_line(columns)
     for row in rows:
-        yield "".join(_csv_line(cells) for cells in _csv_rows(rounded(row), labels))
+        yield "".join(csv_line(cells) for cells in _csv_rows(rounded(row), labels))
 
 
 def vtt(result: Result) -> str:
@@ -87,13 +82,7 @@ SUFFIXES: Mapping[str, str] = {"vtt": ".vtt", "textgrid": ".TextGrid"}
 
 
 def _indented(block: str, width: int) -> str:
-    return textwrap.indent(block, " " * width).lstrip()
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    return textwrap.indent(block, " " * width).strip()
 
 
 def _csv_rows(row: Row, labels: Sequence[str]) -> Iterator[list[object]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from emovox.schema.text import json_document
+
 SCORE_DIGITS = 4
 """Decimals of scores in text output: what is beyond differs between machines and batch sizes."""
 
@@ -73,10 +75,9 @@ class Report(msgspec.Struct, frozen=True):
     model: ModelInfo
     results: tuple[Row, ...]
 
-    def to_json(self, *, indent: int = 2) -> str:
+    def to_json(self) -> str:
         """Render as JSON text (names in UTF-8, times in seconds, scores with `SCORE_DIGITS` decimals)."""
-        plain = Report(self.model, tuple(rounded(row) for row in self.results))
-        return msgspec.json.format(msgspec.json.encode(plain), indent=indent).decode()
+        return json_document(Report(self.model, tuple(rounded(row) for row in self.results)))
 
 
 def rounded(row: Row) -> Row:

@@ -1,0 +1,30 @@
+"""Data as text: a line of CSV, a document of JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    r"""Write one line of CSV, quoted where it must be, ending in a newline.
+
+    >>> csv_line(["a,b", 0.5, None])
+    '"a,b",0.5,\n'
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def json_document(data: Any) -> str:
+    r"""Write structures or plain data as indented JSON, names in UTF-8, NaN as null, ending in a newline.
+
+    >>> json_document({"label": "悲"})
+    '{\n  "label": "悲"\n}\n'
+    """
+    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
