@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.corpora.folds import GROUPS, MOST_LEFT_OUT, PROTOCOLS, make_folds, speaker_key, split_indices
+from emovox.corpora.folds import GROUPS, MOST_LEFT_OUT, PROTOCOLS, make_folds, speaker_key
 from emovox.corpora.hold_out import hold_out
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA
@@ -85,11 +85,11 @@ def test_no_speaker_on_both_sides(name: str, corpora: dict[str, list[Clip]]) -> 
     clips = corpora[name]
     folds = make_folds("si", clips)
     assert [fold.number for fold in folds] == list(range(1, N_FOLDS[name] + 1))
-    for (_, train, test), fold in zip(split_indices(folds), folds, strict=True):
-        check_speakers(clips, train, test)
+    for fold in folds:
+        check_speakers(clips, fold.train, fold.test)
         assert not set(fold.train_speakers) & set(fold.test_speakers)
-        assert sorted(train + test) == [n for n, one in enumerate(clips) if one.label is not None]
-        fit, validation = hold_out(clips, train)
+        assert sorted(fold.train + fold.test) == [n for n, one in enumerate(clips) if one.label is not None]
+        fit, validation = hold_out(clips, fold.train)
         if len(fold.train_speakers) > 1:
             check_speakers(clips, fit, validation)
         assert not {speaker_key(clips[n]) for n in fit + validation} & set(fold.test_speakers)
@@ -99,8 +99,8 @@ def test_no_speaker_on_both_sides(name: str, corpora: dict[str, list[Clip]]) -> 
 
 def test_no_speaker_on_both_sides_in_fusion_folds(corpora: dict[str, list[Clip]]) -> None:
     folds = make_folds("si-fusion", corpora["ravdess"])
-    for _, train, test in split_indices(folds):
-        check_speakers(corpora["ravdess"], train, test)
+    for fold in folds:
+        check_speakers(corpora["ravdess"], fold.train, fold.test)
     assert [len(fold.test_speakers) for fold in folds] == [5, 5, 5, 5, 4]
     assert folds[4].test_speakers == ("ravdess/01", "ravdess/04", "ravdess/09", "ravdess/22")
 
@@ -109,9 +109,9 @@ def test_no_speaker_on_both_sides_in_joint_runs(corpora: dict[str, list[Clip]]) 
     clips = list(chain.from_iterable(corpora.values()))
     folds = make_folds("joint", clips)
     assert [fold.number for fold in folds] == [1, 2, 3, 4, 5, 6]
-    for _, train, test in split_indices(folds):
-        check_speakers(clips, train, test)
-        assert not any(clips[n].corpus == "tess" for n in train)
+    for fold in folds:
+        check_speakers(clips, fold.train, fold.test)
+        assert not any(clips[n].corpus == "tess" for n in fold.train)
     left_out = Counter(chain.from_iterable(fold.test_speakers for fold in folds))
     assert set(left_out.values()) == {1}
     assert set(left_out) == {speaker_key(one) for one in clips if one.label is not None}
@@ -207,8 +207,8 @@ def test_own_recordings(sizes: list[int]) -> None:
     clips = [clip("mine", n, speaker, "ab"[n % 2]) for n, speaker in enumerate(speakers)]
     folds = make_folds("si", clips)
     assert len(folds) == (len(sizes) if len(sizes) <= MOST_LEFT_OUT else GROUPS)
-    for _, train, test in split_indices(folds):
-        check_speakers(clips, train, test)
+    for fold in folds:
+        check_speakers(clips, fold.train, fold.test)
     assert sorted(chain.from_iterable(fold.test for fold in folds)) == list(range(len(clips)))
     held = [len(fold.test) for fold in folds]
     if len(sizes) > MOST_LEFT_OUT:

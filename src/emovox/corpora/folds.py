@@ -5,7 +5,7 @@ A fold says it with indices into the clips, so that features, labels and predict
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 
 import msgspec
 import numpy as np
@@ -97,12 +97,6 @@ def make_folds(
     if protocol == "joint":
         return _joint(clips, used)
     return _one_corpus(clips, used, protocol)
-
-
-def split_indices(folds: Sequence[Fold]) -> Iterator[tuple[int, list[int], list[int]]]:
-    """Yield (fold number, train indices, test indices) of each fold."""
-    for fold in folds:
-        yield fold.number, list(fold.train), list(fold.test)
 
 
 def speaker_key(clip: Clip) -> str:
