@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ def decoded(samples: Any, rate: Any = 8000) -> Samples:
     [
         (np.array([0, -32768, 16384], np.int16), [0, -1, 0.5]),
         (np.array([0, -(2**31), 2**30], np.int32), [0, -1, 0.5]),
+        (np.array([0, -32768, 16384], ">i2"), [0, -1, 0.5]),
+        (np.array([0, -1, 0.5], ">f4"), [0, -1, 0.5]),
         (np.array([0, -128, 64], np.int8), [0, -1, 0.5]),
         (np.array([128, 0, 192], np.uint8), [0, -1, 0.5]),
         (np.array([0, -1, 0.5], np.float64), [0, -1, 0.5]),
@@ -70,10 +74,16 @@ def test_zero_samples(shape: tuple[int, ...]) -> None:
         decoded(np.zeros(shape, np.float32))
 
 
-@pytest.mark.parametrize("rate", [0, -8000, 8000.5, float("nan")])
-def test_rate_must_be_a_whole_number(rate: float) -> None:
+@pytest.mark.parametrize("rate", [0, -8000, 8000.5, float("nan"), float("inf"), 2**31, "8000", None])
+def test_rate_must_be_a_whole_number(rate: Any) -> None:
     with pytest.raises(AudioError, match=r"got sample rate .* expected a whole number of Hz"):
         decoded(np.zeros(4, np.float32), rate)
+
+
+@pytest.mark.parametrize("source", [(np.zeros(4),), (np.zeros(4), 8000, 1), ([[1.0, 2.0], [3.0]], 8000)])
+def test_tuples_that_hold_no_recording(source: Any) -> None:
+    with pytest.raises(AudioError, match=r"x: got .*expected"):
+        ArrayDecoder(source, name="x")
 
 
 def test_whole_rate_given_as_float_or_numpy_integer() -> None:
@@ -95,6 +105,15 @@ def test_what_is_not_audio(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(UndecodableError, match=r"text\.wav: got .*expected"):
         open_decoder(path, name="text.wav")
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
+def test_name_that_is_not_utf8(tmp_path: Path, encode: Callable[..., bytes], tone: Callable[..., Samples]) -> None:
+    path = tmp_path / os.fsdecode(b"t\xe9l\xff.wav")
+    path.write_bytes(encode(tone(0.1, 16000), 16000))
+    decoder = open_decoder(path, name="x")
+    assert decoder.frames == 1600
+    decoder.close()
 
 
 def test_headerless_file_by_suffix(tmp_path: Path) -> None:

@@ -22,6 +22,28 @@ def test_directory_is_searched_in_order(tmp_path: Path) -> None:
     assert audio_files(tmp_path) == [tmp_path / "a/z.flac", tmp_path / "a/é 你.m4a", tmp_path / "b.WAV"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_in_a_directory_are_skipped(tmp_path: Path) -> None:
+    make(tmp_path, "a.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert audio_files(tmp_path) == [tmp_path / "a.wav"]
+
+
+def test_broken_links_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "gone.wav").symlink_to("nowhere")
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    assert audio_files(tmp_path) == [tmp_path / "gone.wav", tmp_path / "loop.wav"]
+
+
+def test_messages_can_be_written_whatever_the_name(tmp_path: Path) -> None:
+    for name in (b"gone\xff", b"bare\xff"):
+        folder = tmp_path / os.fsdecode(name)
+        if name.startswith(b"bare"):
+            folder.mkdir()
+        with pytest.raises((UnreadableError, NoAudioFilesError), match="\ufffd"):
+            audio_files(folder)
+
+
 def test_file_stands_for_itself(tmp_path: Path) -> None:
     make(tmp_path, "notes.txt")
     assert audio_files(str(tmp_path / "notes.txt")) == [tmp_path / "notes.txt"]

@@ -158,6 +158,16 @@ def test_not_finite_says_where(value: float, channels: ChannelChoice, encode: En
         read(data, channels=channels, block_seconds=0.1)
 
 
+@pytest.mark.parametrize("value", [1e300, 1e30])
+def test_samples_beyond_any_scale_count_as_not_finite(value: float) -> None:
+    samples = noise(1000).astype(np.float64)
+    samples[0, 100] = value
+    with pytest.raises(NonFiniteError, match=r"at 0\.100 s in channel 0"):
+        read((samples, 1000))
+    samples[0, 100] = 32768.0  # 16-bit samples that nobody has scaled: clipped, not broken
+    read((samples, 1000))
+
+
 def test_channel_that_is_not_asked_for_may_hold_anything() -> None:
     samples = noise(1000, channels=2)
     samples[1, 10] = np.nan

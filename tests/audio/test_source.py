@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -49,6 +50,7 @@ def test_name_that_is_not_utf8_becomes_printable() -> None:
     name = name_of(os.fsdecode(b"\xff\xe9t\xe9.wav"))
     assert name.encode("utf-8").endswith(b".wav")
     assert "�" in name
+    assert name_of("lone \ud800.wav") == "lone \ufffd.wav"
 
 
 @pytest.mark.parametrize("size", [10, source._SPOOL_BYTES + 10])
@@ -58,6 +60,37 @@ def test_pipe_is_copied_so_that_it_can_be_read_twice(size: int) -> None:
     for _ in range(2):
         copy.seek(0)
         assert copy.read() == data
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_path_of_a_pipe_is_copied(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(b"RIFF and more"))
+    writer.start()
+    copy = cast(BinaryIO, rereadable(pipe))
+    writer.join()
+    assert head_of(copy, name="pipe") == b"RIFF and more"
+
+
+class Broken(Pipe):
+    """A pipe whose other end fails."""
+
+    def readinto(self, _: Any) -> int:
+        raise OSError(5, "I/O error")
+
+
+def test_open_files_that_cannot_be_read(tmp_path: Path) -> None:
+    writing = (tmp_path / "a.wav").open("wb")
+    with writing, pytest.raises(UnreadableError, match=r"a\.wav: could not be read \(.*read.*\), expected a file"):
+        head_of(cast(BinaryIO, writing), name="a.wav")
+    with pytest.raises(UnreadableError, match="closed file"):
+        rereadable(cast(BinaryIO, writing))
+    with pytest.raises(UnreadableError, match="I/O error"):
+        rereadable(cast(BinaryIO, Broken(b"")))
+    (tmp_path / "b.wav").write_bytes(b"RIFF\xff\xff")
+    with (tmp_path / "b.wav").open(encoding="utf-8") as text, pytest.raises(AudioError, match="opened as text"):
+        head_of(cast(BinaryIO, text), name="b.wav")
 
 
 def test_seekable_sources_are_left_alone() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import numbers
 import os
 from collections.abc import Iterator
 from typing import Protocol
@@ -17,6 +18,9 @@ from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
 
 MAX_CHANNELS = 32
 """An array with more rows than this cannot be [channels, n]."""
+
+MAX_RATE = 2**31 - 1
+"""Sample rates beyond this stand in no file."""
 
 
 class Decoder(Protocol):
@@ -91,10 +95,10 @@ class ArrayDecoder:
     damage: str | None = None
 
     def __init__(self, source: tuple[npt.NDArray[np.generic], int], *, name: str) -> None:
-        samples, rate = source
-        self._samples = _channels_first(np.asarray(samples), name=name)
-        if not rate >= 1 or int(rate) != rate:
-            raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz >= 1")
+        self._samples = _channels_first(_array(source, name=name), name=name)
+        rate = source[1]
+        if not isinstance(rate, numbers.Real) or not 1 <= rate <= MAX_RATE or int(rate) != rate:
+            raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz from 1 to {MAX_RATE}")
         _to_float(self._samples[:, :0], name=name)
         self.rate = int(rate)
         self.channels, self.frames = self._samples.shape
@@ -106,6 +110,15 @@ class ArrayDecoder:
 
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _array(source: tuple[npt.NDArray[np.generic], int], *, name: str) -> npt.NDArray[np.generic]:
+    if len(source) != 2:
+        raise AudioError(f"{name}: got a tuple of {len(source)}, expected (samples, sample rate)")
+    try:
+        return np.asarray(source[0])
+    except ValueError as error:
+        raise AudioError(f"{name}: got samples that are no array ({error}), expected [n] or [channels, n]") from error
 
 
 def _channels_first(samples: npt.NDArray[np.generic], *, name: str) -> npt.NDArray[np.generic]:
@@ -125,9 +138,10 @@ def _channels_first(samples: npt.NDArray[np.generic], *, name: str) -> npt.NDArr
 
 
 def _to_float(samples: npt.NDArray[np.generic], *, name: str) -> Samples:
-    kind = samples.dtype
+    kind = samples.dtype.newbyteorder("=")
     if np.issubdtype(kind, np.floating):
-        return samples.astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # becomes infinity, which the reader refuses
+            return samples.astype(np.float32, copy=False)
     if kind == np.uint8:
         return np.multiply(samples.astype(np.float32) - 128, 2.0**-7, dtype=np.float32)
     if kind in (np.int8, np.int16, np.int32):

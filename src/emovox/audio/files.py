@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from typing import Final
 
+from emovox.audio.source import name_of
 from emovox.schema.errors import NoAudioFilesError, UnreadableError
 
 _SNDFILE = {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
@@ -20,7 +22,8 @@ AUDIO_SUFFIXES: Final = frozenset(_SNDFILE | _SNDFILE_RARE | _MEDIA_AUDIO | _MED
 def audio_files(path: str | os.PathLike[str]) -> list[Path]:
     """List the recordings that a path stands for.
 
-    Hidden files and directories are skipped, links to directories are not followed. A subdirectory that cannot be
+    Hidden files and directories are skipped, as are pipes and devices, which may never end; links to directories are
+    not followed. A subdirectory that cannot be
     listed stands in the list itself, so that its error gets a row of its own and the other files are still done.
 
     Args:
@@ -41,20 +44,25 @@ def audio_files(path: str | os.PathLike[str]) -> list[Path]:
         next(os.scandir(root), None)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UnreadableError(f"{root}: could not be read ({reason}), expected a file or directory") from error
+        raise UnreadableError(f"{name_of(root)}: could not be read ({reason}), expected a file or directory") from error
     unlistable: list[OSError] = []
     found: list[Path] = []
     for folder, folders, names in os.walk(root, onerror=unlistable.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += (Path(folder, name) for name in names if _is_audio(name))
+        found += (Path(folder, name) for name in names if _is_audio(folder, name))
     found += (Path(error.filename) for error in unlistable)
     if not found:
         raise NoAudioFilesError(
-            f"{root}: got a directory without audio, expected files such as .wav, .flac, .ogg, .mp3 or .m4a; "
+            f"{name_of(root)}: got a directory without audio, expected files such as .wav, .flac, .ogg, .mp3 or .m4a; "
             "check the path, or name a file directly"
         )
     return sorted(found)
 
 
-def _is_audio(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+def _is_audio(folder: str, name: str) -> bool:
+    if name.startswith(".") or os.path.splitext(name)[1].lower() not in AUDIO_SUFFIXES:
+        return False
+    try:
+        return stat.S_ISREG(os.stat(os.path.join(folder, name)).st_mode)
+    except OSError:  # a broken link: reading it will say so
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -34,7 +35,8 @@ class FileDecoder:
 
     def __init__(self, source: str | BinaryIO, *, name: str) -> None:
         try:
-            self._file = _ForwardFile(source)
+            # As bytes, since soundfile cannot encode a name that is not UTF-8.
+            self._file = _ForwardFile(os.fsencode(source) if isinstance(source, str) else source)
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a path that ends in .raw
             raise UndecodableError(
                 f"{name}: got bytes that are not audio ({_reason(error)}), expected wav, flac, ogg, opus or mp3; "

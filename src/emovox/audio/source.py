@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -38,33 +41,75 @@ def name_of(source: AudioInput) -> str:
     name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
     if not isinstance(name, str | os.PathLike):
         return "<stream>"
-    return os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return printable(name)
+
+
+def printable(name: str | os.PathLike[str]) -> str:
+    r"""Put U+FFFD in the place of the bytes of a file name that are not UTF-8.
+
+    >>> printable("a\udcff.wav")
+    'a\ufffd.wav'
+    """
+    return os.fspath(name).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def rereadable(source: AudioInput) -> AudioInput:
     """Make sure that the source can be read from its beginning more than once.
 
-    A pipe (such as standard input) is copied to a temporary file, so that memory stays bounded; everything else is
-    returned as it is.
+    A pipe (such as standard input, or a path that names one) is copied to a temporary file, so that memory stays
+    bounded; everything else is returned as it is.
 
     Raises:
         AudioError: the source is of a type that cannot hold audio.
+        UnreadableError: the pipe cannot be read, or there is no room for the copy.
     """
-    if isinstance(source, str | os.PathLike | bytes | tuple):
+    if isinstance(source, bytes | tuple):
         return source
+    if isinstance(source, str | os.PathLike):
+        if not _is_pipe(source):
+            return source
+        with open_bytes(os.fspath(source)) as pipe:
+            return _spooled(pipe)
     if not callable(getattr(source, "read", None)):
         raise AudioError(
             f"got a {type(source).__name__}, expected a path, bytes, a file opened with 'rb' or (samples, sample rate)"
             + ("; pass the array together with its rate" if isinstance(source, np.ndarray) else "")
         )
-    if source.seekable():
-        return source
+    with _readable(name_of(source)):
+        return source if source.seekable() else _spooled(source)
+
+
+def _is_pipe(path: str | os.PathLike[str]) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):  # opening it will say what is wrong
+        return False
+
+
+def _spooled(pipe: BinaryIO) -> BinaryIO:
     import shutil  # 5 ms together with tempfile, and for pipes only
     import tempfile
 
     spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115 - the reader closes it
-    shutil.copyfileobj(source, spool)
+    with _readable(name_of(pipe)):
+        shutil.copyfileobj(pipe, spool)
     return spool
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Turn what goes wrong while a caller's open file is read (closed, opened for writing …) into one error."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise _as_text(name) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"{name}: could not be read ({reason}), expected a file opened with 'rb'") from error
+
+
+def _as_text(name: str) -> AudioError:
+    return AudioError(f"{name}: got a file opened as text, expected bytes; open it with mode 'rb'")
 
 
 def open_bytes(path: str) -> BinaryIO:
@@ -100,7 +145,7 @@ def head_of(source: str | BinaryIO, *, name: str) -> bytes:
         Up to `HEAD_BYTES` bytes, at least one.
 
     Raises:
-        UnreadableError: the path cannot be opened.
+        UnreadableError: the path cannot be opened, or the open file cannot be read.
         EmptyAudioError: there are no bytes.
         AudioError: the file was opened in text mode.
     """
@@ -108,11 +153,12 @@ def head_of(source: str | BinaryIO, *, name: str) -> bytes:
         with open_bytes(source) as file:
             head = file.read(HEAD_BYTES)
     else:
-        source.seek(0)
-        head = source.read(HEAD_BYTES)
-        source.seek(0)
+        with _readable(name):
+            source.seek(0)
+            head = source.read(HEAD_BYTES)
+            source.seek(0)
     if not isinstance(head, bytes):
-        raise AudioError(f"{name}: got a file opened as text, expected bytes; open it with mode 'rb'")
+        raise _as_text(name)
     if not head:
         raise EmptyAudioError(f"{name}: got an empty file (0 bytes), expected audio; record or copy it again")
     return head
