@@ -6,7 +6,7 @@ import io
 import numbers
 import os
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -95,8 +95,8 @@ class ArrayDecoder:
     damage: str | None = None
 
     def __init__(self, source: tuple[npt.NDArray[np.generic], int], *, name: str) -> None:
-        self._samples = _channels_first(_array(source, name=name), name=name)
-        rate = source[1]
+        samples, rate = _pair(source, name=name)
+        self._samples = _channels_first(samples, name=name)
         if not isinstance(rate, numbers.Real) or not 1 <= rate <= MAX_RATE or int(rate) != rate:
             raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz from 1 to {MAX_RATE}")
         _to_float(self._samples[:, :0], name=name)
@@ -112,11 +112,11 @@ class ArrayDecoder:
         """Nothing to release."""
 
 
-def _array(source: tuple[npt.NDArray[np.generic], int], *, name: str) -> npt.NDArray[np.generic]:
+def _pair(source: tuple[Any, ...], *, name: str) -> tuple[npt.NDArray[np.generic], Any]:
     if len(source) != 2:
         raise AudioError(f"{name}: got a tuple of {len(source)}, expected (samples, sample rate)")
     try:
-        return np.asarray(source[0])
+        return np.asarray(source[0]), source[1]
     except ValueError as error:
         raise AudioError(f"{name}: got samples that are no array ({error}), expected [n] or [channels, n]") from error
 
