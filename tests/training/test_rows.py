@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -118,15 +117,9 @@ def test_bad_clips_are_named_together_and_nothing_is_cached(clips: tuple[Clip, .
 
 
 def test_progress_counts_every_clip(clips: tuple[Clip, ...], tmp_path: Path) -> None:
-    seen: list[int] = []
-
-    def track(rows: Iterable[Rows], total: int) -> list[Rows]:
-        found = list(rows)
-        seen.extend([len(found), total])
-        return found
-
-    corpus_rows(clips, cache=tmp_path, workers=1, track=track)
-    assert seen == [3, 3]
+    seen: list[tuple[int, int]] = []
+    corpus_rows(clips, cache=tmp_path, workers=1, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_means_weigh_by_seconds_and_miss_clips_without_rows() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from emovox.cli.console import Bar, columns
+from emovox.cli.console import columns
 from emovox.cli.form import Form
+from emovox.cli.progress import counting
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap, read_label_map
 from emovox.corpora.load import MANIFEST_SUFFIX
@@ -21,8 +22,6 @@ from emovox.corpora.stats import DROPPED, CorpusStats, corpus_stats
 from emovox.corpora.verify import Problem, VerifyReport, verify, verify_clips
 from emovox.schema.errors import CorpusError
 from emovox.schema.text import json_document
-
-T = TypeVar("T")
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -82,7 +81,8 @@ def index_corpus(
 ) -> None:
     """Write a manifest: one JSON line for each recording."""
     root = _root(corpus, directory)
-    clips = index(corpus, root, partial=partial, labels=_labels(map), track=_track)
+    with counting("clips") as progress:
+        clips = index(corpus, root, partial=partial, labels=_labels(map), progress=progress)
     if output is None:
         for clip in clips:
             typer.echo(msgspec.json.encode(clip))
@@ -101,11 +101,12 @@ def verify_corpus(
     format: Format = Form.TABLE,
 ) -> None:
     """Decode every clip and compare with the published numbers; exit status 1 when something is wrong."""
-    if corpus.endswith(MANIFEST_SUFFIX):
-        report = verify_clips(_manifest(corpus, directory, map), partial=partial, track=_track)
-    else:
-        root = _root(corpus, directory)
-        report = verify(corpus, root, partial=partial, labels=_labels(map), track=_track)
+    with counting("clips") as progress:
+        if corpus.endswith(MANIFEST_SUFFIX):
+            report = verify_clips(_manifest(corpus, directory, map), partial=partial, progress=progress)
+        else:
+            root = _root(corpus, directory)
+            report = verify(corpus, root, partial=partial, labels=_labels(map), progress=progress)
     if format is Form.JSON:
         typer.echo(json_document({"ok": report.ok} | msgspec.to_builtins(report)), nl=False)
     else:
@@ -127,7 +128,8 @@ def stats(
         clips = _manifest(corpus, directory, map)
     else:
         clips = index(corpus, _root(corpus, directory), partial=partial, labels=_labels(map))
-    figures = corpus_stats(clips, track=_track)
+    with counting("clips") as progress:
+        figures = corpus_stats(clips, progress=progress)
     typer.echo(json_document(msgspec.to_builtins(figures)) if format is Form.JSON else _figures(figures), nl=False)
 
 
@@ -148,17 +150,6 @@ def _manifest(path: str, directory: Path | None, map: list[str] | None) -> tuple
 
 def _labels(map: list[str] | None) -> LabelMap | None:
     return read_label_map(map) if map else None
-
-
-def _track(items: Sequence[T]) -> Iterable[T]:
-    return _with_bar(items)
-
-
-def _with_bar(items: Sequence[T]) -> Iterator[T]:
-    with Bar(len(items)) as bar:
-        for number, item in enumerate(items):
-            bar.update(number, f"{number} of {len(items)} clips")
-            yield item
 
 
 def _facts(corpus: Corpus) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import Bar
 from emovox.cli.form import Form
+from emovox.cli.progress import counting
 from emovox.schema.errors import ConfigError, PredictionsError, ProtocolError
 from emovox.schema.extras import require
 
@@ -107,7 +107,7 @@ def _run_model(
         _make_folder(output)
         # Named by the graph: scores of another version of the model must not be taken for this one's.
         work = output / f".partial-{predictor.card.sha256[:16]}.csv"
-    with Bar(len(clips)) as bar:
+    with counting("clips") as progress:
         run = evaluate_model(
             predictor,
             clips,
@@ -116,7 +116,7 @@ def _run_model(
             command=command,
             work=work,
             pictures=output is not None,
-            progress=lambda done, total: bar.update(done, f"{done} of {total} clips"),
+            progress=progress,
         )
     return run, work
 

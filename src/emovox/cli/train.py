@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from emovox.cli.console import Bar
+from emovox.cli.progress import counting
 from emovox.schema.extras import require
-
-if TYPE_CHECKING:
-    from emovox.training.rows import Rows
 
 
 def train(
@@ -42,14 +38,10 @@ def train(
         for module in ("torch", "onnx"):
             require(module, need=f"export of '{plan.name}'", extra="train")
     folder = output or cache_folder() / "runs" / plan.name
-    task = make_task(
-        load_clips(plan.data.corpora),
-        plan.data,
-        cache=cache_folder(),
-        extra=copies(plan.augment),
-        workers=workers,
-        track=_track,
-    )
+    clips = load_clips(plan.data.corpora)
+    extra = copies(plan.augment)
+    with counting("clips: features") as progress:
+        task = make_task(clips, plan.data, cache=cache_folder(), extra=extra, workers=workers, progress=progress)
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
     run = run_training(task, plan, folder, resume=resume, report=_report)
     for picture in write_pictures(task, plan, folder / "pictures"):
@@ -59,13 +51,6 @@ def train(
 
         typer.echo(f"model: {export_svm(task, plan, run, folder)}", err=True)
     _print_figures(folder)
-
-
-def _track(rows: Iterable[Rows], total: int) -> Iterator[Rows]:
-    with Bar(total) as bar:
-        for done, row in enumerate(rows, start=1):
-            yield row
-            bar.update(done, f"features of {done} of {total} clips")
 
 
 def _report(done: int, total: int, sentence: str) -> None:

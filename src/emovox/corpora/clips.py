@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from emovox.corpora.layout import Row
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import header
 from emovox.schema.errors import AudioError, CorpusError
-
-T = TypeVar("T")
-Track: TypeAlias = Callable[[Sequence[T]], Iterable[T]]
-"""Wraps a sequence to show progress; `list` shows none."""
+from emovox.schema.progress import Progress, tracked, unseen
 
 LabelledFile: TypeAlias = tuple[Path, Row, str | None]
 """A recording, what names and label files say about it, and the label that its native one is mapped to."""
@@ -27,7 +24,7 @@ def build_clips(
     rows: Sequence[LabelledFile],
     *,
     partial: bool = False,
-    track: Track[LabelledFile] = list,
+    progress: Progress = unseen,
 ) -> tuple[Clip, ...]:
     """Make clips of (file, row, mapped label), reading duration and sample rate from each header.
 
@@ -35,14 +32,14 @@ def build_clips(
         corpus: name of the corpus.
         rows: what to read; `row.native` must be given.
         partial: leave files out whose header cannot be read, instead of raising.
-        track: shows progress.
+        progress: called after each file.
 
     Raises:
         CorpusError: headers cannot be read, and `partial` is false.
         MissingExtraError: a format needs the extra `media`.
     """
     clips, broken = [], []
-    for file, row, label in track(rows):
+    for file, row, label in tracked(rows, progress, total=len(rows)):
         try:
             duration, sample_rate = header(file)
         except AudioError as error:

@@ -9,7 +9,7 @@ import msgspec
 
 from emovox.corpora.cafe import CAFE
 from emovox.corpora.casia import CASIA
-from emovox.corpora.clips import LabelledFile, Track, build_clips, some
+from emovox.corpora.clips import LabelledFile, build_clips, some
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.crema_d import CREMA_D
 from emovox.corpora.emodb import EMODB
@@ -29,6 +29,7 @@ from emovox.corpora.table import read_table
 from emovox.corpora.tess import TESS
 from emovox.corpora.urdu import URDU
 from emovox.schema.errors import CorpusError, UnknownCorpusError
+from emovox.schema.progress import Progress, unseen
 
 CORPORA: Mapping[str, Corpus] = {
     corpus.name: corpus
@@ -118,7 +119,7 @@ def index(
     *,
     partial: bool = False,
     labels: LabelMap | None = None,
-    track: Track[LabelledFile] = list,
+    progress: Progress = unseen,
 ) -> tuple[Clip, ...]:
     """Make the clips of a corpus from its files.
 
@@ -128,7 +129,7 @@ def index(
         partial: take what is there, when files are missing or cannot be read.
         labels: label map. It changes entries of a published corpus's own; for your own recordings it replaces
             keeping the labels as they are.
-        track: shows progress over the files.
+        progress: called after each file.
 
     Returns:
         The clips in the order of their ids. Clips of a label that is mapped to None are among them, with label None.
@@ -145,7 +146,7 @@ def index(
             f"{root}: got {len(listing.rows)} clips of {name}, expected {get_corpus(name).clips}; missing: "
             f"{some(missing)}; complete it, or take what is there with --partial (partial=True)"
         )
-    return build_clips(listing.corpus, listing.rows, partial=partial, track=track)
+    return build_clips(listing.corpus, listing.rows, partial=partial, progress=progress)
 
 
 def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listing:

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from emovox.corpora.clips import Track
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import measure
+from emovox.schema.progress import Progress, tracked, unseen
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DROPPED = "(dropped)"
@@ -49,17 +49,17 @@ class CorpusStats(msgspec.Struct, frozen=True):
     languages: dict[str, int]
 
 
-def corpus_stats(clips: Sequence[Clip], *, track: Track[Clip] = list) -> CorpusStats:
+def corpus_stats(clips: Sequence[Clip], *, progress: Progress = unseen) -> CorpusStats:
     """Count clips, and decode each for its level.
 
     Args:
         clips: at least one.
-        track: shows progress over the clips.
+        progress: called after each clip.
 
     Raises:
         AudioError: a clip cannot be decoded; `verify` names all of them.
     """
-    levels = [measure(Path(clip.path)).level for clip in track(clips)]
+    levels = [measure(Path(clip.path)).level for clip in tracked(clips, progress, total=len(clips))]
     quantiles = np.quantile([clip.duration for clip in clips], QUANTILES)
     labels = sorted({clip.label or DROPPED for clip in clips}, key=lambda label: (label == DROPPED, label))
     return CorpusStats(

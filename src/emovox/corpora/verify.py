@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from emovox.corpora.clips import Track, build_clips
+from emovox.corpora.clips import build_clips
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap
 from emovox.corpora.manifest import Clip
@@ -16,6 +16,7 @@ from emovox.corpora.probe import Measured, measure
 from emovox.corpora.registry import CORPORA, list_rows
 from emovox.corpora.scan import Scan
 from emovox.schema.errors import AudioError
+from emovox.schema.progress import Progress, tracked, unseen
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(
-    name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, track: Track[Clip] = list
+    name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, progress: Progress = unseen
 ) -> VerifyReport:
     """Walk a corpus folder, decode every clip, and compare with what is published.
 
@@ -94,7 +95,7 @@ def verify(
         root: the corpus folder; for "table" the CSV file.
         partial: accept that published clips are missing.
         labels: label map, as for `index`.
-        track: shows progress over the clips.
+        progress: called after each clip.
 
     Raises:
         CorpusError: the folder cannot be walked at all, or holds no clip of the corpus.
@@ -103,7 +104,7 @@ def verify(
     clips = build_clips(listing.corpus, listing.rows, partial=True)
     readable = {clip.id for clip in clips}
     unreadable = [file for file, row, _ in listing.rows if row.id not in readable]
-    report = verify_clips(clips, partial=partial, track=track, unreadable=unreadable)
+    report = verify_clips(clips, partial=partial, progress=progress, unreadable=unreadable)
     return _with_scan(report, root, listing.scan) if listing.scan else report
 
 
@@ -125,7 +126,7 @@ def _with_scan(report: VerifyReport, root: Path, found: Scan) -> VerifyReport:
 
 
 def verify_clips(
-    clips: Sequence[Clip], *, partial: bool = False, track: Track[Clip] = list, unreadable: Sequence[Path] = ()
+    clips: Sequence[Clip], *, partial: bool = False, progress: Progress = unseen, unreadable: Sequence[Path] = ()
 ) -> VerifyReport:
     """Check the clips of a manifest: decode each, compare samples, labels, speakers and counts.
 
@@ -134,12 +135,12 @@ def verify_clips(
     Args:
         clips: of one corpus or several.
         partial: goes into the report.
-        track: shows progress over the clips.
+        progress: called after each clip.
         unreadable: files whose header could not be read when the clips were made.
     """
     measured: dict[int, Measured] = {}
     undecodable = []
-    for number, clip in enumerate(track(clips)):
+    for number, clip in enumerate(tracked(clips, progress, total=len(clips))):
         try:
             measured[number] = measure(Path(clip.path))
         except AudioError as error:

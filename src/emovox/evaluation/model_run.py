@@ -14,8 +14,9 @@ from emovox.evaluation.embedding import embedding_pictures
 from emovox.evaluation.latency import Latency, front_end_share, measure_latency, summarise_latency
 from emovox.evaluation.predictions import Predictions
 from emovox.evaluation.report import Facts
-from emovox.evaluation.run import Progress, dropped, evaluate, fold_names, labels_for, mask
+from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
 from emovox.runtime.predictor import Predictor
+from emovox.schema.progress import Progress, unseen
 from emovox.schema.result import Failure
 
 TIMED_CLIPS = 50
@@ -38,7 +39,7 @@ def evaluate_model(
     graph: Path | None = None,
     command: str = "",
     work: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = unseen,
     pictures: bool = False,
 ) -> ModelRun:
     """Predict the clips and gather what a report needs.

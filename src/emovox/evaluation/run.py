@@ -22,10 +22,8 @@ from emovox.evaluation.predictions import (
 )
 from emovox.schema.errors import AudioError, PredictionsError, ProtocolError
 from emovox.schema.labels import SEVEN_MAP
+from emovox.schema.progress import Progress, tracked, unseen
 from emovox.schema.result import Failure, Notice, Result
-
-Progress = Callable[[int, int], None]
-"""Called with the number of clips that are done and of all clips."""
 
 EXACT_DIGITS = 17
 """Significant digits of the work file: a resumed run gives the same predictions as one that was not killed."""
@@ -51,7 +49,7 @@ def evaluate(
     folds: Sequence[str] | None = None,
     masked: bool = True,
     work: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = unseen,
     on_failure: OnFailure | None = None,
 ) -> Predictions:
     """Predict every clip and keep the scores.
@@ -82,14 +80,12 @@ def evaluate(
         raise ProtocolError(f"none of the {len(clips)} clips has a label that the model has; check the label map")
     known = {} if work is None else _resume(work, predictor.labels)
     rows = []
-    for number, (clip, label, fold) in enumerate(tasks, start=1):
+    for clip, label, fold in tracked(tasks, progress, total=len(tasks)):
         scores = known[_key(clip)] if _key(clip) in known else _predict(predictor, clip, on_failure)
         row = _row(clip, label, fold, scores, predictor.labels)
         if work is not None and _key(clip) not in known:
             _append(work, row, predictor.labels)
         rows.append(row)
-        if progress is not None:
-            progress(number, len(tasks))
     found = Predictions.from_rows(rows, predictor.labels)
     return mask(found) if masked else found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from emovox.features.functionals import functional_names, functionals
 from emovox.features.spectrum import Frames
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
+from emovox.schema.progress import Progress, tracked, unseen
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.views import TILE, WHOLE, change, computed
 
@@ -29,12 +30,6 @@ VERSION = 3
 _CHUNK = 16  # clips a task of the pool: fewer cost more in messages, more make the progress jump
 
 Indices = npt.NDArray[np.int64]
-Track = Callable[[Iterable["Rows"], int], Iterable["Rows"]]
-
-
-def untracked(rows: Iterable[Rows], total: int) -> Iterable[Rows]:  # noqa: ARG001 - the shape of a progress bar
-    """Show no progress."""
-    return rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +86,7 @@ def corpus_rows(
     cache: Path,
     extra: Sequence[str] = (),
     workers: int = 2,
-    track: Track = untracked,
+    progress: Progress = unseen,
 ) -> Rows:
     """Compute the functionals of clips, or find them in the cache.
 
@@ -100,7 +95,7 @@ def corpus_rows(
         cache: the cache folder.
         extra: views beyond those that every clip has (see `clip_rows`).
         workers: processes; 1 runs in this one.
-        track: wraps the iteration over `(clips, their number)`, to show progress.
+        progress: called after each clip of a corpus.
 
     Returns:
         The rows, `owner` counting in the order of `clips`.
@@ -114,7 +109,7 @@ def corpus_rows(
         paths = [clips[i].path for i in indices]
         path = cache / "functionals" / f"{corpus}-{_key(paths, extra)}.npz"
         if not path.is_file():
-            found = _join(list(track(_compute(paths, extra, workers), len(paths))))
+            found = _join(list(tracked(_compute(paths, extra, workers), progress, total=len(paths))))
             save_arrays(path, values=found.values, owner=found.owner, seconds=found.seconds, view=found.view)
         arrays = load_arrays(path)
         parts.append(Rows(arrays["values"], indices[arrays["owner"]], arrays["seconds"], arrays["view"]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +14,9 @@ from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import Predictions, write_predictions
 from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
+from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
+from emovox.schema.text import json_document
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions, run_fold
 from emovox.training.fit import fit
@@ -135,19 +135,12 @@ def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         if not same:
             raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
         return
-    folder.mkdir(parents=True, exist_ok=True)
     versions = {
         name: version(name) for name in ("emovox", "numpy", "scipy", "scikit-learn", "numba", "soundfile", "soxr")
     }
     about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
-    _write(folder / "versions.json", json.dumps(about, indent=2) + "\n")
-    _write(resolved, recipe.to_json())
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(folder / "versions.json", json_document(about).encode(), make_folder=True)
+    write_whole(resolved, recipe.to_json().encode())
 
 
 def _fold_scores(task: Task, fold: Fold, recipe: Recipe, path: Path) -> FoldScores:

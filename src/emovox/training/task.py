@@ -14,8 +14,9 @@ from emovox.corpora.manifest import Clip
 from emovox.corpora.views import own_classes, view
 from emovox.models.svm import class_mask
 from emovox.schema.errors import RecipeError
+from emovox.schema.progress import Progress, unseen
 from emovox.training.recipe import Data
-from emovox.training.rows import Rows, Track, corpus_rows, untracked
+from emovox.training.rows import Rows, corpus_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ def make_task(
     cache: Path,
     extra: Sequence[str] = (),
     workers: int = 2,
-    track: Track = untracked,
+    progress: Progress = unseen,
 ) -> Task:
     """Choose the clips that have a class in the label view, and compute or fetch their functionals.
 
@@ -67,7 +68,7 @@ def make_task(
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
-    rows = corpus_rows(chosen, cache=cache, extra=extra, workers=workers, track=track)
+    rows = corpus_rows(chosen, cache=cache, extra=extra, workers=workers, progress=progress)
     return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed, rows)
 
 
