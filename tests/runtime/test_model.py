@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 
 from emovox.runtime.model import Model
@@ -108,6 +110,42 @@ def test_broken_graph_is_refused(tmp_path: Path) -> None:
         Model.load(path)
 
 
+@pytest.mark.parametrize("copy", ["not json", "[1]", "[" * 100_000])
+def test_copy_that_is_no_card_is_refused(tmp_path: Path, copy: str) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, toy_graph(EMOTIONS, card=copy))
+    with pytest.raises(CardError, match="copy of its card is no JSON object; export"):
+        Model.load(path)
+
+
+def changed_graph(path: Path, change: Callable[[onnx.GraphProto], None]) -> Model:
+    graph = onnx.load(path.with_suffix(".onnx"))
+    change(graph.graph)
+    replace_graph(path, graph.SerializeToString())
+    return Model.load(path)
+
+
+def test_graph_that_fails_is_an_error(tmp_path: Path) -> None:
+    def fix_length(graph: onnx.GraphProto) -> None:
+        (samples,) = (node for node in graph.input if node.name == "samples")
+        samples.type.tensor_type.shape.dim[1].dim_value = 7
+
+    model = changed_graph(write_toy(tmp_path), fix_length)
+    with pytest.raises(ModelError, match=r"model 'toy' failed \(.*Expected: 7.*export the model again"):
+        model.run(tone(300.0, seconds=1.0)[None])
+
+
+def test_scores_beyond_one_are_refused(tmp_path: Path) -> None:
+    def leave_out_softmax(graph: onnx.GraphProto) -> None:
+        node = graph.node[-1]
+        node.op_type = "Identity"
+        del node.attribute[:]
+
+    model = changed_graph(write_toy(tmp_path), leave_out_softmax)
+    with pytest.raises(ModelError, match=r"no probabilities \[1, 7\]"):
+        model.run(tone(300.0, seconds=1.0)[None])
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     path.with_suffix(".onnx").unlink()
@@ -131,7 +169,7 @@ def test_input_is_checked(tmp_path: Path, batch: np.ndarray, message: str) -> No
 
 def test_scores_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     batch = np.full((1, 8000), np.nan, np.float32)
-    with pytest.raises(ModelError, match="scores that are not finite"):
+    with pytest.raises(ModelError, match="scores that are no probabilities"):
         Model.load(write_toy(tmp_path)).run(batch)
 
 

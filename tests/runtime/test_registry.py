@@ -40,6 +40,16 @@ def test_unknown_name_lists_the_shipped_ones(tmp_path: Path) -> None:
         resolve(str(tmp_path / "gone.onnx"), folder=tmp_path / "none")
 
 
+def test_name_that_is_too_long_is_unknown(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match="no model 'xxx"):
+        resolve("x" * 5000 + ".onnx", folder=tmp_path)
+
+
+def test_card_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CardError, match=r"gone\.json: cannot be read \(No such file.*expected two files"):
+        read_card(tmp_path / "gone.json")
+
+
 def test_other_existing_files_are_no_models(tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes(b"x")

@@ -168,8 +168,12 @@ def test_bad_chunks_are_refused_and_not_taken(predictor: Predictor) -> None:
         stream.feed(np.zeros((1, 1, 9), np.float32))
     with pytest.raises(ChannelError, match="samples have 2 channels, this stream has 1"):
         stream.feed(np.zeros((2, 9), np.float32))
-    with pytest.raises(NonFiniteError, match="NaN or infinity"):
+    with pytest.raises(NonFiniteError, match="NaN, infinity"):
         stream.feed(np.array([0, np.inf], np.float32))
+    with pytest.raises(NonFiniteError, match="more than any scale has"):
+        stream.feed(np.array([0, 1e300]))
+    with pytest.raises(AudioError, match="samples are object"):
+        stream.feed(None)  # type: ignore[arg-type]
     assert_same(run(stream, [dialogue()[0]]), run(predictor.stream(), [dialogue()[0]]))
 
 

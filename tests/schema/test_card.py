@@ -40,6 +40,8 @@ def test_embedded_copy_is_the_card_without_its_hash(data: dict[str, Any]) -> Non
 def test_text_that_is_not_json_is_named() -> None:
     with pytest.raises(CardError, match=r"x\.json: not a model card of format 1"):
         decode_card(b"RIFF", where="x.json")
+    with pytest.raises(CardError, match=r"x\.json: not a model card of format 1 \(.*utf-8"):
+        decode_card(b'{"name": "t\xffy"}', where="x.json")
 
 
 def test_unknown_missing_and_mistyped_keys_are_named(data: dict[str, Any]) -> None:
@@ -60,7 +62,11 @@ def test_unknown_missing_and_mistyped_keys_are_named(data: dict[str, Any]) -> No
         ({"labels": ["sad"]}, "expected two or more different names"),
         ({"labels": ["sad", "happy"]}, "golden vector has 7 scores, expected one for each of 2 labels"),
         ({"sha256": "abc"}, "sha256 is 'abc', expected 64 hexadecimal digits"),
-        ({"sample_rate": 0}, "sample_rate is 0, expected at least 1 Hz"),
+        ({"labels": ["sad", "a\nb"]}, "expected text in one line"),
+        ({"name": ""}, "expected text in one line"),
+        ({"sample_rate": 0}, "sample_rate is 0, expected a multiple of 4000 up to 192000 Hz"),
+        ({"sample_rate": 22050}, "sample_rate is 22050, expected a multiple of 4000"),
+        ({"sample_rate": 10**9}, "sample_rate is 1000000000, expected a multiple of 4000 up to 192000 Hz"),
         ({"shortest": 0.0}, "expected 0 < shortest <= window"),
         ({"window": 0.1}, "expected 0 < shortest <= window"),
         ({"longest": 4.0}, r"longest >= 4\.5 \(one and a half windows"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import numbers
 import os
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -97,7 +96,7 @@ class ArrayDecoder:
     def __init__(self, source: tuple[npt.NDArray[np.generic], int], *, name: str) -> None:
         samples, rate = _pair(source, name=name)
         self._samples = _channels_first(samples, name=name)
-        if not isinstance(rate, numbers.Real) or not 1 <= rate <= MAX_RATE or int(rate) != rate:
+        if not _is_rate(rate):
             raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz from 1 to {MAX_RATE}")
         _to_float(self._samples[:, :0], name=name)
         self.rate = int(rate)
@@ -119,6 +118,13 @@ def _pair(source: tuple[Any, ...], *, name: str) -> tuple[npt.NDArray[np.generic
         return np.asarray(source[0]), source[1]
     except ValueError as error:
         raise AudioError(f"{name}: got samples that are no array ({error}), expected [n] or [channels, n]") from error
+
+
+def _is_rate(rate: Any) -> bool:
+    try:
+        return bool(1 <= rate <= MAX_RATE and rate % 1 == 0)
+    except TypeError:
+        return False
 
 
 def _channels_first(samples: npt.NDArray[np.generic], *, name: str) -> npt.NDArray[np.generic]:

@@ -11,7 +11,8 @@ import numpy as np
 import onnxruntime
 
 from emovox.audio.types import Samples
-from emovox.schema.card import METADATA_KEY, ModelCard, decode_card, embedded_card
+from emovox.runtime.registry import read_card, read_part
+from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
 from emovox.schema.errors import CardError, ModelError
 
 INPUT = "samples"
@@ -21,6 +22,10 @@ SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
 
 _ERRORS_ONLY = 3
 """Log level of the session: overridable initialisers are wanted here, and ONNX Runtime warns about each at load."""
+
+
+_ROUNDING = 1e-3
+"""Probabilities of quantised graphs may lie beyond 0 and 1 by so much."""
 
 
 class Outputs(NamedTuple):
@@ -65,8 +70,8 @@ class Model:
         if threads < 1:
             raise ModelError(f"threads is {threads}, expected at least 1")
         card_path, graph_path = path.with_suffix(".json"), path.with_suffix(".onnx")
-        card = decode_card(_read(card_path), where=str(card_path))
-        graph = _read(graph_path)
+        card = read_card(card_path)
+        graph = read_part(graph_path)
         digest = hashlib.sha256(graph).hexdigest()
         if digest != card.sha256:
             raise CardError(
@@ -87,12 +92,19 @@ class Model:
             Scores, embedding and statistics, one row a recording.
 
         Raises:
-            ModelError: wrong shape, type or length, or the graph gave NaN.
+            ModelError: wrong shape, type or length, or the graph failed or gave anything but probabilities.
         """
         self._check_batch(batch)
-        outputs = Outputs(*self._session.run(list(OUTPUTS), {INPUT: batch}))
-        if not np.isfinite(outputs.scores).all():
-            raise ModelError(f"model '{self.card.name}' gave scores that are not finite; run its golden vector")
+        try:
+            outputs = Outputs(*self._session.run(list(OUTPUTS), {INPUT: batch}))
+        except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
+            raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
+        expected = (len(batch), len(self.card.labels))
+        if outputs.scores.shape != expected or not (np.abs(outputs.scores - 0.5) <= 0.5 + _ROUNDING).all():
+            raise ModelError(
+                f"model '{self.card.name}' gave scores that are no probabilities {list(expected)}: "
+                f"{outputs.scores.ravel()[:3]} …; run its golden vector"
+            )
         return outputs
 
     def _check_batch(self, batch: Samples) -> None:
@@ -107,15 +119,6 @@ class Model:
             )
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CardError(
-            f"{path}: cannot be read ({error.strerror}); expected two files beside each other, NAME.onnx and NAME.json"
-        ) from error
-
-
 def _session(graph: bytes, *, threads: int, where: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -124,7 +127,13 @@ def _session(graph: bytes, *, threads: int, where: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
-        raise CardError(f"{where}: ONNX Runtime cannot load this graph ({error}); export the model again") from error
+        raise CardError(
+            f"{where}: ONNX Runtime cannot load this graph ({_line(error)}); export the model again"
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
@@ -152,7 +161,13 @@ def _check_copy(copy: str, card: ModelCard, *, where: Path) -> None:
         return
     if not copy:
         raise CardError(f"{where}: graph has no copy of its card ('{METADATA_KEY}'); export the model again")
-    inside, beside = (msgspec.json.decode(text) for text in (copy, embedded_card(card)))
+    beside = msgspec.json.decode(embedded_card(card))
+    try:
+        inside = msgspec.json.decode(copy)
+    except (msgspec.DecodeError, RecursionError):
+        inside = None
+    if not isinstance(inside, dict):
+        raise CardError(f"{where}: graph's copy of its card is no JSON object; export the model again")
     keys = sorted(key for key in {*inside, *beside} if inside.get(key) != beside.get(key))
     raise CardError(
         f"{where}: the card inside the graph and the one beside it differ in {', '.join(keys) or 'their layout'}; "

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
 from pathlib import Path
 from statistics import fmean
 
 from emovox.schema.card import ModelCard, decode_card
-from emovox.schema.errors import UnknownModelError
+from emovox.schema.errors import CardError, UnknownModelError
 
 LARGEST_DEFAULT = 24_000_000
 """The default model is the most accurate one of at most this many bytes."""
@@ -29,9 +30,23 @@ def read_card(path: Path) -> ModelCard:
     """Read and check a card alone, without its graph.
 
     Raises:
-        CardError: not a card.
+        CardError: cannot be read, or is not a card.
     """
-    return decode_card(path.read_bytes(), where=str(path))
+    return decode_card(read_part(path), where=str(path))
+
+
+def read_part(path: Path) -> bytes:
+    """Read one of the two files of a model.
+
+    Raises:
+        CardError: cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CardError(
+            f"{path}: cannot be read ({error.strerror}); expected two files beside each other, NAME.onnx and NAME.json"
+        ) from error
 
 
 def graph_size(path: Path) -> int:
@@ -56,7 +71,7 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
     if name in models:
         return models[name]
     path = Path(name)
-    if path.suffix in (".json", ".onnx") and path.is_file():
+    if path.suffix in (".json", ".onnx") and os.path.isfile(path):  # pathlib raises where a name is too long
         return path.with_suffix(".json")
     raise UnknownModelError(
         f"no model '{name}': shipped are {', '.join(models) or 'none'}; "

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from emovox.audio.reader import LARGEST
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scorer, score_pieces
 from emovox.runtime.segmenter import RegionEnded, RegionStarted, SegmenterEvent
@@ -94,19 +95,23 @@ class Stream:
         self.reset()
 
     def _rows(self, samples: Samples) -> Samples:
+        samples = np.asarray(samples)
         if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2):
             raise AudioError(
                 f"samples are {samples.dtype} of shape {list(samples.shape)}, expected float32 [n] or [channels, n] "
                 "in [-1, 1]; divide 16-bit integers by 32768"
             )
-        rows = np.atleast_2d(samples).astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+            rows = np.atleast_2d(samples).astype(np.float32, copy=False)
         if len(rows) != len(self._cutters):
             raise ChannelError(
                 f"samples have {len(rows)} channels, this stream has {len(self._cutters)}; "
                 "pass [channels, n], or open the stream with this number of channels"
             )
-        if not np.isfinite(rows).all():
-            raise NonFiniteError("samples hold NaN or infinity, expected numbers in [-1, 1]; check the source")
+        if not (np.abs(rows) <= LARGEST).all():  # NaN compares false
+            raise NonFiniteError(
+                "samples hold NaN, infinity or more than any scale has, expected numbers in [-1, 1]; check the source"
+            )
         return rows
 
     def _answer(self, marks: Sequence[Sequence[SegmenterEvent]]) -> list[Event]:

@@ -15,6 +15,9 @@ from emovox.schema.text import json_document
 
 FORMAT_VERSION = 1
 
+RATE_STEP, HIGHEST_RATE = 4000, 192_000
+"""Sample rates of models in Hz: multiples of the rate at which speech is looked for."""
+
 METADATA_KEY = "emovox.card"
 """Key of the card's copy in the metadata of the ONNX graph."""
 
@@ -115,7 +118,7 @@ def decode_card(data: bytes, *, where: str) -> ModelCard:
     """
     try:
         card = msgspec.json.decode(data, type=ModelCard)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is a DecodeError
         raise CardError(f"{where}: not a model card of format {FORMAT_VERSION} ({error})") from error
     for problem in _problems(card):
         raise CardError(f"{where}: {problem}")
@@ -149,10 +152,18 @@ def _problems(card: ModelCard) -> list[str]:
             f"labels are {list(card.labels)}, expected two or more different names; {_AGAIN}",
         ),
         (
+            all(text and text.isprintable() for text in (card.name, card.version, *card.labels)),
+            f"name, version and labels are {[card.name, card.version, *card.labels]}, expected text in one line; "
+            f"{_AGAIN}",
+        ),
+        (
             len(card.sha256) == _SHA256_DIGITS and set(card.sha256) <= set("0123456789abcdef"),
             f"sha256 is '{card.sha256}', expected {_SHA256_DIGITS} hexadecimal digits; {_AGAIN}",
         ),
-        (card.sample_rate >= 1, f"sample_rate is {card.sample_rate}, expected at least 1 Hz; {_AGAIN}"),
+        (
+            card.sample_rate in range(RATE_STEP, HIGHEST_RATE + 1, RATE_STEP),
+            f"sample_rate is {card.sample_rate}, expected a multiple of {RATE_STEP} up to {HIGHEST_RATE} Hz; {_AGAIN}",
+        ),
         (
             0 < card.shortest <= card.window and _longest_tile(card.window) <= card.longest and card.hop > 0,
             f"shortest, window, longest are {lengths} s and hop {card.hop} s, expected 0 < shortest <= window, "

@@ -15,10 +15,12 @@ def csv_line(cells: Sequence[object]) -> str:
 
     >>> csv_line(["a,b", 0.5, None])
     '"a,b",0.5,\n'
+    >>> csv_line(["a\rb", "c"])
+    '"a\rb",c\n'
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # only what is in it makes Python 3.11 quote a cell
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def json_document(data: Any) -> str:
