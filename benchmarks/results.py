@@ -50,7 +50,7 @@ FEATURES = {
     "svm-5-all": "all functionals",
     "svm-6-pca": "all, PCA (95 %)",
     "svm-7-selection": "300 by mutual information, PCA",
-    "svm": "all, PCA, copies of other speeds and whole clips",
+    "svm": "all, PCA, and learnt from whole clips and copies too (other speeds, 8 kHz)",
 }
 FEATURE_COLUMNS = ("ravdess-8-si", "emodb-si", "casia-si")
 
