@@ -87,7 +87,9 @@ def test_same_clip_twice(manifest: Path) -> None:
 def test_missing_recordings_are_counted_and_named(manifest: Path, tmp_path: Path, write_clip: WriteClip) -> None:
     write_clip(tmp_path / "a.wav")
     write_rows(manifest, ROW, *(ROW | {"id": f"{n}", "path": f"{n}.wav"} for n in range(7)))
-    with pytest.raises(ManifestError, match=r"'path' of 7 of 8 rows names no file \(line 2: .*0\.wav, .*, …\)"):
+    with pytest.raises(
+        ManifestError, match=r"'path' of 7 of 8 rows names no file \(line 2: .*0\.wav, .*, and 2 more\)"
+    ):
         read_manifest(manifest)
     assert len(read_manifest(manifest, check_files=False)) == 8
 

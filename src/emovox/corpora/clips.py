@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,11 +12,10 @@ from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import header
 from emovox.schema.errors import AudioError, CorpusError
 from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.text import some
 
 LabelledFile: TypeAlias = tuple[Path, Row, str | None]
 """A recording, what names and label files say about it, and the label that its native one is mapped to."""
-
-_MOST_NAMED = 5
 
 
 def build_clips(
@@ -52,17 +51,6 @@ def build_clips(
             "replace them, or leave them out with --partial (partial=True)"
         )
     return tuple(clips)
-
-
-def some(items: Iterable[object]) -> str:
-    """Join the first few items for a message, with the number of the others.
-
-    >>> some(range(7))
-    '0, 1, 2, 3, 4, and 2 more'
-    """
-    texts = [str(item) for item in items]
-    rest = [f"and {len(texts) - _MOST_NAMED} more"] if len(texts) > _MOST_NAMED else []
-    return ", ".join(texts[:_MOST_NAMED] + rest)
 
 
 def _clip(corpus: str, file: Path, row: Row, label: str | None, *, duration: float, sample_rate: int) -> Clip:

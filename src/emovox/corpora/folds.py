@@ -36,7 +36,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: from 1; joint runs keep their number where an earlier one has nothing to test.
-        train: indices of the training clips, ascending. Validation speakers are taken out of them (`hold_out`).
+        train: indices of the training clips, ascending. Validation speakers are taken out of them (see `hold_out`,
+            or inner folds): nothing is ever chosen on `test`.
         test: indices of the test clips, ascending.
         train_speakers: "corpus/speaker" of the training clips, sorted ("corpus/?" where unknown).
         test_speakers: the same of the test clips.

@@ -11,8 +11,7 @@ import msgspec
 from emovox.corpora.layout import Sex
 from emovox.schema.errors import ManifestError
 from emovox.schema.files import replacing
-
-_MOST_NAMED = 5
+from emovox.schema.text import some
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -130,8 +129,8 @@ def _check_ids(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathL
 def _check_files(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathLike[str]) -> None:
     missing = [(n, clip.path) for clip, n in zip(clips, numbers, strict=True) if not os.path.isfile(clip.path)]
     if missing:
-        named = ", ".join(f"line {number}: {file}" for number, file in missing[:_MOST_NAMED])
+        named = some(f"line {number}: {file}" for number, file in missing)
         raise ManifestError(
-            f"{path}: the field 'path' of {len(missing)} of {len(clips)} rows names no file ({named}"
-            f"{', …' if len(missing) > _MOST_NAMED else ''}); put the recordings back, or index the corpus again"
+            f"{path}: the field 'path' of {len(missing)} of {len(clips)} rows names no file ({named}); "
+            f"put the recordings back, or index the corpus again"
         )

@@ -9,7 +9,7 @@ import msgspec
 
 from emovox.corpora.cafe import CAFE
 from emovox.corpora.casia import CASIA
-from emovox.corpora.clips import LabelledFile, build_clips, some
+from emovox.corpora.clips import LabelledFile, build_clips
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.crema_d import CREMA_D
 from emovox.corpora.emodb import EMODB
@@ -30,6 +30,7 @@ from emovox.corpora.tess import TESS
 from emovox.corpora.urdu import URDU
 from emovox.schema.errors import CorpusError, UnknownCorpusError
 from emovox.schema.progress import Progress, unseen
+from emovox.schema.text import some
 
 CORPORA: Mapping[str, Corpus] = {
     corpus.name: corpus

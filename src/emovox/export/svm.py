@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,22 +17,27 @@ from emovox.evaluation.calibration import abstention_threshold
 from emovox.evaluation.metrics import summary
 from emovox.evaluation.predictions import Predictions
 from emovox.export.onnx import export
+from emovox.models.svm import SvmModel
 from emovox.models.svm_network import SvmNetwork
+from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, ModelCard
 from emovox.schema.errors import ExportError
 from emovox.training.recipe import Recipe
 from emovox.training.run import Run
 from emovox.training.task import Task
 
-SHORTEST, LONGEST, WINDOW, HOP = 0.3, 30.0, 3.0, 0.5
-"""Seconds: what the functionals take, and how `predict` and streams cut."""
+CUT = SegmenterConfig()
+"""How training cuts clips (`emovox.training.rows`): the card says the same, so that `predict` does too."""
+
+LONGEST, HOP = 30.0, 0.5
+"""Seconds: the longest input that is tested, and the step of previews."""
 
 KEEP = 0.9
 """Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
 
 MERGED = "-seven"
 OTHER_VIEWS = ("-whole", "-narrow")
-"""Ends of the names of CSVs: over the labels of the model, and of clips in one piece."""
+"""Ends of the names of CSVs: over the labels of the model; of clips in one piece and through the telephone's band."""
 
 OWN_LICENCE = "your own recordings"
 
@@ -51,12 +55,10 @@ def export_svm(task: Task, recipe: Recipe, run: Run, folder: Path) -> Path:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
     labels = recipe.labels or task.classes
     model = replace(run.model, temperature=run.temperature)
-    return export(SvmNetwork(model, labels), _card(task, recipe, run, labels), folder)
+    return export(SvmNetwork(model, labels), _card(task, recipe, run, model, labels), folder)
 
 
-def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> ModelCard:
-    if run.model is None:
-        raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
+def _card(task: Task, recipe: Recipe, run: Run, model: SvmModel, labels: tuple[str, ...]) -> ModelCard:
     clips = [task.clips[index] for index in run.trained]
     names = tuple(dict.fromkeys(clip.corpus for clip in clips))
     return ModelCard(
@@ -66,17 +68,17 @@ def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> Mode
         description=recipe.description or f"functionals, PCA and SVM, trained by the recipe {recipe.name}",
         sha256="",
         labels=labels,
-        sample_rate=16000,
-        shortest=SHORTEST,
+        sample_rate=CUT.sample_rate,
+        shortest=CUT.shortest,
         longest=LONGEST,
-        window=WINDOW,
+        window=CUT.window,
         hop=HOP,
-        parameters=run.model.n_parameters,
+        parameters=model.n_parameters,
         adaptable=False,
-        temperature=run.temperature,
+        temperature=model.temperature,
         threshold=_threshold(run),
         recipe=recipe.name,
-        recipe_sha256=hashlib.sha256(recipe.to_json().encode()).hexdigest(),
+        recipe_sha256=recipe.sha256(),
         corpora=tuple(_corpus(clips, name) for name in names),
         licence=_licence(names),
         licence_risk=_licence_risk(names),
@@ -86,7 +88,7 @@ def _card(task: Task, recipe: Recipe, run: Run, labels: tuple[str, ...]) -> Mode
 
 
 def _threshold(run: Run) -> float:
-    """Find the largest threshold that leaves 90 % of the out-of-fold clips labelled, those of corpora it learns from."""
+    """Find the largest threshold that leaves 90 % of the out-of-fold clips labelled, of corpora that it learns from."""
     merged = any(name.endswith(MERGED) for name in run.predictions)
     scores = {
         name: made.scores

@@ -1,13 +1,16 @@
-"""Data as text: a line of CSV, a document of JSON."""
+"""Data as text: a line of CSV, a document of JSON, the first few of many."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+
+MOST_NAMED = 5
+"""Items that a message names."""
 
 
 def csv_line(cells: Sequence[object]) -> str:
@@ -30,3 +33,14 @@ def json_document(data: Any) -> str:
     '{\n  "label": "悲"\n}\n'
     """
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+
+
+def some(items: Iterable[object]) -> str:
+    """Join the first few items for a message, with the number of the others.
+
+    >>> some(range(7))
+    '0, 1, 2, 3, 4, and 2 more'
+    """
+    texts = [str(item) for item in items]
+    rest = [f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
+    return ", ".join(texts[:MOST_NAMED] + rest)

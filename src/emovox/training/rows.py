@@ -21,6 +21,7 @@ from emovox.features.spectrum import Frames
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.views import TILE, WHOLE, change, computed
 
@@ -135,7 +136,7 @@ def _compute(paths: Sequence[str], extra: Sequence[str], workers: int) -> Iterat
             yield from _good(pool.map(work, paths, chunksize=_CHUNK), problems)
     if problems:
         raise CorpusError(
-            f"{len(problems)} of {len(paths)} clips cannot be used: {'; '.join(problems[:5])}; "
+            f"{len(problems)} of {len(paths)} clips cannot be used: {some(problems)}; "
             "repair them, or leave them out of the manifest"
         )
 

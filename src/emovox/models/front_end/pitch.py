@@ -13,9 +13,7 @@ from torch.nn import functional
 from emovox.features.config import FeatureConfig
 from emovox.features.decimate import BLOCK, N_TAPS, decimation_matrix
 from emovox.features.pitch import SILENCE_POWER, TINY, lags
-from emovox.models.front_end.dft import Blocks, PowerSpectrum
-
-Matrix = npt.NDArray[np.float64]
+from emovox.models.front_end.dft import Blocks, Matrix, PowerSpectrum
 
 
 class Decimator(nn.Module):
