@@ -23,8 +23,9 @@ from emovox.schema.errors import ExportError
 OPSET = 17
 """Runs in ONNX Runtime 1.13 and later, and in the browser's build."""
 
-PARITY = 2e-4
-"""Largest difference of a probability between graph and network: float32 sums in another order."""
+PARITY = 5e-4
+"""Largest difference of a probability between graph and network: float32 sums in another order. A baseline with 15,000
+support vectors and C = 10 reaches 2e-4; whatever the tracer freezes is off by a hundred times as much."""
 
 GOLDEN_SECONDS = 3.0
 GOLDEN_TOLERANCE = 2e-3
