@@ -145,6 +145,18 @@ def test_a_long_recording_is_the_mean_of_equal_pieces() -> None:
     assert table.times is None
 
 
+def test_recordings_too_short_for_the_model_are_failures(recordings: Path, tmp_path: Path) -> None:
+    for name, n, rate in (("none.wav", 1, 96000), ("short.wav", 160, 16000)):
+        soundfile.write(recordings / name, np.full(n, 0.1), rate)
+    model, output = write_toy(tmp_path), tmp_path / "out.csv"
+    arguments = ("--set", "embedding", "--model", model, "--workers", 1)
+    result = run(recordings, "--output", output, *arguments)
+    assert result.exit_code == 1
+    assert "none.wav: input has 0 samples, model 'toy' takes" in result.stderr
+    assert "short.wav: input has 160 samples" in result.stderr
+    assert len(read_csv(output)[1]) == 2
+
+
 def test_an_unknown_model_is_one_error(recordings: Path, tmp_path: Path) -> None:
     result = run(recordings, "--output", tmp_path / "out.csv", "--set", "embedding", "--model", "nobody")
     assert isinstance(result.exception, UnknownModelError)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,19 @@ def test_recordings_come_in_order_and_failures_in_their_place(tmp_path: Path, wo
     good = [result for result in results if not isinstance(result, Failure)]
     assert [name for name, _ in good] == [str(path) for number, path in enumerate(paths) if number != 4]
     np.testing.assert_allclose([table.values[0, 0] for _, table in good], np.delete(np.arange(1, 12) / 16, 4))
+
+
+def interrupted_level(samples: npt.NDArray[np.float32]) -> Table:
+    """An interrupt from the keyboard, which reaches every process of a terminal, in the middle of the work."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return level(samples)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs signals")
+def test_workers_leave_interrupts_to_their_parent(tmp_path: Path) -> None:
+    paths = make_recordings(tmp_path, 3)
+    results = list(extract_tables(paths, interrupted_level, named, workers=2))
+    assert [isinstance(result, Failure) for result in results] == [False] * 3
 
 
 def test_recordings_are_mixed_and_resampled(tmp_path: Path) -> None:

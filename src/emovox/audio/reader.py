@@ -136,7 +136,7 @@ class AudioReader:
         value = block[channel, index]
         channel += self._channel if isinstance(self._channel, int) else 0
         return NonFiniteError(
-            f"{self.name}: got {value} at {second:.3f} s in channel {channel}, expected finite samples in [-1, 1]; "
+            f"{self.name}: got {value:g} at {second:.3f} s in channel {channel}, expected finite samples in [-1, 1]; "
             "repair the recording or export it again"
         )
 

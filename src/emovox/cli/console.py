@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 import typer
 
+from emovox.schema.errors import ConfigError
 from emovox.schema.files import replacing
 
 Write = Callable[[str], None]
@@ -44,6 +46,39 @@ def writing(output: Path | None) -> Iterator[Write]:
         return
     with replacing(output) as file:
         yield lambda text: (file.write(text.encode()), None)[1]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for output, with those that it lies in; one that exists is taken.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made ({error.strerror}); give another --output") from error
+
+
+class Inputs:
+    """The files that a command reads, so that it never writes over a recording.
+
+    Args:
+        files: their paths; what does not exist is left out.
+    """
+
+    def __init__(self, files: Iterable[str | Path]) -> None:
+        self._identities = {found for file in files if (found := _identity(file)) is not None}
+
+    def spare(self, *outputs: Path | None) -> None:
+        """Check that none of the outputs is one of the inputs, by whatever name.
+
+        Raises:
+            ConfigError: one is.
+        """
+        for output in outputs:
+            if output is not None and _identity(output) in self._identities:
+                raise ConfigError(f"{output}: got an input as the output, expected another file; it would be lost")
 
 
 def coloured(stream: object) -> bool:
@@ -87,7 +122,7 @@ class Bar:
         share = min(1.0, done / self._total)
         filled = round(share * BAR_WIDTH)
         left = (now - self._begun) * (1 - share) / share if share else 0.0
-        line = f"{'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}  {clock(left)} left  {text}"
+        line = f"{'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}  {clock(left)} left  {printable(text)}"
         typer.echo(ERASE_LINE + line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
 
     def clear(self) -> None:
@@ -113,6 +148,23 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def printable(text: str) -> str:
+    r"""Put U+FFFD in the place of characters that would move the cursor, such as a newline in a file name.
+
+    >>> printable("a\nb\x1b[31m.wav 日本")
+    'a\ufffdb\ufffd[31m.wav 日本'
+    """
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def _width(text: str) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from emovox.audio.files import audio_files
-from emovox.cli.console import Bar
+from emovox.cli.console import Bar, Inputs
 from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.result import Failure, Notice
@@ -56,6 +56,7 @@ def features(
         raise typer.BadParameter(f"--set {set} uses no model; it goes with --set embedding", param_hint="--model")
     extract, rate = _extractor(set, model)
     paths, failures = _expand(files)
+    Inputs(paths).spare(output)
     workers = workers or min(os.cpu_count() or 1, ceil(len(paths) / FILES_A_WORKER)) or 1
     written = _write(paths, output, extract=extract, sample_rate=rate, workers=workers, failures=failures)
     for failure in failures:
@@ -85,7 +86,7 @@ def embedding(samples: Samples, model: str | None) -> Table:
 
     predictor = _load(model)
     longest = int(predictor.card.longest * predictor.card.sample_rate)
-    pieces = np.array_split(samples, ceil(samples.size / longest))
+    pieces = np.array_split(samples, max(1, ceil(samples.size / longest)))
     values = np.mean([predictor.model.run(piece[None]).embedding for piece in pieces], axis=0)
     return Table(tuple(f"embedding_{i}" for i in range(values.shape[1])), values)
 

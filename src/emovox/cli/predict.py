@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -14,16 +15,18 @@ from emovox.audio.files import audio_files
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Samples
-from emovox.cli.console import Bar, clock, coloured, writing
+from emovox.cli.console import Bar, Inputs, clock, coloured, make_folder, writing
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
-from emovox.schema.errors import EmovoxError
+from emovox.schema.errors import EmovoxError, UnreadableError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
 from emovox.schema.result import Failure, ModelInfo, Notice, Result, Row
 
 STDIN = "-"
+_MOST_DIGITS = 6
+"""Of a channel number."""
 
 
 class Format(StrEnum):
@@ -57,11 +60,13 @@ def predict(
     choice = _channel_choice(channels)
     sources = list(_expanded(files))
     _check_single(sources, format=format, output=output, plot=plot)
+    inputs = Inputs(source for source in sources if isinstance(source, str))
+    inputs.spare(output, plot)
     predictor = load(model)
     with Bar(len(sources)) as bar:
         job = _Job(predictor, sources, choice=choice, threshold=threshold, bar=bar, outlined=plot is not None)
         if format in SINGLE:
-            _write_each(job, format, output)
+            _write_each(job, format, output, inputs)
         else:
             with writing(output) as write:
                 for text in _rendered(job, format, colour=output is None and coloured(sys.stdout)):
@@ -116,7 +121,7 @@ class _Job:
 
         try:
             result = self.predictor.predict(
-                sys.stdin.buffer if source == STDIN else source,
+                _stdin() if source == STDIN else source,
                 channels=self._choice,
                 threshold=self._threshold,
                 observer=observe,
@@ -137,11 +142,11 @@ def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
-def _write_each(job: _Job, format: Format, output: Path | None) -> None:
+def _write_each(job: _Job, format: Format, output: Path | None, inputs: Inputs) -> None:
     """Write a document a recording: into the directory `output`, or the only one to that file or stdout."""
     taken: set[Path] = set()
     if output is not None and job.several:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     for row in job.rows():
         if isinstance(row, Failure):
             typer.echo(f"error: {row.error.message}", err=True)
@@ -149,6 +154,7 @@ def _write_each(job: _Job, format: Format, output: Path | None) -> None:
         target = output
         if output is not None and output.is_dir():
             target = _free_name(output, Path(row.file).stem, SUFFIXES[format], taken)
+        inputs.spare(target)
         with writing(target) as write:
             write(SINGLE[format](row))
 
@@ -165,7 +171,7 @@ def _free_name(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
 
 def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
     for name in files:
-        if name == STDIN or not Path(name).is_dir():
+        if name == STDIN or not os.path.isdir(name):  # pathlib raises where a name is too long
             yield name
             continue
         try:
@@ -174,15 +180,21 @@ def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
             yield _failure(name, error)
 
 
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise UnreadableError("<stdin>: got no standard input, expected a recording; pipe one in")
+    return sys.stdin.buffer
+
+
 def _failure(source: str, error: EmovoxError) -> Failure:
-    name = name_of(sys.stdin.buffer if source == STDIN else source)
+    name = "<stdin>" if source == STDIN else name_of(source)
     return Failure(name, Notice(error.code, str(error)))
 
 
 def _channel_choice(text: str) -> ChannelChoice:
     if text == "mix" or text == "split":
         return "mix" if text == "mix" else "split"
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= _MOST_DIGITS:
         return int(text)
     raise typer.BadParameter(f"got '{text}', expected mix, split, or a channel number from 0", param_hint="--channels")
 

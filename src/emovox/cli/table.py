@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import typer
 
-from emovox.cli.console import COLOURS, clock, columns
+from emovox.cli.console import COLOURS, clock, columns, printable
 from emovox.schema.formats import UNCERTAIN
 from emovox.schema.result import Failure, Result, Row, Segment
 
@@ -26,7 +26,8 @@ def table_text(rows: Iterable[Row], *, labels: Sequence[str], colour: bool) -> I
     for row in rows:
         if isinstance(row, Failure):
             painted = typer.style("error", fg="red") if colour else "error"
-            yield f"{row.file}  {painted}  {row.error.message.removeprefix(f'{row.file}: ')}\n"
+            message = row.error.message.removeprefix(f"{row.file}: ")
+            yield f"{printable(row.file)}  {painted}  {printable(message)}\n"
         else:
             yield _recording(row, colours)
 
@@ -37,7 +38,7 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
     else:
         verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
     length = f"{result.duration:.2f} s" if result.duration < 60 else clock(result.duration)
-    lines = [f"{result.file}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
+    lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
     lines += [f"  warning: {notice.message}\n" for notice in result.warnings]
     if len(result.segments) > 1:
         lines.append(_timeline(result.segments, colours))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -162,9 +165,22 @@ def _extract_one(path: Path, *, extract: Extract, encode: Callable[[str, Table],
         return Failure(str(path), Notice(error.code, str(error)))
 
 
+def obey_parent() -> None:
+    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others; die when it is dead."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _parallel(work: Callable[[Path], T], paths: Sequence[Path], workers: int) -> Iterator[T]:
     # spawn, not fork: progress bars and inference sessions hold threads, which a fork would copy half alive
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=obey_parent)
     waiting: deque[Future[T]] = deque()
     try:
         for path in paths:
