@@ -126,6 +126,15 @@ def test_manifest_in_place_of_a_corpus(mine: Path, tmp_path: Path) -> None:
     assert isinstance(run("verify", manifest).exception, ManifestError)
 
 
+def test_manifest_is_not_written_over_a_recording_or_a_table(mine: Path) -> None:
+    clip = next(mine.rglob("*.wav"))
+    before = clip.read_bytes()
+    result = run("index", "folders", mine, "--output", clip)
+    assert result.exit_code == 2
+    assert "expected a name that ends in .jsonl" in result.stderr
+    assert clip.read_bytes() == before
+
+
 def test_stats_table(mine: Path) -> None:
     text = run("stats", "folders", mine).stdout
     assert text.startswith("mine: 3 clips, 2 speakers, 0.00 hours\n\nlabel  clips  (unknown)  hours  mean level\n")

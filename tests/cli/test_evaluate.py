@@ -225,3 +225,11 @@ def test_what_is_missing_is_named_with_its_extra(
     monkeypatch.setattr("emovox.schema.extras.find_spec", lambda _: None)
     emovox("run", status=1)
     assert "emovox evaluate needs the extra 'evaluate': pip install 'emovox[evaluate]'" in capsys.readouterr().err
+
+
+def test_a_report_is_not_written_over_its_predictions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "svm.csv").read_bytes()
+    emovox("--predictions", "svm.csv", "--corpus", "own", "--output", "run/..", status=2)
+    assert "got the folder of the predictions" in capsys.readouterr().err
+    emovox("run", "--output", "run/predictions", status=2)
+    assert (folder / "svm.csv").read_bytes() == before

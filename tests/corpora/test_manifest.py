@@ -78,6 +78,12 @@ def test_line_that_is_not_json(manifest: Path) -> None:
         read_manifest(manifest, check_files=False)
 
 
+def test_line_that_is_not_utf8(manifest: Path) -> None:
+    manifest.write_bytes(b'{"corpus": "\xff"}')
+    with pytest.raises(ManifestError, match=r"line 1: .*utf-8.*expected the fields"):
+        read_manifest(manifest)
+
+
 def test_same_clip_twice(manifest: Path) -> None:
     write_rows(manifest, ROW, ROW | {"corpus": "yours"}, ROW)
     with pytest.raises(ManifestError, match="line 3: the field 'id' is a of mine, which line 1 has already"):

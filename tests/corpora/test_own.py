@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,3 +144,29 @@ def test_bad_label_map(item: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("broken.toml").write_text("joy = happy")
     with pytest.raises(CorpusError, match=r"label map.*expected native=label"):
         read_label_map([item])
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs file names of any bytes")
+def test_file_names_of_any_kind(voices: Path) -> None:
+    (voices / "c.wav").rename(voices / "new\nline.wav")
+    table = write_table(voices, 'path,label\n"new\nline.wav",joy\na.wav,awe\n')
+    assert [Path(clip.path).name for clip in index("table", table)] == ["new\nline.wav", "a.wav"]
+    (voices / "a.wav").rename(voices / "deep" / os.fsdecode(b"\xff.wav"))
+    (voices / "new\nline.wav").rename(voices / "deep" / "c.wav")
+    with pytest.raises(CorpusError, match=r"got the file name deep/�\.wav, expected UTF-8; rename"):
+        index("folders", voices)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a.wav" + "y" * 200_000])
+def test_table_with_endless_cells(voices: Path, name: str) -> None:
+    with pytest.raises(ManifestError, match=r"clips\.csv, line \d: (the column 'path' names|not valid CSV)"):
+        index("table", write_table(voices, f"path,label\n{name},joy\n"))
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "9" * 5000, '{"joy": 1}', "\ud800"])
+def test_label_maps_that_are_none(tmp_path: Path, text: str) -> None:
+    for suffix, content in ((".json", text), (".toml", f"x = {text}")):
+        path = tmp_path / f"map{suffix}"
+        path.write_bytes(content.encode("utf-8", "surrogatepass"))
+        with pytest.raises(CorpusError, match=f"label map .*map\\{suffix}: .*expected native=label"):
+            read_label_map([str(path)])

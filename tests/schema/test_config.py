@@ -46,6 +46,10 @@ def test_broken_and_missing_files_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"name = '\xff'")
     with pytest.raises(RecipeError, match="not valid TOML"):
         read_toml(path)
+    for bomb in ("[" * 20_000, "9" * 5000):
+        path.write_text(f"x = {bomb}", encoding="utf-8")
+        with pytest.raises(RecipeError, match=r"bad\.toml: not valid TOML"):
+            read_toml(path)
     with pytest.raises(RecipeError, match=r"no such recipe; expected a \.toml file"):
         read_toml(tmp_path / "none.toml")
     with pytest.raises(RecipeError, match="cannot be read"):
@@ -57,6 +61,7 @@ def test_override_parses_values_and_leaves_the_original_alone() -> None:
     changed = override(data, ["svm.c=10.0", "name=b c", "svm.tables.on=true", "list=[1, 2]"])
     assert changed == {"name": "b c", "svm": {"c": 10.0, "tables": {"on": True}}, "list": [1, 2]}
     assert data == {"name": "a", "svm": {"c": 1.0}}
+    assert override({"huge": 10**30, "open": float("inf")}, []) == {"huge": 10**30, "open": float("inf")}
 
 
 def test_override_rejects_what_is_no_assignment() -> None:
@@ -64,3 +69,6 @@ def test_override_rejects_what_is_no_assignment() -> None:
         override({}, ["svm.c"])
     with pytest.raises(RecipeError, match="'name' is a value, not a table"):
         override({"name": "a"}, ["name.x=1"])
+    for bomb in ("[" * 20_000, "9" * 5000):
+        with pytest.raises(RecipeError, match="…': not a value of a recipe"):
+            override({}, [f"x={bomb}"])

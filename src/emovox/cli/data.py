@@ -80,6 +80,8 @@ def index_corpus(
     map: Map = None,
 ) -> None:
     """Write a manifest: one JSON line for each recording."""
+    if output is not None and output.suffix != MANIFEST_SUFFIX:
+        raise typer.BadParameter(f"got '{output}', expected a name that ends in .jsonl", param_hint="--output")
     root = _root(corpus, directory)
     with counting("clips") as progress:
         clips = index(corpus, root, partial=partial, labels=_labels(map), progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emovox.cli.console import make_folder
 from emovox.cli.form import Form
 from emovox.cli.progress import counting
-from emovox.schema.errors import ConfigError, PredictionsError, ProtocolError
+from emovox.schema.errors import PredictionsError, ProtocolError
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ def evaluate(
         run, work = _run_model(model, str(corpus), protocol=protocol, output=output, command=command)
         corpus = protocol = None  # they said what the model is run on; files beside it are taken as they are
     files = [*_files_of_run(model), *(predictions or [])]
+    _spare(files, output)
     entries = [*(run.entries if run else ()), *_read(files, corpus=corpus, protocol=protocol)]
     facts, failures = (run.facts, run.failures) if run else (Facts(command=command, sexes=published_sexes(entries)), ())
     measured = measure(entries, seed=seed)
@@ -88,8 +91,16 @@ def _check(model: str, *, corpus: str | None, protocol: str | None, predictions:
         raise typer.BadParameter(f"got none, expected the corpora to run {model} on", param_hint="--corpus")
 
 
+def _spare(files: Sequence[Path], output: Path | None) -> None:
+    """Refuse a report beside its inputs: it writes predictions by their names, rounded and of the chosen corpora."""
+    if output is not None and any(file.resolve().parent == output.resolve() for file in files):
+        raise typer.BadParameter(
+            f"got the folder of the predictions, {output}, expected another", param_hint="--output"
+        )
+
+
 def _is_model(model: str) -> bool:
-    return model != NO_MODEL and not Path(model).is_dir()
+    return model != NO_MODEL and not os.path.isdir(model)  # pathlib raises where a name is too long
 
 
 def _run_model(
@@ -104,7 +115,7 @@ def _run_model(
     clips = load_clips([name.strip() for name in corpus.split(",")])
     work = None
     if output is not None:
-        _make_folder(output)
+        make_folder(output)
         # Named by the graph: scores of another version of the model must not be taken for this one's.
         work = output / f".partial-{predictor.card.sha256[:16]}.csv"
     with counting("clips") as progress:
@@ -119,13 +130,6 @@ def _run_model(
             progress=progress,
         )
     return run, work
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{folder}: cannot be made ({error.strerror}); give another --output") from error
 
 
 def _files_of_run(model: str) -> list[Path]:

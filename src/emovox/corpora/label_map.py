@@ -60,6 +60,6 @@ def _read_file(path: Path) -> dict[str, str | None]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else msgspec.json.decode(text)
         table = msgspec.convert(data, dict[str, str | None])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
+    except (OSError, ValueError, RecursionError, msgspec.DecodeError) as error:  # ValueError: bytes, TOML, numbers
         raise CorpusError(f"label map {path}: {error}; {_EXPECTED}") from error
     return {native: label or None for native, label in table.items()}

@@ -100,7 +100,7 @@ def _stored(clip: Clip, folder: Path) -> Clip:
 def _read_row(line: bytes, *, where: str, folder: Path) -> Clip:
     try:
         clip = msgspec.json.decode(line, type=Clip)
-    except msgspec.DecodeError as error:  # ValidationError is one of them, and names the field
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is one of them, and names the field
         raise ManifestError(f"{where}: {error}; expected the fields of emovox data index") from error
     for name in ("corpus", "id", "path", "native"):
         if not getattr(clip, name):

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from emovox.audio.files import audio_files
+from emovox.audio.source import printable
 from emovox.corpora.corpus import Annotations, Corpus
 from emovox.corpora.layout import Row
 from emovox.schema.errors import CorpusError
@@ -33,13 +34,16 @@ def clip_files(root: Path) -> list[PurePosixPath]:
     """List the audio files below a folder, relative to it, without hidden files and what macOS puts into archives.
 
     Raises:
-        CorpusError: there is no such folder.
+        CorpusError: there is no such folder, or a file name that cannot stand in a manifest.
         NoAudioFilesError: no audio file is below it.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected the folder of a corpus; check the path")
-    files = (PurePosixPath(path.relative_to(root).as_posix()) for path in audio_files(root))
-    return sorted(file for file in files if "__MACOSX" not in file.parts)
+    files = sorted(PurePosixPath(path.relative_to(root).as_posix()) for path in audio_files(root))
+    for file in files:
+        if printable(file) != str(file):
+            raise CorpusError(f"{root}: got the file name {printable(file)}, expected UTF-8; rename the file")
+    return [file for file in files if "__MACOSX" not in file.parts]
 
 
 def scan(corpus: Corpus, root: Path) -> Scan:

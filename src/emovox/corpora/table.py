@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from pathlib import Path
 
 import msgspec
@@ -37,11 +39,15 @@ def read_table(table: Path, *, labels: LabelMap | None = None) -> list[LabelledF
         raise ManifestError(f"{table}: cannot be read ({error}), expected a CSV table in UTF-8") from error
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        lines = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise ManifestError(f"{table}, line {reader.line_num}: not valid CSV ({error}); save it again") from error
     _check_columns(table, [name.strip() for name in reader.fieldnames or []])
     rows = []
-    for cells in reader:
-        where = f"{table}, line {reader.line_num}"
+    for number, cells in lines:
+        where = f"{table}, line {number}"
         values = {(name or "").strip(): (text or "").strip() for name, text in cells.items() if isinstance(text, str)}
         rows.append(_read_cells(values, folder=table.parent, labels=labels, where=where))
     _check_rows(table, rows)
@@ -63,7 +69,7 @@ def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None
         if not values.get(name):
             raise ManifestError(f"{where}: the column '{name}' is empty, expected text")
     file = folder / values["path"]
-    if not file.is_file():
+    if not os.path.isfile(file):  # pathlib raises where a name is too long
         raise ManifestError(f"{where}: the column 'path' names {file}, where no file is; correct the path")
     data = {name: values.get(name) or None for name in OPTIONAL}
     try:

@@ -152,8 +152,12 @@ def natural_key(text: str) -> list[tuple[int, str]]:
 
     >>> sorted(["run10", "run9", "b"], key=natural_key)
     ['b', 'run9', 'run10']
+    >>> natural_key("1" * 5000) < natural_key("2" * 5000)
+    True
     """
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+    parts = re.split(r"(\d+)", text)
+    numbers = [part.lstrip("0") for part in parts]  # compared as text: a number may have any length
+    return [(len(n), n) if part.isdecimal() else (-1, part) for part, n in zip(parts, numbers, strict=True)]
 
 
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:

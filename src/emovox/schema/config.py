@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +26,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: no such recipe; expected a .toml file, see the folder recipes/") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); expected a .toml file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or numbers and tables without end
         raise RecipeError(f"{path}: not valid TOML ({error})") from error
 
 
@@ -50,9 +51,9 @@ def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
     """Apply `key=value` or `table.key=value` arguments on a copy of `data`; values are TOML, or bare words as strings.
 
     Raises:
-        RecipeError: an argument without '=' or through a key that is not a table.
+        RecipeError: an argument without '=', through a key that is not a table, or with a value without end.
     """
-    result = msgspec.json.decode(msgspec.json.encode(data))
+    result = copy.deepcopy(data)
     for text in assignments:
         key, separator, value = text.partition("=")
         if not separator or not key:
@@ -64,7 +65,7 @@ def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
             if not isinstance(node, dict):
                 raise RecipeError(f"'{text}': '{name}' is a value, not a table")
         node[last] = _parse_value(value)
-    return dict(result)
+    return result
 
 
 def _parse_value(text: str) -> Any:
@@ -72,3 +73,5 @@ def _parse_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"'{text[:40]}…': not a value of a recipe ({error})") from error
