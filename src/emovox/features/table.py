@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,15 +12,13 @@ import numpy.typing as npt
 
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
+from emovox.features.parallel import parallel
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.files import replacing
 from emovox.schema.result import Failure, Notice
 from emovox.schema.text import csv_line
 
 T = TypeVar("T")
-
-AHEAD = 4
-"""Recordings in work or waiting to be written, for each worker: bounds the memory however many files there are."""
 
 
 class Table(NamedTuple):
@@ -81,7 +73,7 @@ def extract_tables(
         raise ConfigError(f"got {workers} workers, expected 1 or more")
     work = partial(_extract_one, extract=extract, encode=encode, sample_rate=sample_rate)
     workers = min(workers, len(paths))
-    return map(work, paths) if workers <= 1 else _parallel(work, paths, workers)
+    return map(work, paths) if workers <= 1 else parallel(work, paths, workers)
 
 
 def csv_rows(file: str, table: Table) -> CsvRows:
@@ -163,31 +155,3 @@ def _extract_one(path: Path, *, extract: Extract, encode: Callable[[str, Table],
         return encode(str(path), extract(samples[0]))
     except EmovoxError as error:
         return Failure(str(path), Notice(error.code, str(error)))
-
-
-def obey_parent() -> None:
-    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others; die when it is dead."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _parallel(work: Callable[[Path], T], paths: Sequence[Path], workers: int) -> Iterator[T]:
-    # spawn, not fork: progress bars and inference sessions hold threads, which a fork would copy half alive
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=obey_parent)
-    waiting: deque[Future[T]] = deque()
-    try:
-        for path in paths:
-            waiting.append(pool.submit(work, path))
-            if len(waiting) >= AHEAD * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)

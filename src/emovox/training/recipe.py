@@ -17,6 +17,9 @@ from emovox.schema.errors import RecipeError
 
 Protocol = Literal["si", "joint", "sd", "zero-shot"]
 
+MOST_SEED = 2**32 - 1
+"""What scikit-learn takes."""
+
 _FILE_NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -117,7 +120,7 @@ def _problems(recipe: Recipe) -> list[str]:
         f"name is '{recipe.name}', expected letters, digits, '.', '_' or '-', as files are named by it": bool(
             _FILE_NAME.fullmatch(recipe.name)
         ),
-        f"seed is {recipe.seed}, expected 0 or more": recipe.seed >= 0,
+        f"seed is {recipe.seed}, expected 0 to {MOST_SEED}": 0 <= recipe.seed <= MOST_SEED,
         f"labels are {list(recipe.labels)}, expected none, or two or more different names": not recipe.labels
         or 2 <= len(recipe.labels) == len(set(recipe.labels)),
         f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,

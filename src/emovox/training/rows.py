@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy.typing as npt
 from emovox.audio.reader import load_audio
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names, functionals
+from emovox.features.parallel import parallel
 from emovox.features.spectrum import Frames
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
@@ -27,8 +26,6 @@ from emovox.training.views import TILE, WHOLE, change, computed
 
 VERSION = 3
 """Goes up when functionals or tiles change their meaning: caches made before are then not found."""
-
-_CHUNK = 16  # clips a task of the pool: fewer cost more in messages, more make the progress jump
 
 Indices = npt.NDArray[np.int64]
 
@@ -131,9 +128,7 @@ def _compute(paths: Sequence[str], extra: Sequence[str], workers: int) -> Iterat
     if workers <= 1:
         yield from _good(map(work, paths), problems)
     else:
-        # spawned processes inherit no threads, so nothing can be locked in them from the start
-        with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            yield from _good(pool.map(work, paths, chunksize=_CHUNK), problems)
+        yield from _good(parallel(work, paths, workers), problems)
     if problems:
         raise CorpusError(
             f"{len(problems)} of {len(paths)} clips cannot be used: {some(problems)}; "
