@@ -70,8 +70,8 @@ reason why a random split over clips flatters a model, and why unknown speakers 
 WHOLE = """*Whole clips* stand beside the path of `predict`, to show that both agree. A clip in one piece holds the
 silence around the speech too, which the tiles leave out, and the functionals describe it (pauses, low percentiles,
 slopes of the level): a model that learnt from tiles alone loses 16 points on whole clips of RAVDESS. The recipes
-therefore train on both. What remains, up to one and a half points on RAVDESS and CASIA, comes from there: a fifth of the
-rows that these recipes learn from are whole clips, and in joint training those of nEMO are not among them.
+therefore train on both. What remains, up to one and a half points on RAVDESS and CASIA, comes from there: a fifth of
+the rows that these recipes learn from are whole clips, and in joint training those of nEMO are not among them.
 """
 
 
