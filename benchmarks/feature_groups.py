@@ -33,6 +33,10 @@ ROWS = {
 }
 
 
+CONTROL = ("svm-6-pca", "ravdess")
+"""The row whose whole clips and telephone copies are kept too: what a model scores that learnt from none of them."""
+
+
 def main() -> None:
     """Train every row on every corpus."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -48,7 +52,9 @@ def main() -> None:
             recipe = Recipe(name=f"{name}-{corpus}", data=data, features=features, svm=Svm())
             run = train(task, recipe, cache_folder() / "runs" / recipe.name, resume=True)
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run.folder / "predictions" / f"{view}-si.csv", target)
+            for kind in ("", "-whole", "-narrow") if (name, corpus) == CONTROL else ("",):
+                source = run.folder / "predictions" / f"{view}-si{kind}.csv"
+                shutil.copyfile(source, target.with_name(source.name))
             print(f"{target} written", flush=True)
 
 
