@@ -71,6 +71,12 @@ class CardError(ModelError):
     code = "bad_card"
 
 
+class WeightsError(ModelError):
+    """Pretrained weights cannot be found, downloaded or read."""
+
+    code = "bad_weights"
+
+
 class ConfigError(EmovoxError):
     """A configuration value is out of range or of the wrong kind."""
 

@@ -1,0 +1,89 @@
+"""From statistics to logits: standardise, one hidden layer, one affine map."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+EPSILON = 1e-5
+"""Added to a variance under the root."""
+
+
+class HeadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Sizes of a head; `dropout_in` acts on the standardised statistics, `dropout` on the embedding."""
+
+    hidden: int = 256
+    dropout_in: float = 0.3
+    dropout: float = 0.5
+
+
+class Head(nn.Module):
+    """Statistics → logits.
+
+    While it learns, statistics are standardised by those of the batch, and `mean` and `scale` follow them as in batch
+    normalisation; `freeze_statistics` fixes them for good.
+
+    Args:
+        n_statistics: p.
+        n_classes: outputs.
+        config: sizes.
+
+    Shape:
+        - Input: statistics [b, p].
+        - Output: logits [b, classes].
+    """
+
+    def __init__(self, n_statistics: int, n_classes: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.standard = nn.BatchNorm1d(n_statistics, affine=False, eps=EPSILON)
+        self.hidden = nn.Sequential(
+            nn.Dropout(config.dropout_in),
+            nn.Linear(n_statistics, config.hidden),
+            nn.BatchNorm1d(config.hidden),
+            nn.GELU(),
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.classify = nn.Linear(config.hidden, n_classes)
+
+    @property
+    def mean(self) -> Tensor:
+        """[p] that is taken off."""
+        mean: Tensor = self.standard.get_buffer("running_mean")
+        return mean
+
+    @property
+    def scale(self) -> Tensor:
+        """[p] that is divided by."""
+        return (self.standard.get_buffer("running_var") + EPSILON).sqrt()
+
+    def set_statistics(self, mean: Tensor, scale: Tensor) -> None:
+        """Fix what statistics are standardised by: mean and scale [p] of the training set."""
+        self.standard.get_buffer("running_mean").copy_(mean)
+        self.standard.get_buffer("running_var").copy_(scale.square() - EPSILON)
+
+    def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+        """Return what the last affine map sees, [b, hidden].
+
+        Args:
+            statistics: [b, p].
+            mean: [p] of a speaker, in place of the training set's.
+            scale: [p], likewise.
+        """
+        own = self.mean if mean is None else mean, self.scale if scale is None else scale
+        embedding: Tensor = self.hidden((statistics - own[0]) / own[1])
+        return embedding
+
+    def from_standard(self, standard: Tensor) -> Tensor:
+        """Compute logits of statistics [b, p] that are standardised already, each row in its own way."""
+        logits: Tensor = self.classify(self.dropout(self.hidden(standard)))
+        return logits
+
+    def forward(self, statistics: Tensor) -> Tensor:
+        """[b, p] → logits [b, classes], standardised by the batch while it learns."""
+        return self.from_standard(self.standard(statistics))
+
+
+def standardise(statistics: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+    """Take off `mean` and divide by `scale`."""
+    return torch.div(statistics - mean, scale)

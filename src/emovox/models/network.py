@@ -1,0 +1,121 @@
+"""The one interface of all networks: waveform in; probabilities, embedding and statistics out (DESIGN, section 2)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from emovox.models.head import Head
+from emovox.schema.labels import merge_matrix
+
+
+class NetworkOutputs(NamedTuple):
+    """What every exported network gives.
+
+    scores [b, labels] probabilities; embedding [b, d] what the last affine map sees; statistics [b, p] pooled over time.
+    """
+
+    scores: Tensor
+    embedding: Tensor
+    statistics: Tensor
+
+
+class Encoder(nn.Module, ABC):
+    """From the waveform to statistics over time, in two halves.
+
+    `inputs` is the half that never learns: front ends and frozen blocks. What it gives is computed once for every clip
+    and kept on disk. `pool` is the half that learns, and reduces the frames to one vector a clip.
+
+    Attributes:
+        n_inputs: c, width of a frame that `inputs` gives.
+        n_statistics: p, width of what `pool` gives.
+        front_end: modules without learnt weights, for the count of time and parameters.
+    """
+
+    n_inputs: int
+    n_statistics: int
+
+    @abstractmethod
+    def inputs(self, samples: Tensor) -> Tensor:
+        """[b, n] at 16 kHz, all of one length, 0.3 to 30 s → [b, t, c]."""
+
+    @abstractmethod
+    def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[b, t, c] → [b, p]; `mask` [b, t] is true on a clip's own frames, and what follows them changes nothing."""
+
+    def depths(self) -> list[list[nn.Parameter]]:
+        """Return the parameters that learn, in groups from input to output, for rates that differ by depth."""
+        return [[parameter for parameter in self.parameters() if parameter.requires_grad]]
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """[b, n] → [b, p]."""
+        return self.pool(self.inputs(samples))
+
+
+class Network(nn.Module):
+    """Encoder and head, as they learn: frames in, logits out.
+
+    Shape:
+        - Input: inputs [b, t, c] of `Encoder.inputs`, mask [b, t].
+        - Output: logits [b, classes].
+    """
+
+    def __init__(self, encoder: Encoder, head: Head) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Compute the logits."""
+        logits: Tensor = self.head(self.encoder.pool(inputs, mask))
+        return logits
+
+
+class Recogniser(nn.Module):
+    """A finished network as it is exported: waveform → calibrated probabilities.
+
+    Args:
+        network: fitted; its buffers `head.mean` and `head.scale` are the defaults of the speaker's.
+        classes: what the head was trained on.
+        labels: output labels in order; classes beyond them are merged or dropped by the stated table.
+        temperature: divides the logits.
+
+    Shape:
+        - Input: samples [b, n] at 16 kHz; speaker_mean, speaker_scale [p], those of the training set by default.
+        - Output: `NetworkOutputs`.
+    """
+
+    merge: Tensor
+
+    def __init__(self, network: Network, classes: Sequence[str], labels: Sequence[str], temperature: float) -> None:
+        super().__init__()
+        self.encoder, self.head, self.temperature = network.encoder, network.head, temperature
+        self.register_buffer("merge", torch.from_numpy(np.array(merge_matrix(classes, labels), np.float32)))
+
+    @property
+    def mean(self) -> Tensor:
+        """[p], of the training set."""
+        return self.head.mean
+
+    @property
+    def scale(self) -> Tensor:
+        """[p], of the training set."""
+        return self.head.scale
+
+    def forward(
+        self, samples: Tensor, speaker_mean: Tensor | None = None, speaker_scale: Tensor | None = None
+    ) -> NetworkOutputs:
+        """Score a batch of equal lengths."""
+        statistics = self.encoder(samples)
+        embedding = self.head.embed(statistics, speaker_mean, speaker_scale)
+        scores = torch.softmax(self.head.classify(embedding) / self.temperature, dim=1) @ self.merge
+        return NetworkOutputs(scores / scores.sum(1, keepdim=True), embedding, statistics)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Count the weights, learnt here or before; buffers such as filter banks and position codes follow from a formula."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -1,0 +1,96 @@
+"""Pretrained weights: from a folder, or from the Hugging Face hub by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from torch import Tensor
+
+from emovox.schema.errors import WeightsError
+from emovox.schema.extras import require
+
+CONFIG, TENSORS = "config.json", "model.safetensors"
+
+Config = TypeVar("Config", bound=msgspec.Struct)
+
+
+def read_config(source: str | Path, kind: type[Config], environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the config.json of pretrained weights.
+
+    Args:
+        source: see `find_file`.
+        kind: the structure; keys that it does not have are not read.
+        environ: see `find_file`.
+
+    Raises:
+        WeightsError: nothing found there, or a value of another type.
+    """
+    path = find_file(source, CONFIG, environ)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise WeightsError(f"{path}: not a configuration of {kind.__name__} ({error}); download it again") from error
+
+
+def read_tensors(
+    source: str | Path, names: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> dict[str, Tensor]:
+    """Read some tensors of a model.safetensors, as float32.
+
+    Args:
+        source: see `find_file`.
+        names: the name here → the name in the file.
+        environ: see `find_file`.
+
+    Raises:
+        WeightsError: nothing found there, not a safetensors file, or a tensor that it lacks.
+    """
+    require("safetensors", need="pretrained weights", extra="train")
+    from safetensors import SafetensorError, safe_open
+
+    path = find_file(source, TENSORS, environ)
+    try:
+        with safe_open(path, framework="pt") as file:
+            missing = sorted(set(names.values()) - set(file.keys()))
+            if missing:
+                raise WeightsError(f"{path}: has no tensor {missing[0]} ({len(missing)} missing); name another model")
+            return {name: file.get_tensor(stored).float() for name, stored in names.items()}
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: not a safetensors file ({error}); download it again") from error
+
+
+def find_file(source: str | Path, name: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """Find one file of a model.
+
+    Args:
+        source: a folder; else a folder below `$EMOVOX_WEIGHTS`; else a name on the hub, "owner/model".
+        name: the file.
+        environ: where `EMOVOX_WEIGHTS` is looked up.
+
+    Raises:
+        WeightsError: it is in none of these places.
+    """
+    folders = [Path(source), *([Path(environ["EMOVOX_WEIGHTS"]) / source] if environ.get("EMOVOX_WEIGHTS") else [])]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    if str(source).count("/") != 1 or Path(source).exists():
+        places = ", ".join(str(folder) for folder in folders)
+        raise WeightsError(f"{source}: no {name} in {places}; give a folder, set EMOVOX_WEIGHTS, or name it owner/model")
+    return _from_hub(str(source), name)
+
+
+def _from_hub(source: str, name: str) -> Path:
+    require("huggingface_hub", need=f"download of {source}", extra="train")
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(source, name))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise WeightsError(f"{source}: {name} cannot be downloaded ({line}); give a folder that holds it") from error

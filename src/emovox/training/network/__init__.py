@@ -1,0 +1,1 @@
+"""Networks: from clips to a fitted `emovox.models.network.Network`."""

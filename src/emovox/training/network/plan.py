@@ -1,0 +1,89 @@
+"""How a network learns: the tables [loss], [optimiser], [mixing] … of a recipe, as frozen typed structures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is made small.
+
+    `gamma` weighs easy clips down (focal loss; 0 is cross-entropy), `alpha` weighs classes by name (others 1),
+    `smoothing` is the share of the target that is spread over all classes of the clip's corpus.
+    """
+
+    gamma: float = 0.0
+    alpha: dict[str, float] = {}
+    smoothing: float = 0.0
+
+
+class SpecAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Stripes of frames and of channels that are set to 0, with this probability a clip; widths as shares of all."""
+
+    probability: float = 0.0
+    time: float = 0.1
+    n_time: int = 2
+    channels: float = 0.1
+    n_channels: int = 2
+
+
+class Mixup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A batch is mixed with itself in another order, with this probability; shares are drawn from Beta(beta, beta)."""
+
+    probability: float = 0.0
+    beta: float = 0.4
+
+
+class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """AdamW with warm-up and cosine.
+
+    A step draws `batch` clips `accumulate` times over. `rate` is the highest one of the last layers; every layer below
+    has `depth_decay` times the rate of the next. `warm_up` is a share of the `steps`, `clip` the most that the norm of
+    all gradients may be (0: no limit), `average` the decay a step of the average over weights that is used in the end
+    (0: the last weights). `precision` is Lightning Fabric's: "32-true", "16-mixed" or "bf16-mixed".
+    """
+
+    steps: int = 1200
+    batch: int = 64
+    accumulate: int = 1
+    rate: float = 1e-3
+    depth_decay: float = 1.0
+    weight_decay: float = 0.05
+    warm_up: float = 0.1
+    clip: float = 1.0
+    average: float = 0.0
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+
+
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which clips come how often: with "corpus" every corpus alike, with "class" every class of a corpus alike."""
+
+    balance: Literal["none", "corpus", "class", "corpus-class"] = "corpus"
+
+
+class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Early stopping on held-out training speakers.
+
+    `share` of the speakers of every corpus with at least `least` training speakers; 0 holds nobody out, and the last
+    step counts. UAR is measured every `every` steps; training stops when it has not risen `patience` times, and the
+    best weights are used.
+    """
+
+    share: float = 0.0
+    least: int = 2
+    every: int = 200
+    patience: int = 5
+
+
+class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One run of the loop."""
+
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    mixup: Mixup = Mixup()
+    spec_augment: SpecAugment = SpecAugment()
+    draw: Draw = Draw()
+    stopping: Stopping = Stopping()
+    checkpoint_seconds: float = 60.0
