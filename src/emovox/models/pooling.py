@@ -1,0 +1,76 @@
+"""From frames [b, t, c] to one vector a clip: what follows a clip's own frames changes nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from emovox.schema.errors import ConfigError
+
+EPSILON = 1e-6
+"""Added to a variance under the root: a constant channel has deviation 0.001, and a gradient."""
+
+
+def mean_deviation(frames: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Compute mean and population deviation over time.
+
+    Args:
+        frames: [b, t, c].
+        mask: [b, t] true on a clip's own frames; None: all are.
+
+    Returns:
+        [b, 2 c], means before deviations.
+
+    >>> mean_deviation(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
+    tensor([[2.0000, 1.0000]])
+    """
+    if mask is None:
+        mean = frames.mean(1, keepdim=True)
+        variance = (frames - mean).square().mean(1)
+    else:
+        shares = (mask / mask.sum(1, keepdim=True)).to(frames.dtype)[:, :, None]
+        mean = (frames * shares).sum(1, keepdim=True)
+        variance = ((frames - mean).square() * shares).sum(1)
+    return torch.cat([mean[:, 0], (variance + EPSILON).sqrt()], dim=1)
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and deviation over time under learnt weights, which a small network gives every frame.
+
+    Args:
+        width: c.
+        hidden: units of the small network.
+        heads: weights a frame; each holds for width / heads neighbouring channels. None: one a channel, which costs
+            half as much again (0.36 instead of 0.23 ms for 150 frames of 512 channels in ONNX Runtime).
+
+    Raises:
+        ConfigError: heads that do not divide the channels.
+
+    Shape:
+        - Input: frames [b, t, c], mask [b, t] true on a clip's own frames.
+        - Output: [b, 2 c], means before deviations.
+
+    Reference:
+        Okabe, Koshinaka and Shinoda, "Attentive statistics pooling for deep speaker embedding", 2018; one weight a
+        channel: Desplanques, Thienpondt and Demuynck, "ECAPA-TDNN", 2020.
+    """
+
+    def __init__(self, width: int, hidden: int, heads: int | None = None) -> None:
+        super().__init__()
+        self.width, self.heads = width, heads or width
+        if width % self.heads:
+            raise ConfigError(f"got {heads} heads for {width} channels, expected a number that divides them")
+        self.hidden = nn.Conv1d(width, hidden, 1)
+        self.weigh = nn.Conv1d(hidden, self.heads, 1)
+
+    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Weigh and reduce."""
+        channels = frames.transpose(1, 2)
+        scores = self.weigh(torch.tanh(self.hidden(channels)))
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
+        weights = torch.softmax(scores, dim=2)[:, :, None]
+        channels = channels.reshape(frames.shape[0], self.heads, self.width // self.heads, -1)
+        mean = (channels * weights).sum(3, keepdim=True)
+        variance = ((channels - mean).square() * weights).sum(3)
+        return torch.cat([mean.flatten(1), (variance + EPSILON).sqrt().flatten(1)], dim=1)
