@@ -16,9 +16,11 @@ from pathlib import Path
 from emovox.corpora.load import load_clips
 from emovox.features.groups import GROUPS
 from emovox.training.cache import cache_folder
-from emovox.training.recipe import Data, Features, Recipe, Svm
+from emovox.training.recipe import Data
 from emovox.training.run import train
-from emovox.training.task import make_task
+from emovox.training.svm.method import SvmMethod
+from emovox.training.svm.recipe import Features, Svm, SvmRecipe
+from emovox.training.svm.task import make_svm_task
 
 VIEWS = {"ravdess": "ravdess-8", "emodb": "emodb", "casia": "casia"}
 
@@ -44,13 +46,13 @@ def main() -> None:
     results = parser.parse_args().results
     for corpus, view in VIEWS.items():
         data = Data(corpora=(corpus,), view=view, protocol="si")
-        task = make_task(load_clips(data.corpora), data, cache=cache_folder())
+        task = make_svm_task(load_clips(data.corpora), data, cache=cache_folder())
         for name, features in ROWS.items():
             target = results / name / f"{view}-si.csv"
             if target.is_file():
                 continue
-            recipe = Recipe(name=f"{name}-{corpus}", data=data, features=features, svm=Svm())
-            run = train(task, recipe, cache_folder() / "runs" / recipe.name, resume=True)
+            recipe = SvmRecipe(name=f"{name}-{corpus}", data=data, features=features, svm=Svm())
+            run = train(task, recipe, cache_folder() / "runs" / recipe.name, SvmMethod(task, recipe), resume=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             for kind in ("", "-whole", "-narrow") if (name, corpus) == CONTROL else ("",):
                 source = run.folder / "predictions" / f"{view}-si{kind}.csv"

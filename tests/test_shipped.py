@@ -14,7 +14,7 @@ from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.schema.card import Figure
 from emovox.schema.labels import EMOTIONS
-from emovox.training.recipe import read_recipe
+from emovox.training.read import read_recipe
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "svm"

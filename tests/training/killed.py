@@ -7,8 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from emovox.training.run import train
-from tests.training.tasks import cloud_task, small_recipe
+from tests.training.tasks import cloud_task, small_recipe, train_svm
 
 
 def main(folder: str, folds: str) -> None:
@@ -16,7 +15,7 @@ def main(folder: str, folds: str) -> None:
         if done == int(folds):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    train(cloud_task(), small_recipe(), Path(folder), report=report)
+    train_svm(cloud_task(), small_recipe(), Path(folder), report=report)
 
 
 if __name__ == "__main__":

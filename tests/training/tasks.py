@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,10 +11,13 @@ import numpy as np
 
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names
-from emovox.models.svm import class_mask
-from emovox.training.recipe import Augment, Data, Features, Recipe, Svm
-from emovox.training.rows import Rows
-from emovox.training.task import Task
+from emovox.models.svm import SvmModel, class_mask
+from emovox.training.recipe import Data
+from emovox.training.run import Report, Run, train
+from emovox.training.svm.method import SvmMethod
+from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+from emovox.training.svm.rows import Rows
+from emovox.training.svm.task import SvmTask
 from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 
@@ -31,7 +35,7 @@ def cloud_task(
     takes: int = 4,
     spread: float = 0.5,
     seed: int = 0,
-) -> Task:
+) -> SvmTask:
     """`takes` clips of each speaker and label: each in two tiles, one also sped up and narrowed, and the whole."""
     clips = [
         clip(corpus, number, speaker, label)
@@ -43,7 +47,7 @@ def cloud_task(
     return clip_task(clips, sorted(labels), spread=spread, seed=seed)
 
 
-def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 0.5, seed: int = 0) -> Task:
+def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 0.5, seed: int = 0) -> SvmTask:
     """Task of these clips, with drawn functionals; `spread` is the distance of the clouds, noise being 1."""
     index = np.array([list(classes).index(str(one.label)) for one in clips])
     voices = sorted({f"{one.corpus} {one.speaker}" for one in clips})
@@ -57,12 +61,12 @@ def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 
     seconds = np.tile([1.0, 3.0, 2.0, 3.0, 3.0], len(clips))
     rows = Rows(values.astype(np.float32), owner, seconds, views)
     allowed = class_mask([one.corpus for one in clips], classes, [str(one.label) for one in clips])
-    return Task(tuple(clips), tuple(classes), index, allowed, rows)
+    return SvmTask(tuple(clips), tuple(classes), index, allowed, rows)
 
 
-def small_recipe(**changes: Any) -> Recipe:
+def small_recipe(**changes: Any) -> SvmRecipe:
     """A recipe over one corpus, leave one speaker out, with two points in its grid."""
-    recipe = Recipe(
+    recipe = SvmRecipe(
         name="small",
         data=Data(corpora=("own.jsonl",), protocol="si"),
         augment=Augment(whole=True, speeds=(SPEED,)),
@@ -70,3 +74,10 @@ def small_recipe(**changes: Any) -> Recipe:
         svm=Svm(c=(1.0, 5.0), gamma=(0.5,), inner_folds=3),
     )
     return msgspec.structs.replace(recipe, **changes)
+
+
+def train_svm(
+    task: SvmTask, recipe: SvmRecipe, folder: Path, *, resume: bool = False, report: Report | None = None
+) -> Run[SvmModel]:
+    """Train the baseline."""
+    return train(task, recipe, folder, SvmMethod(task, recipe), resume=resume, report=report)

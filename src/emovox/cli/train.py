@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emovox.cli.progress import counting
 from emovox.schema.extras import require
+
+if TYPE_CHECKING:
+    from emovox.corpora.manifest import Clip
+    from emovox.training.svm.recipe import SvmRecipe
+    from emovox.training.task import Task
 
 
 def train(
@@ -27,30 +33,43 @@ def train(
         require(module, need="emovox train", extra="evaluate")
     from emovox.corpora.load import load_clips
     from emovox.training.cache import cache_folder
-    from emovox.training.pictures import write_pictures
-    from emovox.training.recipe import read_recipe
-    from emovox.training.run import train as run_training
-    from emovox.training.task import make_task
-    from emovox.training.views import copies
+    from emovox.training.read import read_recipe
 
     plan = read_recipe(recipe, assignments)
     if plan.export:
         for module in ("torch", "onnx"):
             require(module, need=f"export of '{plan.name}'", extra="train")
     folder = output or cache_folder() / "runs" / plan.name
-    clips = load_clips(plan.data.corpora)
-    extra = copies(plan.augment)
+    TRAIN[plan.kind](plan, load_clips(plan.data.corpora), folder, resume=resume, workers=workers)
+    _print_figures(folder)
+
+
+def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
+    from emovox.training.cache import cache_folder
+    from emovox.training.run import train as run_training
+    from emovox.training.svm.method import SvmMethod
+    from emovox.training.svm.pictures import write_pictures
+    from emovox.training.svm.task import make_svm_task
+
+    extra = plan.augment.copies
     with counting("clips: features") as progress:
-        task = make_task(clips, plan.data, cache=cache_folder(), extra=extra, workers=workers, progress=progress)
-    typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
-    run = run_training(task, plan, folder, resume=resume, report=_report)
+        task = make_svm_task(clips, plan.data, cache=cache_folder(), extra=extra, workers=workers, progress=progress)
+    _print_task(task)
+    run = run_training(task, plan, folder, SvmMethod(task, plan), resume=resume, report=_report)
     for picture in write_pictures(task, plan, folder / "pictures"):
         typer.echo(f"picture: {picture}", err=True)
     if run.model is not None:
         from emovox.export.svm import export_svm
 
         typer.echo(f"model: {export_svm(task, plan, run, folder)}", err=True)
-    _print_figures(folder)
+
+
+TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm}
+"""By the recipe's kind; the libraries that a kind needs are loaded by its own."""
+
+
+def _print_task(task: Task) -> None:
+    typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
 
 
 def _report(done: int, total: int, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: fit on a fold's training clips, score its test clips as `predict` would."""
+"""Out-of-fold predictions: what the models of all folds say about their test clips, corpus by corpus."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import NO_ANSWER, Predictions, Row
-from emovox.models.svm import Matrix, SvmModel, softmax
 from emovox.schema.labels import merge_matrix
-from emovox.training.fit import fit
-from emovox.training.recipe import Recipe
-from emovox.training.rows import Indices
-from emovox.training.task import Task
+from emovox.training.task import Indices, Task
 from emovox.training.views import NARROW, TILE, WHOLE
+
+Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +22,8 @@ class FoldScores:
 
     `test` [k] indices of the clips; `tile`, `whole` and `narrow` [k, classes] probabilities over all training classes:
     from the tiles as on the path of `predict` (NaN where no speech was found), from the clip in one piece, and from the
-    tiles through the telephone's band; the other fields record what was chosen on training speakers.
+    tiles through the telephone's band; `temperature` was fitted on held-out training speakers, as was all else that a
+    method records in `chosen`.
     """
 
     number: int
@@ -33,34 +31,8 @@ class FoldScores:
     tile: Matrix
     whole: Matrix
     narrow: Matrix
-    c: float
-    gamma: float
     temperature: float
-    inner_uar: float
-
-
-def run_fold(task: Task, fold: Fold, recipe: Recipe) -> FoldScores:
-    """Fit on the fold's training clips and score its test clips."""
-    fitted = fit(task, np.array(fold.train, dtype=np.int64), recipe)
-    test = np.array(fold.test, dtype=np.int64)
-    return FoldScores(
-        number=fold.number,
-        test=test,
-        tile=_clip_scores(task, fitted.model, test, TILE),
-        whole=_clip_scores(task, fitted.model, test, WHOLE),
-        narrow=_clip_scores(task, fitted.model, test, NARROW),
-        c=fitted.choice.c,
-        gamma=fitted.choice.gamma,
-        temperature=fitted.model.temperature,
-        inner_uar=fitted.choice.uar,
-    )
-
-
-def _clip_scores(task: Task, model: SvmModel, clips: Indices, view: str) -> Matrix:
-    rows = task.rows.select(clips, (view,))
-    scores = softmax(model.decisions(task.rows.values[rows].astype(np.float64)) / model.temperature)
-    means: Matrix = task.rows.clip_means(scores, rows, len(task.clips))[clips]
-    return means
+    chosen: dict[str, float]
 
 
 def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, view: str = TILE) -> Predictions:

@@ -4,40 +4,62 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import Predictions, write_predictions
-from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
 from emovox.training.cache import load_arrays, save_arrays
-from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions, run_fold
-from emovox.training.fit import fit
+from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.recipe import Recipe
-from emovox.training.rows import Indices
-from emovox.training.task import Task, task_folds
+from emovox.training.task import Indices, Task, task_folds
 from emovox.training.views import NARROW, WHOLE
 
 Report = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and a sentence about the last one."""
 
+Model = TypeVar("Model")
+Fitted = TypeVar("Fitted", covariant=True)
+
+
+class Method(Protocol[Fitted]):
+    """What is trained, on a task and by a recipe that it holds.
+
+    Folders are the method's own, to keep checkpoints in; they exist only where it makes them. What it finds there is
+    its own work on the same recipe, and it must give the same whether it goes on from there or begins anew.
+    """
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Distributions whose versions the run records."""
+
+    def fold(self, fold: Fold, folder: Path) -> FoldScores:
+        """Fit on the fold's training clips, and score its test clips as `predict` would, in all three views."""
+
+    def fit(self, trained: Indices, folder: Path) -> Fitted:
+        """Fit on these clips: the model that is exported."""
+
+    def sentence(self, scores: FoldScores) -> str:
+        """Say in few words how a fold went."""
+
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Run(Generic[Model]):
     """What a training gives: `predictions` by name of their CSV, and where wanted the model of the `trained` clips."""
 
     folder: Path
     folds: tuple[FoldScores, ...]
     predictions: dict[str, Predictions]
     trained: Indices
-    model: SvmModel | None
+    model: Model | None
 
     @property
     def temperature(self) -> float:
@@ -45,38 +67,47 @@ class Run:
         return float(np.median([fold.temperature for fold in self.folds]))
 
 
-def train(task: Task, recipe: Recipe, folder: Path, *, resume: bool = False, report: Report | None = None) -> Run:
+def train(
+    task: Task,
+    recipe: Recipe,
+    folder: Path,
+    method: Method[Model],
+    *,
+    resume: bool = False,
+    report: Report | None = None,
+) -> Run[Model]:
     """Cross-validate by the recipe's protocol, and fit on all clips if the recipe exports a model.
 
     A fold is written as soon as it is done; a stopped training goes on from there with `resume`, and gives the same
     figures as one that was not stopped.
 
     Args:
-        task: clips and functionals.
+        task: clips and classes.
         recipe: what to do.
         folder: the run folder; its `predictions/*.csv` are what `emovox evaluate FOLDER` reads.
+        method: what fits and scores, made for this task and recipe; its folders are `folds/<number>` and `folds/all`.
         resume: go on in a folder that holds folds of the same recipe.
         report: shows progress.
 
     Raises:
         RecipeError: the folder holds a run of another recipe, or one that was not to be resumed; or the recipe names
-            labels or corpora that do not fit the clips.
+            labels that do not fit the clips.
         ProtocolError: the protocol cannot be done honestly on these clips.
     """
-    _check_names(task, recipe)
+    _check_labels(task, recipe)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
-    _open_folder(folder, recipe, resume=resume)
+    _open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
-        scores = _fold_scores(task, fold, recipe, folder / "folds" / f"{fold.number}.npz")
+        scores = _fold_scores(method, fold, folder / "folds")
         done.append(scores)
         if report is not None:
-            report(len(done), len(folds), _sentence(scores))
+            report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
     trained = trained_clips(folds)
     predictions = all_predictions(task, done, recipe, trained=trained)
     for name, made in predictions.items():
         write_predictions(made, folder / "predictions" / f"{name}.csv")
-    model = fit(task, trained, recipe).model if recipe.export else None
+    model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
     return Run(folder, tuple(done), predictions, trained, model)
 
 
@@ -116,17 +147,14 @@ def figure_name(task: Task, corpus: str, recipe: Recipe) -> str:
     return corpus
 
 
-def _check_names(task: Task, recipe: Recipe) -> None:
-    unknown = sorted(set(recipe.augment.corpora) - set(task.corpora))
-    if unknown:
-        raise RecipeError(f"augment.corpora has {', '.join(unknown)}, expected some of {', '.join(task.corpora)}")
+def _check_labels(task: Task, recipe: Recipe) -> None:
     try:
         merge_matrix(task.classes, recipe.labels or task.classes)
     except ValueError as error:
         raise RecipeError(f"labels: {error}; add it, or drop the class by --map when the corpus is indexed") from error
 
 
-def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
+def _open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:
     resolved = folder / "recipe.json"
     if resolved.exists():
         same = resolved.read_text(encoding="utf-8") == recipe.to_json()
@@ -135,28 +163,28 @@ def _open_folder(folder: Path, recipe: Recipe, *, resume: bool) -> None:
         if not same:
             raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
         return
-    versions = {
-        name: version(name) for name in ("emovox", "numpy", "scipy", "scikit-learn", "numba", "soundfile", "soxr")
-    }
+    versions = {name: version(name) for name in distributions}
     about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
     write_whole(folder / "versions.json", json_document(about).encode(), make_folder=True)
     write_whole(resolved, recipe.to_json().encode())
 
 
-def _fold_scores(task: Task, fold: Fold, recipe: Recipe, path: Path) -> FoldScores:
+def _fold_scores(method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
+    path = folder / f"{fold.number}.npz"
     if path.is_file():
-        arrays = load_arrays(path)
-        if not np.array_equal(arrays["test"], fold.test):
+        scores = _read_scores(path)
+        if not np.array_equal(scores.test, fold.test):
             raise RecipeError(f"{path}: tests other clips than the corpus now has; name another folder by --output")
-        plain = {name: array if array.ndim else array.item() for name, array in arrays.items()}
-        return FoldScores(**plain)
-    scores = run_fold(task, fold, recipe)
-    save_arrays(path, **{name: np.asarray(value) for name, value in asdict(scores).items()})
+        return scores
+    scores = method.fold(fold, folder / str(fold.number))
+    values = asdict(scores)
+    chosen = values.pop("chosen")
+    save_arrays(path, **{name: np.asarray(value) for name, value in (chosen | values).items()})
     return scores
 
 
-def _sentence(scores: FoldScores) -> str:
-    return (
-        f"fold {scores.number}: C {scores.c:g}, gamma {scores.gamma:g} "
-        f"(UAR {scores.inner_uar:.1f} on held-out training speakers), temperature {scores.temperature:.2f}"
-    )
+def _read_scores(path: Path) -> FoldScores:
+    values = {name: array if array.ndim else array.item() for name, array in load_arrays(path).items()}
+    own = {field.name for field in fields(FoldScores)}
+    chosen = {name: value for name, value in values.items() if name not in own}
+    return FoldScores(chosen=chosen, **{name: value for name, value in values.items() if name in own})

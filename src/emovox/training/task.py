@@ -1,10 +1,9 @@
-"""A classification task: clips with their classes, what each corpus can say, and the functionals of every clip."""
+"""A classification task: clips with their classes, and what each corpus can say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,24 +13,22 @@ from emovox.corpora.manifest import Clip
 from emovox.corpora.views import own_classes, view
 from emovox.models.svm import class_mask
 from emovox.schema.errors import RecipeError
-from emovox.schema.progress import Progress, unseen
 from emovox.training.recipe import Data
-from emovox.training.rows import Rows, corpus_rows
+
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """n clips to learn from.
 
-    `labels` [n] index into `classes`; `allowed` [n, classes] marks the classes that the clip's corpus has; `rows` the
-    functionals.
+    `labels` [n] index into `classes`; `allowed` [n, classes] marks the classes that the clip's corpus has.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
+    labels: Indices
     allowed: npt.NDArray[np.bool_]
-    rows: Rows
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -39,23 +36,12 @@ class Task:
         return tuple(dict.fromkeys(clip.corpus for clip in self.clips))
 
 
-def make_task(
-    clips: Sequence[Clip],
-    data: Data,
-    *,
-    cache: Path,
-    extra: Sequence[str] = (),
-    workers: int = 2,
-    progress: Progress = unseen,
-) -> Task:
-    """Choose the clips that have a class in the label view, and compute or fetch their functionals.
-
-    `extra` names views of the clips that the recipe learns from (`emovox.training.views.copies`).
+def make_task(clips: Sequence[Clip], data: Data) -> Task:
+    """Choose the clips that have a class in the label view.
 
     Raises:
         RecipeError: fewer than two classes are left.
         ProtocolError: the protocol cannot be done on these clips; said before hours of features.
-        CorpusError: clips that cannot be decoded.
     """
     labels: Sequence[str | None] = [clip.label for clip in clips] if data.view == "own" else view(clips, data.view)[1]
     kept = [i for i, label in enumerate(labels) if label is not None]
@@ -68,8 +54,7 @@ def make_task(
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
-    rows = corpus_rows(chosen, cache=cache, extra=extra, workers=workers, progress=progress)
-    return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed, rows)
+    return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed)
 
 
 def task_folds(task: Task, data: Data, *, seed: int) -> tuple[Fold, ...]:

@@ -8,7 +8,6 @@ import numpy as np
 import soxr
 
 from emovox.audio.types import Samples
-from emovox.training.recipe import Augment
 
 TILE = "tile"
 """A tile as `predict` cuts it."""
@@ -31,11 +30,6 @@ def speed_view(factor: float) -> str:
     'speed 0.93'
     """
     return f"{_SPEED}{factor:g}"
-
-
-def copies(augment: Augment) -> tuple[str, ...]:
-    """Return the views that a recipe learns from beside the tiles and the telephone's."""
-    return (*(speed_view(factor) for factor in augment.speeds), *([WHOLE] if augment.whole else []))
 
 
 def change(samples: Samples, rate: int, view: str) -> Samples:

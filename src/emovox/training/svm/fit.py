@@ -21,10 +21,10 @@ from emovox.models.svm import (
     prune,
     softmax,
 )
-from emovox.training.recipe import Recipe
-from emovox.training.rows import Indices
-from emovox.training.task import Task
-from emovox.training.views import NARROW, copies
+from emovox.training.svm.recipe import SvmRecipe
+from emovox.training.svm.task import SvmTask
+from emovox.training.task import Indices
+from emovox.training.views import NARROW
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Fitted:
     choice: Choice
 
 
-def fit(task: Task, train: Indices, recipe: Recipe) -> Fitted:
+def fit(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Fitted:
     """Choose on inner folds of the training speakers, calibrate there, and fit on all training clips.
 
     Args:
@@ -69,7 +69,7 @@ def fit(task: Task, train: Indices, recipe: Recipe) -> Fitted:
     return Fitted(model, Choice(c, gamma, scores[best]))
 
 
-def choose_columns(task: Task, train: Indices, recipe: Recipe) -> Indices:
+def choose_columns(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Indices:
     """Return the functionals of the recipe's groups, or of these the `select` that tell most about the class.
 
     Reference:
@@ -87,7 +87,7 @@ def choose_columns(task: Task, train: Indices, recipe: Recipe) -> Indices:
     return np.sort(columns[np.argsort(-told, kind="stable")[: recipe.features.select]])
 
 
-def inner_splits(task: Task, train: Indices, recipe: Recipe) -> Iterator[tuple[Indices, Indices]]:
+def inner_splits(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Iterator[tuple[Indices, Indices]]:
     """Split training clips into (fit, validation) by speaker; by clip where the protocol is speaker-dependent.
 
     Every corpus is split on its own, so that each inner fold holds all of them. A corpus with fewer speakers than inner
@@ -109,7 +109,7 @@ def inner_splits(task: Task, train: Indices, recipe: Recipe) -> Iterator[tuple[I
         yield train[part[train] != number], train[part[train] == number]
 
 
-def _fit_point(task: Task, train: Indices, columns: Indices, recipe: Recipe, c: float, gamma: float) -> SvmModel:
+def _fit_point(task: SvmTask, train: Indices, columns: Indices, recipe: SvmRecipe, c: float, gamma: float) -> SvmModel:
     rows, projection, projected = _project(task, train, columns, recipe)
     width = gamma * natural_gamma(projected)
     owner = task.rows.owner[rows]
@@ -119,7 +119,7 @@ def _fit_point(task: Task, train: Indices, columns: Indices, recipe: Recipe, c: 
 
 
 def _grid_decisions(
-    task: Task, train: Indices, validation: Indices, columns: Indices, recipe: Recipe
+    task: SvmTask, train: Indices, validation: Indices, columns: Indices, recipe: SvmRecipe
 ) -> Iterator[Matrix]:
     rows, projection, projected = _project(task, train, columns, recipe)
     owner = task.rows.owner[rows]
@@ -132,25 +132,25 @@ def _grid_decisions(
             yield across @ weights + bias
 
 
-def _project(task: Task, train: Indices, columns: Indices, recipe: Recipe) -> tuple[Indices, Projection, Matrix]:
+def _project(task: SvmTask, train: Indices, columns: Indices, recipe: SvmRecipe) -> tuple[Indices, Projection, Matrix]:
     rows = training_rows(task, train, recipe)
     values = task.rows.values[rows].astype(np.float64)
     projection = fit_projection(values, columns, variance=recipe.features.pca or None)
     return rows, projection, projection(values)
 
 
-def training_rows(task: Task, train: Indices, recipe: Recipe) -> Indices:
+def training_rows(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Indices:
     """Return the rows that training clips are learnt from: their tiles, and the further views of the recipe."""
     augment = recipe.augment
     named = augment.corpora or task.corpora
     widened = np.array([i for i in train if task.clips[i].corpus in named], dtype=np.int64)
-    views = [task.rows.select(train), task.rows.select(widened, copies(augment))]
+    views = [task.rows.select(train), task.rows.select(widened, augment.copies)]
     if augment.narrow:
         views.append(task.rows.select(train, [NARROW]))
     return np.concatenate(views)
 
 
-def _held_out_uar(task: Task, held: Indices, tiles: Indices, decisions: Matrix) -> float:
+def _held_out_uar(task: SvmTask, held: Indices, tiles: Indices, decisions: Matrix) -> float:
     """Mean over corpora of the UAR in percent of held-out training clips; clips without speech count as wrong."""
     scores = softmax(decisions, task.allowed[task.rows.owner[tiles]])
     means = task.rows.clip_means(scores, tiles, len(task.clips))
@@ -165,7 +165,7 @@ def _held_out_uar(task: Task, held: Indices, tiles: Indices, decisions: Matrix) 
     return float(np.mean(values))
 
 
-def _temperature(task: Task, tiles: Indices, decisions: Matrix) -> float:
+def _temperature(task: SvmTask, tiles: Indices, decisions: Matrix) -> float:
     """Calibrate held-out training tiles; corpora count alike, as in the figure that it serves (PROTOCOLS, rule 10)."""
     owner = task.rows.owner[tiles]
     masked = np.where(task.allowed[owner], decisions, -np.inf)

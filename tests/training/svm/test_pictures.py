@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from emovox.evaluation.scatter_plot import tsne
-from emovox.training import pictures
-from emovox.training.pictures import write_pictures
+from emovox.training.svm import pictures
+from emovox.training.svm.pictures import write_pictures
 from tests.training.tasks import cloud_task, small_recipe
 
 

@@ -9,21 +9,22 @@ import pytest
 
 from emovox.corpora.folds import speaker_key
 from emovox.models.svm import SvmModel
-from emovox.training.fit import choose_columns, fit, inner_splits, training_rows
-from emovox.training.recipe import Augment, Data, Features, Recipe, Svm
-from emovox.training.rows import Indices
-from emovox.training.task import Task
+from emovox.training.recipe import Data
+from emovox.training.svm.fit import choose_columns, fit, inner_splits, training_rows
+from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+from emovox.training.svm.task import SvmTask
+from emovox.training.task import Indices
 from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 from tests.training.tasks import SPEED, clip_task, cloud_task, small_recipe
 
 
-def held_out(task: Task, speaker: str = "dee") -> tuple[Indices, Indices]:
+def held_out(task: SvmTask, speaker: str = "dee") -> tuple[Indices, Indices]:
     test = np.array([clip.speaker == speaker for clip in task.clips])
     return np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def spoil(task: Task, clips: Indices) -> Task:
+def spoil(task: SvmTask, clips: Indices) -> SvmTask:
     """The same task, where the functionals and labels of some clips are nonsense."""
     values, labels = task.rows.values.copy(), task.labels.copy()
     values[np.isin(task.rows.owner, clips)] = 1e6
@@ -165,7 +166,7 @@ def test_the_temperature_follows_how_sure_the_machines_may_be() -> None:
         labels = task.labels.copy()
         wrong = np.random.default_rng(1).random(len(labels)) < noise
         labels[wrong] = (labels[wrong] + 1) % 3
-        recipe: Recipe = small_recipe(svm=Svm(c=(3.0,), gamma=(0.5,)))
+        recipe: SvmRecipe = small_recipe(svm=Svm(c=(3.0,), gamma=(0.5,)))
         return fit(replace(task, labels=labels), held_out(task)[0], recipe).model.temperature
 
     assert temperature(0.0) < temperature(0.5)

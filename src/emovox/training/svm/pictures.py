@@ -12,15 +12,15 @@ from emovox.corpora.folds import speaker_key
 from emovox.evaluation.scatter_plot import scatter_figure, tsne, variance_figure
 from emovox.evaluation.style import save_figure
 from emovox.features.groups import group_columns
-from emovox.training.recipe import Recipe
-from emovox.training.task import Task
+from emovox.training.svm.recipe import SvmRecipe
+from emovox.training.svm.task import SvmTask
 from emovox.training.views import WHOLE
 
 MOST_CLIPS = 1500
 """More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
 
 
-def write_pictures(task: Task, recipe: Recipe, folder: Path) -> list[Path]:
+def write_pictures(task: SvmTask, recipe: SvmRecipe, folder: Path) -> list[Path]:
     """Draw t-SNE by emotion, by speaker and (of several) by corpus, and the variance that the components keep.
 
     Speaker and corpus show what the features tell beside the emotion: clusters of one speaker are what makes an unknown

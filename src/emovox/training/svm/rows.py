@@ -22,12 +22,11 @@ from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.schema.progress import Progress, tracked, unseen
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.task import Indices
 from emovox.training.views import TILE, WHOLE, change, computed
 
 VERSION = 3
 """Goes up when functionals or tiles change their meaning: caches made before are then not found."""
-
-Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from emovox.features.functionals import functional_names, functionals
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError
 from emovox.training.cache import cache_folder, load_arrays, save_arrays
-from emovox.training.rows import Rows, clip_rows, corpus_rows
+from emovox.training.svm.rows import Rows, clip_rows, corpus_rows
 from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.training.sounds import RATE, utterance, write_sounds
 
@@ -79,7 +79,7 @@ def test_rows_are_read_back_equal(clips: tuple[Clip, ...], tmp_path: Path, monke
     def never(path: str, extra: object) -> Rows:
         raise AssertionError(f"{path} is computed again")
 
-    monkeypatch.setattr("emovox.training.rows.clip_rows", never)
+    monkeypatch.setattr("emovox.training.svm.rows.clip_rows", never)
     assert same(first, corpus_rows(clips, cache=tmp_path / "cache", workers=1))
 
 

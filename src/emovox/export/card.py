@@ -1,0 +1,143 @@
+"""The card of a trained model: what it was trained on, whose the clips are, how good it was in cross-validation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from emovox import __version__
+from emovox.corpora.folds import PROTOCOLS
+from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA
+from emovox.evaluation.calibration import abstention_threshold
+from emovox.evaluation.metrics import summary
+from emovox.evaluation.predictions import Predictions
+from emovox.runtime.segmenter import SegmenterConfig
+from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, Head, ModelCard
+from emovox.training.recipe import Recipe
+from emovox.training.run import Run
+from emovox.training.task import Task
+
+CUT = SegmenterConfig()
+"""How training cuts clips (`emovox.training.svm.rows`): the card says the same, so that `predict` does too."""
+
+LONGEST, HOP = 30.0, 0.5
+"""Seconds: the longest input that is tested, and the step of previews."""
+
+KEEP = 0.9
+"""Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
+
+MERGED = "-seven"
+OTHER_VIEWS = ("-whole", "-narrow")
+"""Ends of the names of CSVs: over the labels of the model; of clips in one piece and through the telephone's band."""
+
+OWN_LICENCE = "your own recordings"
+
+
+def make_card(
+    task: Task,
+    recipe: Recipe,
+    run: Run[Any],
+    *,
+    parameters: int,
+    adaptable: bool,
+    temperature: float,
+    description: str,
+    head: Head | None = None,
+) -> ModelCard:
+    """Say of a model that the run fitted on all clips what the run tells: corpora, licences, figures, threshold.
+
+    Args:
+        task: the clips.
+        recipe: what was trained; its description stands on the card.
+        run: gives the figures and the threshold.
+        parameters: how many numbers were learnt.
+        adaptable: whether the model takes a speaker's statistics.
+        temperature: what the graph divides its logits by.
+        description: one line, where the recipe has none.
+        head: the last layer as data, of models that are adapted.
+
+    Returns:
+        All but `sha256` and `golden`, which the export fills in.
+    """
+    clips = [task.clips[index] for index in run.trained]
+    names = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    return ModelCard(
+        format=FORMAT_VERSION,
+        name=recipe.name,
+        version=__version__,
+        description=recipe.description or description,
+        sha256="",
+        labels=recipe.labels or task.classes,
+        sample_rate=CUT.sample_rate,
+        shortest=CUT.shortest,
+        longest=LONGEST,
+        window=CUT.window,
+        hop=HOP,
+        parameters=parameters,
+        adaptable=adaptable,
+        temperature=temperature,
+        threshold=_threshold(run.predictions),
+        recipe=recipe.name,
+        recipe_sha256=recipe.sha256(),
+        corpora=tuple(_corpus(clips, name) for name in names),
+        licence=_licence(names),
+        licence_risk=_licence_risk(names),
+        figures=_figures(run.predictions),
+        golden=Golden("", 0.0, (), 0.0),
+        head=head,
+    )
+
+
+def _threshold(predictions: dict[str, Predictions]) -> float:
+    """Find the largest threshold that leaves 90 % of the out-of-fold clips labelled, of corpora that it learns from."""
+    merged = any(name.endswith(MERGED) for name in predictions)
+    scores = {
+        name: made.scores
+        for name, made in predictions.items()
+        if name.endswith(MERGED) == merged and not name.endswith(OTHER_VIEWS)
+    }
+    learnt = [found for name, found in scores.items() if "-zero-shot" not in name]
+    # 4 digits on the card: rounded down, so that no clip at the threshold is lost
+    return float(np.floor(abstention_threshold(np.concatenate(learnt or list(scores.values())), keep=KEEP) * 1e4) / 1e4)
+
+
+def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
+    own = [clip for clip in clips if clip.corpus == name]
+    licence = CORPORA[name].licence if name in CORPORA else OWN_LICENCE
+    return CardCorpus(name, licence, len({clip.speaker for clip in own if clip.speaker}), len(own))
+
+
+def _licence(names: Sequence[str]) -> str:
+    if any(name in CORPORA for name in names):
+        return "research, non-commercial; no redistribution right is claimed for the corpora (see pretrained/LICENSE)"
+    return "yours: trained on your own recordings"
+
+
+def _licence_risk(names: Sequence[str]) -> str:
+    risks = [f"{name}: {CORPORA[name].licence_risk}" for name in names if name in CORPORA]
+    return "; ".join(risks) or "none known: trained on your own recordings"
+
+
+def _figures(predictions: dict[str, Predictions]) -> tuple[Figure, ...]:
+    return tuple(_figure(name, made) for name, made in predictions.items() if not name.endswith(OTHER_VIEWS))
+
+
+def _figure(name: str, made: Predictions) -> Figure:
+    measured = summary(made).uar
+    corpus, protocol = _split(name)
+    low, high = (round(100 * value, 1) for value in (measured.low, measured.high))
+    return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Part the name of a CSV into corpus and protocol with view; a corpus of one's own may be named like a protocol.
+
+    >>> _split("ravdess-8-joint"), _split("tess-zero-shot-seven"), _split("all-sides-si")
+    (('ravdess-8', 'joint'), ('tess', 'zero-shot-seven'), ('all-sides', 'si'))
+    """
+    ((corpus, protocol),) = re.findall(rf"^(.+)-((?:{'|'.join(PROTOCOLS)})(?:{MERGED})?)$", name)
+    return corpus, protocol

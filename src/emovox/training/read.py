@@ -1,0 +1,55 @@
+"""Read recipes from TOML: the key `kind` says which method is trained, and so which further tables there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from emovox.schema.config import convert, override, read_toml
+from emovox.schema.errors import RecipeError
+from emovox.training.recipe import Recipe, recipe_problems
+
+R = TypeVar("R", bound=Recipe)
+
+DEFAULT_KIND = "svm"
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """A kind of recipe: its structure, and what names values out of range in its own tables."""
+
+    struct: type[R]
+    problems: Callable[[R], list[str]]
+
+
+def _svm() -> Kind[Any]:
+    from emovox.training.svm.recipe import SvmRecipe, svm_problems
+
+    return Kind(SvmRecipe, svm_problems)
+
+
+KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm}
+"""Looked up by name and imported then: a recipe of one kind needs no library of another."""
+
+
+def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
+    """Read a recipe and apply `key=value` arguments.
+
+    Returns:
+        The structure of the recipe's kind (`SvmRecipe` …).
+
+    Raises:
+        RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
+    """
+    data = override(read_toml(path), assignments or [])
+    data.setdefault("name", path.stem)
+    name = data.get("kind", DEFAULT_KIND)
+    if not isinstance(name, str) or name not in KINDS:
+        raise RecipeError(f"{path}: kind is {name!r}, expected one of {', '.join(KINDS)}")
+    kind = KINDS[name]()
+    recipe: Recipe = convert(data, kind.struct, where=str(path))
+    for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
+        raise RecipeError(f"{path}: {problem}")
+    return recipe

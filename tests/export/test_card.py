@@ -1,0 +1,107 @@
+"""The card of a trained model: what it was trained on, how good it is, where that can be recomputed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emovox.corpora.registry import CORPORA
+from emovox.evaluation.calibration import abstention_threshold
+from emovox.evaluation.metrics import summary
+from emovox.evaluation.predictions import read_predictions
+from emovox.export.card import KEEP, make_card
+from emovox.models.svm import SvmModel
+from emovox.schema.card import Array, CardCorpus, Head, ModelCard
+from emovox.training.recipe import Data
+from emovox.training.run import Run
+from emovox.training.svm.recipe import Svm, SvmRecipe
+from emovox.training.svm.task import SvmTask
+from tests.corpora.trees import clip
+from tests.training.tasks import clip_task, cloud_task, small_recipe, train_svm
+
+FAST = {"svm": Svm(c=(3.0,), gamma=(0.5,), inner_folds=2), "description": "for a test"}
+HEAD = Head(("a", "b"), *[Array((0,), "")] * 3)
+CORPUS_CLIPS = {
+    "ravdess": (("01", "04"), ("happy", "sad", "calm")),  # of the first and the second fold
+    "own-joint": (("a", "b"), ("happy", "sad", "boredom")),
+    "tess": (("OAF",), ("happy", "sad")),  # only ever scored
+}
+
+MERGED = ("ravdess-7-joint-seven", "own-joint-joint-seven", "tess-zero-shot-seven")
+
+
+def three_corpora() -> SvmTask:
+    clips = [
+        clip(corpus, 10 * take + 3 * speakers.index(speaker) + labels.index(label), speaker, label)
+        for corpus, (speakers, labels) in CORPUS_CLIPS.items()
+        for speaker in speakers
+        for label in labels
+        for take in range(3)
+    ]
+    return clip_task(clips, ("happy", "sad", "calm", "boredom"), spread=0.1)
+
+
+def trained(task: SvmTask, recipe: SvmRecipe, folder: Path) -> tuple[Run[SvmModel], ModelCard]:
+    run = train_svm(task, recipe, folder)
+    told = {"parameters": 17, "adaptable": True, "temperature": 1.25, "description": "a model", "head": HEAD}
+    return run, make_card(task, recipe, run, **told)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def joint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run[SvmModel], ModelCard, SvmRecipe]:
+    data = Data(corpora=("ravdess", "own.jsonl", "tess"), protocol="joint")
+    recipe = small_recipe(data=data, labels=("sad", "happy", "neutral"), **FAST)
+    return *trained(three_corpora(), recipe, tmp_path_factory.mktemp("joint")), recipe
+
+
+def test_the_card_says_what_was_trained(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+    _, card, recipe = joint
+    assert (card.name, card.recipe, card.description) == ("small", "small", "for a test")
+    assert card.recipe_sha256 == recipe.sha256()
+    assert card.labels == ("sad", "happy", "neutral")
+    assert card.corpora == (
+        CardCorpus("ravdess", CORPORA["ravdess"].licence, 2, 9 * 2),
+        CardCorpus("own-joint", "your own recordings", 2, 9 * 2),
+    )
+    assert (card.parameters, card.adaptable, card.temperature, card.head) == (17, True, 1.25, HEAD)
+    assert "non-commercial" in card.licence
+    assert card.licence_risk.startswith("ravdess: ")
+
+
+def test_every_figure_is_that_of_its_csv(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+    run, card, _ = joint
+    assert [(figure.corpus, figure.protocol) for figure in card.figures] == [
+        ("ravdess-8", "joint"),
+        ("ravdess-7", "joint-seven"),
+        ("own-joint", "joint"),
+        ("own-joint", "joint-seven"),
+        ("tess", "zero-shot"),
+        ("tess", "zero-shot-seven"),
+    ]
+    for figure in card.figures:
+        measured = summary(read_predictions(run.folder / figure.predictions)).uar
+        assert figure.metric == "UAR"
+        assert figure.value == pytest.approx(100 * measured.value, abs=0.051)
+        assert (figure.low, figure.high) == pytest.approx((100 * measured.low, 100 * measured.high), abs=0.051)
+
+
+def test_the_threshold_is_that_of_the_labels_of_the_model(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+    run, card, _ = joint
+    learnt = [run.predictions[name].scores for name in MERGED if "zero-shot" not in name]
+    assert len(learnt) == len(MERGED) - sum("zero-shot" in name for name in MERGED)
+    pooled = np.concatenate(learnt)
+    assert card.threshold == pytest.approx(abstention_threshold(pooled, keep=KEEP), abs=1e-4)
+    assert np.mean(pooled.max(axis=1) >= card.threshold) >= KEEP
+
+
+def test_a_recipe_without_a_description_takes_the_one_of_its_kind(tmp_path: Path) -> None:
+    _, card = trained(cloud_task(takes=1), small_recipe(**{**FAST, "description": ""}), tmp_path)
+    assert card.description == "a model"
+
+
+def test_unknown_speakers_are_not_counted(tmp_path: Path) -> None:
+    recipe = small_recipe(**{**FAST, "data": Data(corpora=("own.jsonl",), protocol="sd")})
+    _, card = trained(cloud_task(speakers=(None,) * 4, takes=1), recipe, tmp_path)
+    assert card.corpora[0].speakers == 0

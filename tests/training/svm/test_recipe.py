@@ -1,0 +1,63 @@
+"""Recipes of the baseline: values out of range are named, and resolved recipes keep their hash."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emovox.schema.errors import RecipeError
+from emovox.training.read import read_recipe
+from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+
+MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    target = tmp_path / "mine.toml"
+    target.write_text(MINIMAL, encoding="utf-8")
+    return target
+
+
+def test_tables_that_are_not_there_have_their_defaults(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert isinstance(recipe, SvmRecipe)
+    assert (recipe.augment, recipe.features, recipe.svm) == (Augment(), Features(), Svm())
+    assert (recipe.features.pca, recipe.svm.inner_folds) == (0.95, 3)
+
+
+def test_the_order_of_the_keys_stays(path: Path) -> None:
+    # in the hash, which stands on the card of every model that was exported
+    assert SvmRecipe.__struct_fields__ == (
+        *("name", "data", "kind", "seed", "labels", "description", "export"),
+        *("augment", "features", "svm"),
+    )
+    assert read_recipe(path).sha256() == "04c233f23dd4fbdf85ca8834798496a1b81d768315dec3a9a5cbc49fb4ed4852"
+
+
+def test_views_that_are_learnt_from() -> None:
+    assert Augment(narrow=True).copies == ()
+    assert Augment(whole=True, speeds=(0.93, 1.08)).copies == ("speed 0.93", "speed 1.08", "whole")
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("features.groups=['loudness']", r"features\.groups has \['loudness'\], expected some of mfcc, delta"),
+        ("features.groups=[]", r"features\.groups has \[\]"),
+        ("features.pca=1.0", r"features\.pca is 1\.0, expected 0 \(none\) to below 1"),
+        ("features.pca=nan", r"features\.pca is nan"),
+        ("features.select=-1", r"features\.select is -1, expected 0 \(all\) or more"),
+        ("augment.speeds=[1.0]", r"augment\.speeds is \[1\.0\], expected factors from 0\.5 to 2 other than 1"),
+        ("augment.speeds=[0.9, 3]", r"augment\.speeds is \[0\.9, 3\.0\]"),
+        ("svm.c=[]", r"svm\.c is \[\], expected numbers above 0"),
+        ("svm.c=[1.0, nan]", r"svm\.c is \[1\.0, nan\], expected numbers above 0"),
+        ("svm.c=[inf]", r"svm\.c is \[inf\]"),
+        ("svm.gamma=[0.0]", r"svm\.gamma is \[0\.0\], expected numbers above 0"),
+        ("svm.inner_folds=1", r"svm\.inner_folds is 1, expected at least 2"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(path: Path, assignment: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=f"mine.toml: .*{message}"):
+        read_recipe(path, [assignment])
