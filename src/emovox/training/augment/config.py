@@ -1,0 +1,159 @@
+"""The table [augment] of a recipe: what is changed how often and how far, as frozen typed structures."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Literal
+
+import msgspec
+
+from emovox.schema.errors import RecipeError
+
+SHORTEST_DECAY = 0.15
+"""Seconds of reverberation below which no wall of the largest simulated room absorbs enough (Sabine's formula)."""
+
+CodecKind = Literal["mu-law", "a-law", "band", "mp3", "opus"]
+
+
+class Speed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Played faster or slower: tempo, pitch and formants move together. Factors; 1.1 is a tenth faster."""
+
+    probability: float = 0.0
+    lowest: float = 0.9
+    highest: float = 1.1
+
+
+class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """At each end up to so many seconds are cut away, or added at the level of the quietest 20 ms of the clip."""
+
+    probability: float = 0.0
+    seconds: float = 0.2
+
+
+class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Reverberation.
+
+    With the probability `measured` the response is one of the folder `source` (empty: $EMOVOX_NOISE/rirs), else one of
+    `rooms` simulated boxes whose sound decays by 60 dB in `shortest` to `longest` seconds.
+    """
+
+    probability: float = 0.0
+    source: str = ""
+    measured: float = 0.0
+    rooms: int = 64
+    shortest: float = 0.2
+    longest: float = 0.6
+
+
+class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Sounds from the folder `source` (empty: $EMOVOX_NOISE) behind the voice, at so many dB below it."""
+
+    probability: float = 0.0
+    source: str = ""
+    snr_low: float = 5.0
+    snr_high: float = 30.0
+
+
+class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A brighter or duller microphone: the highs so many dB above the lows, around 1 kHz, at the same level."""
+
+    probability: float = 0.0
+    low_db: float = -6.0
+    high_db: float = 6.0
+
+
+class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Louder or quieter, but never beyond full scale."""
+
+    probability: float = 0.0
+    low_db: float = -12.0
+    high_db: float = 6.0
+
+
+class Codec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a line takes away; one of `kinds`, each as often.
+
+    "mu-law" and "a-law" are G.711 at 8 kHz; "band" cuts above a frequency from `lowest` to `highest` Hz; "mp3" and
+    "opus" are written and read at about 8 to 25 kbit/s (10 and 70 ms for 3 s; the others take under 1 ms).
+    """
+
+    probability: float = 0.0
+    kinds: tuple[CodecKind, ...] = ("mu-law", "a-law", "band")
+    lowest: float = 3400.0
+    highest: float = 8000.0
+
+
+class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All changes, in the order in which they are made: voice, cut, room, background, microphone, level, line."""
+
+    speed: Speed = Speed()
+    shift: Shift = Shift()
+    room: Room = Room()
+    noise: Noise = Noise()
+    tilt: Tilt = Tilt()
+    gain: Gain = Gain()
+    codec: Codec = Codec()
+
+
+ORDER: tuple[str, ...] = Augment.__struct_fields__
+"""The names of the changes in their order."""
+
+
+def problems(config: Augment) -> list[str]:
+    """List what is out of range, a sentence each, keys written as "room.rooms".
+
+    >>> problems(Augment(speed=Speed(lowest=1.2)))
+    ['speed.lowest and speed.highest are 1.2 and 1.1, expected 0.5 <= lowest <= highest <= 2']
+    """
+    return _probabilities(config) + _ranges(config) + _others(config)
+
+
+def check(config: Augment, *, where: str) -> None:
+    """Refuse values out of range.
+
+    Args:
+        config: to look at.
+        where: the file or table that it came from, for the message.
+
+    Raises:
+        RecipeError: the first of `problems`.
+    """
+    for problem in problems(config):
+        raise RecipeError(f"{where}: {problem}")
+
+
+def _probabilities(config: Augment) -> list[str]:
+    given = {f"{name}.probability": getattr(config, name).probability for name in ORDER}
+    given["room.measured"] = config.room.measured
+    return [
+        f"{key} is {value}, expected 0 (never) to 1 (always)" for key, value in given.items() if not 0 <= value <= 1
+    ]
+
+
+def _ranges(config: Augment) -> list[str]:
+    speed, room, noise, tilt, gain, codec = (
+        config.speed, config.room, config.noise, config.tilt, config.gain, config.codec
+    )  # fmt: skip
+    checks = (
+        ("speed", "lowest", "highest", speed.lowest, speed.highest, 0.5, 2),
+        ("room", "shortest", "longest", room.shortest, room.longest, SHORTEST_DECAY, 2),
+        ("noise", "snr_low", "snr_high", noise.snr_low, noise.snr_high, -60, 120),
+        ("tilt", "low_db", "high_db", tilt.low_db, tilt.high_db, -40, 40),
+        ("gain", "low_db", "high_db", gain.low_db, gain.high_db, -120, 120),
+        ("codec", "lowest", "highest", codec.lowest, codec.highest, 500, 8000),
+    )
+    return [
+        f"{name}.{first} and {name}.{second} are {low} and {high}, expected {least} <= {first} <= {second} <= {most}"
+        for name, first, second, low, high, least, most in checks
+        if not least <= low <= high <= most
+    ]
+
+
+def _others(config: Augment) -> list[str]:
+    checks = {
+        f"shift.seconds is {config.shift.seconds}, expected 0 or more": isfinite(config.shift.seconds)
+        and config.shift.seconds >= 0,
+        f"room.rooms is {config.room.rooms}, expected 1 to 1000": 1 <= config.room.rooms <= 1000,
+        "codec.kinds is empty, expected some of mu-law, a-law, band, mp3, opus": bool(config.codec.kinds),
+    }
+    return [message for message, good in checks.items() if not good]
