@@ -89,6 +89,18 @@ class RecipeError(ConfigError):
     code = "bad_recipe"
 
 
+class TrainingError(EmovoxError):
+    """A network cannot learn, or has stopped to."""
+
+    code = "training"
+
+
+class CheckpointError(EmovoxError):
+    """A checkpoint is damaged, or belongs to another recipe or network."""
+
+    code = "bad_checkpoint"
+
+
 class CorpusError(EmovoxError):
     """A corpus folder does not look as published, or files are missing."""
 

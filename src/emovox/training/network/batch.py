@@ -26,13 +26,23 @@ class Batch:
     allowed: Tensor
     names: tuple[str, ...]
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the same on another device."""
+        inputs, mask, targets, allowed = (
+            tensor.to(device, non_blocking=True) for tensor in (self.inputs, self.mask, self.targets, self.allowed)
+        )
+        return Batch(inputs, mask, targets, allowed, self.names)
+
 
 class Examples(Protocol):
     """n rows to learn from, each one view of a clip.
 
-    `labels` [n] int64; `allowed` [n, classes] bool; `owner` [n] int64 number of the clip; `group` [n] name of the corpus.
+    `classes` names of all; `labels` [n] int64; `allowed` [n, classes] bool; `owner` [n] int64 number of the clip;
+    `group` [n] name of the corpus. Examples with a method `batch(rows) → (inputs [b, t, c], mask [b, t])` are asked for
+    whole batches by it, and not for `values`.
     """
 
+    classes: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     allowed: npt.NDArray[np.bool_]
     owner: npt.NDArray[np.int64]
@@ -45,12 +55,44 @@ class Examples(Protocol):
         """Return the name of a row's clip, "corpus id"."""
 
 
-def collate(examples: Examples, rows: Sequence[int]) -> Batch:
+@dataclass(frozen=True, eq=False)
+class ArrayExamples:
+    """Examples of one length that lie in memory, such as statistics over time: `inputs` [n, t, c]; see `Examples`."""
+
+    inputs: npt.NDArray[np.float32] | npt.NDArray[np.float16]
+    labels: npt.NDArray[np.int64]
+    allowed: npt.NDArray[np.bool_]
+    owner: npt.NDArray[np.int64]
+    group: npt.NDArray[np.str_]
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def values(self, row: int) -> npt.NDArray[np.float32]:
+        """Return the inputs [t, c] of a row."""
+        return np.asarray(self.inputs[row], np.float32)
+
+    def name(self, row: int) -> str:
+        """Return the name of a row's clip."""
+        return self.names[row]
+
+    def batch(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Return inputs [b, t, c] and mask [b, t] at once: a tenth of the time of one by one."""
+        inputs = torch.from_numpy(self.inputs[rows]).float()
+        return inputs, torch.ones(inputs.shape[:2], dtype=torch.bool)
+
+
+def collate(examples: Examples, rows: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
     """Make a batch of some rows."""
-    values = [torch.from_numpy(np.asarray(examples.values(row), np.float32)) for row in rows]
-    lengths = torch.tensor([len(value) for value in values])
-    inputs = torch.nn.utils.rnn.pad_sequence(values, batch_first=True)
-    mask = torch.arange(inputs.shape[1])[None, :] < lengths[:, None]
-    allowed = torch.from_numpy(examples.allowed[list(rows)])
-    targets = torch.nn.functional.one_hot(torch.from_numpy(examples.labels[list(rows)]), allowed.shape[1]).float()
+    whole = getattr(examples, "batch", None)
+    inputs, mask = whole(rows) if whole is not None else _padded([examples.values(row) for row in rows])
+    allowed = torch.from_numpy(examples.allowed[rows])
+    targets = torch.nn.functional.one_hot(torch.from_numpy(examples.labels[rows]), allowed.shape[1]).float()
     return Batch(inputs, mask, targets, allowed, tuple(examples.name(row) for row in rows))
+
+
+def _padded(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    lengths = np.array([len(value) for value in values])
+    inputs = np.zeros((len(values), lengths.max(), values[0].shape[1]), np.float32)
+    for row, value in zip(inputs, values, strict=True):
+        row[: len(value)] = value
+    return torch.from_numpy(inputs), torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])
