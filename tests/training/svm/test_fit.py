@@ -7,10 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emovox.corpora.folds import speaker_key
 from emovox.models.svm import SvmModel
-from emovox.training.recipe import Data
-from emovox.training.svm.fit import choose_columns, fit, inner_splits, training_rows
+from emovox.training.svm.fit import choose_columns, fit, training_rows
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
 from emovox.training.svm.task import SvmTask
 from emovox.training.task import Indices
@@ -70,50 +68,6 @@ def test_the_choice_is_the_best_point_of_the_grid() -> None:
     assert (choice.c, choice.gamma) == (3.0, 0.5)
     alone = fit(task, train, small_recipe(svm=Svm(c=(3.0,), gamma=(0.5,)))).choice
     assert choice == alone
-
-
-def test_inner_splits_share_no_speaker() -> None:
-    task = cloud_task(corpora=("one", "two"), takes=2)
-    train, _ = held_out(task)
-    seen = []
-    for fitted, validation in inner_splits(task, train, small_recipe()):
-        sides = [{speaker_key(task.clips[i]) for i in side} for side in (fitted, validation)]
-        assert not sides[0] & sides[1]
-        assert {task.clips[i].corpus for i in validation} == {"one", "two"}
-        seen += validation.tolist()
-    assert sorted(seen) == train.tolist()
-
-
-def test_two_speakers_in_three_inner_folds_are_still_kept_apart() -> None:
-    task = cloud_task(speakers=("ada", "bob", "dee"))
-    train, _ = held_out(task)
-    splits = list(inner_splits(task, train, small_recipe()))
-    assert len(splits) == 2
-    for fitted, validation in splits:
-        assert not {task.clips[i].speaker for i in fitted} & {task.clips[i].speaker for i in validation}
-
-
-@pytest.mark.parametrize(("protocol", "speakers"), [("sd", ("ada", "bob", "cy")), ("si", ("ada", "dee"))])
-def test_splits_by_clip_hold_every_label(protocol: str, speakers: tuple[str, ...]) -> None:
-    # ids count through the labels: clip 0 bored, 1 cross, 2 keen, 3 bored …
-    clips = [clip("own", n, speaker, ("bored", "cross", "keen")[n % 3]) for n in range(12) for speaker in speakers]
-    task = clip_task(clips, ("bored", "cross", "keen"))
-    train, _ = held_out(task)
-    recipe = small_recipe(data=Data(corpora=("own.jsonl",), protocol=protocol))  # type: ignore[arg-type]
-    splits = list(inner_splits(task, train, recipe))
-    assert len(splits) == 3
-    for fitted, validation in splits:
-        assert set(task.labels[fitted]) == set(task.labels[validation]) == {0, 1, 2}
-        assert not set(fitted) & set(validation)
-
-
-def test_the_seed_turns_the_splits() -> None:
-    task = cloud_task()
-    train, _ = held_out(task)
-    first = [validation.tolist() for _, validation in inner_splits(task, train, small_recipe())]
-    second = [validation.tolist() for _, validation in inner_splits(task, train, small_recipe(seed=1))]
-    assert first != second
-    assert sorted(first) == sorted(second)
 
 
 def test_views_of_training_clips() -> None:

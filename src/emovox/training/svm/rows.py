@@ -22,6 +22,7 @@ from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.schema.progress import Progress, tracked, unseen
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.held_out import clip_means
 from emovox.training.task import Indices
 from emovox.training.views import TILE, WHOLE, change, computed
 
@@ -52,10 +53,7 @@ class Rows:
         Returns:
             [n_clips, k]; NaN for clips that have none of these rows.
         """
-        total, weight = np.zeros((n_clips, values.shape[1])), np.zeros((n_clips, 1))
-        np.add.at(total, self.owner[rows], values * self.seconds[rows, None])
-        np.add.at(weight, self.owner[rows], self.seconds[rows, None])
-        return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+        return clip_means(values, self.owner[rows], self.seconds[rows], n_clips)
 
 
 def clip_rows(path: str, extra: Sequence[str] = ()) -> Rows:

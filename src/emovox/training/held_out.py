@@ -1,0 +1,89 @@
+"""Choices on held-out training speakers: how they are split off, how good scores are, which temperature fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.corpora.folds import speaker_key
+from emovox.evaluation.calibration import fit_temperature
+from emovox.models.svm import Matrix, softmax
+from emovox.training.task import Indices, Task
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Tiles of held-out clips: `clips` [k] all of them, `owner` [m] the clip of each tile, `seconds` [m] of speech."""
+
+    clips: Indices
+    owner: Indices
+    seconds: npt.NDArray[np.float64]
+
+
+def inner_splits(
+    task: Task, train: Indices, *, n_splits: int, by_clip: bool, seed: int
+) -> Iterator[tuple[Indices, Indices]]:
+    """Split training clips into (fit, validation) by speaker; by clip where the protocol is speaker-dependent.
+
+    Every corpus is split on its own, so that each inner fold holds all of them. A corpus with fewer speakers than inner
+    folds is in the validation part of as many; one with a single training speaker can only be split by clip.
+    """
+    part = np.zeros(len(task.clips), dtype=np.int64)
+    for corpus in task.corpora:
+        own = [int(i) for i in train if task.clips[i].corpus == corpus]
+        names = [speaker_key(task.clips[i]) for i in own]
+        if by_clip or len(set(names)) < 2:
+            # by label first: ids often count through the labels, and a part must not be all of one label
+            names = [f"{task.labels[i]:03d} {task.clips[i].id}" for i in own]
+        # dealt in turn over the sorted names; a seed decides where the order begins
+        order = {name: (place + seed) % n_splits for place, name in enumerate(sorted(set(names)))}
+        for i, name in zip(own, names, strict=True):
+            part[i] = order[name]
+    for number in np.unique(part[train]):
+        yield train[part[train] != number], train[part[train] == number]
+
+
+def clip_means(values: Matrix, owner: Indices, seconds: npt.NDArray[np.float64], n_clips: int) -> Matrix:
+    """Average values [m, k] of tiles over each clip, weighted by seconds, as the timeline does.
+
+    Returns:
+        [n_clips, k]; NaN for clips that have no tile.
+    """
+    total, weight = np.zeros((n_clips, values.shape[1])), np.zeros((n_clips, 1))
+    np.add.at(total, owner, values * seconds[:, None])
+    np.add.at(weight, owner, seconds[:, None])
+    return np.divide(total, weight, out=np.full_like(total, np.nan), where=weight > 0)
+
+
+def held_out_uar(task: Task, held: HeldOut, logits: Matrix) -> float:
+    """Mean over corpora of the UAR in percent of held-out clips; clips without speech count as wrong.
+
+    Args:
+        task: clips and classes.
+        held: the tiles.
+        logits: [m, classes] of the tiles.
+    """
+    means = clip_means(softmax(logits, task.allowed[held.owner]), held.owner, held.seconds, len(task.clips))
+    predicted = np.where(np.isnan(means[:, 0]), -1, np.nan_to_num(means).argmax(axis=1))
+    corpora = np.array([clip.corpus for clip in task.clips])
+    values = []
+    for corpus in task.corpora:
+        own = held.clips[corpora[held.clips] == corpus]
+        recalls = [np.mean(predicted[own[task.labels[own] == k]] == k) for k in np.unique(task.labels[own])]
+        if recalls:
+            values.append(100 * float(np.mean(recalls)))
+    return float(np.mean(values))
+
+
+def held_out_temperature(task: Task, held: HeldOut, logits: Matrix) -> float:
+    """Calibrate on tiles; corpora count alike, as in the figure that it serves (PROTOCOLS, rule 10).
+
+    Arguments as for `held_out_uar`.
+    """
+    masked = np.where(task.allowed[held.owner], logits, -np.inf)
+    corpora = np.array([task.clips[clip].corpus for clip in held.owner])
+    _, corpus, count = np.unique(corpora, return_inverse=True, return_counts=True)
+    return fit_temperature(masked, task.labels[held.owner], weights=1 / count[corpus])
