@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 import torch
 from torch import Tensor, nn
@@ -11,11 +13,23 @@ EPSILON = 1e-5
 
 
 class HeadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sizes of a head; `dropout_in` acts on the standardised statistics, `dropout` on the embedding."""
+    """Sizes of a head; `dropout_in` acts on the standardised statistics, `dropout` on the embedding.
+
+    A `plain` head takes the statistics as they are, and its hidden layer is affine and ReLU without normalisation.
+    """
 
     hidden: int = 256
     dropout_in: float = 0.3
     dropout: float = 0.5
+    plain: bool = False
+
+
+class Fixed(nn.BatchNorm1d):
+    """Standardisation that never follows a batch: by mean 0 and variance 1 until they are set."""
+
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002  # it stays as it is
+        """Leave it as it is."""
+        return super().train(False)
 
 
 class Head(nn.Module):
@@ -36,12 +50,12 @@ class Head(nn.Module):
 
     def __init__(self, n_statistics: int, n_classes: int, config: HeadConfig) -> None:
         super().__init__()
-        self.standard = nn.BatchNorm1d(n_statistics, affine=False, eps=EPSILON)
+        standard = Fixed if config.plain else nn.BatchNorm1d
+        self.standard = standard(n_statistics, affine=False, eps=EPSILON)
         self.hidden = nn.Sequential(
             nn.Dropout(config.dropout_in),
             nn.Linear(n_statistics, config.hidden),
-            nn.BatchNorm1d(config.hidden),
-            nn.GELU(),
+            *([nn.ReLU()] if config.plain else [nn.BatchNorm1d(config.hidden), nn.GELU()]),
         )
         self.dropout = nn.Dropout(config.dropout)
         self.classify = nn.Linear(config.hidden, n_classes)

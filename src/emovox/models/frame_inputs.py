@@ -1,0 +1,122 @@
+"""The frame features that the small networks read, side by side and each of about unit size."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from emovox.features.config import FeatureConfig
+from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
+from emovox.schema.errors import ConfigError
+
+# Mean and deviation of five corpora of acted speech, rounded. As constants they leave a loud clip louder than a soft one.
+MEAN_DB, SCALE_DB = -45.0, 20.0
+MEAN_LEVEL_DB, FAINTEST = -40.0, 1e-5
+MIDDLE_HZ, SEMITONES = 200.0, 6.0
+DELTA_SHARE, DELTA2_SHARE = 0.1, 0.05
+
+
+class FrameInputsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which features stand side by side; `hop` in samples at 16 kHz.
+
+    `log_mel` has `n_mels` bands; `mfcc` 13 coefficients with first and second derivative; `f0` height and voicing;
+    `level` one value. For 3 s in ONNX Runtime on one core the spectral ones cost 0.6 ms together and F0 1.2 ms; at a hop
+    of 320 about half of it. F0 comes at every second frame.
+
+    Raises:
+        ConfigError: no feature at all, or a hop or number of bands out of range.
+    """
+
+    log_mel: bool = True
+    mfcc: bool = True
+    f0: bool = True
+    level: bool = True
+    n_mels: int = 64
+    hop: int = 160
+
+    def __post_init__(self) -> None:
+        """Reject values for which there are no features."""
+        if not (self.log_mel or self.mfcc or self.f0 or self.level):
+            raise ConfigError("got no frame feature, expected at least one of log_mel, mfcc, f0, level to be true")
+        self.features()
+
+    def features(self) -> FeatureConfig:
+        """Return the parameters of the front end."""
+        return FeatureConfig(n_mels=self.n_mels, hop=self.hop)
+
+
+class FrameInputs(nn.Module):
+    """Waveform → the features of a recipe, fused.
+
+    Nothing is learnt or measured on a corpus: every feature is moved and divided by constants. F0 comes every second
+    frame and stands twice. Where a frame has no voice, its height is 0, that of 200 Hz.
+
+    Args:
+        config: which features.
+
+    Shape:
+        - Input: samples [b, n] at 16 kHz.
+        - Output: [b, 1 + n // hop, n_channels].
+    """
+
+    cepstral_mean: Tensor
+    cepstral_scale: Tensor
+
+    def __init__(self, config: FrameInputsConfig) -> None:
+        super().__init__()
+        self.config = config
+        features = config.features()
+        self.front_end = FrameFrontEnd(features)
+        self.n_channels = (
+            config.log_mel * config.n_mels + config.mfcc * 3 * features.n_mfcc + 2 * config.f0 + config.level
+        )
+        mean, scale = cepstral_constants(features.n_mels, features.n_mfcc)
+        self.register_buffer("cepstral_mean", mean[:, None], persistent=False)
+        self.register_buffer("cepstral_scale", scale[:, None], persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Compute the features."""
+        frames: FrameTensors = self.front_end.time_last(samples)
+        parts = []
+        if self.config.log_mel:
+            parts.append((frames.log_mel - MEAN_DB) / SCALE_DB)
+        if self.config.mfcc:
+            values = torch.cat([frames.mfcc, frames.delta, frames.delta2], 1)
+            parts.append((values - self.cepstral_mean) / self.cepstral_scale)
+        if self.config.f0:
+            parts.append(_pitch(frames)[:, :, : frames.log_mel.shape[2]])
+        if self.config.level:
+            decibels = (frames.rms + FAINTEST).log() * (20 / math.log(10))
+            parts.append((decibels[:, None] - MEAN_LEVEL_DB) / SCALE_DB)
+        return torch.cat(parts, 1).transpose(1, 2)
+
+
+def cepstral_constants(n_mels: int, n_mfcc: int) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation that cepstra and their two derivatives have in speech, roughly.
+
+    Args:
+        n_mels: bands of the spectrum; the orthonormal transform of a constant grows with its root.
+        n_mfcc: coefficients.
+
+    Returns:
+        mean and scale [3 n_mfcc]: coefficients, first and second derivatives.
+
+    >>> mean, scale = cepstral_constants(64, 13)
+    >>> mean[:2].tolist(), scale[[0, 13, 26]].tolist()
+    ([-360.0, 0.0], [160.0, 16.0, 8.0])
+    """
+    root = math.sqrt(n_mels)
+    mean = torch.zeros(3 * n_mfcc)
+    mean[0] = MEAN_DB * root
+    scale = SCALE_DB * root / (1 + 1.5 * torch.arange(n_mfcc))
+    return mean, torch.cat([scale, DELTA_SHARE * scale, DELTA2_SHARE * scale])
+
+
+def _pitch(frames: FrameTensors) -> Tensor:
+    """[b, 2, 2 t2]: height over 200 Hz in half octaves, and voicing."""
+    height = frames.voiced * (frames.f0 / MIDDLE_HZ).log() * (12 / math.log(2) / SEMITONES)
+    values = torch.stack([height, frames.voiced], 1)
+    return torch.stack([values, values], 3).flatten(2)

@@ -1,0 +1,179 @@
+"""Two views of the same frames: convolutions for local patterns, an LSTM for the course of time."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
+from emovox.models.masked import ConvNorm, learning, own_frames, thin
+from emovox.models.network import Encoder
+from emovox.models.pooling import AttentiveStatistics
+from emovox.schema.errors import ConfigError
+
+
+class HybridConfig(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="hybrid"
+):
+    """Sizes; with a head of 256 and nine classes the defaults have 1.0 M parameters.
+
+    For 3 s from the waveform to probabilities they take 4.0 ms in ONNX Runtime on one core.
+
+    Convolutions: `width` channels in `blocks` residual blocks of two convolutions over `kernel` frames. LSTM: `cells`
+    in either direction, over frames of `recurrent_width` channels that come every 40 ms at the default hop. Both are
+    pooled, weighted by `attention` hidden units.
+
+    Raises:
+        ConfigError: a size below 1, or an even kernel.
+    """
+
+    frames: FrameInputsConfig = FrameInputsConfig()
+    width: int = 128
+    blocks: int = 4
+    kernel: int = 3
+    recurrent_width: int = 96
+    cells: int = 128
+    attention: int = 64
+
+    def __post_init__(self) -> None:
+        """Reject sizes that make no network."""
+        for name in ("width", "blocks", "kernel", "recurrent_width", "cells", "attention"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"hybrid: got {name} = {getattr(self, name)}, expected at least 1")
+        if self.kernel % 2 == 0:
+            raise ConfigError(f"hybrid: got kernel = {self.kernel}, expected an odd number of frames")
+
+
+class Residual(nn.Module):
+    """Two convolutions over time, added to their input.
+
+    Args:
+        width: channels.
+        kernel: frames.
+        stride: 2 keeps every second frame.
+
+    Shape:
+        - Input: frames [b, width, t], own [b, 1, t].
+        - Output: frames [b, width, (t - 1) // stride + 1], and what of them is own.
+
+    Reference:
+        He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2016.
+    """
+
+    def __init__(self, width: int, kernel: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.first = ConvNorm(width, width, kernel, stride=stride)
+        self.second = ConvNorm(width, width, kernel)
+
+    def forward(self, frames: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Compute one block."""
+        inner, own = torch.relu(self.first(frames, own)), thin(own, self.stride)
+        return torch.relu(frames[:, :, :: self.stride] + self.second(inner, own)), own
+
+
+class Local(nn.Module):
+    """The convolutions: a stem that keeps every second frame, residual blocks, statistics.
+
+    Args:
+        n_inputs: channels of a frame.
+        config: sizes.
+
+    Shape:
+        - Input: frames [b, n_inputs, t], own [b, 1, t].
+        - Output: [b, 2 width].
+    """
+
+    def __init__(self, n_inputs: int, config: HybridConfig) -> None:
+        super().__init__()
+        self.stem = ConvNorm(n_inputs, config.width, 5, stride=2)
+        strides = [2 if index == config.blocks // 2 else 1 for index in range(config.blocks)]
+        self.blocks = nn.ModuleList(Residual(config.width, config.kernel, stride) for stride in strides)
+        self.pooling = AttentiveStatistics(config.width, config.attention)
+
+    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+        """Convolve and reduce."""
+        frames = torch.relu(self.stem(frames, own))
+        own = thin(own, self.stem.stride)
+        for block in self.blocks:
+            frames, own = block(frames, own)
+        statistics: Tensor = self.pooling(frames.transpose(1, 2), None if own is None else own[:, 0] > 0)
+        return statistics
+
+
+class Recurrent(nn.Module):
+    """The LSTM, forwards and backwards: a stem that keeps every fourth frame, the cells, statistics.
+
+    Each clip is read backwards from its own last frame; that takes a quarter more time than a batch without padding.
+
+    Args:
+        n_inputs: channels of a frame.
+        config: sizes.
+
+    Shape:
+        - Input: frames [b, n_inputs, t], own [b, 1, t].
+        - Output: [b, 4 cells].
+    """
+
+    def __init__(self, n_inputs: int, config: HybridConfig) -> None:
+        super().__init__()
+        self.stem = ConvNorm(n_inputs, config.recurrent_width, 5, stride=4)
+        self.lstm = nn.LSTM(config.recurrent_width, config.cells, batch_first=True, bidirectional=True)
+        self.pooling = AttentiveStatistics(2 * config.cells, config.attention)
+
+    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+        """Read and reduce."""
+        steps = torch.relu(self.stem(frames, own)).transpose(1, 2)
+        own = thin(own, self.stem.stride)
+        statistics: Tensor
+        if own is None:
+            statistics = self.pooling(self.lstm(steps)[0])
+        else:
+            lengths = own.sum((1, 2)).long().cpu()
+            states, _ = self.lstm(pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False))
+            padded, _ = pad_packed_sequence(states, batch_first=True, total_length=steps.shape[1])
+            statistics = self.pooling(padded, own[:, 0] > 0)
+        return statistics
+
+
+class HybridEncoder(Encoder):
+    """Frame features → convolutions beside an LSTM → the statistics of both, side by side.
+
+    Once training is over, a clip alone and in a padded batch gives the same statistics. While it learns, batch
+    normalisation uses the own frames of all clips in the batch: the other clips change a clip's statistics, padding
+    does not.
+
+    Args:
+        config: sizes.
+
+    Shape:
+        - Input: samples [b, n] at 16 kHz.
+        - Output: [b, 2 width + 4 cells].
+    """
+
+    def __init__(self, config: HybridConfig) -> None:
+        super().__init__()
+        self.front_end = FrameInputs(config.frames)
+        self.n_inputs = self.front_end.n_channels
+        self.n_statistics = 2 * config.width + 4 * config.cells
+        self.local = Local(self.n_inputs, config)
+        self.recurrent = Recurrent(self.n_inputs, config)
+
+    def inputs(self, samples: Tensor) -> Tensor:
+        """[b, n] → frame features [b, t, c]."""
+        frames: Tensor = self.front_end(samples)
+        return frames
+
+    def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """[b, t, c] → [b, 2 width + 4 cells]; a clip's own frames come first in its row."""
+        own, frames = own_frames(mask, inputs.dtype), inputs.transpose(1, 2)
+        return torch.cat([self.local(frames, own), self.recurrent(frames, own)], 1)
+
+    def depths(self) -> list[list[nn.Parameter]]:
+        """Both stems, each residual block with the LSTM beside the last one, both poolings."""
+        local, recurrent = self.local, self.recurrent
+        blocks = [learning(block) for block in local.blocks]
+        blocks[-1] += learning(recurrent.lstm)
+        return [learning(local.stem, recurrent.stem), *blocks, learning(local.pooling, recurrent.pooling)]

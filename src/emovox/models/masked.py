@@ -1,0 +1,122 @@
+"""Convolutions over time that see a clip's own frames only: [b, c, t], time last, as convolutions want it.
+
+`own` [b, 1, t] is 1 on own frames and 0 on those that follow; None says that all are own.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def own_frames(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Turn a mask [b, t] into `own` [b, 1, t]; None where it leaves nothing out, which is cheaper.
+
+    >>> own_frames(torch.tensor([[True, True]]), torch.float32) is None
+    True
+    """
+    return None if mask is None or bool(mask.all()) else mask[:, None].to(dtype)
+
+
+def thin(own: Tensor | None, stride: int) -> Tensor | None:
+    """Keep what belongs to every `stride`-th frame, as a convolution of odd kernel and half of it padded does."""
+    return own if own is None else own[:, :, ::stride]
+
+
+def keep(frames: Tensor, own: Tensor | None) -> Tensor:
+    """Set frames [b, c, t] that are not own to 0."""
+    return frames if own is None else frames * own
+
+
+def own_mean(frames: Tensor, own: Tensor | None) -> Tensor:
+    """Average over own frames, [b, c, t] → [b, c, 1]."""
+    if own is None:
+        return frames.mean(2, keepdim=True)
+    return torch.bmm(frames, own.transpose(1, 2)) / own.sum(2, keepdim=True)
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch normalisation that takes its statistics over own frames.
+
+    Once training is over it is the ordinary one, which ONNX Runtime folds into the convolution before it. While it
+    learns, a clip's values depend on the other clips of the batch, but not on how far the batch is padded. A masked
+    step costs 3.7 ms for [32, 192, 100], an ordinary one 2.0 ms.
+    """
+
+    def forward(self, frames: Tensor, own: Tensor | None = None) -> Tensor:
+        """Normalise [b, c, t]."""
+        if own is None or not self.training:
+            return super().forward(frames)
+        count = own.sum()
+        weights = own.transpose(1, 2)
+        mean = torch.bmm(frames, weights).sum(0) / count
+        centred = frames - mean
+        variance = torch.bmm(centred.square(), weights).sum(0) / count
+        self._follow(mean.detach()[:, 0], variance.detach()[:, 0] * count / (count - 1))
+        return torch.addcmul(self.bias[:, None], centred, self.weight[:, None] * (variance + self.eps).rsqrt())
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        share = 0.1 if self.momentum is None else self.momentum
+        self.get_buffer("running_mean").lerp_(mean, share)
+        self.get_buffer("running_var").lerp_(variance, share)
+        self.get_buffer("num_batches_tracked").add_(1)
+
+
+class ConvNorm(nn.Module):
+    """Convolution over own frames, padded with zeros to keep the length, and normalisation.
+
+    Args:
+        n_in: channels.
+        n_out: channels.
+        kernel: frames, odd.
+        stride: every so many-th frame is computed.
+        groups: of channels that do not see each other; n_in for a depthwise convolution.
+
+    Shape:
+        - Input: frames [b, n_in, t], own [b, 1, t].
+        - Output: [b, n_out, (t - 1) // stride + 1]; frames that are not own hold anything.
+    """
+
+    def __init__(self, n_in: int, n_out: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.reach, self.stride = kernel // 2, stride
+        self.conv = nn.Conv1d(n_in, n_out, kernel, stride=stride, padding=self.reach, groups=groups, bias=False)
+        self.norm = MaskedBatchNorm(n_out)
+
+    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+        """Convolve and normalise."""
+        seen = keep(frames, own) if self.reach else frames
+        normal: Tensor = self.norm(self.conv(seen), thin(own, self.stride))
+        return normal
+
+
+class SqueezeExcite(nn.Module):
+    """Weigh the channels of a clip by what their means over own frames say.
+
+    Args:
+        width: channels.
+        hidden: units between.
+
+    Shape:
+        - Input: frames [b, width, t], own [b, 1, t].
+        - Output: [b, width, t].
+
+    Reference:
+        Hu, Shen and Sun, "Squeeze-and-Excitation Networks", 2018.
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv1d(width, hidden, 1)
+        self.excite = nn.Conv1d(hidden, width, 1)
+
+    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+        """Weigh."""
+        hidden = torch.relu(self.squeeze(own_mean(frames, own)))
+        return frames * torch.sigmoid(self.excite(hidden))
+
+
+def learning(*modules: nn.Module) -> list[nn.Parameter]:
+    """Collect the parameters of some modules that learn."""
+    return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
