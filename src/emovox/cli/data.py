@@ -17,7 +17,7 @@ from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap, read_label_map
 from emovox.corpora.load import MANIFEST_SUFFIX
 from emovox.corpora.manifest import Clip, read_manifest, write_manifest
-from emovox.corpora.registry import CORPORA, GENERIC, get_corpus, index, locate
+from emovox.corpora.registry import CORPORA, GENERIC, SPEAKER_CORPORA, get_corpus, index, locate
 from emovox.corpora.stats import DROPPED, CorpusStats, corpus_stats
 from emovox.corpora.verify import Problem, VerifyReport, verify, verify_clips
 from emovox.schema.errors import CorpusError
@@ -68,7 +68,8 @@ def info(
             for one in CORPORA.values()
         ]
         typer.echo(columns([["corpus", "language", "clips", "speakers", "licence"], *rows]))
-        typer.echo(columns([[name, text] for name, text in GENERIC.items()]), nl=False)
+        others = {one.name: f"to pretrain on: {one.title}" for one in SPEAKER_CORPORA.values()} | dict(GENERIC)
+        typer.echo(columns([[name, text] for name, text in others.items()]), nl=False)
 
 
 @app.command(name="index")
@@ -181,7 +182,8 @@ def _description(corpus: Corpus) -> str:
         ["where", corpus.where],
     ]
     labels = [[native, corpus.labels[native] or DROPPED, f"{clips}"] for native, clips in corpus.counts.items()]
-    table = columns([["native label", "label", "clips"], *labels])
+    speakers = [["native label", "label"], ["speaker", "the same"]]
+    table = columns([["native label", "label", "clips"], *labels] if labels else speakers)
     return f"{corpus.name}: {corpus.title}\n\n{columns(head)}\n{table}\n{corpus.citation}\n"
 
 
@@ -229,13 +231,16 @@ def _figures(figures: CorpusStats) -> str:
         for one in figures.labels
     ]
     speakers = sorted({speaker for label in figures.labels for speaker in label.speakers})
-    by_speaker = [[s, *(f"{one.speakers.get(s, 0)}" for one in figures.labels)] for s in speakers]
+    by_speaker = [["speaker", *(one.label for one in figures.labels)]]
+    # where the speakers are the labels, the table would hold the square of their number
+    if set(speakers) != set(by_speaker[0][1:]):
+        by_speaker += [[s, *(f"{one.speakers.get(s, 0)}" for one in figures.labels)] for s in speakers]
     durations = [[f"{float(q):.0%}" for q in figures.durations], [f"{s:.2f} s" for s in figures.durations.values()]]
     rates = ", ".join(f"{rate} Hz ({clips} clips)" for rate, clips in figures.sample_rates.items())
     blocks = [
         f"{figures.corpus}: {figures.clips} clips, {figures.speakers} speakers, {figures.hours:.2f} hours\n",
         columns([["label", "clips", *sexes, "hours", "mean level"], *labels]),
-        columns([["speaker", *(one.label for one in figures.labels)], *by_speaker]),
+        *([columns(by_speaker)] if len(by_speaker) > 1 else []),
         columns([["duration", *durations[0]], ["", *durations[1]]]),
         columns([["sample rate", rates], ["language", ", ".join(figures.languages)]]),
     ]

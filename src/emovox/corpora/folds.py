@@ -12,7 +12,7 @@ import numpy as np
 
 from emovox.corpora.fold_tables import FUSION_FOLDS, JOINT_FOLDS, JOINT_RUNS, SCORED_ONLY, SI_FOLDS, Groups
 from emovox.corpora.manifest import Clip
-from emovox.corpora.registry import CORPORA
+from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
 from emovox.schema.errors import ProtocolError
 from emovox.schema.labels import SEVEN_MAP
 
@@ -84,6 +84,7 @@ def make_folds(
         raise ProtocolError(f"no protocol is called '{protocol}', expected one of {', '.join(PROTOCOLS)}")
     if (target is not None) != (protocol == "zero-shot"):
         raise ProtocolError(f"{protocol}: got target {target}, expected one for zero-shot, and for nothing else")
+    _check_emotions(clips)
     labels = _default_labels(clips, protocol) if labels is None else labels
     if len(labels) != len(clips):
         raise ProtocolError(f"got {len(labels)} labels for {len(clips)} clips, expected one for each")
@@ -109,6 +110,14 @@ def _default_labels(clips: Sequence[Clip], protocol: str) -> list[str | None]:
     if protocol != "zero-shot":
         return [clip.label for clip in clips]
     return [None if clip.label is None else SEVEN_MAP.get(clip.label, clip.label) for clip in clips]
+
+
+def _check_emotions(clips: Sequence[Clip]) -> None:
+    names = sorted({clip.corpus for clip in clips} & set(SPEAKER_CORPORA))
+    if names:
+        raise ProtocolError(
+            f"got {names[0]}, expected a corpus of emotion; its labels are its speakers: pretrain on it"
+        )
 
 
 def _check_speakers(clips: Sequence[Clip], used: Sequence[int], protocol: str) -> None:

@@ -28,6 +28,7 @@ from emovox.corpora.shemo import SHEMO
 from emovox.corpora.table import read_table
 from emovox.corpora.tess import TESS
 from emovox.corpora.urdu import URDU
+from emovox.corpora.voxceleb import VOXCELEB, SpeakerCorpus
 from emovox.schema.errors import CorpusError, UnknownCorpusError
 from emovox.schema.progress import Progress, unseen
 from emovox.schema.text import some
@@ -51,7 +52,10 @@ CORPORA: Mapping[str, Corpus] = {
         CAFE,
     )
 }
-"""The published corpora that are known by name and layout."""
+"""The published corpora of emotion that are known by name and layout."""
+
+SPEAKER_CORPORA: Mapping[str, SpeakerCorpus] = {VOXCELEB.name: VOXCELEB}
+"""Published corpora without emotions, to pretrain on."""
 
 GENERIC: Mapping[str, str] = {
     "table": "your own recordings in a CSV table: path,label,speaker[,sex,language,sentence]",
@@ -79,13 +83,13 @@ def get_corpus(name: str) -> Corpus:
     >>> get_corpus("emodb").clips
     535
     """
-    try:
-        return CORPORA[name]
-    except KeyError:
+    known = {**CORPORA, **SPEAKER_CORPORA}
+    if name not in known:
         raise UnknownCorpusError(
-            f"no corpus is called '{name}', expected one of {', '.join(CORPORA)}; "
+            f"no corpus is called '{name}', expected one of {', '.join(known)}; "
             f"for your own recordings use {' or '.join(GENERIC)}"
-        ) from None
+        )
+    return known[name]
 
 
 def locate(name: str, environ: Mapping[str, str]) -> Path:
@@ -169,7 +173,8 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
             f"{root}: none of its {len(found.strangers)} audio files is named as in {name} "
             f"({some(file for file, _ in found.strangers)}); see emovox data info {name}"
         )
-    table = {**corpus.labels, **(labels or {})}
+    speakers = {row.native or "": row.native for _, row in found.rows} if name in SPEAKER_CORPORA else {}
+    table = {**corpus.labels, **speakers, **(labels or {})}
     rows = [
         (root / file, row, apply_label_map(row.native or "", table, where=str(root / file))) for file, row in found.rows
     ]
@@ -178,4 +183,4 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
 
 def _own_name(name: str) -> str:
     # Folds and figures know published corpora by name; somebody's folder called "ravdess" must not pass for it.
-    return f"{name}-own" if name in CORPORA else name
+    return f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else name
