@@ -105,6 +105,16 @@ def test_the_size_is_within_its_budget(request: pytest.FixtureRequest, whole: Ne
     assert 0.7 * budget < count_parameters(whole) <= budget
 
 
+def test_it_learns_in_mixed_precision(whole: Network) -> None:
+    inputs, mask = frames(whole.encoder, 140, 60, 77)
+    with torch.no_grad():
+        expected = whole.encoder.pool(inputs, mask)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = whole.encoder.pool(inputs, mask)
+    # eight bits of mantissa through a dozen layers
+    assert (found - expected).std() < 0.1 * expected.std()
+
+
 def test_gradients_reach_every_parameter_and_depths_hold_each_once(whole: Network) -> None:
     whole.train()
     try:

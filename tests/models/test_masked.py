@@ -76,3 +76,14 @@ def test_squeeze_and_excitation_average_own_frames() -> None:
     torch.testing.assert_close(layer(frames, own)[1, :, :7], layer(frames[1:, :, :7], None)[0], atol=SAME, rtol=SAME)
     torch.testing.assert_close(own_mean(frames, own)[1, :, 0], frames[1, :, :7].mean(1), atol=SAME, rtol=SAME)
     assert keep(frames, own)[1, :, 7:].abs().max() == 0
+
+
+def test_statistics_are_exact_where_precision_is_mixed() -> None:
+    frames, own, _ = ragged(40, 13)
+    exact, mixed = MaskedBatchNorm(6), MaskedBatchNorm(6)
+    exact(frames, own)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed(frames, own)
+        assert own_mean(frames, own).dtype == torch.float32
+    for name, value in exact.state_dict().items():
+        assert torch.equal(mixed.state_dict()[name], value), name

@@ -32,7 +32,13 @@ def own_mean(frames: Tensor, own: Tensor | None) -> Tensor:
     """Average over own frames, [b, c, t] → [b, c, 1]."""
     if own is None:
         return frames.mean(2, keepdim=True)
-    return torch.bmm(frames, own.transpose(1, 2)) / own.sum(2, keepdim=True)
+    return own_sum(frames, own) / own.sum(2, keepdim=True)
+
+
+def own_sum(frames: Tensor, own: Tensor) -> Tensor:
+    """Add own frames up, [b, c, t] → [b, c, 1], in float32 also where precision is mixed."""
+    with torch.autocast(frames.device.type, enabled=False):
+        return torch.bmm(frames.float(), own.float().transpose(1, 2))
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
@@ -48,10 +54,9 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         if own is None or not self.training:
             return super().forward(frames)
         count = own.sum()
-        weights = own.transpose(1, 2)
-        mean = torch.bmm(frames, weights).sum(0) / count
+        mean = own_sum(frames, own).sum(0) / count
         centred = frames - mean
-        variance = torch.bmm(centred.square(), weights).sum(0) / count
+        variance = own_sum(centred.square(), own).sum(0) / count
         self._follow(mean.detach()[:, 0], variance.detach()[:, 0] * count / (count - 1))
         return torch.addcmul(self.bias[:, None], centred, self.weight[:, None] * (variance + self.eps).rsqrt())
 

@@ -1,4 +1,7 @@
-"""From frames [b, t, c] to one vector a clip: what follows a clip's own frames changes nothing."""
+"""From frames [b, t, c] to one vector a clip: what follows a clip's own frames changes nothing.
+
+Sums are float32 also where mixed precision makes frames of half of it.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,12 @@ def mean_deviation(frames: Tensor, mask: Tensor | None = None) -> Tensor:
     >>> mean_deviation(torch.tensor([[[1.0], [3.0], [9.0]]]), torch.tensor([[True, True, False]]))
     tensor([[2.0000, 1.0000]])
     """
+    frames = frames.float()
     if mask is None:
         mean = frames.mean(1, keepdim=True)
         variance = (frames - mean).square().mean(1)
     else:
-        shares = (mask / mask.sum(1, keepdim=True)).to(frames.dtype)[:, :, None]
+        shares = (mask / mask.sum(1, keepdim=True))[:, :, None]
         mean = (frames * shares).sum(1, keepdim=True)
         variance = ((frames - mean).square() * shares).sum(1)
     return torch.cat([mean[:, 0], (variance + EPSILON).sqrt()], dim=1)
@@ -66,11 +70,11 @@ class AttentiveStatistics(nn.Module):
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """Weigh and reduce."""
         channels = frames.transpose(1, 2)
-        scores = self.weigh(torch.tanh(self.hidden(channels)))
+        scores = self.weigh(torch.tanh(self.hidden(channels))).float()
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
         weights = torch.softmax(scores, dim=2)[:, :, None]
-        channels = channels.reshape(frames.shape[0], self.heads, self.width // self.heads, -1)
+        channels = channels.float().reshape(frames.shape[0], self.heads, self.width // self.heads, -1)
         mean = (channels * weights).sum(3, keepdim=True)
         variance = ((channels - mean).square() * weights).sum(3)
         return torch.cat([mean.flatten(1), (variance + EPSILON).sqrt().flatten(1)], dim=1)
