@@ -37,16 +37,29 @@ class Batch:
 class Examples(Protocol):
     """n rows to learn from, each one view of a clip.
 
-    `classes` names of all; `labels` [n] int64; `allowed` [n, classes] bool; `owner` [n] int64 number of the clip;
-    `group` [n] name of the corpus. Examples with a method `batch(rows) → (inputs [b, t, c], mask [b, t])` are asked for
-    whole batches by it, and not for `values`.
+    Examples with a method `batch(rows) → (inputs [b, t, c], mask [b, t])` are asked for whole batches by it, and not for
+    `values`.
     """
 
-    classes: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
-    allowed: npt.NDArray[np.bool_]
-    owner: npt.NDArray[np.int64]
-    group: npt.NDArray[np.str_]
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """[n] numbers of classes."""
+
+    @property
+    def allowed(self) -> npt.NDArray[np.bool_]:
+        """[n, classes] the classes that the row's corpus has."""
+
+    @property
+    def owner(self) -> npt.NDArray[np.int64]:
+        """[n] number of the clip."""
+
+    @property
+    def group(self) -> npt.NDArray[np.str_]:
+        """[n] name of the corpus."""
 
     def values(self, row: int) -> npt.NDArray[np.float32]:
         """Return the inputs [t, c] of a row."""
@@ -84,13 +97,14 @@ class ArrayExamples:
 def collate(examples: Examples, rows: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
     """Make a batch of some rows."""
     whole = getattr(examples, "batch", None)
-    inputs, mask = whole(rows) if whole is not None else _padded([examples.values(row) for row in rows])
+    inputs, mask = whole(rows) if whole is not None else pad([examples.values(row) for row in rows])
     allowed = torch.from_numpy(examples.allowed[rows])
     targets = torch.nn.functional.one_hot(torch.from_numpy(examples.labels[rows]), allowed.shape[1]).float()
     return Batch(inputs, mask, targets, allowed, tuple(examples.name(row) for row in rows))
 
 
-def _padded(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+def pad(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Put rows [t, c] of different lengths into inputs [b, t, c], followed by 0, and mask [b, t]."""
     lengths = np.array([len(value) for value in values])
     inputs = np.zeros((len(values), lengths.max(), values[0].shape[1]), np.float32)
     for row, value in zip(inputs, values, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from types import TracebackType
 from typing import NamedTuple
 
@@ -58,13 +58,17 @@ class Log:
         from torch.utils.tensorboard import SummaryWriter
 
         self._every = max(1, steps // MOST_EVENTS)
+        self._began = time() - (history[-1].seconds if history else 0.0)
         self._path = folder / CSV
         text = ",".join(Row._fields) + "\n" + "".join(row.csv() for row in history)
         write_whole(self._path, text.encode(), make_folder=True)
         try:
             self._file = self._path.open("a", encoding="utf-8")
-            # TensorBoard forgets events of this step and later ones
-            self._events = SummaryWriter(folder / EVENTS, purge_step=len(history) + 1)
+            for old in (folder / EVENTS).glob("events.out.tfevents.*"):
+                old.unlink()  # a killed run has lost what it had not written yet: all is written again
+            self._events = SummaryWriter(folder / EVENTS)
+            for row in history:
+                self._write_events(row)
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
@@ -85,17 +89,17 @@ class Log:
         """
         try:
             self._file.write(row.csv())
-            if row.step % self._every == 0 or row.uar is not None:
-                self._file.flush()
-                self._write_events(row)
+            self._write_events(row)
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
     def _write_events(self, row: Row) -> None:
-        values = {"loss": row.loss, "rate": row.rate, "uar": row.uar}
-        for name, value in values.items():
-            if value is not None:
-                self._events.add_scalar(name, value, row.step)
+        if row.step % self._every and row.uar is None:
+            return
+        self._file.flush()
+        for name, value in (("loss", row.loss), ("rate", row.rate), ("uar", row.uar)):
+            if value is not None:  # the time is that of learning, without the pauses between runs
+                self._events.add_scalar(name, value, row.step, walltime=self._began + row.seconds)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigError:

@@ -96,17 +96,6 @@ def plan_problems(plan: Plan) -> list[str]:
     >>> plan_problems(Plan(optimiser=Optimiser(steps=0)))
     ['optimiser.steps is 0, expected 1 or more']
     """
-    shares = {
-        "loss.smoothing": (plan.loss.smoothing, plan.loss.smoothing < 1),
-        "optimiser.depth_decay": (plan.optimiser.depth_decay, plan.optimiser.depth_decay > 0),
-        "optimiser.warm_up": (plan.optimiser.warm_up, True),
-        "optimiser.average": (plan.optimiser.average, plan.optimiser.average < 1),
-        "mixup.probability": (plan.mixup.probability, True),
-        "spec_augment.probability": (plan.spec_augment.probability, True),
-        "spec_augment.time": (plan.spec_augment.time, True),
-        "spec_augment.channels": (plan.spec_augment.channels, True),
-        "stopping.share": (plan.stopping.share, plan.stopping.share < 1),
-    }
     counts = {
         "optimiser.steps": plan.optimiser.steps,
         "optimiser.batch": plan.optimiser.batch,
@@ -117,6 +106,18 @@ def plan_problems(plan: Plan) -> list[str]:
         "stopping.every": plan.stopping.every,
         "stopping.patience": plan.stopping.patience,
     }
+    shares = {
+        "optimiser.warm_up": plan.optimiser.warm_up,
+        "mixup.probability": plan.mixup.probability,
+        "spec_augment.probability": plan.spec_augment.probability,
+        "spec_augment.time": plan.spec_augment.time,
+        "spec_augment.channels": plan.spec_augment.channels,
+    }
+    parts = {
+        "loss.smoothing": plan.loss.smoothing,
+        "optimiser.average": plan.optimiser.average,
+        "stopping.share": plan.stopping.share,
+    }
     sizes = {
         "loss.gamma": plan.loss.gamma,
         "optimiser.weight_decay": plan.optimiser.weight_decay,
@@ -124,14 +125,15 @@ def plan_problems(plan: Plan) -> list[str]:
         "checkpoint_seconds": plan.checkpoint_seconds,
         **{f"loss.alpha.{name}": value for name, value in plan.loss.alpha.items()},
     }
-    above = {"optimiser.rate": plan.optimiser.rate, "mixup.beta": plan.mixup.beta}
+    above = {
+        "optimiser.rate": plan.optimiser.rate,
+        "optimiser.depth_decay": plan.optimiser.depth_decay,
+        "mixup.beta": plan.mixup.beta,
+    }
     return [
-        *(
-            f"{key} is {value}, expected a share of 0 to 1"
-            for key, (value, inside) in shares.items()
-            if not (0 <= value <= 1 and inside)
-        ),
         *(f"{key} is {value}, expected 1 or more" for key, value in counts.items() if value < 1),
+        *(f"{key} is {value}, expected 0 to 1" for key, value in shares.items() if not 0 <= value <= 1),
+        *(f"{key} is {value}, expected 0 to less than 1" for key, value in parts.items() if not 0 <= value < 1),
         *(f"{key} is {value}, expected 0 or more" for key, value in sizes.items() if not 0 <= value < math.inf),
         *(f"{key} is {value}, expected more than 0" for key, value in above.items() if not 0 < value < math.inf),
     ]
