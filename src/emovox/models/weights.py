@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from torch import Tensor
+from torch import Tensor, nn
 
 from emovox.schema.errors import WeightsError
 from emovox.schema.extras import require
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
+
+_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 Config = TypeVar("Config", bound=msgspec.Struct)
 
@@ -63,6 +67,42 @@ def read_tensors(
         raise WeightsError(f"{path}: not a safetensors file ({error}); download it again") from error
 
 
+def fill(
+    module: nn.Module, source: str | Path, names: Mapping[str, str], environ: Mapping[str, str] = os.environ
+) -> None:
+    """Replace the weights of a module by pretrained ones.
+
+    Args:
+        module: all of whose state `names` must name.
+        source: see `find_file`.
+        names: the name in the module → the name in the file.
+        environ: see `find_file`.
+
+    Raises:
+        WeightsError: as `read_tensors`, or a tensor of another shape.
+    """
+    tensors = read_tensors(source, names, environ)
+    for name, own in module.state_dict().items():
+        if tensors[name].shape != own.shape:
+            got, expected = (list(tensor.shape) for tensor in (tensors[name], own))
+            raise WeightsError(f"{source}: {names[name]} is {got}, expected {expected}; name another model")
+    module.load_state_dict(tensors)
+
+
+def fingerprint(module: nn.Module) -> str:
+    """Compute a SHA-256 of the weights of a module, in hexadecimal: equal weights, equal fingerprints.
+
+    >>> fingerprint(nn.Identity())[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 def find_file(source: str | Path, name: str, environ: Mapping[str, str] = os.environ) -> Path:
     """Find one file of a model.
 
@@ -74,23 +114,27 @@ def find_file(source: str | Path, name: str, environ: Mapping[str, str] = os.env
     Raises:
         WeightsError: it is in none of these places.
     """
-    folders = [Path(source), *([Path(environ["EMOVOX_WEIGHTS"]) / source] if environ.get("EMOVOX_WEIGHTS") else [])]
+    named = Path(os.path.expanduser(source))
+    below = [Path(environ["EMOVOX_WEIGHTS"]) / named] if environ.get("EMOVOX_WEIGHTS") else []
+    folders = list(dict.fromkeys([named, *below]))
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    if str(source).count("/") != 1 or Path(source).exists():
+    if not _HUB_NAME.fullmatch(str(source)) or named.exists():
         places = ", ".join(str(folder) for folder in folders)
-        raise WeightsError(f"{source}: no {name} in {places}; give a folder, set EMOVOX_WEIGHTS, or name it owner/model")
+        raise WeightsError(
+            f"{source}: no {name} in {places}; give a folder, set EMOVOX_WEIGHTS, or name it owner/model"
+        )
     return _from_hub(str(source), name)
 
 
 def _from_hub(source: str, name: str) -> Path:
     require("huggingface_hub", need=f"download of {source}", extra="train")
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         return Path(hf_hub_download(source, name))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        line = " ".join(str(error).split())
+    # The client has had three HTTP libraries, and lets errors of each through that have no common root but this.
+    except Exception as error:
+        line = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(f"{source}: {name} cannot be downloaded ({line}); give a folder that holds it") from error

@@ -1,12 +1,15 @@
 """The first blocks of a Whisper encoder on a clip of its own length: nothing is padded to 30 s.
 
-Three blocks of whisper-base take 3 s of audio in a tenth of the time that the padded 30 s would.
+Three blocks of whisper-base take 3 s of audio in a tenth of the time that the padded 30 s would: 34 ms on one core in
+ONNX Runtime, nine tenths of it in products and convolutions at 112 GFLOP/s, which is what the core can do. Query, key
+and value in one product, a scale folded into the weights, or attention spelt out gain nothing (34.9 to 35.4 ms).
 """
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import torch
@@ -17,7 +20,8 @@ from emovox.features.config import FeatureConfig
 from emovox.features.spectrum import hann
 from emovox.models.front_end.dft import Blocks, PowerSpectrum
 from emovox.models.front_end.mel import LogMel
-from emovox.models.weights import read_config, read_tensors
+from emovox.models.weights import fill, read_config
+from emovox.schema.errors import AudioError, WeightsError
 
 FRAMES = FeatureConfig(n_fft=400, hop=160, n_mels=80)
 """Whisper's log-mel: 25 ms windows every 10 ms, 80 bands, 80 dB under the loudest value."""
@@ -28,21 +32,27 @@ FRAME_SECONDS = 0.02
 LONGEST_FRAMES = 1500
 """30 s: what the position code was made for."""
 
+Size = Annotated[int, msgspec.Meta(ge=1)]
+
 _LAYER = "model.encoder.layers.{}."
 
 
 class WhisperConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of an encoder, by the names of its config.json (whose other keys are not read)."""
 
-    d_model: int = 512
-    encoder_layers: int = 6
-    encoder_attention_heads: int = 8
-    encoder_ffn_dim: int = 2048
-    num_mel_bins: int = 80
+    d_model: Size = 512
+    encoder_layers: Size = 6
+    encoder_attention_heads: Size = 8
+    encoder_ffn_dim: Size = 2048
+    num_mel_bins: Size = 80
 
 
 class WhisperLogMel(nn.Module):
-    """Waveform [b, n] → the log-mel that Whisper reads, [b, 80, n // 160]."""
+    """Waveform [b, n] → the log-mel that Whisper reads, [b, 80, n // 160].
+
+    Beyond its ends a clip is silent, where Whisper reflects it: the first and the last two frames differ a little. A
+    last frame louder than all others, which Whisper never sees, would raise the floor.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +86,8 @@ class Attention(nn.Module):
         )
         seen = None if mask is None else mask[:, None, None, :]
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
-        return self.out_proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        attended: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch, count, width))
+        return attended
 
 
 class Block(nn.Module):
@@ -89,12 +100,22 @@ class Block(nn.Module):
         self.self_attn = Attention(width, config.encoder_attention_heads)
         self.final_layer_norm = nn.LayerNorm(width)
         self.fc1 = nn.Linear(width, config.encoder_ffn_dim)
-        self.fc2 = nn.Linear(config.encoder_ffn_dim, width)
+        self.fc2: nn.Module = nn.Linear(config.encoder_ffn_dim, width)
 
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, d] → [b, t, d]."""
-        frames = frames + self.self_attn(self.self_attn_layer_norm(frames), mask)
-        return frames + self.fc2(functional.gelu(self.fc1(self.final_layer_norm(frames))))
+        frames = self.attend(frames, mask)
+        added: Tensor = frames + self.fc2(self.expand(frames))
+        return added
+
+    def attend(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Do the first half, attention: [b, t, d] → [b, t, d]."""
+        added: Tensor = frames + self.self_attn(self.self_attn_layer_norm(frames), mask)
+        return added
+
+    def expand(self, frames: Tensor) -> Tensor:
+        """Compute the hidden activations of the second half: [b, t, d] → [b, t, 4 d]."""
+        return functional.gelu(self.fc1(self.final_layer_norm(frames)))
 
 
 class WhisperBlocks(nn.Module):
@@ -115,12 +136,24 @@ class WhisperBlocks(nn.Module):
         self.conv1 = nn.Conv1d(config.num_mel_bins, config.d_model, 3, padding=1)
         self.conv2 = nn.Conv1d(config.d_model, config.d_model, 3, stride=2, padding=1)
         self.layers = nn.ModuleList(Block(config) for _ in range(n_blocks))
+        self.wide = config.encoder_ffn_dim
         self.register_buffer("positions", sinusoids(LONGEST_FRAMES, config.d_model), persistent=False)
 
+    def block(self, index: int) -> Block:
+        """Return a block, counted from 0."""
+        block = self.layers[index]
+        assert isinstance(block, Block)
+        return block
+
     def stem(self, log_mel: Tensor) -> Tensor:
-        """[b, 80, t] → [b, (t + 1) // 2, d], position code added."""
+        """[b, 80, t], all of one length, t <= 3000 → [b, (t + 1) // 2, d], position code added."""
+        if not torch.onnx.is_in_onnx_export() and log_mel.shape[2] > 2 * LONGEST_FRAMES:
+            raise AudioError(
+                f"got {log_mel.shape[2] / 100:.1f} s, expected at most 30 s; cut the recording into pieces"
+            )
         frames = functional.gelu(self.conv2(functional.gelu(self.conv1(log_mel)))).transpose(1, 2)
-        return frames + self.positions[: frames.shape[1]]
+        placed: Tensor = frames + self.positions[: frames.shape[1]]
+        return placed
 
     def forward(self, log_mel: Tensor) -> list[Tensor]:
         """Return the output [b, t, d] of every block."""
@@ -142,17 +175,30 @@ def load_whisper(source: str | Path, n_blocks: int) -> WhisperBlocks:
     """Load the first blocks of an encoder.
 
     Args:
-        source: a folder with config.json and model.safetensors, or a name on the Hugging Face hub ("openai/whisper-base").
+        source: a folder with config.json and model.safetensors, one below $EMOVOX_WEIGHTS, or a name on the Hugging
+            Face hub ("openai/whisper-base").
         n_blocks: how many blocks are kept.
 
     Raises:
         WeightsError: nothing found there, or no Whisper encoder with so many blocks.
     """
     config = read_config(source, WhisperConfig)
+    for problem, found in _problems(config, n_blocks).items():
+        if found:
+            raise WeightsError(f"{source}: {problem}; name another model")
     encoder = WhisperBlocks(config, n_blocks)
     names = {f"conv{i}.{part}": f"model.encoder.conv{i}.{part}" for i in (1, 2) for part in ("weight", "bias")}
     for name in encoder.layers.state_dict():
         index, rest = name.split(".", 1)
         names[f"layers.{name}"] = _LAYER.format(index) + rest
-    encoder.load_state_dict(read_tensors(source, names))
+    fill(encoder, source, names)
     return encoder
+
+
+def _problems(config: WhisperConfig, n_blocks: int) -> dict[str, bool]:
+    width, heads = config.d_model, config.encoder_attention_heads
+    return {
+        f"got {n_blocks} blocks, expected 1 to {config.encoder_layers}": not 1 <= n_blocks <= config.encoder_layers,
+        f"reads {config.num_mel_bins} mel bands, expected {FRAMES.n_mels}": config.num_mel_bins != FRAMES.n_mels,
+        f"has {heads} heads for a width of {width}, expected a number that divides it": width % heads != 0,
+    }
