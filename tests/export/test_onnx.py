@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from emovox.export.onnx import GOLDEN_SECONDS, OPSET, check_parity, export
-from emovox.models.svm_network import NetworkOutputs, SvmNetwork
+from emovox.models.network import NetworkOutputs
+from emovox.models.svm_network import SvmNetwork
 from emovox.runtime.golden import FORMULA, check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Golden, ModelCard, decode_card

@@ -13,6 +13,7 @@ from emovox.schema.extras import require
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
+    from emovox.training.network.recipe import NetworkRecipe
     from emovox.training.svm.recipe import SvmRecipe
     from emovox.training.task import Task
 
@@ -64,12 +65,44 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
         typer.echo(f"model: {export_svm(task, plan, run, folder)}", err=True)
 
 
-TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm}
+def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
+    from emovox.training.cache import cache_folder
+    from emovox.training.network.inputs import make_inputs
+    from emovox.training.network.method import NetworkMethod
+    from emovox.training.run import train as run_training
+    from emovox.training.task import make_task
+
+    task = make_task(clips, plan.data)
+    _print_task(task)
+    with counting("clips: inputs") as progress:
+        inputs = make_inputs(
+            task.clips,
+            plan.encoder,
+            copies=plan.copies,
+            augment=plan.augment,
+            seed=plan.seed,
+            folder=cache_folder(),
+            workers=workers,
+            progress=progress,
+        )
+    method = NetworkMethod(task, inputs, plan, report=_say)
+    run = run_training(task, plan, folder, method, resume=resume, report=_report)
+    if run.model is not None:
+        from emovox.export.network import export_network
+
+        typer.echo(f"model: {export_network(task, plan, run, folder)}", err=True)
+
+
+TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm, "network": _train_network}
 """By the recipe's kind; the libraries that a kind needs are loaded by its own."""
 
 
 def _print_task(task: Task) -> None:
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
+
+
+def _say(done: int, total: int, sentence: str) -> None:
+    typer.echo(f"  step {done}/{total}: {sentence}", err=True)
 
 
 def _report(done: int, total: int, sentence: str) -> None:

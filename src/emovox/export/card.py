@@ -31,8 +31,8 @@ KEEP = 0.9
 """Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
 
 MERGED = "-seven"
-OTHER_VIEWS = ("-whole", "-narrow")
-"""Ends of the names of CSVs: over the labels of the model; of clips in one piece and through the telephone's band."""
+OTHER_VIEWS = ("-whole", "-narrow", "-speaker-norm")
+"""Ends of the names of CSVs: over the labels of the model; of clips in one piece, through 8 kHz, and adapted."""
 
 OWN_LICENCE = "your own recordings"
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import torch
-from torch import nn
 
 from emovox.audio.types import Samples
+from emovox.models.network import Recogniser
+from emovox.models.svm_network import SvmNetwork
 from emovox.runtime.golden import FORMULA, golden_input
 from emovox.runtime.model import INPUT, OUTPUTS, SPEAKER_INPUTS, Model
 from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, encode_card
@@ -34,14 +35,18 @@ GOLDEN_TOLERANCE = 2e-3
 PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
 
 
-def export(network: nn.Module, card: ModelCard, folder: Path) -> Path:
+Exportable = SvmNetwork | Recogniser
+"""Takes samples [b, n], speaker_mean and speaker_scale [p]; `mean` and `scale` [p] are the defaults of these."""
+
+
+def export(network: Exportable, card: ModelCard, folder: Path, *, half: bool = False) -> Path:
     """Write `<name>.onnx` and `<name>.json`.
 
     Args:
-        network: takes samples [b, n], speaker_mean [p] and speaker_scale [p] and returns `NetworkOutputs`; its buffers
-            `mean` and `scale` are the defaults of the latter two.
+        network: with its weights as they are to be.
         card: all but `sha256` and `golden`, which are filled in here.
         folder: made where it does not exist; files of the same name are replaced only when everything is proven.
+        half: store weights in half precision, which must lose nothing: round the network's own first.
 
     Returns:
         The path of the .onnx file.
@@ -53,7 +58,7 @@ def export(network: nn.Module, card: ModelCard, folder: Path) -> Path:
     seconds = np.array(golden_input(seconds=GOLDEN_SECONDS, sample_rate=card.sample_rate))
     golden = Golden(FORMULA, GOLDEN_SECONDS, _scores(network, seconds), GOLDEN_TOLERANCE)
     card = msgspec.structs.replace(card, sha256="", golden=golden)
-    graph = to_onnx(network, labels=card.labels, metadata=embedded_card(card))
+    graph = to_onnx(network, labels=card.labels, metadata=embedded_card(card), half=half)
     card = msgspec.structs.replace(card, sha256=hashlib.sha256(graph).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{card.name}.draft.onnx"
@@ -70,18 +75,19 @@ def export(network: nn.Module, card: ModelCard, folder: Path) -> Path:
     return target
 
 
-def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> bytes:
+def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str, half: bool = False) -> bytes:
     """Trace a network into the bytes of an ONNX file; the speaker statistics are initialisers a caller may override.
 
     Args:
         network: see `export`.
         labels: their number is the fixed width of `scores`.
         metadata: the copy of the card that the graph carries.
+        half: see `export`.
     """
     import onnx
 
     example = torch.from_numpy(golden_input(seconds=1.0, sample_rate=16000))[None].repeat(2, 1)
-    mean, scale = network.get_buffer("mean"), network.get_buffer("scale")
+    mean, scale = network.mean, network.scale
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # The tracer is deprecated and warns about sizes it takes as constants; parity is checked at five lengths below.
@@ -103,6 +109,8 @@ def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> byte
     proto = onnx.load_from_string(buffer.getvalue())
     for name, array in zip(SPEAKER_INPUTS, (mean, scale), strict=True):
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.numpy(), name))
+    if half:
+        _halve(proto, {name for name, _ in network.named_parameters()})
     _fix_widths(proto, {"scores": len(labels)})
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, metadata
@@ -110,7 +118,7 @@ def to_onnx(network: nn.Module, *, labels: Sequence[str], metadata: str) -> byte
     return bytes(proto.SerializeToString())
 
 
-def check_parity(network: nn.Module, model: Model) -> float:
+def check_parity(network: Exportable, model: Model) -> float:
     """Compare graph and network at several lengths and batch sizes.
 
     Returns:
@@ -135,7 +143,23 @@ def check_parity(network: nn.Module, model: Model) -> float:
     return worst
 
 
-def _scores(network: nn.Module, samples: Samples) -> tuple[float, ...]:
+def _halve(proto: Any, names: Collection[str]) -> None:
+    """Store the named weights as float16, each followed by a cast, which ONNX Runtime does once, at load."""
+    import onnx
+
+    casts = []
+    for weight in proto.graph.initializer:
+        if weight.name not in names or weight.data_type != onnx.TensorProto.FLOAT:
+            continue
+        name, stored = weight.name, onnx.numpy_helper.to_array(weight).astype(np.float16)
+        weight.CopyFrom(onnx.numpy_helper.from_array(stored, f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
+
+
+def _scores(network: Exportable, samples: Samples) -> tuple[float, ...]:
     with torch.no_grad():
         scores: Samples = network(torch.from_numpy(samples)[None]).scores[0].numpy()
     return tuple(round(float(score), 6) for score in scores)

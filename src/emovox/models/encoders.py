@@ -6,8 +6,9 @@ from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
 from emovox.models.network import Encoder
 from emovox.models.reference_hybrid import ReferenceHybridConfig, ReferenceHybridEncoder
+from emovox.models.whisper_encoder import WhisperConfig, WhisperEncoder
 
-EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig
+EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig
 """One table of a recipe; its key `name` says which."""
 
 
@@ -24,3 +25,5 @@ def build_encoder(config: EncoderConfig) -> Encoder:
             return HybridEncoder(config)
         case ReferenceHybridConfig():
             return ReferenceHybridEncoder(config)
+        case WhisperConfig():
+            return WhisperEncoder(config)

@@ -12,6 +12,9 @@ from emovox.features.config import FeatureConfig
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
 from emovox.schema.errors import ConfigError
 
+VERSION = 1
+"""Goes up when the same configuration gives other values."""
+
 # Mean and deviation of five corpora of acted speech, rounded. As they are constants, a loud clip stays louder.
 MEAN_DB, SCALE_DB = -45.0, 20.0
 MEAN_LEVEL_DB, FAINTEST = -40.0, 1e-5
@@ -76,6 +79,11 @@ class FrameInputs(nn.Module):
         mean, scale = cepstral_constants(features.n_mels, features.n_mfcc)
         self.register_buffer("cepstral_mean", mean[:, None], persistent=False)
         self.register_buffer("cepstral_scale", scale[:, None], persistent=False)
+
+    @property
+    def key(self) -> str:
+        """Says which features these are, for what is cached of them."""
+        return f"frame inputs {VERSION} {self.config}"
 
     def forward(self, samples: Tensor) -> Tensor:
         """Compute the features."""

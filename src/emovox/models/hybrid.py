@@ -156,6 +156,7 @@ class HybridEncoder(Encoder):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.front_end = FrameInputs(config.frames)
+        self.inputs_key = self.front_end.key
         self.n_inputs = self.front_end.n_channels
         self.n_statistics = 2 * config.width + 4 * config.cells
         self.local = Local(self.n_inputs, config)

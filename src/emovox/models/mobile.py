@@ -97,6 +97,7 @@ class MobileEncoder(Encoder):
     def __init__(self, config: MobileConfig) -> None:
         super().__init__()
         self.front_end = FrameInputs(config.frames)
+        self.inputs_key = self.front_end.key
         self.n_inputs, self.n_statistics = self.front_end.n_channels, 2 * config.features
         self.stem = ConvNorm(self.n_inputs, config.width, 5, stride=2)
         middle = config.blocks // 2

@@ -17,7 +17,7 @@ from emovox.schema.labels import merge_matrix
 class NetworkOutputs(NamedTuple):
     """What every exported network gives.
 
-    scores [b, labels] probabilities; embedding [b, d] what the last affine map sees; statistics [b, p] pooled over time.
+    scores [b, labels] probabilities; embedding [b, d] what the last affine map sees; statistics [b, p] over time.
     """
 
     scores: Tensor
@@ -34,11 +34,12 @@ class Encoder(nn.Module, ABC):
     Attributes:
         n_inputs: c, width of a frame that `inputs` gives.
         n_statistics: p, width of what `pool` gives.
-        front_end: modules without learnt weights, for the count of time and parameters.
+        inputs_key: says what `inputs` computes, weights included: equal keys, equal inputs.
     """
 
     n_inputs: int
     n_statistics: int
+    inputs_key: str
 
     @abstractmethod
     def inputs(self, samples: Tensor) -> Tensor:
@@ -51,6 +52,11 @@ class Encoder(nn.Module, ABC):
     def depths(self) -> list[list[nn.Parameter]]:
         """Return the parameters that learn, in groups from input to output, for rates that differ by depth."""
         return [[parameter for parameter in self.parameters() if parameter.requires_grad]]
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything of it does."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
     def forward(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, p]."""
@@ -117,5 +123,5 @@ class Recogniser(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count the weights, learnt here or before; buffers such as filter banks and position codes follow from a formula."""
+    """Count the weights, learnt here or before; buffers such as filter banks follow from a formula."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -86,6 +86,7 @@ class ReferenceHybridEncoder(Encoder):
     def __init__(self, config: ReferenceHybridConfig) -> None:
         super().__init__()
         self.config, self.front_end = config, ReferenceCepstra()
+        self.inputs_key = f"reference cepstra {FRAMES}"
         self.n_inputs, self.n_statistics = 3 * FRAMES.n_mfcc, N_LOCAL + 64
         self.first, self.second = nn.Conv1d(self.n_inputs, 64, 3), nn.Conv1d(64, 128, 3)
         self.lstm_first = nn.LSTM(self.n_inputs, 128, batch_first=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from emovox.models.functionals import Functionals
+from emovox.models.network import NetworkOutputs
 from emovox.models.svm import CLIP, SvmModel
 from emovox.schema.labels import merge_matrix
-
-
-class NetworkOutputs(NamedTuple):
-    """What every exported network gives.
-
-    scores [b, labels] probabilities; embedding [b, d] projected functionals; statistics [b, p] functionals as measured.
-    """
-
-    scores: Tensor
-    embedding: Tensor
-    statistics: Tensor
 
 
 class SvmNetwork(nn.Module):

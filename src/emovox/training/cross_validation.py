@@ -11,7 +11,7 @@ import numpy.typing as npt
 from emovox.evaluation.predictions import NO_ANSWER, Predictions, Row
 from emovox.schema.labels import merge_matrix
 from emovox.training.task import Indices, Task
-from emovox.training.views import NARROW, TILE, WHOLE
+from emovox.training.views import NARROW, SPEAKER, TILE, WHOLE
 
 Matrix = npt.NDArray[np.float64]
 
@@ -22,7 +22,8 @@ class FoldScores:
 
     `test` [k] indices of the clips; `tile`, `whole` and `narrow` [k, classes] probabilities over all training classes:
     from the tiles as on the path of `predict` (NaN where no speech was found), from the clip in one piece, and from the
-    tiles through the telephone's band; `temperature` was fitted on held-out training speakers, as was all else that a
+    tiles through the telephone's band; `speaker` from tiles normalised by the statistics of all of that speaker's test
+    clips, where a method can; `temperature` was fitted on held-out training speakers, as was all else that a
     method records in `chosen`.
     """
 
@@ -33,6 +34,14 @@ class FoldScores:
     narrow: Matrix
     temperature: float
     chosen: dict[str, float]
+    speaker: Matrix | None = None
+
+    def view(self, name: str) -> Matrix:
+        """Return the scores [k, classes] of a view: `TILE`, `WHOLE`, `NARROW` or `SPEAKER`."""
+        values = {TILE: self.tile, WHOLE: self.whole, NARROW: self.narrow, SPEAKER: self.speaker}[name]
+        if values is None:
+            raise ValueError(f"fold {self.number}: has no view '{name}'")
+        return values
 
 
 def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, view: str = TILE) -> Predictions:
@@ -42,7 +51,7 @@ def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, 
         task: what the folds were run on.
         folds: all of them.
         corpus: the corpus.
-        view: `TILE`, the path of `predict`, or `WHOLE` or `NARROW`.
+        view: `TILE`, the path of `predict`, or another view of the folds.
     """
     own = [i for i, clip in enumerate(task.clips) if clip.corpus == corpus]
     allowed = task.allowed[own[0]]
@@ -61,7 +70,7 @@ def _predictions(
 ) -> Predictions:
     rows = []
     for fold in folds:
-        values = {TILE: fold.tile, WHOLE: fold.whole, NARROW: fold.narrow}[view] @ merge
+        values = fold.view(view) @ merge
         values = values / values.sum(axis=1, keepdims=True)
         for clip, scores in zip(fold.test, values, strict=True):
             target = merge[task.labels[clip]]

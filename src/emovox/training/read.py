@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from emovox.schema.config import convert, override, read_toml
 from emovox.schema.errors import RecipeError
+from emovox.schema.extras import require
 from emovox.training.recipe import Recipe, recipe_problems
 
 R = TypeVar("R", bound=Recipe)
@@ -30,7 +31,15 @@ def _svm() -> Kind[Any]:
     return Kind(SvmRecipe, svm_problems)
 
 
-KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm}
+def _network() -> Kind[Any]:
+    for module in ("torch", "lightning_fabric", "safetensors"):
+        require(module, need="a recipe of kind network", extra="train")
+    from emovox.training.network.recipe import NetworkRecipe, network_problems
+
+    return Kind(NetworkRecipe, network_problems)
+
+
+KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network}
 """Looked up by name and imported then: a recipe of one kind needs no library of another."""
 
 

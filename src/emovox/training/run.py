@@ -21,7 +21,7 @@ from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.recipe import Recipe
 from emovox.training.task import Indices, Task, task_folds
-from emovox.training.views import NARROW, WHOLE
+from emovox.training.views import NARROW, SPEAKER, WHOLE
 
 Report = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and a sentence about the last one."""
@@ -130,7 +130,8 @@ def all_predictions(
         protocol = recipe.data.protocol if corpus in learnt else "zero-shot"
         name = f"{figure_name(task, corpus, recipe)}-{protocol}"
         found[name] = masked_predictions(task, folds, corpus)
-        for view in (WHOLE, NARROW):
+        adapted = [SPEAKER] if all(fold.speaker is not None for fold in folds) else []
+        for view in (WHOLE, NARROW, *adapted):
             found[f"{name}-{view}"] = masked_predictions(task, folds, corpus, view=view)
         if set(recipe.labels or task.classes) != set(task.classes):
             merged = "ravdess-7" if corpus == "ravdess" else corpus
@@ -179,7 +180,7 @@ def _fold_scores(method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
     scores = method.fold(fold, folder / str(fold.number))
     values = asdict(scores)
     chosen = values.pop("chosen")
-    save_arrays(path, **{name: np.asarray(value) for name, value in (chosen | values).items()})
+    save_arrays(path, **{name: np.asarray(value) for name, value in (chosen | values).items() if value is not None})
     return scores
 
 

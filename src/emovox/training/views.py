@@ -18,6 +18,9 @@ WHOLE = "whole"
 NARROW = "narrow"
 """A tile that went through 8 kHz, as on the telephone: nothing above 4 kHz."""
 
+SPEAKER = "speaker-norm"
+"""The tiles of a clip, normalised by the statistics of its speaker: no sound of its own, but a figure of its own."""
+
 TELEPHONE_RATE = 8000
 
 _SPEED = "speed "

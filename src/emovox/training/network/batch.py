@@ -37,7 +37,7 @@ class Batch:
 class Examples(Protocol):
     """n rows to learn from, each one view of a clip.
 
-    Examples with a method `batch(rows) → (inputs [b, t, c], mask [b, t])` are asked for whole batches by it, and not for
+    Examples with a method `batch(rows) → (inputs [b, t, c], mask [b, t])` are asked for whole batches by it, not for
     `values`.
     """
 

@@ -1,0 +1,89 @@
+"""Networks as a method: fit on a fold's training clips, score its test clips as `predict` would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emovox.corpora.folds import Fold, speaker_key
+from emovox.models.svm import Matrix, softmax
+from emovox.schema.errors import RecipeError
+from emovox.training.cross_validation import FoldScores
+from emovox.training.held_out import clip_means
+from emovox.training.network.fit import Fit, Fitted, logits
+from emovox.training.network.inputs import Inputs
+from emovox.training.network.log import Report
+from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.network.statistics import Values, measure, pooled
+from emovox.training.task import Indices, Task
+from emovox.training.views import NARROW, TILE, WHOLE
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkMethod:
+    """Encoder and head; see `emovox.training.run.Method`.
+
+    Raises:
+        RecipeError: the recipe names corpora that the task lacks.
+    """
+
+    task: Task
+    inputs: Inputs
+    recipe: NetworkRecipe
+    report: Report | None = None
+    versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
+
+    def __post_init__(self) -> None:
+        unknown, known = sorted(set(self.recipe.copies) - set(self.task.corpora)), ", ".join(self.task.corpora)
+        if unknown:
+            raise RecipeError(f"copies has {', '.join(unknown)}, expected some of {known}")
+
+    def fold(self, fold: Fold, folder: Path) -> FoldScores:
+        """Fit on the fold's training clips and score its test clips."""
+        fitted = self.fit(np.array(fold.train, dtype=np.int64), folder)
+        test = np.array(fold.test, dtype=np.int64)
+        rows = {view: self.inputs.select(test, (view,)) for view in (TILE, WHOLE, NARROW)}
+        statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
+        scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
+        return FoldScores(
+            number=fold.number,
+            test=test,
+            tile=scores[TILE],
+            whole=scores[WHOLE],
+            narrow=scores[NARROW],
+            speaker=self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE]),
+            temperature=fitted.temperature,
+            chosen={"held_out_uar": fitted.held_out_uar},
+        )
+
+    def fit(self, trained: Indices, folder: Path) -> Fitted:
+        """Let encoder and head learn from these clips."""
+        return Fit(self.task, self.inputs, trained, self.recipe, folder, self.report).run()
+
+    def sentence(self, scores: FoldScores) -> str:
+        """Tell how good it is on held-out speakers of the training part."""
+        return (
+            f"UAR {scores.chosen['held_out_uar']:.1f} on held-out training speakers, "
+            f"temperature {scores.temperature:.2f}"
+        )
+
+    def _scores(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
+        return self._means(fitted, test, rows, logits(fitted.network.head, statistics))
+
+    def _scores_by_speaker(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
+        """Standardise the tiles of a test speaker by all of that speaker's, as a profile does; no label is used."""
+        speakers = np.array([speaker_key(self.task.clips[owner]) for owner in self.inputs.owner[rows]])
+        values = np.empty((len(rows), len(self.task.classes)))
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            scale = measure(statistics[own])
+            values[own] = logits(fitted.network.head, statistics[own], scale.mean, scale.deviation)
+        return self._means(fitted, test, rows, values)
+
+    def _means(self, fitted: Fitted, test: Indices, rows: Indices, values: Matrix) -> Matrix:
+        scores = softmax(values / fitted.temperature)
+        means = clip_means(scores, self.inputs.owner[rows], self.inputs.seconds[rows], len(self.task.clips))
+        found: Matrix = means[test]
+        return found
