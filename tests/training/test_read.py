@@ -116,3 +116,38 @@ def test_not_toml(path: Path) -> None:
     path.write_text("data = = 3", encoding="utf-8")
     with pytest.raises(RecipeError, match=r"mine\.toml: not valid TOML .*line 1"):
         read_recipe(path)
+
+
+def write_recipes(folder: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_recipe_over_a_base_changes_what_it_says_and_nothing_else(tmp_path: Path) -> None:
+    write_recipes(
+        tmp_path,
+        wide='export = true\n[data]\ncorpora = ["ravdess", "emodb"]\nprotocol = "joint"\n'
+        "[svm]\nc = [3.0]\ngamma = [0.5]\n",
+        middle='base = "wide.toml"\nexport = false\n',
+        narrow='base = "middle.toml"\n[data]\ncorpora = ["emodb"]\nprotocol = "si"\n[svm]\nc = [7.0]\n',
+    )
+    recipe = read_recipe(tmp_path / "narrow.toml")
+    assert isinstance(recipe, SvmRecipe)
+    assert (recipe.name, recipe.export) == ("narrow", False)
+    assert (recipe.data.corpora, recipe.data.protocol) == (("emodb",), "si")
+    assert (recipe.svm.c, recipe.svm.gamma) == ((7.0,), (0.5,))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("base = 3\n", "base is 3, expected the name of a recipe"),
+        ('base = "gone.toml"\n', "gone.toml: no such recipe"),
+        ('base = "turn.toml"\n', "built on this one"),
+    ],
+)
+def test_a_base_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
+    write_recipes(tmp_path, own=text, turn='base = "own.toml"\n')
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(tmp_path / "own.toml")

@@ -46,13 +46,15 @@ KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network
 def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     """Read a recipe and apply `key=value` arguments.
 
+    A recipe with the key `base` is another one with changes: what it does not say, that one says.
+
     Returns:
         The structure of the recipe's kind (`SvmRecipe` …).
 
     Raises:
         RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
     """
-    data = override(read_toml(path), assignments or [])
+    data = override(_with_base(path), assignments or [])
     data.setdefault("name", path.stem)
     name = data.get("kind", DEFAULT_KIND)
     if not isinstance(name, str) or name not in KINDS:
@@ -62,3 +64,27 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
         raise RecipeError(f"{path}: {problem}")
     return recipe
+
+
+def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a recipe over the one that it names as its base, which may have a base of its own."""
+    own = read_toml(path)
+    base = own.pop("base", None)
+    if base is None:
+        return own
+    if not isinstance(base, str):
+        raise RecipeError(f"{path}: base is {base!r}, expected the name of a recipe beside this one")
+    found = path.parent / base
+    if found.resolve() in (path.resolve(), *seen):
+        raise RecipeError(f"{path}: base is '{base}', which is built on this one; expected an end")
+    return _merged(_with_base(found, (*seen, path.resolve())), own)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return both, tables key by key; of other values that stand in both the one above counts."""
+    tables = {
+        key: _merged(below[key], value)
+        for key, value in above.items()
+        if isinstance(value, dict) and isinstance(below.get(key), dict)
+    }
+    return {**below, **above, **tables}
