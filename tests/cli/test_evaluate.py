@@ -109,6 +109,76 @@ def test_a_training_run_is_its_predictions(folder: Path, capsys: pytest.CaptureF
     assert found["protocol"] == "speaker-independent"
 
 
+@pytest.fixture
+def runs(folder: Path) -> Path:
+    """Two more runs, each with two views; the second is right on all clips, the first on three of four."""
+    for name, right in (("first", 3), ("second", 4)):
+        for stem in ("own-si", "own-si-whole"):
+            write_predictions(_predictions(right=right), folder / name / "predictions" / f"{stem}.csv")
+    return folder
+
+
+def test_runs_stand_side_by_side(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emovox("first", "second")
+    text = capsys.readouterr().out
+    table, differences = text.split("differences on the same clips")
+    assert [line.split()[3] for line in table.splitlines() if line.startswith("own,")] == ["first", "second", "chance"]
+    assert "own     second  first    +25.0 [" in differences
+    assert "no detectable difference" in differences
+    assert "whole clips" not in text
+    assert "mistakes" not in text, "they would bury the table"
+
+
+def test_runs_are_compared_view_by_view(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emovox("first", "second", "--views", "--format", "json")
+    data = document(capsys)
+    assert [(found["name"], found["protocol"]) for found in data["results"]] == [
+        ("first", "speaker-independent"),
+        ("first, whole clips", "speaker-independent"),
+        ("second", "speaker-independent"),
+        ("second, whole clips", "speaker-independent"),
+    ]
+    pairs = [(found["first"], found["second"]) for found in data["comparisons"]]
+    assert pairs == [("first", "second"), ("first, whole clips", "second, whole clips")]
+
+
+def test_a_single_run_shows_its_views_unless_told_otherwise(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emovox("first", "--format", "json")
+    assert [found["name"] for found in document(capsys)["results"]] == ["own-si", "own-si-whole"]
+    emovox("first", "--no-views", "--format", "json")
+    assert [found["name"] for found in document(capsys)["results"]] == ["own-si"]
+
+
+def test_runs_and_predictions_go_together(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emovox("first", "second/", "--predictions", "svm.csv", "--output", "out", "--format", "json")
+    assert [found["name"] for found in document(capsys)["results"]] == ["first", "second", "svm"]
+    assert {path.name for path in (runs / "out").glob("*.csv")} == {
+        "first-own-si.csv",
+        "second-own-si.csv",
+        "svm-own.csv",
+    }
+    assert "emovox evaluate first second/ --predictions svm.csv" in (runs / "out" / "report.md").read_text()
+
+
+def test_runs_of_one_name_keep_their_paths(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (runs / "first").rename(runs / "elsewhere")
+    (runs / "other").mkdir()
+    (runs / "elsewhere").rename(runs / "other" / "second")
+    emovox("second", "other/second", "--format", "json")
+    assert [found["name"] for found in document(capsys)["results"]] == ["second", "other/second"]
+
+
+def test_of_a_run_only_the_wanted_corpus_is_read(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = _predictions(right=4).rows()
+    write_predictions(
+        Predictions.from_rows([row._replace(corpus="else") for row in other], LABELS),
+        runs / "first" / "predictions" / "else-si.csv",
+    )
+    for arguments in (["first"], ["first", "second"]):
+        emovox(*arguments, "--corpus", "own", "--no-views", "--format", "json")
+        assert {found["corpus"] for found in document(capsys)["results"]} == {"own"}
+
+
 def test_a_report_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     emovox("run", "--predictions", "svm.csv", "--output", "out")
     assert "report: out/report.html" in capsys.readouterr().err
@@ -201,6 +271,10 @@ def test_a_speaker_in_two_folds_cannot_be_independent(folder: Path, capsys: pyte
         (["--predictions", "svm.csv", "--corpus", "emodb"], 1, "error: svm.csv: got no clips of emodb"),
         (["out-of-nowhere/"], 2, "expected the corpora to run"),
         (["empty"], 1, "error: empty: got a folder without predictions/*.csv"),
+        (["run", "empty"], 1, "error: empty: got a folder without predictions/*.csv"),
+        (["run", "nothing"], 2, "got 'nothing' among several, expected folders that emovox train has made"),
+        (["run", "-"], 2, "got '-' among several"),
+        (["run", "--corpus", "emodb"], 1, "error: run: got no clips of emodb"),
         (["toy.onnx", "--corpus", "own.jsonl", "--output", "0.wav"], 1, "error: 0.wav: cannot be made (File exists)"),
     ],
 )

@@ -89,7 +89,8 @@ def test_a_model_against_itself_does_not_differ(generated: Callable[..., Predict
     made = generated()
     backwards = made.select(np.arange(len(made))[::-1])
     found = bootstrap.paired_difference(made, backwards, rng=np.random.default_rng(0))
-    assert found == pytest.approx((0, 0, 0, 1), abs=EXACT)
+    assert found == pytest.approx((0, 0, 0, 1, 1), abs=EXACT)
+    assert not found.detectable
 
 
 def test_a_better_model_is_seen_although_the_intervals_overlap(generated: Callable[..., Predictions]) -> None:
@@ -104,6 +105,8 @@ def test_a_better_model_is_seen_although_the_intervals_overlap(generated: Callab
     assert found.value == pytest.approx(20 / 400, abs=EXACT)
     assert 0 < found.low < found.value < found.high
     assert found.not_better == 0
+    assert found.p == pytest.approx(2 / (bootstrap.DRAWS + 1))
+    assert found.detectable
     alone = [bootstrap.intervals(each, rng=np.random.default_rng(0)).metrics["accuracy"] for each in (first, second)]
     assert alone[1].low < alone[0].high, "the example is meant to need the pairing"
 
@@ -117,6 +120,46 @@ def test_lower_calibration_error_is_better(generated: Callable[..., Predictions]
     found = bootstrap.paired_difference(first, second, rng=np.random.default_rng(0), metric="ece")
     assert found.low > 0
     assert found.not_better == 1
+
+
+def test_the_mean_of_seeds_is_compared(generated: Callable[..., Predictions]) -> None:
+    weak, strong = ([_noisy(generated(400, skill=2), share, seed) for seed in range(3)] for share in (0.3, 0.1))
+    found = bootstrap.mean_difference(weak, strong, rng=np.random.default_rng(0), metric="accuracy")
+    accuracy = [np.mean([(run.label == run.predicted).mean() for run in runs]) for runs in (weak, strong)]
+    assert found.value == pytest.approx(accuracy[1] - accuracy[0], abs=EXACT)
+    assert found.low < found.value < found.high
+    one = bootstrap.paired_difference(weak[0], strong[0], rng=np.random.default_rng(0), metric="accuracy")
+    assert found.high - found.low < one.high - one.low, "the mean of three seeds scatters less than one"
+
+
+def test_seeds_may_differ_in_number_and_order(generated: Callable[..., Predictions]) -> None:
+    runs = [_noisy(generated(200), 0.3, seed) for seed in range(2)]
+    backwards = [run.select(np.arange(len(run))[::-1]) for run in (*runs, *runs)]
+    found = bootstrap.mean_difference(runs, backwards, rng=np.random.default_rng(0))
+    assert found == pytest.approx((0, 0, 0, 1, 1), abs=EXACT)
+
+
+def test_p_is_as_often_small_as_it_says(generated: Callable[..., Predictions]) -> None:
+    """60 pairs of equally good runs, 40 speakers: p is below 0.2 in about a fifth of them, and below 0.01 hardly."""
+    made = generated(800, skill=2, speakers=40)
+    found = [
+        bootstrap.paired_difference(
+            _noisy(made, 0.2, 2 * pair), _noisy(made, 0.2, 2 * pair + 1), rng=np.random.default_rng(0), draws=200
+        ).p
+        for pair in range(60)
+    ]
+    assert 4 <= sum(p < 0.2 for p in found) <= 22
+    assert sum(p < 0.011 for p in found) <= 3
+
+
+def _noisy(made: Predictions, share: float, seed: int) -> Predictions:
+    """Predictions of which a share is drawn anew."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.choice(np.array(made.classes), len(made))
+    predicted = np.where(rng.random(len(made)) < share, drawn, made.predicted)
+    return Predictions(
+        made.corpus, made.utterance, made.speaker, made.fold, made.label, predicted, made.scores, made.classes
+    )
 
 
 def test_other_utterances_cannot_be_compared(generated: Callable[..., Predictions], hand_made: Predictions) -> None:

@@ -66,6 +66,16 @@ def test_others_are_compared_with_the_first(generated: Callable[..., Predictions
     assert difference.high < 0
 
 
+def test_views_of_several_runs_are_compared_with_their_own_kind(generated: Callable[..., Predictions]) -> None:
+    entries = [
+        Entry(f"{run}{view}", generated(100, skill=skill), stem=f"own-si{view}")
+        for run, skill in (("a", 1.0), ("b", 2.0))
+        for view in ("", "-whole")
+    ]
+    found = compare(measure(entries, draws=20), draws=20)
+    assert [(each.first, each.second) for each in found] == [("a", "b"), ("a-whole", "b-whole")]
+
+
 def test_what_cannot_be_compared_says_why(generated: Callable[..., Predictions]) -> None:
     (found,) = compare(measure([Entry("all", generated(50)), Entry("some", generated(40))], draws=10), draws=10)
     assert found.differences == {}
@@ -99,6 +109,14 @@ def test_data_for_programs_hold_the_true_figures(hand_made: Predictions) -> None
     assert found["confusions"][0] == {"label": "hangry", "predicted": "meh", "clips": 1, "share": 0.5}
     assert found["abstention"] == {"threshold": 0.0, "share": 0.875, "accuracy": pytest.approx(5 / 7)}
     assert data["comparisons"] == []
+
+
+def test_data_say_whether_a_difference_can_be_told(generated: Callable[..., Predictions]) -> None:
+    measured = measure([Entry("x", generated(300)), Entry("same", generated(300)), Entry("y", generated(300, skill=4))])
+    same, better = as_data(measured, compare(measured))["comparisons"]
+    assert (same["differences"]["uar"]["detectable"], same["differences"]["uar"]["p"]) == (False, 1.0)
+    assert better["differences"]["uar"]["detectable"]
+    assert better["differences"]["uar"]["p"] < 0.01
 
 
 def test_not_a_number_is_null_for_programs() -> None:

@@ -57,10 +57,22 @@ def test_several_entries_and_corpora(tmp_path: Path, generated: Callable[..., Pr
     text = words([Entry("ours", ours), Entry("svm", base), Entry("ours", other)], tmp_path)
     assert "Differences on the same clips" in text
     assert "| ravdess | svm | ours | -" in text
+    assert "| worse |" in text
     assert "ours: ECE" in text
     assert "RAVDESS has 2, EMO-DB has 10 different sentences" in text
     assert "fewer than five known speakers" in text
     assert text.count("| chance |") == 2
+
+
+def test_runs_side_by_side_have_files_that_tell_their_protocol(
+    tmp_path: Path, generated: Callable[..., Predictions]
+) -> None:
+    entries = [Entry(name, generated(40), stem="own-si") for name in ("one", "two")]
+    text = words(entries, tmp_path)
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"one-own-si.csv", "two-own-si.csv"}
+    assert (
+        "| own | two | one | +0.0 [+0.0, +0.0] | 1.000 | +0.0 [+0.0, +0.0] | 1.000 | no detectable difference |" in text
+    )
 
 
 @pytest.mark.parametrize("names", [("a b/ü:c", "a b/ü;c"), ("同", "同")])

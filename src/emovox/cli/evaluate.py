@@ -13,7 +13,6 @@ import typer
 from emovox.cli.console import make_folder
 from emovox.cli.form import Form
 from emovox.cli.progress import counting
-from emovox.schema.errors import PredictionsError, ProtocolError
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
@@ -25,9 +24,13 @@ NO_MODEL = "-"
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="Shipped name, NAME.onnx, or folder of emovox train; - for predictions alone.")
-    ] = NO_MODEL,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL|RUN [RUN]...]",
+            help="Shipped name or NAME.onnx; or folders of emovox train, side by side; - for predictions alone.",
+        ),
+    ] = None,
     corpus: Annotated[
         str | None, typer.Option(help="Corpora by name or manifest (.jsonl), separated by commas.")
     ] = None,
@@ -37,13 +40,17 @@ def evaluate(
     predictions: Annotated[
         list[Path] | None, typer.Option(help="CSV of predictions; several are compared with the first.")
     ] = None,
+    views: Annotated[
+        bool | None,
+        typer.Option(help="Whole clips, 8 kHz, speaker-adapted … of runs too; unless given, of a single run only."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for report, pictures and predictions; a killed run goes on from here.")
     ] = None,
     format: Annotated[Form, typer.Option(help="Form of the figures on standard output.")] = Form.TABLE,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Measure a model on corpora, or recompute all figures from predictions without a model.
+    """Measure a model on corpora, compare training runs, or recompute all figures from predictions alone.
 
     Recordings that cannot be used are listed and count as wrong; the exit status is then 1.
     """
@@ -53,21 +60,28 @@ def evaluate(
     from emovox.evaluation.comparison import compare, measure
     from emovox.evaluation.report import Facts, published_sexes, write_measured
 
-    _check(model, corpus=corpus, protocol=protocol, predictions=predictions)
-    command = _command(model, corpus=corpus, protocol=protocol, predictions=predictions, output=output, seed=seed)
+    named = models or [NO_MODEL]
+    _check(named, corpus=corpus, protocol=protocol, predictions=predictions)
+    command = _command(
+        named, corpus=corpus, protocol=protocol, predictions=predictions, views=views, output=output, seed=seed
+    )
     run, work = None, None
-    if _is_model(model):
-        run, work = _run_model(model, str(corpus), protocol=protocol, output=output, command=command)
+    if _is_model(named[0]):
+        run, work = _run_model(named[0], str(corpus), protocol=protocol, output=output, command=command)
         corpus = protocol = None  # they said what the model is run on; files beside it are taken as they are
-    files = [*_files_of_run(model), *(predictions or [])]
-    _spare(files, output)
-    entries = [*(run.entries if run else ()), *_read(files, corpus=corpus, protocol=protocol)]
+    folders = [name for name in named if name != NO_MODEL and not _is_model(name)]
+    made = _read(folders, predictions or [], views=views, corpus=corpus, protocol=protocol, output=output)
+    entries = [*(run.entries if run else ()), *made]
     facts, failures = (run.facts, run.failures) if run else (Facts(command=command, sexes=published_sexes(entries)), ())
     measured = measure(entries, seed=seed)
     comparisons = compare(measured, seed=seed)
     _warn(facts)
     json = format is Form.JSON
-    text = as_json(measured, comparisons, facts, failures) if json else as_table(measured, comparisons, facts)
+    text = (
+        as_json(measured, comparisons, facts, failures)
+        if json
+        else as_table(measured, comparisons, facts, notes=len(named) == 1)
+    )
     typer.echo(text, nl=False)
     if output is not None:
         title = "Evaluation of " + ", ".join(dict.fromkeys(entry.name for entry in entries))
@@ -79,16 +93,24 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _check(model: str, *, corpus: str | None, protocol: str | None, predictions: Sequence[Path] | None) -> None:
+def _check(
+    named: Sequence[str], *, corpus: str | None, protocol: str | None, predictions: Sequence[Path] | None
+) -> None:
     from emovox.corpora.folds import PROTOCOLS
 
     if protocol is not None and protocol not in PROTOCOLS:
         expected = ", ".join(PROTOCOLS)
         raise typer.BadParameter(f"got '{protocol}', expected one of {expected}", param_hint="--protocol")
-    if model == NO_MODEL and not predictions:
+    if list(named) == [NO_MODEL] and not predictions:
         raise typer.BadParameter("got neither a model nor --predictions, expected one of them", param_hint="MODEL")
-    if _is_model(model) and corpus is None:
-        raise typer.BadParameter(f"got none, expected the corpora to run {model} on", param_hint="--corpus")
+    alone = [name for name in named if name == NO_MODEL or _is_model(name)]
+    if alone and len(named) > 1:
+        raise typer.BadParameter(
+            f"got '{alone[0]}' among several, expected folders that emovox train has made; evaluate a model alone",
+            param_hint="RUN",
+        )
+    if alone and alone != [NO_MODEL] and corpus is None:
+        raise typer.BadParameter(f"got none, expected the corpora to run {alone[0]} on", param_hint="--corpus")
 
 
 def _spare(files: Sequence[Path], output: Path | None) -> None:
@@ -132,40 +154,24 @@ def _run_model(
     return run, work
 
 
-def _files_of_run(model: str) -> list[Path]:
-    if model == NO_MODEL or _is_model(model):
-        return []
-    # by stem, so that the path of `predict` comes before "-whole" and is what the others are compared with
-    files = sorted((Path(model) / "predictions").glob("*.csv"), key=lambda path: path.stem)
-    if not files:
-        raise PredictionsError(
-            f"{model}: got a folder without predictions/*.csv, expected one that emovox train has made; "
-            "name the files with --predictions"
-        )
-    return files
+def _read(
+    folders: Sequence[str],
+    predictions: Sequence[Path],
+    *,
+    views: bool | None,
+    corpus: str | None,
+    protocol: str | None,
+    output: Path | None,
+) -> list[Entry]:
+    from emovox.evaluation.entries import read_entries, run_entries, run_files
 
-
-def _read(files: Sequence[Path], *, corpus: str | None, protocol: str | None) -> list[Entry]:
-    import numpy as np
-
-    from emovox.evaluation.comparison import PROTOCOLS, Entry, check_independent, describe_protocol
-    from emovox.evaluation.predictions import read_predictions
-
-    names = [file.stem for file in files]
-    entries = []
-    for file in files:
-        made = read_predictions(file)
-        if corpus is not None:
-            made = made.select(np.isin(made.corpus, corpus.split(",")))
-        if not len(made):
-            raise ProtocolError(f"{file}: got no clips of {corpus}, expected some; leave --corpus out to take all")
-        words = PROTOCOLS[protocol] if protocol is not None else describe_protocol(file.stem)
-        name = file.stem if names.count(file.stem) == 1 else str(file.with_suffix(""))
-        entry = Entry(name, made, words)
-        if words.startswith("speaker-independent"):
-            check_independent(entry)
-        entries.append(entry)
-    return entries
+    shown = len(folders) < 2 if views is None else views
+    files = [run_files(folder, views=shown, corpus=corpus) for folder in folders]
+    _spare([*(file for own in files for file in own), *predictions], output)
+    if len(folders) < 2:
+        return read_entries([*(file for own in files for file in own), *predictions], corpus=corpus, protocol=protocol)
+    side_by_side = run_entries(folders, views=shown, corpus=corpus, protocol=protocol)
+    return [*side_by_side, *read_entries(predictions, corpus=corpus, protocol=protocol)]
 
 
 def _warn(facts: Facts) -> None:
@@ -179,18 +185,20 @@ def _warn(facts: Facts) -> None:
 
 
 def _command(
-    model: str,
+    named: Sequence[str],
     *,
     corpus: str | None,
     protocol: str | None,
     predictions: Sequence[Path] | None,
+    views: bool | None,
     output: Path | None,
     seed: int,
 ) -> str:
-    words = ["emovox", "evaluate", model]
+    words = ["emovox", "evaluate", *named]
     for option, value in (("--corpus", corpus), ("--protocol", protocol)):
         words += [option, value] if value is not None else []
     for file in predictions or []:
         words += ["--predictions", str(file)]
+    words += ["--views" if views else "--no-views"] if views is not None else []
     words += ["--output", str(output)] if output is not None else []
     return shlex.join([*words, "--seed", str(seed)])

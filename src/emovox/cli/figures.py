@@ -21,11 +21,16 @@ MISTAKES = 5
 """Most frequent mistakes shown of each set of predictions."""
 
 
-def as_table(measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts) -> str:
-    """Render all figures for people: one table, the most frequent mistakes, abstention, differences and latency."""
+def as_table(
+    measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts, *, notes: bool = True
+) -> str:
+    """Render all figures for people: one table, the most frequent mistakes, abstention, differences and latency.
+
+    Without `notes` there are no mistakes and abstention: of several runs side by side they would bury the table.
+    """
     parts = ["all figures in %, 95 % intervals in brackets\n", _text(headline_table(measured, costs=costs(facts)))]
     parts += [f"{text}\n" for text in calibration_sentences(measured)]
-    parts += [_notes(each) for each in measured if each.detailed]
+    parts += [_notes(each) for each in measured if each.detailed and notes]
     if comparisons:
         parts += ["differences on the same clips\n" + _text(comparison_table(comparisons))]
         parts += [f"{each.second} on {each.corpus}: {each.reason}\n" for each in comparisons if each.reason]

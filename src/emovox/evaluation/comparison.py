@@ -40,13 +40,15 @@ class Entry:
     """Predictions with the name that tables give them.
 
     `protocol` is how they came about, in words, or ""; without `detailed` they stand in the tables and have no section
-    of their own in the report.
+    of their own in the report. `stem` is the name of their CSV where several runs stand side by side: views are then
+    compared with the same view of the first run.
     """
 
     name: str
     predictions: Predictions
     protocol: str = ""
     detailed: bool = True
+    stem: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,7 @@ class Measured:
     predictions: Predictions
     summary: Summary
     detailed: bool = True
+    stem: str = ""
 
     @property
     def abstention(self) -> Kept | None:
@@ -85,12 +88,21 @@ def describe_protocol(name: str) -> str:
     >>> describe_protocol("ravdess-8-si"), describe_protocol("emodb-joint-whole"), describe_protocol("mine")
     ('speaker-independent', 'speaker-independent, joint folds, whole clips', '')
     """
-    view = next((key for key in VIEWS if name.endswith(f"-{key}")), None)
+    view = view_of(name)
     stem = name.removesuffix(f"-{view}") if view else name
     found = [key for key in sorted(PROTOCOLS, key=len, reverse=True) if stem == key or stem.endswith(f"-{key}")]
     if not found:
         return ""
     return PROTOCOLS[found[0]] + (f", {VIEWS[view]}" if view else "")
+
+
+def view_of(name: str) -> str:
+    """Tell the view from the name of a CSV; "" is the path of `predict`.
+
+    >>> view_of("emodb-joint-whole"), view_of("emodb-joint")
+    ('whole', '')
+    """
+    return next((key for key in VIEWS if name.endswith(f"-{key}")), "")
 
 
 def check_independent(entry: Entry) -> None:
@@ -125,16 +137,19 @@ def measure(entries: Sequence[Entry], *, seed: int = 0, draws: int = DRAWS) -> t
         for corpus in entry.predictions.corpora:
             part = entry.predictions.of_corpus(corpus)
             figures = summary(part, rng=seed, draws=draws)
-            found.append(Measured(entry.name, corpus, entry.protocol, part, figures, entry.detailed))
+            found.append(Measured(entry.name, corpus, entry.protocol, part, figures, entry.detailed, entry.stem))
     order = list(dict.fromkeys(each.corpus for each in found))
     return tuple(sorted(found, key=lambda each: order.index(each.corpus)))
 
 
 def compare(measured: Sequence[Measured], *, seed: int = 0, draws: int = DRAWS) -> tuple[Comparison, ...]:
-    """Compare the entries of each corpus with its first one by a paired bootstrap over the same clips."""
+    """Compare the entries of each corpus with its first one by a paired bootstrap over the same clips.
+
+    Where entries have a `stem`, each view has a first one of its own.
+    """
     result = []
-    for corpus in dict.fromkeys(each.corpus for each in measured):
-        first, *others = [each for each in measured if each.corpus == corpus]
+    for key in dict.fromkeys((each.corpus, view_of(each.stem)) for each in measured):
+        first, *others = [each for each in measured if (each.corpus, view_of(each.stem)) == key]
         result += [_compare(first, other, seed=seed, draws=draws) for other in others]
     return tuple(result)
 
@@ -157,7 +172,9 @@ def as_data(measured: Sequence[Measured], comparisons: Sequence[Comparison] = ()
                 "corpus": each.corpus,
                 "first": each.first,
                 "second": each.second,
-                "differences": {name: value._asdict() for name, value in each.differences.items()},
+                "differences": {
+                    name: value._asdict() | {"detectable": value.detectable} for name, value in each.differences.items()
+                },
                 "reason": each.reason or None,
             }
             for each in comparisons

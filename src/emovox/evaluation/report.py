@@ -137,7 +137,8 @@ def _file_names(measured: Sequence[Measured]) -> list[str]:
     """Name the files of each section: safe on every system, and all different."""
     names: list[str] = []
     for each in measured:
-        text = each.name if each.corpus in each.name else f"{each.name}-{each.corpus}"
+        told = each.stem or each.corpus
+        text = each.name if told in each.name else f"{each.name}-{told}"
         stem = re.sub(r"[^\w.-]+", "-", text).strip("-.") or "predictions"
         taken = sum(name == stem or name.startswith(f"{stem}~") for name in names)
         names.append(f"{stem}~{taken + 1}" if taken else stem)

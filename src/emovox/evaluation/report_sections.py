@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from emovox.evaluation import plots
+from emovox.evaluation.bootstrap import Difference
 from emovox.evaluation.calibration import reliability
 from emovox.evaluation.comparison import Comparison, Measured, mean_calibration_errors
 from emovox.evaluation.document import Block, Heading, Picture, Table, Text
@@ -86,17 +87,31 @@ def calibration_sentences(measured: Sequence[Measured]) -> list[str]:
     ]
 
 
+def points(difference: Difference) -> str:
+    """A difference of shares in points, as "+1.2 [-0.3, +2.7]"."""
+    return f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+
+
+def verdict(difference: Difference) -> str:
+    """Say whether a figure of which more is better has risen, as far as can be told.
+
+    >>> verdict(Difference(0.02, -0.01, 0.05, 0.1, 0.2)), verdict(Difference(0.04, 0.01, 0.07, 0.0, 0.002))
+    ('no detectable difference', 'better')
+    """
+    if not difference.detectable:
+        return "no detectable difference"
+    return "better" if difference.value > 0 else "worse"
+
+
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """Differences of each entry from the first, in points, with paired intervals."""
+    """Differences of each entry from the first, in points, with paired intervals, p, and what can be told from them."""
     rows = []
     for each in comparisons:
-        cells = [
-            f"{100 * d.value:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]" for d in each.differences.values()
-        ] or [NOTHING, NOTHING]
-        share = percent(each.differences["uar"].not_better) if each.differences else NOTHING
-        rows.append((each.corpus, each.second, each.first, *cells, share))
-    head = ("corpus", "model", "against", "UAR [points]", "accuracy [points]", "draws without a gain in UAR [%]")
-    return Table(head, tuple(rows), names=3)
+        cells = [text for d in each.differences.values() for text in (points(d), f"{d.p:.3f}")] or [NOTHING] * 4
+        told = verdict(each.differences["uar"]) if each.differences else NOTHING
+        rows.append((each.corpus, each.second, each.first, *cells, told))
+    head = ("UAR [points]", "p", "accuracy [points]", "p", "by UAR")
+    return Table(("corpus", "model", "against", *head), tuple(rows), names=3)
 
 
 def latency_blocks(latency: Latency) -> list[Block]:
