@@ -7,7 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from emovox.models.head import HeadConfig
+from emovox.models.hybrid import HybridConfig
+from emovox.models.mobile import MobileConfig
 from emovox.schema.errors import RecipeError
+from emovox.training.network.recipe import NetworkRecipe
 from emovox.training.read import read_recipe
 from emovox.training.svm.recipe import SvmRecipe
 
@@ -137,6 +141,21 @@ def test_a_recipe_over_a_base_changes_what_it_says_and_nothing_else(tmp_path: Pa
     assert (recipe.name, recipe.export) == ("narrow", False)
     assert (recipe.data.corpora, recipe.data.protocol) == (("emodb",), "si")
     assert (recipe.svm.c, recipe.svm.gamma) == ((7.0,), (0.5,))
+
+
+def test_a_base_with_another_encoder_gives_nothing_to_its_table(tmp_path: Path) -> None:
+    write_recipes(
+        tmp_path,
+        wide=f'kind = "network"\n{MINIMAL}[encoder]\nname = "mobile"\nwidth = 8\n[head]\nhidden = 8\n',
+        same='base = "wide.toml"\n[encoder]\nblocks = 2\n',
+        other='base = "wide.toml"\n[encoder]\nname = "hybrid"\ncells = 8\n',
+    )
+    same, other = (read_recipe(tmp_path / f"{name}.toml") for name in ("same", "other"))
+    assert isinstance(same, NetworkRecipe)
+    assert isinstance(other, NetworkRecipe)
+    assert same.encoder == MobileConfig(width=8, blocks=2)
+    assert other.encoder == HybridConfig(cells=8)
+    assert same.head == other.head == HeadConfig(hidden=8)
 
 
 @pytest.mark.parametrize(

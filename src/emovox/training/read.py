@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from emovox.schema.config import convert, override, read_toml
-from emovox.schema.errors import RecipeError
+from emovox.schema.errors import ConfigError, RecipeError
 from emovox.schema.extras import require
 from emovox.training.recipe import Recipe, recipe_problems
 
@@ -60,7 +60,12 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     if not isinstance(name, str) or name not in KINDS:
         raise RecipeError(f"{path}: kind is {name!r}, expected one of {', '.join(KINDS)}")
     kind = KINDS[name]()
-    recipe: Recipe = convert(data, kind.struct, where=str(path))
+    try:
+        recipe: Recipe = convert(data, kind.struct, where=str(path))
+    except RecipeError:
+        raise
+    except ConfigError as error:  # of a table that checks itself
+        raise RecipeError(f"{path}: {error}") from error
     for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
         raise RecipeError(f"{path}: {problem}")
     return recipe
@@ -81,10 +86,13 @@ def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return both, tables key by key; of other values that stand in both the one above counts."""
-    tables = {
-        key: _merged(below[key], value)
-        for key, value in above.items()
-        if isinstance(value, dict) and isinstance(below.get(key), dict)
-    }
+    """Return both, tables key by key; of other values that stand in both the one above counts.
+
+    A table that names another thing (an encoder of another name) takes the place of the one below: their keys differ.
+    """
+    tables = {}
+    for key, value in above.items():
+        other = below.get(key)
+        if isinstance(value, dict) and isinstance(other, dict) and value.get("name") in (None, other.get("name")):
+            tables[key] = _merged(other, value)
     return {**below, **above, **tables}
