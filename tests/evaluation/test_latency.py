@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -66,13 +67,15 @@ def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_profile_is_read_by_the_names_of_its_nodes() -> None:
-    events = [
+    events: list[dict[str, Any]] = [
         {"cat": "Session", "name": "model_run", "dur": 500},
         {"cat": "Node", "name": "/front_end/Conv_kernel_time", "dur": 30},
         {"cat": "Node", "name": "/front_end/Conv_fence_before", "dur": 99},
         {"cat": "Node", "name": "/network/Gemm_kernel_time", "dur": 10},
     ]
     assert share_of_front_end(events) == 0.75
+    inside = [{**event, "name": event["name"].replace("/front_end", "/encoder/front_end")} for event in events]
+    assert share_of_front_end(inside) == 0.75
     assert share_of_front_end(events[3:]) is None
     assert share_of_front_end([]) is None
 

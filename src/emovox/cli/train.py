@@ -67,7 +67,6 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
-    from emovox.training.network.inputs import make_inputs
     from emovox.training.network.method import NetworkMethod
     from emovox.training.run import train as run_training
     from emovox.training.task import make_task
@@ -75,17 +74,9 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
     task = make_task(clips, plan.data)
     _print_task(task)
     with counting("clips: inputs") as progress:
-        inputs = make_inputs(
-            task.clips,
-            plan.encoder,
-            copies=plan.copies,
-            augment=plan.augment,
-            seed=plan.seed,
-            folder=cache_folder(),
-            workers=workers,
-            progress=progress,
+        method = NetworkMethod.prepared(
+            task, plan, folder=cache_folder(), workers=workers, progress=progress, report=_say
         )
-    method = NetworkMethod(task, inputs, plan, report=_say)
     run = run_training(task, plan, folder, method, resume=resume, report=_report)
     if run.model is not None:
         from emovox.export.network import export_network
@@ -112,4 +103,4 @@ def _report(done: int, total: int, sentence: str) -> None:
 def _print_figures(folder: Path) -> None:
     from emovox.cli.evaluate import evaluate
 
-    evaluate(str(folder))
+    evaluate([str(folder)])

@@ -25,7 +25,7 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.card import ModelCard
 
 FRONT_END = "/front_end/"
-"""Nodes of the graph whose names begin so belong to the front end."""
+"""Nodes of the graph with this in their names belong to the front end, at the top or inside an encoder."""
 
 PARTS = ("decode", "speech", "graph", "total")
 """What a `Timing` measures: decoding, speech detection with tiles and aggregation, the graph, and all together."""
@@ -136,7 +136,7 @@ def front_end_share(graph: Path, samples: Samples, *, runs: int = 20) -> float |
         runs: how often to run it; the first does not count.
 
     Returns:
-        The share in [0, 1]; None when no node carries a name that begins with `FRONT_END`.
+        The share in [0, 1]; None when no node carries `FRONT_END` in its name.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
@@ -155,7 +155,7 @@ def share_of_front_end(events: Sequence[dict[str, Any]]) -> float | None:
     """Sum up the time of the nodes in a profile of ONNX Runtime: the share of those of the front end, or None."""
     nodes = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
     total = sum(event["dur"] for event in nodes)
-    front = [event["dur"] for event in nodes if event["name"].startswith(FRONT_END)]
+    front = [event["dur"] for event in nodes if FRONT_END in event["name"]]
     return sum(front) / total if front and total else None
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from emovox.models.ge2e import Ge2eConfig, Ge2eEncoder
 from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
 from emovox.models.network import Encoder
 from emovox.models.reference_hybrid import ReferenceHybridConfig, ReferenceHybridEncoder
 from emovox.models.whisper_encoder import WhisperConfig, WhisperEncoder
 
-EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig
+EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig | Ge2eConfig
 """One table of a recipe; its key `name` says which."""
 
 
@@ -27,3 +28,5 @@ def build_encoder(config: EncoderConfig) -> Encoder:
             return ReferenceHybridEncoder(config)
         case WhisperConfig():
             return WhisperEncoder(config)
+        case Ge2eConfig():
+            return Ge2eEncoder(config)

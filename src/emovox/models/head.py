@@ -36,7 +36,7 @@ class Head(nn.Module):
     """Statistics → logits.
 
     While it learns, statistics are standardised by those of the batch, and `mean` and `scale` follow them as in batch
-    normalisation; `freeze_statistics` fixes them for good.
+    normalisation; `set_statistics` fixes them where statistics are standardised before (`from_standard`).
 
     Args:
         n_statistics: p.
@@ -96,8 +96,3 @@ class Head(nn.Module):
     def forward(self, statistics: Tensor) -> Tensor:
         """[b, p] → logits [b, classes], standardised by the batch while it learns."""
         return self.from_standard(self.standard(statistics))
-
-
-def standardise(statistics: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-    """Take off `mean` and divide by `scale`."""
-    return torch.div(statistics - mean, scale)

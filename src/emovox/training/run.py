@@ -13,7 +13,7 @@ import numpy as np
 
 from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import Predictions, write_predictions
-from emovox.schema.errors import RecipeError
+from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
@@ -92,10 +92,11 @@ def train(
     Raises:
         RecipeError: the folder holds a run of another recipe, or one that was not to be resumed; or the recipe names
             labels that do not fit the clips.
-        ProtocolError: the protocol cannot be done honestly on these clips.
+        ProtocolError: the protocol cannot be done honestly on these clips, or a fold tests a class that it lacks.
     """
     _check_labels(task, recipe)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
+    _check_classes(task, folds)
     _open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
@@ -153,6 +154,18 @@ def _check_labels(task: Task, recipe: Recipe) -> None:
         merge_matrix(task.classes, recipe.labels or task.classes)
     except ValueError as error:
         raise RecipeError(f"labels: {error}; add it, or drop the class by --map when the corpus is indexed") from error
+
+
+def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
+    """Refuse folds whose every test clip of a class is lost beforehand."""
+    for fold in folds:
+        lost = np.setdiff1d(task.labels[list(fold.test)], task.labels[list(fold.train)])
+        if len(lost):
+            names = ", ".join(task.classes[label] for label in lost)
+            raise ProtocolError(
+                f"fold {fold.number}: tests {names} on {', '.join(fold.test_speakers)}, but no other speaker has a clip "
+                "of it to train on; record it with others, or drop the class by --map when the corpus is indexed"
+            )
 
 
 def _open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,9 +99,16 @@ def views_or_problem(path: str, *, encoder: EncoderConfig, part: Part) -> list[V
         return f"{path}: {error}"
 
 
+def forget() -> None:
+    """Build encoders and noises anew: the files that they are made from may have changed."""
+    _built.cache_clear()
+    _made_augmenter.cache_clear()
+
+
 @cache
 def _built(config: bytes) -> Encoder:
-    torch.set_num_threads(1)  # one process a core: more threads than cores make everything slower
+    if parent_process() is not None:
+        torch.set_num_threads(1)  # one process a core: more threads than cores make everything slower
     return build_encoder(msgspec.json.decode(config, type=EncoderConfig)).eval()
 
 

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from emovox.corpora.hold_out import hold_out
 from emovox.models.encoders import build_encoder
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.svm import Matrix
+from emovox.schema.errors import RecipeError
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
-from emovox.training.network.batch import ArrayExamples
+from emovox.training.network.batch import Examples
 from emovox.training.network.draw import derived_seed
 from emovox.training.network.examples import RowExamples
+from emovox.training.network.heads import HeadAlone, logits
 from emovox.training.network.inputs import Inputs
 from emovox.training.network.log import Report
-from emovox.training.network.loop import Learnt, Validate, learn
+from emovox.training.network.loop import Validate, learn
 from emovox.training.network.plan import Plan
 from emovox.training.network.recipe import NetworkRecipe
-from emovox.training.network.statistics import Statistics, Values, measure, pooled
+from emovox.training.network.statistics import Statistics, measure, pooled
 from emovox.training.task import Indices, Task
 from emovox.training.views import NARROW, TILE, WHOLE
 
 INITIAL, ENCODER, HEAD, INNER = 0, 1, 2, 3
-"""Purposes of the random numbers of a fit."""
+"""Purposes of the random numbers of a fit; inner heads count on from the last."""
 
+UNCALIBRATED = 1.0
+"""The temperature where nobody was held out: one fitted on clips that were learnt from would be too low."""
 
 Module = TypeVar("Module", bound=nn.Module)
+
+Judged = tuple[Indices, Matrix]
+"""Held-out clips, and the logits [m, classes] of their tiles by a network that did not learn from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,34 +52,13 @@ class Fitted:
     held_out_uar: float
 
 
-class Pooled(Encoder):
-    """Stands for an encoder whose statistics are there already: [b, 1, p] → [b, p]."""
-
-    def inputs(self, samples: Tensor) -> Tensor:
-        """Refuse: there is no waveform."""
-        raise NotImplementedError
-
-    def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Take the one frame."""
-        return inputs[:, 0]
-
-
-class HeadAlone(Network):
-    """A head that learns from statistics that are standardised already: inputs [b, 1, p]."""
-
-    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute the logits."""
-        logits: Tensor = self.head.from_standard(self.encoder.pool(inputs, mask))
-        return logits
-
-
 class Fit:
     """One fit, in a folder that keeps its checkpoints.
 
     Args:
         task: the clips.
         inputs: rows of all their views.
-        train: numbers of the training clips; no other clip is looked at.
+        train: numbers of the training clips, ascending; no other clip is looked at.
         recipe: what to do.
         folder: for checkpoints and logs, one folder a stage.
         report: shows the progress of the loop.
@@ -92,99 +78,105 @@ class Fit:
         self.key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
 
     def run(self) -> Fitted:
-        """Do it."""
+        """Do it.
+
+        Raises:
+            RecipeError: speakers are to be held out, and no corpus has enough of them.
+            TrainingError: the loss is no longer a number.
+            CheckpointError: the folder holds checkpoints of other work.
+        """
         encoder = self._seeded(lambda: build_encoder(self.recipe.encoder), INITIAL)
-        head = self._seeded(lambda: self._new_head(encoder), INITIAL)
-        network = Network(encoder, head)
-        fitted, held = self._hold_out(encoder)
-        if encoder.learns:
-            self._learn_all(network, fitted, held)
-        if self.recipe.head_learning is None:
-            return Fitted(network, *self._calibrated(network, held))
-        return self._learn_head(encoder, self.recipe.head_learning, fitted, held)
+        network = Network(encoder, self._new_head(encoder, INITIAL)).eval()
+        first, second = encoder.learns or self.recipe.head_learning is None, self.recipe.head_learning
+        learnt, held = self._hold_out() if first else (self.train, self.train[:0])
+        if first:
+            validate = self._validate(held) if len(held) else None
+            self._learn(network, self._examples(learnt), self.recipe.learning, ENCODER, "encoder", validate)
+        if second is None:
+            return self._calibrated(network, [self._judge(network, held)] if len(held) else [])
+        # without held-out speakers, an encoder that has learnt knows all of them
+        splits = [(learnt, held)] if len(held) else [] if first else self._inner_splits()
+        return self._with_new_head(encoder, second, splits)
 
     def rows(self, clips: Indices) -> Indices:
         """Return the rows that clips are learnt from: tiles, copies, and the whole where the recipe says so."""
         others = [name for name in np.unique(self.inputs.view) if name not in (TILE, WHOLE, NARROW)]
         return self.inputs.select(clips, [TILE, *([WHOLE] if self.recipe.whole else []), *others])
 
-    def _hold_out(self, encoder: Encoder) -> tuple[Indices, Indices]:
-        """Split off speakers on whom an encoder that learns is stopped and calibrated."""
-        stopping = self.recipe.learning.stopping
-        if not encoder.learns or not stopping.share:
+    def _hold_out(self) -> tuple[Indices, Indices]:
+        """Split training clips into those that are learnt from, and speakers on whom it is stopped and calibrated."""
+        stopping, clips = self.recipe.learning.stopping, self.task.clips
+        if not stopping.share:
             return self.train, self.train[:0]
-        speakers: dict[str, set[str | None]] = {corpus: set() for corpus in self.task.corpora}
-        for clip in self.train:
-            speakers[self.task.clips[clip].corpus].add(self.task.clips[clip].speaker)
-        rich = [clip for clip in self.train if len(speakers[self.task.clips[clip].corpus]) >= stopping.least]
-        _, held = hold_out(self.task.clips, rich, share=stopping.share, seed=self.recipe.seed)
+        speakers = {
+            corpus: {clips[i].speaker for i in self.train if clips[i].corpus == corpus} for corpus in self.task.corpora
+        }
+        rich = [int(i) for i in self.train if len(speakers[clips[i].corpus]) >= stopping.least]
+        if not rich:
+            counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
+            raise RecipeError(
+                f"learning.stopping.least is {stopping.least}, expected at most the training speakers of some corpus "
+                f"({counts}); or set learning.stopping.share to 0, and nobody is held out"
+            )
+        _, held = hold_out(clips, rich, share=stopping.share, seed=self.recipe.seed)
         return np.setdiff1d(self.train, held), np.array(held, np.int64)
 
-    def _learn_all(self, network: Network, fitted: Indices, held: Indices) -> None:
-        validate = self._validation(held) if len(held) else None
-        examples = RowExamples.of(self.task, self.inputs, self.rows(fitted))
-        self._learn(network, examples, self.recipe.learning, ENCODER, "encoder", validate)
+    def _inner_splits(self) -> Iterable[tuple[Indices, Indices]]:
+        by_clip = self.recipe.data.protocol == "sd"
+        n_splits, seed = self.recipe.inner_folds, self.recipe.seed
+        return inner_splits(self.task, self.train, n_splits=n_splits, by_clip=by_clip, seed=seed)
 
-    def _learn_head(self, encoder: Encoder, plan: Plan, fitted: Indices, held: Indices) -> Fitted:
-        """Learn a head on held-in clips for the temperature, then one on all training clips."""
-        rows = np.concatenate([self.rows(self.train), self.inputs.select(self.train, [NARROW])])
-        statistics = Statistics(self.task, self.inputs, encoder, np.unique(rows))
-        splits = [(fitted, held)]
-        if not len(held):
-            by_clip = self.recipe.data.protocol == "sd"
-            count = self.recipe.inner_folds
-            splits = list(inner_splits(self.task, self.train, n_splits=count, by_clip=by_clip, seed=self.recipe.seed))
-        found, owners, seconds = [], [], []
-        for number, (own, other) in enumerate(splits):
-            head = self._fit_head(encoder, statistics, plan, own, number + 1)
-            tiles = self.inputs.select(other)
-            found.append(logits(head, statistics.values(tiles)))
-            owners.append(self.inputs.owner[tiles])
-            seconds.append(self.inputs.seconds[tiles])
-        rest = HeldOut(np.concatenate([other for _, other in splits]), np.concatenate(owners), np.concatenate(seconds))
-        values = np.concatenate(found)
-        head = self._fit_head(encoder, statistics, plan, self.train, 0)
-        temperature, uar = held_out_temperature(self.task, rest, values), held_out_uar(self.task, rest, values)
-        return Fitted(Network(encoder, head).eval(), temperature, uar)
+    def _examples(self, clips: Indices) -> RowExamples:
+        return RowExamples.of(self.task, self.inputs, self.rows(clips))
 
-    def _fit_head(self, encoder: Encoder, statistics: Statistics, plan: Plan, clips: Indices, number: int) -> Head:
+    def _with_new_head(self, encoder: Encoder, plan: Plan, splits: Iterable[tuple[Indices, Indices]]) -> Fitted:
+        """Learn a head on one side of each split to judge the other side, then one on all training clips."""
+        statistics = Statistics(self.task, self.inputs, encoder, self.rows(self.train))
+        judged = []
+        for number, (own, other) in enumerate(splits, start=1):
+            head = self._fit_head(encoder, statistics, plan, own, INNER + number, f"inner-{number}")
+            judged.append((other, logits(head, statistics.values(self.inputs.select(other)))))
+        head = self._fit_head(encoder, statistics, plan, self.train, HEAD, "head")
+        return self._calibrated(Network(encoder, head).eval(), judged)
+
+    def _fit_head(
+        self, encoder: Encoder, statistics: Statistics, plan: Plan, clips: Indices, purpose: int, name: str
+    ) -> Head:
         rows = self.rows(clips)
         scale = measure(statistics.values(rows))
-        examples = statistics.examples(rows, scale)
-        head = self._seeded(lambda: self._new_head(encoder), HEAD)
+        head = self._new_head(encoder, HEAD)
         head.set_statistics(torch.from_numpy(scale.mean), torch.from_numpy(scale.deviation))
-        name = "head" if number == 0 else f"inner-{number}"
-        self._learn(HeadAlone(Pooled(), head), examples, plan, HEAD if number == 0 else INNER + number, name, None)
+        self._learn(HeadAlone(head), statistics.examples(rows, scale), plan, purpose, name)
         return head
 
-    def _calibrated(self, network: Network, held: Indices) -> tuple[float, float]:
-        if not len(held):
-            return 1.0, float("nan")
-        rest, values = self._held_logits(network, held)
-        return held_out_temperature(self.task, rest, values), held_out_uar(self.task, rest, values)
+    def _calibrated(self, network: Network, judged: Sequence[Judged]) -> Fitted:
+        if not judged:
+            return Fitted(network, UNCALIBRATED, float("nan"))
+        held, values = self._tiles(judged)
+        temperature = held_out_temperature(self.task, held, values) if len(values) else UNCALIBRATED
+        return Fitted(network, temperature, held_out_uar(self.task, held, values))
 
-    def _validation(self, held: Indices) -> Validate:
-        def validate(network: Network) -> float:
-            rest, values = self._held_logits(network, held)
-            return held_out_uar(self.task, rest, values) / 100
+    def _validate(self, held: Indices) -> Validate:
+        return lambda network: held_out_uar(self.task, *self._tiles([self._judge(network, held)])) / 100
 
-        return validate
+    def _judge(self, network: Network, held: Indices) -> Judged:
+        return held, logits(network.head, pooled(network.encoder, self.inputs, self.inputs.select(held)))
 
-    def _held_logits(self, network: Network, held: Indices) -> tuple[HeldOut, Matrix]:
-        tiles = self.inputs.select(held)
-        values = logits(network.head, pooled(network.encoder, self.inputs, tiles))
-        return HeldOut(held, self.inputs.owner[tiles], self.inputs.seconds[tiles]), values
+    def _tiles(self, judged: Sequence[Judged]) -> tuple[HeldOut, Matrix]:
+        clips, values = (np.concatenate(column) for column in zip(*judged, strict=True))
+        tiles = np.concatenate([self.inputs.select(held) for held, _ in judged])
+        return HeldOut(clips, self.inputs.owner[tiles], self.inputs.seconds[tiles]), values
 
     def _learn(
         self,
         network: Network,
-        examples: RowExamples | ArrayExamples,
+        examples: Examples,
         plan: Plan,
         purpose: int,
         name: str,
-        validate: Validate | None,
-    ) -> Learnt:
-        return learn(
+        validate: Validate | None = None,
+    ) -> None:
+        learn(
             network,
             examples,
             plan,
@@ -195,21 +187,11 @@ class Fit:
             report=self.report,
         )
 
-    def _new_head(self, encoder: Encoder) -> Head:
-        return Head(encoder.n_statistics, len(self.task.classes), self.recipe.head)
+    def _new_head(self, encoder: Encoder, purpose: int) -> Head:
+        n_classes, config = len(self.task.classes), self.recipe.head
+        return self._seeded(lambda: Head(encoder.n_statistics, n_classes, config), purpose)
 
     def _seeded(self, build: Callable[[], Module], purpose: int) -> Module:
         with torch.random.fork_rng():
             torch.manual_seed(derived_seed(self.recipe.seed, purpose))
             return build()
-
-
-def logits(head: Head, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:
-    """Compute the logits [n, classes] of statistics [n, p], standardised by the training set or as is given."""
-    head.eval()
-    device = head.mean.device
-    speaker = (None if value is None else torch.from_numpy(value).to(device) for value in (mean, deviation))
-    with torch.inference_mode():
-        found = head.classify(head.embed(torch.from_numpy(statistics).to(device), *speaker))
-    values: Matrix = found.cpu().numpy().astype(np.float64)
-    return values

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,7 +29,7 @@ from emovox.training.augment.config import Augment
 from emovox.training.augment.sources import load_sources
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.network.batch import pad
-from emovox.training.network.clip_views import Frames, Part, View, views_or_problem
+from emovox.training.network.clip_views import Frames, Part, View, forget, views_or_problem
 from emovox.training.task import Indices
 from emovox.training.views import TILE
 
@@ -94,48 +93,79 @@ def make_inputs(
         seed: draws the changes.
         folder: the cache folder; parts lie in `inputs` below it.
         workers: processes; 1 runs in this one.
-        progress: called after each clip of a part.
+        progress: called after each clip of a part that is not there yet.
 
     Returns:
         The rows, `owner` counting in the order of `clips`.
 
     Raises:
-        CorpusError: clips that cannot be decoded; names them.
+        CorpusError: clips that cannot be read or decoded; names them.
+        ConfigError: the cache cannot be written, or `augment` does not fit its sources.
     """
-    key = build_encoder(encoder).inputs_key
-    columns: list[tuple[npt.NDArray[Any], ...]] = []
-    stores: list[Frames] = []
-    for corpus in dict.fromkeys(clip.corpus for clip in clips):
-        indices = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
-        paths = [clips[i].path for i in indices]
+    jobs = _jobs(clips, build_encoder(encoder).inputs_key, copies, augment, seed, folder / "inputs")
+    missing = [job for job in jobs if not job.is_done]
+    forget()
+    done, total = 0, sum(len(job.paths) for job in missing)
+    for job in missing:
+        work = partial(views_or_problem, encoder=encoder, part=job.part)
+        answers = tracked(_run(work, job.paths, workers), _later(progress, done, total), total=len(job.paths))
+        _write(job, _good(answers, len(job.paths)))
+        done += len(job.paths)
+    return _gathered(jobs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A part of a corpus: numbers and paths of the clips, and the two files."""
+
+    clips: Indices
+    paths: tuple[str, ...]
+    part: Part
+    frames: Path
+    index: Path
+
+    @property
+    def is_done(self) -> bool:
+        return self.index.is_file() and self.frames.is_file()
+
+
+def _jobs(
+    clips: Sequence[Clip], key: str, copies: dict[str, int], augment: Augment, seed: int, folder: Path
+) -> list[_Job]:
+    corpora = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    sources = load_sources(augment).fingerprint if any(copies.get(corpus) for corpus in corpora) else ""
+    jobs = []
+    for corpus in corpora:
+        own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
+        paths = tuple(clips[i].path for i in own)
         content = _content(paths)
         for number in range(copies.get(corpus, 0) + 1):
             part = Part(copy=number, seed=seed, augment=augment) if number else Part()
-            name = hashlib.sha256(f"{VERSION} {key} {SegmenterConfig()} {_part_key(part)} {content}".encode())
-            stem = folder / "inputs" / f"{corpus}-{number}-{name.hexdigest()[:16]}"
-            if not stem.with_suffix(INDEX).is_file():
-                work = partial(views_or_problem, encoder=encoder, part=part)
-                _write(stem, _good(tracked(_run(work, paths, workers), progress, total=len(paths)), len(paths)))
-            index, store = _read(stem)
-            file = np.full(len(index["owner"]), len(stores))
-            own = (indices[index["owner"]], *(index[name] for name in ("seconds", "view")), file)
-            columns.append((*own, index["start"], index["length"]))
-            stores.append(store)
-    owner, seconds, view, file, start, length = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Inputs(owner, seconds, view, file, start, length, tuple(stores))
-
-
-def _part_key(part: Part) -> str:
-    sources = load_sources(part.augment).fingerprint if part.copy else ""
-    return f"{msgspec.json.encode(part).decode()} {sources}"
+            made = f"{msgspec.json.encode(part).decode()} {sources if number else ''}"
+            name = hashlib.sha256(f"{VERSION} {key} {SegmenterConfig()} {made} {content}".encode())
+            stem = f"{corpus}-{number}-{name.hexdigest()[:16]}"
+            jobs.append(_Job(own, paths, part, folder / f"{stem}{FRAMES}", folder / f"{stem}{INDEX}"))
+    return jobs
 
 
 def _content(paths: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         digest.update(f"{Path(path).name} ".encode())
-        digest.update(hashlib.blake2b(Path(path).read_bytes()).digest())
+        digest.update(hashlib.blake2b(_bytes(path)).digest())
     return digest.hexdigest()
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); index the corpus again") from error
+
+
+def _later(progress: Progress, before: int, total: int) -> Progress:
+    """Count the clips of all parts that are missing, not of one."""
+    return lambda done, _: progress(before + done, total)
 
 
 def _run(work: partial[list[View] | str], paths: Sequence[str], workers: int) -> Iterator[list[View] | str]:
@@ -156,22 +186,43 @@ def _good(answers: Iterable[list[View] | str], total: int) -> Iterator[list[View
         )
 
 
-def _write(stem: Path, clips: Iterable[list[View]]) -> None:
+def _write(job: _Job, clips: Iterable[list[View]]) -> None:
     """Write frames as they come, then what says where they are: a part without the latter is not there."""
     found: list[tuple[int, str, float, int]] = []
     width = 0
-    with replacing(stem.with_suffix(FRAMES), make_folder=True) as file:
+    with replacing(job.frames, make_folder=True) as file:
         for owner, views in enumerate(clips):
             for view in views:
                 file.write(np.ascontiguousarray(view.values, "<f2").tobytes())
                 found.append((owner, view.name, view.seconds, len(view.values)))
                 width = view.values.shape[1]
-    owners, names, seconds, lengths = (np.array(column) for column in zip(*found, strict=True))
-    start = np.cumsum(lengths) - lengths
-    index = {"owner": owners, "view": names, "seconds": seconds, "start": start, "length": lengths}
-    save_arrays(stem.with_suffix(INDEX), **index, width=np.array(width))
+    lengths = np.array([length for *_, length in found], np.int64)
+    save_arrays(
+        job.index,
+        owner=np.array([owner for owner, *_ in found], np.int64),
+        view=np.array([name for _, name, *_ in found], np.str_),
+        seconds=np.array([seconds for *_, seconds, _ in found], np.float64),
+        start=np.cumsum(lengths) - lengths,
+        length=lengths,
+        width=np.array(width),
+    )
 
 
-def _read(stem: Path) -> tuple[dict[str, Any], Frames]:
-    index = load_arrays(stem.with_suffix(INDEX))
-    return index, np.memmap(stem.with_suffix(FRAMES), "<f2", mode="r").reshape(-1, int(index["width"]))
+def _gathered(jobs: Sequence[_Job]) -> Inputs:
+    parts = [(number, job.clips, load_arrays(job.index)) for number, job in enumerate(jobs)]
+    columns = {
+        name: np.concatenate([part[name] for *_, part in parts]) for name in ("seconds", "view", "start", "length")
+    }
+    return Inputs(
+        owner=np.concatenate([clips[part["owner"]] for _, clips, part in parts]),
+        file=np.concatenate([np.full(len(part["owner"]), number) for number, _, part in parts]),
+        stores=tuple(_store(job.frames, int(part["width"])) for job, (*_, part) in zip(jobs, parts, strict=True)),
+        **columns,
+    )
+
+
+def _store(frames: Path, width: int) -> Frames:
+    if not width:  # a corpus in which no speech was found has no copies
+        return np.zeros((0, 0), np.float16)
+    store: Frames = np.memmap(frames, "<f2", mode="r").reshape(-1, width)
+    return store

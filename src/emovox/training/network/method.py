@@ -11,10 +11,12 @@ from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.registry import CORPORA
 from emovox.models.svm import Matrix, softmax
 from emovox.schema.errors import RecipeError
+from emovox.schema.progress import Progress, unseen
 from emovox.training.cross_validation import FoldScores
 from emovox.training.held_out import clip_means
-from emovox.training.network.fit import Fit, Fitted, logits
-from emovox.training.network.inputs import Inputs
+from emovox.training.network.fit import Fit, Fitted
+from emovox.training.network.heads import logits
+from emovox.training.network.inputs import Inputs, make_inputs
 from emovox.training.network.log import Report
 from emovox.training.network.recipe import NetworkRecipe
 from emovox.training.network.statistics import Values, measure, pooled
@@ -24,11 +26,7 @@ from emovox.training.views import NARROW, TILE, WHOLE
 
 @dataclass(frozen=True, eq=False)
 class NetworkMethod:
-    """Encoder and head; see `emovox.training.run.Method`.
-
-    Raises:
-        RecipeError: the recipe names corpora that the task lacks.
-    """
+    """Encoder and head; see `emovox.training.run.Method`."""
 
     task: Task
     inputs: Inputs
@@ -36,11 +34,43 @@ class NetworkMethod:
     report: Report | None = None
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
-    def __post_init__(self) -> None:
-        # a recipe for several corpora serves for one of them too; a name that nobody knows is a slip
-        unknown = sorted(set(self.recipe.copies) - {*self.task.corpora, *CORPORA})
-        if unknown:
-            raise RecipeError(f"copies has {', '.join(unknown)}, expected some of {', '.join(self.task.corpora)}")
+    @classmethod
+    def prepared(
+        cls,
+        task: Task,
+        recipe: NetworkRecipe,
+        *,
+        folder: Path,
+        workers: int = 2,
+        progress: Progress = unseen,
+        report: Report | None = None,
+    ) -> NetworkMethod:
+        """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
+
+        Args:
+            task: the clips.
+            recipe: what to train.
+            folder: the cache folder.
+            workers: processes that compute inputs.
+            progress: called after each clip whose inputs were computed.
+            report: shows the progress of the loop.
+
+        Raises:
+            RecipeError: the recipe names corpora or classes that the clips lack.
+            CorpusError: clips that cannot be read or decoded.
+        """
+        _check_names(task, recipe)
+        inputs = make_inputs(
+            task.clips,
+            recipe.encoder,
+            copies=recipe.copies,
+            augment=recipe.augment,
+            seed=recipe.seed,
+            folder=folder,
+            workers=workers,
+            progress=progress,
+        )
+        return cls(task, inputs, recipe, report)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
@@ -55,7 +85,7 @@ class NetworkMethod:
             tile=scores[TILE],
             whole=scores[WHOLE],
             narrow=scores[NARROW],
-            speaker=self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE]),
+            speaker=self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE]) if self._adapts else None,
             temperature=fitted.temperature,
             chosen={"held_out_uar": fitted.held_out_uar},
         )
@@ -66,10 +96,15 @@ class NetworkMethod:
 
     def sentence(self, scores: FoldScores) -> str:
         """Tell how good it is on held-out speakers of the training part."""
-        return (
-            f"UAR {scores.chosen['held_out_uar']:.1f} on held-out training speakers, "
-            f"temperature {scores.temperature:.2f}"
-        )
+        uar = scores.chosen["held_out_uar"]
+        if np.isnan(uar):
+            return "no speaker held out, so the scores are not calibrated"
+        return f"UAR {uar:.1f} on held-out training speakers, temperature {scores.temperature:.2f}"
+
+    @property
+    def _adapts(self) -> bool:
+        """Whether the head learns from both views, and speakers are known."""
+        return self.recipe.head_learning is not None and all(clip.speaker for clip in self.task.clips)
 
     def _scores(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
         return self._means(fitted, test, rows, logits(fitted.network.head, statistics))
@@ -89,3 +124,14 @@ class NetworkMethod:
         means = clip_means(scores, self.inputs.owner[rows], self.inputs.seconds[rows], len(self.task.clips))
         found: Matrix = means[test]
         return found
+
+
+def _check_names(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse slips before hours of inputs. A recipe for several corpora serves for one of them too."""
+    alphas = {
+        f"{name}.loss.alpha": (plan.loss.alpha, task.classes, task.classes) for name, plan in recipe.plans.items()
+    }
+    copies = {"copies": (recipe.copies, (*task.corpora, *CORPORA), task.corpora)}
+    for key, (names, known, expected) in (copies | alphas).items():
+        if unknown := sorted(set(names) - set(known)):
+            raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")

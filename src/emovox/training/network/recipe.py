@@ -7,7 +7,7 @@ from typing import Literal
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
 from emovox.training.augment.config import Augment, problems
-from emovox.training.network.plan import Plan, plan_problems
+from emovox.training.network.plan import Plan, Stopping, plan_problems
 from emovox.training.recipe import Recipe, failed
 
 
@@ -19,8 +19,10 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     head then serves with and without a speaker's profile. Without that table the head of the first stage stays.
 
     `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed, once, before
-    training. `whole` lets training clips in one piece be learnt from beside their tiles. `inner_folds` splits the
-    training speakers for the temperature where only a head learns; else `learning.stopping` holds speakers out.
+    training. `whole` lets training clips in one piece be learnt from beside their tiles.
+
+    The temperature comes from training speakers that were held out: by `inner_folds` where the first stage is left out,
+    else by `learning.stopping`; if that holds nobody out, it is 1.
     """
 
     kind: Literal["network"] = "network"
@@ -33,22 +35,27 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     head_learning: Plan | None = None
     inner_folds: int = 3
 
+    @property
+    def plans(self) -> dict[str, Plan]:
+        """How the stages learn, by key."""
+        second = {} if self.head_learning is None else {"head_learning": self.head_learning}
+        return {"learning": self.learning, **second}
+
 
 def network_problems(recipe: NetworkRecipe) -> list[str]:
     """Name what is out of range in the tables of networks."""
-    plans = {"learning": recipe.learning}
-    if recipe.head_learning is not None:
-        plans["head_learning"] = recipe.head_learning
-    head = recipe.head
+    head, plans = recipe.head, recipe.plans
+    stopping = recipe.head_learning.stopping if recipe.head_learning is not None else Stopping()
     return [
         *failed(
             {
                 f"copies is {recipe.copies}, expected numbers from 0": all(n >= 0 for n in recipe.copies.values()),
                 f"head.hidden is {head.hidden}, expected at least 1": head.hidden >= 1,
-                f"head has dropouts of {head.dropout_in} and {head.dropout}, expected 0 to below 1": all(
-                    0 <= share < 1 for share in (head.dropout_in, head.dropout)
-                ),
+                f"head.dropout_in is {head.dropout_in}, expected 0 to less than 1": 0 <= head.dropout_in < 1,
+                f"head.dropout is {head.dropout}, expected 0 to less than 1": 0 <= head.dropout < 1,
                 f"inner_folds is {recipe.inner_folds}, expected at least 2": recipe.inner_folds >= 2,
+                f"head_learning.stopping is {stopping}, expected none: heads learn to the last step": stopping
+                == Stopping(),
             }
         ),
         *(f"augment.{problem}" for problem in problems(recipe.augment)),

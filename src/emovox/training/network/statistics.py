@@ -50,7 +50,8 @@ def pooled(encoder: Encoder, inputs: Inputs, rows: Indices) -> Values:
     found = np.empty((len(rows), encoder.n_statistics), np.float32)
     order = np.argsort(inputs.length[rows], kind="stable")
     with torch.inference_mode():
-        for places in np.array_split(order, max(1, -(-len(rows) // BATCH))):
+        for start in range(0, len(rows), BATCH):
+            places = order[start : start + BATCH]
             values, mask = inputs.padded(rows[places])
             found[places] = encoder.pool(values.to(device), mask.to(device)).cpu().numpy()
     return found
