@@ -15,8 +15,8 @@ from emovox.schema.files import write_whole
 
 CSV, EVENTS = "log.csv", "tensorboard"
 
-MOST_EVENTS = 500
-"""More points than a curve on the screen can show; an event costs as much time as a step of a small head."""
+MOST_EVENTS = 200
+"""Points enough for a curve on the screen; every one wakes another thread, which a small head's step would feel."""
 
 REPORT_SECONDS = 0.5
 """The least time between two sentences."""
