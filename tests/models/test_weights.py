@@ -196,7 +196,7 @@ def ask(cache: Path, wanted: list[tuple[str, str]], **environment: str) -> list[
     plain = {name: value for name, value in os.environ.items() if name not in unset}
     given = {"HF_HOME": str(cache), "HF_HUB_CACHE": str(cache / "hub"), "HF_HUB_DISABLE_TELEMETRY": "1", **environment}
     command = [sys.executable, "-c", PROGRAM, json.dumps(wanted)]
-    done = subprocess.run(command, env=plain | given, check=True, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, env=plain | given, check=True, capture_output=True, text=True)
     return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
 
 
