@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Self
 
 import msgspec
-import torch
 from torch import Tensor, nn
 
 EPSILON = 1e-5
@@ -50,6 +49,7 @@ class Head(nn.Module):
 
     def __init__(self, n_statistics: int, n_classes: int, config: HeadConfig) -> None:
         super().__init__()
+        self.config = config
         standard = Fixed if config.plain else nn.BatchNorm1d
         self.standard = standard(n_statistics, affine=False, eps=EPSILON)
         self.hidden = nn.Sequential(

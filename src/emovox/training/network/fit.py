@@ -21,7 +21,7 @@ from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar
 from emovox.training.network.batch import Examples
 from emovox.training.network.draw import derived_seed
 from emovox.training.network.examples import RowExamples
-from emovox.training.network.heads import HeadAlone, logits
+from emovox.training.network.heads import HeadAlone, logits, merged
 from emovox.training.network.inputs import Inputs
 from emovox.training.network.log import Report
 from emovox.training.network.loop import Validate, learn
@@ -91,7 +91,7 @@ class Fit:
         learnt, held = self._hold_out() if first else (self.train, self.train[:0])
         if first:
             validate = self._validate(held) if len(held) else None
-            self._learn(network, self._examples(learnt), self.recipe.learning, ENCODER, "encoder", validate)
+            self._learn(network, self._examples(learnt), self.recipe.learning, (ENCODER,), "encoder", validate)
         if second is None:
             return self._calibrated(network, [self._judge(network, held)] if len(held) else [])
         # without held-out speakers, an encoder that has learnt knows all of them
@@ -144,10 +144,14 @@ class Fit:
     ) -> Head:
         rows = self.rows(clips)
         scale = measure(statistics.values(rows))
-        head = self._new_head(encoder, HEAD)
-        head.set_statistics(torch.from_numpy(scale.mean), torch.from_numpy(scale.deviation))
-        self._learn(HeadAlone(head), statistics.examples(rows, scale), plan, purpose, name)
-        return head
+        examples, heads = statistics.examples(rows, scale), []
+        for member in range(self.recipe.members):
+            head = self._new_head(encoder, HEAD, member)
+            head.set_statistics(torch.from_numpy(scale.mean), torch.from_numpy(scale.deviation))
+            seed, place = (purpose, member) if member else (purpose,), f"{name}-{member}" if member else name
+            self._learn(HeadAlone(head), examples, plan, seed, place)
+            heads.append(head)
+        return merged(heads)
 
     def _calibrated(self, network: Network, judged: Sequence[Judged]) -> Fitted:
         if not judged:
@@ -172,7 +176,7 @@ class Fit:
         network: Network,
         examples: Examples,
         plan: Plan,
-        purpose: int,
+        purpose: tuple[int, ...],
         name: str,
         validate: Validate | None = None,
     ) -> None:
@@ -180,18 +184,18 @@ class Fit:
             network,
             examples,
             plan,
-            seed=derived_seed(self.recipe.seed, purpose),
+            seed=derived_seed(self.recipe.seed, *purpose),
             folder=self.folder / name,
             key=f"{self.key} {name}",
             validate=validate,
             report=self.report,
         )
 
-    def _new_head(self, encoder: Encoder, purpose: int) -> Head:
+    def _new_head(self, encoder: Encoder, *purpose: int) -> Head:
         n_classes, config = len(self.task.classes), self.recipe.head
-        return self._seeded(lambda: Head(encoder.n_statistics, n_classes, config), purpose)
+        return self._seeded(lambda: Head(encoder.n_statistics, n_classes, config), *purpose)
 
-    def _seeded(self, build: Callable[[], Module], purpose: int) -> Module:
+    def _seeded(self, build: Callable[[], Module], *purpose: int) -> Module:
         with torch.random.fork_rng():
-            torch.manual_seed(derived_seed(self.recipe.seed, purpose))
+            torch.manual_seed(derived_seed(self.recipe.seed, *purpose))
             return build()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
@@ -33,6 +36,31 @@ class HeadAlone(Network):
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Compute the logits."""
         return self.head.from_standard(self.encoder.pool(inputs, mask))
+
+
+def merged(heads: Sequence[Head]) -> Head:
+    """Join heads that learnt from the same statistics into one, whose logits are the mean of theirs.
+
+    The hidden layers stand side by side, so the last map stays affine.
+    """
+    if len(heads) == 1:
+        return heads[0]
+    first = heads[0]
+    n_classes, n_statistics = first.classify.out_features, len(first.mean)
+    config = msgspec.structs.replace(first.config, hidden=sum(head.config.hidden for head in heads))
+    whole = Head(n_statistics, n_classes, config)
+    states = [head.state_dict() for head in heads]
+    together = {}
+    for name, value in states[0].items():
+        if name.startswith("standard.") or not value.ndim:
+            together[name] = value
+        elif name.startswith("classify."):
+            parts = [state[name] / len(heads) for state in states]
+            together[name] = torch.cat(parts, dim=1) if value.ndim == 2 else torch.stack(parts).sum(0)
+        else:
+            together[name] = torch.cat([state[name] for state in states])
+    whole.load_state_dict(together)
+    return whole.eval()
 
 
 def logits(head: Head, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:

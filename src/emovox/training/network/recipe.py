@@ -16,7 +16,8 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     In the first, encoder and head learn together by `learning`, unless nothing of the encoder learns. In the second a
     new head learns by `head_learning` from the pooled statistics, as they are and normalised by each speaker's own: one
-    head then serves with and without a speaker's profile. Without that table the head of the first stage stays.
+    head then serves with and without a speaker's profile. Without that table the head of the first stage stays. With
+    `members` above 1 so many heads learn, each from draws of its own, and are joined into one that averages them.
 
     `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed, once, before
     training. `whole` lets training clips in one piece be learnt from beside their tiles.
@@ -28,6 +29,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     kind: Literal["network"] = "network"
     encoder: EncoderConfig
     head: HeadConfig = HeadConfig()
+    members: int = 1
     copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
     augment: Augment = Augment()
     whole: bool = True
@@ -50,6 +52,7 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
         *failed(
             {
                 f"copies is {recipe.copies}, expected numbers from 0": all(n >= 0 for n in recipe.copies.values()),
+                f"members is {recipe.members}, expected at least 1": recipe.members >= 1,
                 f"head.hidden is {head.hidden}, expected at least 1": head.hidden >= 1,
                 f"head.dropout_in is {head.dropout_in}, expected 0 to less than 1": 0 <= head.dropout_in < 1,
                 f"head.dropout is {head.dropout}, expected 0 to less than 1": 0 <= head.dropout < 1,
