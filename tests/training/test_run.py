@@ -41,7 +41,7 @@ def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path
     about = json.loads((tmp_path / "run" / "versions.json").read_text())
     assert about["recipe_sha256"] == recipe.sha256()
     assert {"python", "numpy", "scikit-learn", "emovox"} <= set(about)
-    assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == [f"{n}.npz" for n in (1, 2, 3, 4)]
+    assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == sorted(f"{n}.{end}" for n in (1, 2, 3, 4) for end in ("csv", "json"))
     assert list(files(tmp_path / "run")) == ["own-si-narrow.csv", "own-si-whole.csv", "own-si.csv"]
     made = read_predictions(tmp_path / "run" / "predictions" / "own-si.csv")
     assert len(made) == 48
@@ -62,7 +62,7 @@ def test_a_killed_training_goes_on_and_gives_the_same(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.training.killed", str(tmp_path / "killed"), "2"]
     done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert sorted(path.name for path in (tmp_path / "killed" / "folds").iterdir()) == ["1.npz", "2.npz"]
+    assert sorted(path.name for path in (tmp_path / "killed" / "folds").iterdir()) == ["1.csv", "1.json", "2.csv", "2.json"]
     assert not (tmp_path / "killed" / "predictions").exists()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "folds").iterdir()}
     resumed = train_svm(cloud_task(), small_recipe(), tmp_path / "killed", resume=True)
@@ -101,7 +101,7 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
 
 def test_other_clips_do_not_resume(tmp_path: Path) -> None:
     train_svm(cloud_task(takes=2), small_recipe(), tmp_path / "run")
-    with pytest.raises(RecipeError, match=r"1\.npz: tests other clips than the corpus now has"):
+    with pytest.raises(RecipeError, match=r"1\.csv: tests other clips than the corpus now has"):
         train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run", resume=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -17,8 +17,8 @@ from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
-from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
+from emovox.training.fold_file import read_fold, write_fold
 from emovox.training.recipe import Recipe
 from emovox.training.task import Indices, Task, task_folds
 from emovox.training.views import NARROW, SPEAKER, WHOLE
@@ -100,7 +100,7 @@ def train(
     _open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
-        scores = _fold_scores(method, fold, folder / "folds")
+        scores = _fold_scores(task, method, fold, folder / "folds")
         done.append(scores)
         if report is not None:
             report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
@@ -163,8 +163,8 @@ def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
         if len(lost):
             names = ", ".join(task.classes[label] for label in lost)
             raise ProtocolError(
-                f"fold {fold.number}: tests {names} on {', '.join(fold.test_speakers)}, but no other speaker has a clip "
-                "of it to train on; record it with others, or drop the class by --map when the corpus is indexed"
+                f"fold {fold.number}: tests {names} on {', '.join(fold.test_speakers)}, but no other speaker has a "
+                "clip of it to train on; record it with others, or drop the class by --map when the corpus is indexed"
             )
 
 
@@ -183,22 +183,13 @@ def _open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, 
     write_whole(resolved, recipe.to_json().encode())
 
 
-def _fold_scores(method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
-    path = folder / f"{fold.number}.npz"
-    if path.is_file():
-        scores = _read_scores(path)
-        if not np.array_equal(scores.test, fold.test):
-            raise RecipeError(f"{path}: tests other clips than the corpus now has; name another folder by --output")
-        return scores
-    scores = method.fold(fold, folder / str(fold.number))
-    values = asdict(scores)
-    chosen = values.pop("chosen")
-    save_arrays(path, **{name: np.asarray(value) for name, value in (chosen | values).items() if value is not None})
+def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
+    stem = folder / str(fold.number)
+    known = read_fold(stem, task, fold)
+    if known is not None:
+        return known
+    write_fold(stem, task, method.fold(fold, stem))
+    # read back: a resumed run gives the same figures, to the last digit
+    scores = read_fold(stem, task, fold)
+    assert scores is not None
     return scores
-
-
-def _read_scores(path: Path) -> FoldScores:
-    values = {name: array if array.ndim else array.item() for name, array in load_arrays(path).items()}
-    own = {field.name for field in fields(FoldScores)}
-    chosen = {name: value for name, value in values.items() if name not in own}
-    return FoldScores(chosen=chosen, **{name: value for name, value in values.items() if name in own})

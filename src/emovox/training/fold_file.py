@@ -1,0 +1,95 @@
+"""A finished fold as text: `N.csv` with the scores of every view of every test clip, `N.json` with what was chosen.
+
+Clips go by corpus and name, so that a cross-validation which was interrupted goes on from these files on any machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emovox.corpora.folds import Fold
+from emovox.models.svm import Matrix
+from emovox.schema.errors import RecipeError
+from emovox.schema.files import write_whole
+from emovox.schema.text import json_document
+from emovox.training.cross_validation import FoldScores
+from emovox.training.task import Task
+from emovox.training.views import NARROW, SPEAKER, TILE, WHOLE
+
+COLUMNS = ("view", "corpus", "utterance")
+VIEWS = {TILE: "tile", WHOLE: "whole", NARROW: "narrow", SPEAKER: "speaker"}
+"""Name of a view in the file → field of `FoldScores`."""
+
+DIGITS = 6
+"""Significant ones of a score: two clips are never told apart by less."""
+
+
+def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
+    """Write `<stem>.csv`, then `<stem>.json`: a fold without the latter is not done.
+
+    Raises:
+        ConfigError: a file cannot be written.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow([*COLUMNS, *task.classes])
+    for view, field in VIEWS.items():
+        values = getattr(scores, field)
+        for index, clip in enumerate(scores.test if values is not None else ()):
+            known = task.clips[clip]
+            rows.writerow([view, known.corpus, known.id, *(f"{value:.{DIGITS}g}" for value in values[index])])
+    about = {"fold": scores.number, "temperature": scores.temperature, "chosen": scores.chosen}
+    write_whole(stem.with_suffix(".csv"), text.getvalue().encode(), make_folder=True)
+    write_whole(stem.with_suffix(".json"), json_document(about).encode())
+
+
+def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
+    """Read a finished fold; None where it is not done.
+
+    Raises:
+        RecipeError: the files are damaged, or say something of other clips or classes than this fold tests.
+    """
+    table, about = stem.with_suffix(".csv"), stem.with_suffix(".json")
+    if not about.is_file():
+        return None
+    try:
+        said: dict[str, Any] = json.loads(about.read_bytes())
+        found = _read_views(table, task)
+        views = {field: found[view] for view, field in VIEWS.items() if view in found}
+        clips = [(task.clips[clip].corpus, task.clips[clip].id) for clip in fold.test]
+        arrays = {field: _in_order(rows, clips, table) for field, rows in views.items()}
+        chosen = {name: float(value) for name, value in said["chosen"].items()}
+        test, temperature = np.array(fold.test, np.int64), float(said["temperature"])
+        return FoldScores(number=fold.number, test=test, temperature=temperature, chosen=chosen, **arrays)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise RecipeError(
+            f"{table}: not the scores of a fold ({error}); remove it and its .json to run the fold again"
+        ) from error
+
+
+Rows = dict[tuple[str, str], list[float]]
+
+
+def _read_views(path: Path, task: Task) -> dict[str, Rows]:
+    header, *lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8")))
+    if tuple(header) != (*COLUMNS, *task.classes):
+        raise RecipeError(
+            f"{path}: has the columns {', '.join(header)}, expected the classes {', '.join(task.classes)}; "
+            "name another folder by --output"
+        )
+    views: dict[str, Rows] = {}
+    for view, corpus, utterance, *scores in lines:
+        views.setdefault(view, {})[corpus, utterance] = [float(score) for score in scores]
+    return views
+
+
+def _in_order(rows: Rows, clips: list[tuple[str, str]], path: Path) -> Matrix:
+    if rows.keys() != set(clips):
+        raise RecipeError(f"{path}: tests other clips than the corpus now has; name another folder by --output")
+    return np.array([rows[clip] for clip in clips], dtype=np.float64)
