@@ -19,6 +19,9 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     head then serves with and without a speaker's profile. Without that table the head of the first stage stays. With
     `members` above 1 so many heads learn, each from draws of its own, and are joined into one that averages them.
 
+    `start` names the encoder.safetensors of a pretraining, or its run folder: the encoder of every fold starts from
+    these weights instead of random ones.
+
     `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed, once, before
     training. `whole` lets training clips in one piece be learnt from beside their tiles.
 
@@ -28,6 +31,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     kind: Literal["network"] = "network"
     encoder: EncoderConfig
+    start: str = ""
     head: HeadConfig = HeadConfig()
     members: int = 1
     copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
