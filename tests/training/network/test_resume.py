@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ from tests.training.network.tiny import clips, losses, network, share_right, sma
 ROUNDING = 1e-6
 """Sums of float32 in another order."""
 
+PATIENCE = 500
+"""Seconds; most of the time goes into importing torch, which takes long on a busy machine."""
+
 
 def in_a_process(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
     root = Path(runs.__file__).parents[3]
@@ -29,7 +33,21 @@ def in_a_process(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
     }
     environment = {**alone, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "GLOO_SOCKET_IFNAME": "lo"}
     command = [sys.executable, "-m", "tests.training.network.runs", str(folder), kind]
-    return subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True, timeout=120)
+    with subprocess.Popen(
+        command,
+        cwd=root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # a second process outlives the first
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def whole(folder: Path) -> Learnt:
