@@ -13,6 +13,7 @@ from emovox.schema.extras import require
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
+    from emovox.training.network.pretraining import PretrainingRecipe
     from emovox.training.network.recipe import NetworkRecipe
     from emovox.training.svm.recipe import SvmRecipe
     from emovox.training.task import Task
@@ -42,7 +43,6 @@ def train(
             require(module, need=f"export of '{plan.name}'", extra="train")
     folder = output or cache_folder() / "runs" / plan.name
     TRAIN[plan.kind](plan, load_clips(plan.data.corpora), folder, resume=resume, workers=workers)
-    _print_figures(folder)
 
 
 def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
@@ -63,6 +63,7 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
         from emovox.export.svm import export_svm
 
         typer.echo(f"model: {export_svm(task, plan, run, folder)}", err=True)
+    _print_figures(folder)
 
 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
@@ -82,9 +83,27 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
         from emovox.export.network import export_network
 
         typer.echo(f"model: {export_network(task, plan, run, folder)}", err=True)
+    _print_figures(folder)
 
 
-TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm, "network": _train_network}
+def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
+    from emovox.training.cache import cache_folder
+    from emovox.training.network.speakers import Pretraining, speaker_task
+    from emovox.training.network.start import WEIGHTS
+
+    task = speaker_task(clips)
+    typer.echo(f"{len(task.clips)} clips of {len(task.classes)} speakers", err=True)
+    with counting("clips: inputs") as progress:
+        pretraining = Pretraining.prepared(task, plan, folder=cache_folder(), workers=workers, progress=progress)
+    found = pretraining.run(folder, resume=resume, report=_say)
+    typer.echo(
+        f"{found.speakers} speakers, {found.held_out_clips} clips of held-out videos: accuracy {found.accuracy:.1f} %, "
+        f"UAR {found.uar:.1f} %, chance {found.chance:.1f} %"
+    )
+    typer.echo(f"encoder: {folder / WEIGHTS}; start from it with start={folder}", err=True)
+
+
+TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm, "network": _train_network, "pretraining": _pretrain}
 """By the recipe's kind; the libraries that a kind needs are loaded by its own."""
 
 

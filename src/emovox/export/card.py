@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from emovox import __version__
 from emovox.corpora.folds import PROTOCOLS
-from emovox.corpora.manifest import Clip
-from emovox.corpora.registry import CORPORA
+from emovox.corpora.provenance import card_corpora, licence, licence_risk
 from emovox.evaluation.calibration import abstention_threshold
 from emovox.evaluation.metrics import summary
 from emovox.evaluation.predictions import Predictions
@@ -33,8 +33,6 @@ KEEP = 0.9
 MERGED = "-seven"
 OTHER_VIEWS = ("-whole", "-narrow", "-speaker-norm")
 """Ends of the names of CSVs: over the labels of the model; of clips in one piece, through 8 kHz, and adapted."""
-
-OWN_LICENCE = "your own recordings"
 
 
 def make_card(
@@ -64,7 +62,8 @@ def make_card(
         All but `sha256` and `golden`, which the export fills in.
     """
     clips = [task.clips[index] for index in run.trained]
-    names = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    corpora = card_corpora(clips)
+    names = [corpus.name for corpus in corpora]
     return ModelCard(
         format=FORMAT_VERSION,
         name=recipe.name,
@@ -83,13 +82,20 @@ def make_card(
         threshold=_threshold(run.predictions),
         recipe=recipe.name,
         recipe_sha256=recipe.sha256(),
-        corpora=tuple(_corpus(clips, name) for name in names),
-        licence=_licence(names),
-        licence_risk=_licence_risk(names),
+        corpora=corpora,
+        licence=licence(names),
+        licence_risk=licence_risk(names),
         figures=_figures(run.predictions),
         golden=Golden("", 0.0, (), 0.0),
         head=head,
     )
+
+
+def with_corpora(card: ModelCard, more: Sequence[CardCorpus]) -> ModelCard:
+    """Say that weights come from other corpora too, such as those that the encoder was pretrained on."""
+    corpora = (*card.corpora, *more)
+    names = [corpus.name for corpus in corpora]
+    return replace(card, corpora=corpora, licence=licence(names), licence_risk=licence_risk(names))
 
 
 def _threshold(predictions: dict[str, Predictions]) -> float:
@@ -103,23 +109,6 @@ def _threshold(predictions: dict[str, Predictions]) -> float:
     learnt = [found for name, found in scores.items() if "-zero-shot" not in name]
     # 4 digits on the card: rounded down, so that no clip at the threshold is lost
     return float(np.floor(abstention_threshold(np.concatenate(learnt or list(scores.values())), keep=KEEP) * 1e4) / 1e4)
-
-
-def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
-    own = [clip for clip in clips if clip.corpus == name]
-    licence = CORPORA[name].licence if name in CORPORA else OWN_LICENCE
-    return CardCorpus(name, licence, len({clip.speaker for clip in own if clip.speaker}), len(own))
-
-
-def _licence(names: Sequence[str]) -> str:
-    if any(name in CORPORA for name in names):
-        return "research, non-commercial; no redistribution right is claimed for the corpora (see pretrained/LICENSE)"
-    return "yours: trained on your own recordings"
-
-
-def _licence_risk(names: Sequence[str]) -> str:
-    risks = [f"{name}: {CORPORA[name].licence_risk}" for name in names if name in CORPORA]
-    return "; ".join(risks) or "none known: trained on your own recordings"
 
 
 def _figures(predictions: dict[str, Predictions]) -> tuple[Figure, ...]:

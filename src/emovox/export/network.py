@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.export.card import make_card
+from emovox.export.card import make_card, with_corpora
 from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
 from emovox.schema.card import Array, Head
 from emovox.schema.errors import ExportError
 from emovox.training.network.fit import Fitted
 from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.network.start import read_start
 from emovox.training.run import Run
 from emovox.training.task import Task
 
@@ -52,6 +53,8 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
             _array(recogniser.merge),
         ),
     )
+    if recipe.start:
+        card = with_corpora(card, read_start(recipe.start).corpora)
     return export(recogniser, card, folder, half=True)
 
 

@@ -32,14 +32,25 @@ def _svm() -> Kind[Any]:
 
 
 def _network() -> Kind[Any]:
-    for module in ("torch", "lightning_fabric", "safetensors"):
-        require(module, need="a recipe of kind network", extra="train")
+    _require_torch("network")
     from emovox.training.network.recipe import NetworkRecipe, network_problems
 
     return Kind(NetworkRecipe, network_problems)
 
 
-KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network}
+def _pretraining() -> Kind[Any]:
+    _require_torch("pretraining")
+    from emovox.training.network.pretraining import PretrainingRecipe, pretraining_problems
+
+    return Kind(PretrainingRecipe, pretraining_problems)
+
+
+def _require_torch(kind: str) -> None:
+    for module in ("torch", "lightning_fabric", "safetensors"):
+        require(module, need=f"a recipe of kind {kind}", extra="train")
+
+
+KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network, "pretraining": _pretraining}
 """Looked up by name and imported then: a recipe of one kind needs no library of another."""
 
 

@@ -97,7 +97,7 @@ def train(
     _check_labels(task, recipe)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
     _check_classes(task, folds)
-    _open_folder(folder, recipe, method.versions, resume=resume)
+    open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
         scores = _fold_scores(task, method, fold, folder / "folds")
@@ -168,7 +168,12 @@ def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
             )
 
 
-def _open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:
+def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:
+    """Write the resolved recipe and the versions of distributions into a new run folder, or see that it is the same.
+
+    Raises:
+        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
+    """
     resolved = folder / "recipe.json"
     if resolved.exists():
         same = resolved.read_text(encoding="utf-8") == recipe.to_json()

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from emovox.corpora.hold_out import hold_out
-from emovox.models.encoders import build_encoder
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.svm import Matrix
@@ -27,6 +26,7 @@ from emovox.training.network.log import Report
 from emovox.training.network.loop import Validate, learn
 from emovox.training.network.plan import Plan
 from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.network.start import read_start, starting_encoder
 from emovox.training.network.statistics import Statistics, measure, pooled
 from emovox.training.task import Indices, Task
 from emovox.training.views import NARROW, TILE, WHOLE
@@ -76,6 +76,8 @@ class Fit:
         self.task, self.inputs, self.recipe, self.folder, self.report = task, inputs, recipe, folder, report
         self.train = train
         self.key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
+        if recipe.start:
+            self.key += f" {read_start(recipe.start).weights_sha256}"
 
     def run(self) -> Fitted:
         """Do it.
@@ -84,8 +86,9 @@ class Fit:
             RecipeError: speakers are to be held out, and no corpus has enough of them.
             TrainingError: the loss is no longer a number.
             CheckpointError: the folder holds checkpoints of other work.
+            WeightsError: the recipe starts from weights that do not fit.
         """
-        encoder = self._seeded(lambda: build_encoder(self.recipe.encoder), INITIAL)
+        encoder = self._seeded(lambda: starting_encoder(self.recipe.encoder, self.recipe.start), INITIAL)
         network = Network(encoder, self._new_head(encoder, INITIAL)).eval()
         first, second = encoder.learns or self.recipe.head_learning is None, self.recipe.head_learning
         learnt, held = self._hold_out() if first else (self.train, self.train[:0])

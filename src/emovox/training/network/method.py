@@ -19,6 +19,7 @@ from emovox.training.network.heads import logits
 from emovox.training.network.inputs import Inputs, make_inputs
 from emovox.training.network.log import Report
 from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.network.start import read_start, starting_encoder
 from emovox.training.network.statistics import Values, measure, pooled
 from emovox.training.task import Indices, Task
 from emovox.training.views import NARROW, TILE, WHOLE
@@ -56,10 +57,13 @@ class NetworkMethod:
             report: shows the progress of the loop.
 
         Raises:
-            RecipeError: the recipe names corpora or classes that the clips lack.
+            RecipeError: the recipe names corpora or classes that the clips lack, or starts from weights that learnt
+                from one of the corpora.
+            WeightsError: the recipe starts from weights that there are not, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
         _check_names(task, recipe)
+        _check_start(task, recipe)
         inputs = make_inputs(
             task.clips,
             recipe.encoder,
@@ -135,3 +139,16 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
+
+
+def _check_start(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse weights that do not fit, and those that have heard the clips that are tested."""
+    if not recipe.start:
+        return
+    starting_encoder(recipe.encoder, recipe.start)
+    heard = {corpus.name for corpus in read_start(recipe.start).corpora}
+    if known := sorted(heard & set(task.corpora)):
+        raise RecipeError(
+            f"start is '{recipe.start}', which was pretrained on {', '.join(known)}: the encoder would know the voices "
+            "that are tested; expected other corpora; pretrain without it"
+        )

@@ -50,21 +50,31 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def network_problems(recipe: NetworkRecipe) -> list[str]:
     """Name what is out of range in the tables of networks."""
-    head, plans = recipe.head, recipe.plans
     stopping = recipe.head_learning.stopping if recipe.head_learning is not None else Stopping()
     return [
         *failed(
             {
-                f"copies is {recipe.copies}, expected numbers from 0": all(n >= 0 for n in recipe.copies.values()),
                 f"members is {recipe.members}, expected at least 1": recipe.members >= 1,
-                f"head.hidden is {head.hidden}, expected at least 1": head.hidden >= 1,
-                f"head.dropout_in is {head.dropout_in}, expected 0 to less than 1": 0 <= head.dropout_in < 1,
-                f"head.dropout is {head.dropout}, expected 0 to less than 1": 0 <= head.dropout < 1,
                 f"inner_folds is {recipe.inner_folds}, expected at least 2": recipe.inner_folds >= 2,
                 f"head_learning.stopping is {stopping}, expected none: heads learn to the last step": stopping
                 == Stopping(),
             }
         ),
-        *(f"augment.{problem}" for problem in problems(recipe.augment)),
+        *learning_problems(recipe.head, recipe.copies, recipe.augment, recipe.plans),
+    ]
+
+
+def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:
+    """Name what is out of range in the tables that every network learns by."""
+    return [
+        *failed(
+            {
+                f"copies is {copies}, expected numbers from 0": all(n >= 0 for n in copies.values()),
+                f"head.hidden is {head.hidden}, expected at least 1": head.hidden >= 1,
+                f"head.dropout_in is {head.dropout_in}, expected 0 to less than 1": 0 <= head.dropout_in < 1,
+                f"head.dropout is {head.dropout}, expected 0 to less than 1": 0 <= head.dropout < 1,
+            }
+        ),
+        *(f"augment.{problem}" for problem in problems(augment)),
         *(f"{name}.{problem}" for name, plan in plans.items() for problem in plan_problems(plan)),
     ]

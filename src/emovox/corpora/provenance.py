@@ -1,0 +1,46 @@
+"""What a model must say of the clips that taught it: corpora, licences, risks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from emovox.corpora.corpus import Corpus
+from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
+from emovox.schema.card import CardCorpus
+
+PUBLISHED: Mapping[str, Corpus] = {**CORPORA, **SPEAKER_CORPORA}
+
+OWN_LICENCE = "your own recordings"
+
+
+def card_corpora(clips: Sequence[Clip]) -> tuple[CardCorpus, ...]:
+    """List the corpora of clips in order of first appearance; unknown speakers are not counted."""
+    return tuple(_corpus(clips, name) for name in dict.fromkeys(clip.corpus for clip in clips))
+
+
+def licence(names: Iterable[str]) -> str:
+    """Say what may be done with weights that learnt from these corpora.
+
+    >>> licence(["mine"])
+    'yours: trained on your own recordings'
+    """
+    if any(name in PUBLISHED for name in names):
+        return "research, non-commercial; no redistribution right is claimed for the corpora (see pretrained/LICENSE)"
+    return "yours: trained on your own recordings"
+
+
+def licence_risk(names: Iterable[str]) -> str:
+    """Name the risk of each published corpus.
+
+    >>> licence_risk(["mine", "voxceleb"])
+    'voxceleb: high: cut from YouTube; voices of people who were never asked'
+    """
+    risks = [f"{name}: {PUBLISHED[name].licence_risk}" for name in names if name in PUBLISHED]
+    return "; ".join(risks) or "none known: trained on your own recordings"
+
+
+def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
+    own = [clip for clip in clips if clip.corpus == name]
+    terms = PUBLISHED[name].licence if name in PUBLISHED else OWN_LICENCE
+    return CardCorpus(name, terms, len({clip.speaker for clip in own if clip.speaker}), len(own))
