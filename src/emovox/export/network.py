@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,8 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
     labels = recipe.labels or task.classes
-    network = run.model.network.cpu().eval()
+    network = deepcopy(run.model.network).cpu().eval()
+    network.encoder.trim()
     recogniser = Recogniser(network, task.classes, labels, run.temperature)
     halve(recogniser)
     card = make_card(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ GOLDEN_TOLERANCE = 2e-3
 PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
 
 
+SMALL = 1024
+"""Numbers below which a tensor is not worth a cast."""
+
 Exportable = SvmNetwork | Recogniser
 """Takes samples [b, n], speaker_mean and speaker_scale [p]; `mean` and `scale` [p] are the defaults of these."""
 
@@ -46,7 +49,7 @@ def export(network: Exportable, card: ModelCard, folder: Path, *, half: bool = F
         network: with its weights as they are to be.
         card: all but `sha256` and `golden`, which are filled in here.
         folder: made where it does not exist; files of the same name are replaced only when everything is proven.
-        half: store weights in half precision, which must lose nothing: round the network's own first.
+        half: store in half precision what it holds exactly, as weights that were rounded to it.
 
     Returns:
         The path of the .onnx file.
@@ -107,10 +110,10 @@ def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str, half: 
             dynamic_axes={INPUT: {0: "batch", 1: "n"}, **{name: {0: "batch"} for name in OUTPUTS}},
         )
     proto = onnx.load_from_string(buffer.getvalue())
+    if half:
+        _halve(proto)
     for name, array in zip(SPEAKER_INPUTS, (mean, scale), strict=True):
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.numpy(), name))
-    if half:
-        _halve(proto, {name for name, _ in network.named_parameters()})
     _fix_widths(proto, {"scores": len(labels)})
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, metadata
@@ -143,15 +146,22 @@ def check_parity(network: Exportable, model: Model) -> float:
     return worst
 
 
-def _halve(proto: Any, names: Collection[str]) -> None:
-    """Store the named weights as float16, each followed by a cast, which ONNX Runtime does once, at load."""
+def _halve(proto: Any) -> None:
+    """Store as float16 what this changes nothing of, each followed by a cast, which ONNX Runtime does once, at load.
+
+    So it takes weights that were rounded before, and leaves the bases of the front end.
+    """
     import onnx
 
     casts = []
     for weight in proto.graph.initializer:
-        if weight.name not in names or weight.data_type != onnx.TensorProto.FLOAT:
+        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < SMALL:
             continue
-        name, stored = weight.name, onnx.numpy_helper.to_array(weight).astype(np.float16)
+        name, values = weight.name, onnx.numpy_helper.to_array(weight)
+        with np.errstate(over="ignore"):
+            stored = values.astype(np.float16)
+        if not np.array_equal(stored.astype(np.float32), values):
+            continue
         weight.CopyFrom(onnx.numpy_helper.from_array(stored, f"{name}.half"))
         casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *proto.graph.node]

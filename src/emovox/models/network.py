@@ -49,6 +49,9 @@ class Encoder(nn.Module, ABC):
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, c] → [b, p]; `mask` [b, t] is true on a clip's own frames, and what follows them changes nothing."""
 
+    def trim(self) -> None:
+        """Take off what the statistics do not need, once learning is over and `inputs` are no longer wanted."""
+
     def depths(self) -> list[list[nn.Parameter]]:
         """Return the parameters that learn, in groups from input to output, for rates that differ by depth."""
         return [[parameter for parameter in self.parameters() if parameter.requires_grad]]

@@ -100,6 +100,11 @@ class WhisperEncoder(Encoder):
         outputs = list(torch.split(inputs, self.width, dim=2))
         return self._statistics(*self._blocks(outputs, self.config.frozen, self.config.blocks, mask), mask)
 
+    def trim(self) -> None:
+        """Take off what no view reads, once learning is over: the second half of the last block."""
+        if self.config.views == ("hidden",) and not self.config.attention:
+            self.whisper.block(self.config.blocks - 1).fc2 = nn.Identity()
+
     def forward(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, p], without what no view reads."""
         frames = self.whisper.stem(self.front_end(samples))
@@ -128,7 +133,8 @@ class WhisperEncoder(Encoder):
             block = self.whisper.block(index)
             frames = block.attend(frames, mask)
             hidden = block.expand(frames)
-            frames = frames + block.fc2(hidden)
+            if isinstance(block.fc2, nn.Linear):  # else nothing reads what follows
+                frames = frames + block.fc2(hidden)
             found, means = [*found, frames], [*means, masked_mean(hidden, mask)]
         return found or outputs, means
 
