@@ -60,7 +60,7 @@ def merged(heads: Sequence[Head]) -> Head:
         else:
             together[name] = torch.cat([state[name] for state in states])
     whole.load_state_dict(together)
-    return whole.eval()
+    return whole.to(first.mean.device).eval()
 
 
 def logits(head: Head, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:

@@ -55,6 +55,9 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
         *failed(
             {
                 f"members is {recipe.members}, expected at least 1": recipe.members >= 1,
+                f"members is {recipe.members} without head_learning, expected 1: only its heads are joined": (
+                    recipe.members == 1 or recipe.head_learning is not None
+                ),
                 f"inner_folds is {recipe.inner_folds}, expected at least 2": recipe.inner_folds >= 2,
                 f"head_learning.stopping is {stopping}, expected none: heads learn to the last step": stopping
                 == Stopping(),

@@ -1,0 +1,84 @@
+"""Recipes of networks: every mistake names the file and the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emovox.models.mobile import MobileConfig
+from emovox.models.whisper_encoder import WhisperConfig
+from emovox.schema.errors import RecipeError
+from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.read import read_recipe
+
+RECIPE = """
+kind = "network"
+[data]
+corpora = ["emodb"]
+protocol = "si"
+[encoder]
+name = "mobile"
+width = 8
+[head_learning.optimiser]
+steps = 5
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "mine.toml").write_text(RECIPE, encoding="utf-8")
+    return tmp_path / "mine.toml"
+
+
+def read(path: Path, *assignments: str) -> NetworkRecipe:
+    recipe = read_recipe(path, list(assignments))
+    assert isinstance(recipe, NetworkRecipe)
+    return recipe
+
+
+def test_tables_become_structures(path: Path) -> None:
+    recipe = read(path)
+    assert recipe.encoder == MobileConfig(width=8)
+    assert recipe.head_learning is not None
+    assert (recipe.head_learning.optimiser.steps, recipe.learning.optimiser.steps) == (5, 1200)
+    assert list(recipe.plans) == ["learning", "head_learning"]
+    assert recipe.copies == {}
+    other = read(path, "encoder={name='whisper', blocks=2, frozen=1, attention=4}")
+    assert other.encoder == WhisperConfig(blocks=2, frozen=1, attention=4)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("heads=1", "unknown field `heads`"),
+        ("encoder.widht=3", r"unknown field `widht` - at `\$\.encoder`"),
+        ("encoder.width=wide", r"Expected `int`, got `str` - at `\$\.encoder\.width`"),
+        ("encoder.name=giant", r"Invalid value 'giant' - at `\$\.encoder\.name`"),
+        ("encoder={width=8}", r"missing required field `name` - at `\$\.encoder`"),
+        ("encoder.width=0", "mobile: got width = 0, expected at least 1"),
+        ("encoder={name='whisper', frozen=9}", "whisper: got frozen = 9 and blocks = 3"),
+        ("head.hidden=0", "head.hidden is 0, expected at least 1"),
+        ("head.dropout=1.0", r"head\.dropout is 1\.0, expected 0 to less than 1"),
+        ("head.dropout_in=-0.1", r"head\.dropout_in is -0\.1, expected 0 to less than 1"),
+        ("copies={emodb=-1}", r"copies is \{'emodb': -1\}, expected numbers from 0"),
+        ("copies={emodb='two'}", r"Expected `int`, got `str` - at `\$\.copies"),
+        ("inner_folds=1", "inner_folds is 1, expected at least 2"),
+        ("members=0", "members is 0, expected at least 1"),
+        ("learning.optimiser.steps=0", r"learning\.optimiser\.steps is 0, expected 1 or more"),
+        ("head_learning.mixup.probability=2", r"head_learning\.mixup\.probability is 2.*, expected 0 to 1"),
+        ("head_learning.stopping.share=0.2", r"head_learning\.stopping is .*, expected none: heads learn to the last"),
+        ("augment.noise.probability=2", r"augment\.noise\.probability is 2"),
+        ("augment.echo.probability=1", r"unknown field `echo` - at `\$\.augment`"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(path: Path, assignment: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=f"mine.toml: .*{message}"):
+        read_recipe(path, [assignment])
+
+
+def test_only_heads_of_the_second_stage_are_joined(path: Path, tmp_path: Path) -> None:
+    assert read(path, "members=3").members == 3
+    (tmp_path / "one.toml").write_text(RECIPE.partition("[head_learning")[0], encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"one\.toml: members is 3 without head_learning, expected 1"):
+        read_recipe(tmp_path / "one.toml", ["members=3"])
