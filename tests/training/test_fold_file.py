@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,15 @@ def test_what_is_written_is_read(tmp_path: Path, speaker: bool) -> None:
         np.testing.assert_allclose(getattr(found, name), getattr(made, name), rtol=CLOSE)
     assert (found.speaker is None) is not speaker
     assert (found.number, found.temperature, found.chosen) == (2, 1.25, {"uar": 61.5})
+
+
+def test_a_figure_that_was_not_measured_stays_so(tmp_path: Path) -> None:
+    task = cloud_task()
+    fold = make_fold(task)
+    write_fold(tmp_path / "2", task, replace(make_scores(fold), chosen={"uar": np.nan}))
+    found = read_fold(tmp_path / "2", task, fold)
+    assert found is not None
+    assert np.isnan(found.chosen["uar"])
 
 
 def test_clips_go_by_name_and_not_by_place(tmp_path: Path) -> None:

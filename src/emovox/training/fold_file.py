@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
         views = {field: found[view] for view, field in VIEWS.items() if view in found}
         clips = [(task.clips[clip].corpus, task.clips[clip].id) for clip in fold.test]
         arrays = {field: _in_order(rows, clips, table) for field, rows in views.items()}
-        chosen = {name: float(value) for name, value in said["chosen"].items()}
+        # JSON has no NaN: what was not measured, as nobody was held out, is null
+        chosen = {name: math.nan if value is None else float(value) for name, value in said["chosen"].items()}
         test, temperature = np.array(fold.test, np.int64), float(said["temperature"])
         return FoldScores(number=fold.number, test=test, temperature=temperature, chosen=chosen, **arrays)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
