@@ -15,8 +15,9 @@ from pathlib import Path
 
 import model_cards
 from cost import write_cost
-from laboratory import RESULTS, ROOT, Figures, Planned, corpus_of, planned
+from laboratory import MODELS, RESULTS, ROOT, Figures, Planned, corpus_of, planned
 from tables import (
+    NOTHING,
     corpus_table,
     cost_table,
     interval,
@@ -31,10 +32,12 @@ from tables import (
 
 from emovox.evaluation.ablation import ablation_table, read_runs
 from emovox.evaluation.caveats import caveats
-from emovox.evaluation.comparison import view_of
 from emovox.evaluation.document import to_markdown
 from emovox.evaluation.metrics import chance
+from emovox.runtime.registry import shipped
 from emovox.training.cache import cache_folder
+
+JOINT = ("ravdess-8", "casia", "emodb", "nemo")
 
 SECTIONS = {
     "ravdess-8": "RAVDESS, 8 classes (calm apart)",
@@ -44,12 +47,12 @@ SECTIONS = {
     "nemo": "nEMO, 6 classes",
     "tess": "TESS, 7 classes",
 }
-README_HEAD = ("corpus", "protocol", "UAR", "accuracy", "chance", "command")
+README_MODELS = tuple(name for name in reversed(MODELS) if name in shipped())
+"""The shipped models, the best first."""
+
 README_ROWS = (
-    *("ravdess-8-si", "emodb-si", "casia-si", "nemo-si"),
-    *("ravdess-8-joint", "emodb-joint", "nemo-joint", "tess-zero-shot", "casia-zero-shot"),
-    *("ravdess-8-joint-narrow", "emodb-joint-narrow", "nemo-joint-narrow"),
-    *("ravdess-7-sd", "casia-sd"),
+    *(f"{corpus}-joint{view}" for view in ("", "-narrow", "-speaker-norm") for corpus in JOINT),
+    *("tess-zero-shot", "ravdess-8-si", "emodb-si", "casia-si", "ravdess-7-sd", "casia-sd"),
 )
 FEATURES = {
     "svm-1-mfcc": "13 MFCC",
@@ -212,18 +215,16 @@ def views_table(figures: Figures) -> str:
 
 
 def readme_table(figures: Figures) -> str:
-    """The figures of the baseline: one row a corpus and protocol."""
+    """The figures of the shipped models: one row a corpus and protocol, those that any of them has."""
     rows = []
     for name in README_ROWS:
-        each = figures.measured("svm", name)
-        if each is not None:
-            command = figures.command("svm", name.removesuffix(f"-{view_of(name)}"))
-            rows.append([
-                SECTIONS[corpus_of(name)].split(",")[0] + (" (7 classes)" if name.startswith("ravdess-7") else ""),
-                each.protocol, interval(each), interval(each, "accuracy"),
-                percent(chance(each.predictions)["uar"]), f"`{command}`",
-            ])  # fmt: skip
-    return table(README_HEAD, rows)
+        found = {model: figures.measured(model, name) for model in README_MODELS}
+        first = next((each for each in found.values() if each is not None), None)
+        if first is not None:
+            title = SECTIONS[corpus_of(name)].split(",")[0] + (" (7 classes)" if name.startswith("ravdess-7") else "")
+            cells = [interval(each, missing=NOTHING) for each in found.values()]
+            rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"])])
+    return table(("corpus", "protocol", *README_MODELS, "chance"), rows)
 
 
 def replace_block(path: Path, name: str, text: str) -> None:
