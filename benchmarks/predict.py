@@ -176,7 +176,7 @@ def cut_demo(folder: Path) -> list[Path]:
 def main() -> None:
     """Measure all parts on one core; print them, and a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="svm")
+    parser.add_argument("--model", default="accurate")
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--clips", type=Path, nargs="+", default=[], help="folders of short recordings")
     parser.add_argument("--limit", type=int, default=300, help="recordings of each folder, evenly picked")
