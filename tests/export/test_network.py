@@ -1,0 +1,182 @@
+"""Exported networks: the graph, the weights in half precision, and the head as data give the same scores."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from emovox import load
+from emovox.export.network import export_network, halve
+from emovox.export.onnx import SMALL, to_onnx
+from emovox.models.head import HeadConfig
+from emovox.models.network import NetworkOutputs, Recogniser, count_parameters
+from emovox.runtime.golden import check_golden, golden_input
+from emovox.runtime.model import Model
+from emovox.schema.card import Array
+from emovox.schema.errors import ExportError
+from emovox.training.cross_validation import FoldScores
+from emovox.training.network.fit import Fitted
+from emovox.training.recipe import Data
+from emovox.training.run import Run, all_predictions
+from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
+from tests.models.speech import speech
+from tests.training.network.rows import drawn_task, small_recipe
+
+KINDS = ("mobile", "hybrid", "reference-hybrid", "whisper", "whisper-learning")
+
+# ONNX Runtime sums in another order than torch
+RUNTIME = 2e-5
+# numpy in float64 from the embedding and the card against the graph in float32
+AS_DATA = 1e-6
+
+LABELS = ("happy", "neutral")
+TRAINED = ("calm", "happy", "neutral")  # calm is merged into neutral
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def recogniser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
+    config = small_encoders(write_whisper(tmp_path_factory.mktemp("weights")))[request.param]
+    plain = request.param == "reference-hybrid"
+    head = HeadConfig(hidden=8, dropout_in=0, plain=True) if plain else HeadConfig(hidden=8)
+    made = Recogniser(small_network(config, head=head), CLASSES, CLASSES, 1.5).eval()
+    halve(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def graph(recogniser: Recogniser) -> bytes:
+    return to_onnx(recogniser, labels=CLASSES, metadata="", half=True)
+
+
+@pytest.fixture(scope="module")
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def run(recogniser: Recogniser, samples: npt.NDArray[np.float32], *speaker: torch.Tensor) -> NetworkOutputs:
+    with torch.no_grad():
+        outputs: NetworkOutputs = recogniser(torch.from_numpy(samples), *speaker)
+    return outputs
+
+
+@pytest.mark.parametrize(("batch", "n"), [(1, 4800), (3, 4801), (2, 23456), (1, 48000), (1, 480000)])
+def test_graph_and_network_agree(
+    recogniser: Recogniser, session: onnxruntime.InferenceSession, batch: int, n: int
+) -> None:
+    samples = np.stack([speech(n, seed=row) for row in range(batch)])
+    (scores,) = session.run(["scores"], {"samples": samples})
+    np.testing.assert_allclose(scores, run(recogniser, samples).scores, atol=RUNTIME)
+
+
+def test_a_speaker_s_statistics_go_through_onnx_runtime(
+    recogniser: Recogniser, session: onnxruntime.InferenceSession
+) -> None:
+    samples = np.stack([speech(20000, seed=row) for row in range(2)])
+    mean, scale = recogniser.mean + 0.3 * recogniser.scale, 0.7 * recogniser.scale
+    given = {"samples": samples, "speaker_mean": mean.numpy(), "speaker_scale": scale.numpy()}
+    scores, statistics = session.run(["scores", "statistics"], given)
+    expected = run(recogniser, samples, mean, scale)
+    np.testing.assert_allclose(scores, expected.scores, atol=RUNTIME)
+    np.testing.assert_allclose(statistics, run(recogniser, samples).statistics, rtol=1e-3, atol=1e-3)
+    assert not np.allclose(scores, run(recogniser, samples).scores, atol=1e-4)
+
+
+def test_weights_are_halved_and_nothing_else(recogniser: Recogniser, graph: bytes) -> None:
+    full = to_onnx(recogniser, labels=CLASSES, metadata="")
+    big = {name: p.numel() for name, p in recogniser.named_parameters() if p.numel() >= SMALL}
+    stored = onnx.load_from_string(graph).graph.initializer
+    halved = {one.name.removesuffix(".half") for one in stored if one.data_type == onnx.TensorProto.FLOAT16}
+    assert halved == set(big)
+    # a cast for each weight takes some bytes
+    assert 2 * sum(big.values()) - 200 * len(big) < len(full) - len(graph) <= 2 * sum(big.values())
+    for node in onnx.load_from_string(graph).graph.node:  # the bases of the front end are constants
+        for attribute in node.attribute:
+            assert attribute.t.data_type != onnx.TensorProto.FLOAT16
+
+
+def run_of(folder: Path, fitted: Fitted | None) -> tuple[Run[Fitted], object, object]:
+    task = drawn_task(TRAINED)
+    recipe = small_recipe(name="moods", labels=LABELS, data=Data(corpora=("own.jsonl",), protocol="sd"), export=True)
+    every = np.arange(len(task.clips))
+    values = 0.2 + 0.4 * np.eye(3)[task.labels]
+    scores = FoldScores(1, every, values, values, values, 1.7, {"held_out_uar": 90.0}, values)
+    predictions = all_predictions(task, [scores], recipe, trained=every)
+    return Run(folder, (scores,), predictions, every, fitted), task, recipe
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    network = small_network(MOBILE)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    run, task, recipe = run_of(folder, Fitted(network, 1.7, 90.0))
+    path = export_network(task, recipe, run, folder)  # type: ignore[arg-type]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items()), (
+        "the run keeps its own"
+    )
+    return path
+
+
+def values_of(array: Array) -> npt.NDArray[np.float64]:
+    return np.frombuffer(base64.b64decode(array.base64), "<f4").reshape(array.shape).astype(np.float64)
+
+
+def test_the_head_as_data_gives_the_graph_s_scores(exported: Path) -> None:
+    model = Model.load(exported)
+    head, card = model.card.head, model.card
+    assert head is not None
+    assert head.classes == TRAINED
+    weight, bias, merge = (values_of(array) for array in (head.weight, head.bias, head.merge))
+    assert (weight.shape, bias.shape, merge.shape) == ((3, 8), (3,), (3, 2))
+    for n in (4800, 30000):
+        outputs = model.run(np.stack([speech(n, seed=seed) for seed in range(3)]))
+        logits = (outputs.embedding @ weight.T + bias) / card.temperature
+        shares = np.exp(logits - logits.max(1, keepdims=True))
+        scores = (shares / shares.sum(1, keepdims=True)) @ merge
+        np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), outputs.scores, atol=AS_DATA)
+
+
+def test_the_card_says_what_the_network_is(exported: Path) -> None:
+    card = Model.load(exported).card
+    assert (card.name, card.labels, card.temperature, card.adaptable) == ("moods", LABELS, 1.7, True)
+    assert card.parameters == count_parameters(small_network(MOBILE))
+    assert card.description == "network 'mobile', trained by the recipe moods"
+    assert check_golden(Model.load(exported)) < card.golden.tolerance
+    assert b"base64" in exported.with_suffix(".json").read_bytes()
+
+
+def test_the_public_name_reads_well(exported: Path) -> None:
+    text = repr(load(str(exported)))
+    for part in ("moods", "happy", "neutral", "16000"):
+        assert part in text
+    assert len(text) < 400
+
+
+def test_a_network_of_one_view_is_not_adaptable(tmp_path: Path) -> None:
+    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), 1.0, float("nan")))
+    one = msgspec.structs.replace(recipe, head_learning=None)  # type: ignore[type-var]
+    assert not Model.load(export_network(task, one, run, tmp_path)).card.adaptable  # type: ignore[arg-type]
+
+
+def test_nothing_fitted_nothing_exported(tmp_path: Path) -> None:
+    run, task, recipe = run_of(tmp_path, None)
+    with pytest.raises(ExportError, match="no model was fitted on all clips; set export = true"):
+        export_network(task, recipe, run, tmp_path)  # type: ignore[arg-type]
+
+
+def test_rounding_to_half_precision_loses_little(recogniser: Recogniser) -> None:
+    samples = golden_input(seconds=3.0, sample_rate=16000)[None]
+    before = run(recogniser, samples).scores
+    halve(recogniser)  # has been halved before: nothing more is lost
+    assert torch.equal(run(recogniser, samples).scores, before)
+    assert all(torch.equal(p, p.half().float()) for p in recogniser.parameters())
