@@ -1,4 +1,4 @@
-"""A VoxCeleb tree of voices that do not exist, each with its own pitch and formants; every video with its own room."""
+"""A VoxCeleb tree of voices that do not exist, told apart by pitch and formant; videos differ in noise and level."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def said(speaker: str, video: int, take: int, *, seconds: float = 1.2) -> Sample
     phase = 2 * np.pi * np.cumsum(hz) / RATE
     voice = sum(np.sin(k * phase) / (1 + abs(k * hz - formant) / 200) for k in range(1, 16))
     syllables = 0.55 - 0.45 * np.cos(2 * np.pi * (3 + 2 * rng.random()) * time)
-    noise = (1e-4 + 4e-4 * video) * rng.standard_normal(len(time))
-    return ((0.1 + 0.1 * video) * voice * syllables / 4 + noise).astype(np.float32)
+    noise = (3e-4 + 1e-4 * video) * rng.standard_normal(len(time))
+    return ((0.2 - 0.03 * video) * voice * syllables / 4 + noise).astype(np.float32)
 
 
 def write_voxceleb(folder: Path, *, speakers: int = len(VOICES), videos: int = 2, clips: int = 3) -> Path:
