@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.progress import counting
+from emovox.cli.progress import Steps, counting
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
     _print_task(task)
     with counting("clips: inputs") as progress:
         method = NetworkMethod.prepared(
-            task, plan, folder=cache_folder(), workers=workers, progress=progress, report=_say
+            task, plan, folder=cache_folder(), workers=workers, progress=progress, report=Steps()
         )
     run = run_training(task, plan, folder, method, resume=resume, report=_report)
     if run.model is not None:
@@ -95,7 +95,7 @@ def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, r
     typer.echo(f"{len(task.clips)} clips of {len(task.classes)} speakers", err=True)
     with counting("clips: inputs") as progress:
         pretraining = Pretraining.prepared(task, plan, folder=cache_folder(), workers=workers, progress=progress)
-    found = pretraining.run(folder, resume=resume, report=_say)
+    found = pretraining.run(folder, resume=resume, report=Steps())
     typer.echo(
         f"{found.speakers} speakers, {found.held_out_clips} clips of held-out videos: accuracy {found.accuracy:.1f} %, "
         f"UAR {found.uar:.1f} %, chance {found.chance:.1f} %"
@@ -109,10 +109,6 @@ TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm, "network": _train_ne
 
 def _print_task(task: Task) -> None:
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
-
-
-def _say(done: int, total: int, sentence: str) -> None:
-    typer.echo(f"  step {done}/{total}: {sentence}", err=True)
 
 
 def _report(done: int, total: int, sentence: str) -> None:

@@ -191,8 +191,12 @@ class Fit:
             folder=self.folder / name,
             key=f"{self.key} {name}",
             validate=validate,
-            report=self.report,
+            report=self._named(name),
         )
+
+    def _named(self, stage: str) -> Report | None:
+        report = self.report
+        return None if report is None else lambda done, total, said: report(done, total, f"{stage}: {said}")
 
     def _new_head(self, encoder: Encoder, *purpose: int) -> Head:
         n_classes, config = len(self.task.classes), self.recipe.head
