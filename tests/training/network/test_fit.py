@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest import mock
@@ -15,6 +16,7 @@ from emovox.corpora.hold_out import hold_out
 from emovox.models.encoders import EncoderConfig
 from emovox.schema.errors import CheckpointError, RecipeError, TrainingError
 from emovox.training.network import fit as fitting
+from emovox.training.network import loop
 from emovox.training.network.fit import Fit, Fitted
 from emovox.training.network.heads import HeadAlone
 from emovox.training.network.inputs import Inputs
@@ -28,6 +30,13 @@ TASK = drawn_task()
 TRAIN = np.arange(18)  # all but dee's
 TEST = range(18, 24)
 INPUTS = drawn_inputs(TASK)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_curves() -> Iterator[None]:
+    """Half of the time of a small fit is its picture, which `test_loop` looks at."""
+    with mock.patch.object(loop, "save_figure"):
+        yield
 
 
 def run(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ from emovox.corpora.folds import Fold
 from emovox.evaluation.predictions import NO_ANSWER
 from emovox.schema.errors import CorpusError, ProtocolError, RecipeError
 from emovox.training.cross_validation import FoldScores, masked_predictions
+from emovox.training.network import loop
 from emovox.training.network.inputs import Inputs
 from emovox.training.network.method import NetworkMethod
 from emovox.training.network.plan import Loss
@@ -27,6 +29,13 @@ from tests.training.network.rows import changed, drawn_inputs, drawn_task, joine
 TASK = drawn_task()
 SILENT = 19  # one of dee's
 INPUTS = drawn_inputs(TASK, silent=[SILENT])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_curves() -> Iterator[None]:
+    """Half of the time of a small fit is its picture, which `test_loop` looks at."""
+    with mock.patch.object(loop, "save_figure"):
+        yield
 
 
 def last_fold(task: Task, recipe: NetworkRecipe) -> Fold:
