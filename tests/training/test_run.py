@@ -41,7 +41,9 @@ def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path
     about = json.loads((tmp_path / "run" / "versions.json").read_text())
     assert about["recipe_sha256"] == recipe.sha256()
     assert {"python", "numpy", "scikit-learn", "emovox"} <= set(about)
-    assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == sorted(f"{n}.{end}" for n in (1, 2, 3, 4) for end in ("csv", "json"))
+    assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == sorted(
+        f"{n}.{end}" for n in (1, 2, 3, 4) for end in ("csv", "json")
+    )
     assert list(files(tmp_path / "run")) == ["own-si-narrow.csv", "own-si-whole.csv", "own-si.csv"]
     made = read_predictions(tmp_path / "run" / "predictions" / "own-si.csv")
     assert len(made) == 48
@@ -62,7 +64,12 @@ def test_a_killed_training_goes_on_and_gives_the_same(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.training.killed", str(tmp_path / "killed"), "2"]
     done = subprocess.run(command, cwd=root, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert sorted(path.name for path in (tmp_path / "killed" / "folds").iterdir()) == ["1.csv", "1.json", "2.csv", "2.json"]
+    assert sorted(path.name for path in (tmp_path / "killed" / "folds").iterdir()) == [
+        "1.csv",
+        "1.json",
+        "2.csv",
+        "2.json",
+    ]
     assert not (tmp_path / "killed" / "predictions").exists()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed" / "folds").iterdir()}
     resumed = train_svm(cloud_task(), small_recipe(), tmp_path / "killed", resume=True)
