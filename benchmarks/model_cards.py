@@ -14,7 +14,7 @@ import numpy as np
 from laboratory import CORPORA, ROOT, Figures, corpus_of, in_order, protocol_of
 from tables import NOTHING, costs, interval, percent, table
 
-from emovox.evaluation.calibration import kept
+from emovox.evaluation.calibration import joint_error, kept, reliability
 from emovox.evaluation.comparison import Measured
 from emovox.evaluation.metrics import chance, top_confusions, values
 from emovox.evaluation.mistakes import confident_mistakes
@@ -207,10 +207,15 @@ def _calibration(card: ModelCard, names: Sequence[str], unmasked: Sequence[str],
         at = kept(each.predictions, card.threshold)
         shares = (at.share, at.accuracy, each.summary.accuracy.value)
         rows.append([CORPORA[corpus_of(each.name)], interval(each, "ece"), *map(percent, shares)])
-    learnt = [each.summary.estimates["ece"].value for each in found if protocol_of(each.name) == "joint"]
-    mean = f"mean over {len(learnt)} corpora {percent(float(np.mean(learnt)))} %; " if learnt else ""
+    learnt = [each for each in found if protocol_of(each.name) == "joint"]
+    parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
+    mean = float(np.mean([each.summary.estimates["ece"].value for each in learnt])) if learnt else 0.0
+    whole = (
+        f"{percent(joint_error(parts))} over all clips of its {len(learnt)} corpora, each weighing alike; mean of the"
+    )
     return (
-        f"Expected calibration error in %: {mean}temperature {card.temperature:.2f}. With the threshold of "
+        f"Expected calibration error in %: {f'{whole} corpora {percent(mean)}; ' if learnt else ''}"
+        f"temperature {card.temperature:.2f}. With the threshold of "
         f"{card.threshold:.2f}, that share of the clips gets a label, and of these so many are right.\n\n"
         + table(("corpus", "ECE", "labelled", "of these right", "without threshold"), rows)
     )

@@ -88,8 +88,9 @@ A shipped model does not know which corpus it hears: its scores are over seven l
 of boredom are left out. UAR:
 
 {uar}
-Expected calibration error (15 bins), each fold with its own temperature, fitted on held-out training speakers; the mean
-weighs the corpora that were learnt from alike:
+Expected calibration error (15 bins), each fold with its own temperature, fitted on held-out training speakers.
+*Together*: of the clips of all corpora that were learnt from, every corpus weighing alike, as for somebody who does not know
+which one a voice resembles; too sure on one and too unsure on another then cancel out. *Mean*: of the figures by corpus.
 
 {ece}"""
 

@@ -15,6 +15,7 @@ from published import (
     ZERO_SHOT,
 )
 
+from emovox.evaluation.calibration import joint_error, reliability
 from emovox.evaluation.comparison import PROTOCOLS, Measured
 from emovox.evaluation.metrics import chance, values
 
@@ -140,22 +141,25 @@ def recall_table(figures: Figures, corpus: str) -> str:
 
 
 def seven_table(figures: Figures, metric: str) -> str:
-    """A figure of the shipped view, seven classes and no mask, on each corpus; for ECE also their plain mean."""
+    """A figure of the shipped view, seven classes and no mask, on each corpus; for ECE also of all together and their mean."""
     rows = []
     for model in figures.models:
         known = {plan.figure for plan in figures.plans if plan.model == model}
         learnt = [name.replace("ravdess-7", "ravdess-8") for name in CALIBRATED]
         if not known.intersection(learnt):
             continue
-        cells, shares = [], []
+        cells, shares, parts = [], [], []
         for name, plain in zip((*CALIBRATED, UNSEEN), (*learnt, UNSEEN), strict=True):
             each = figures.measured(model, f"{name}-seven")
             cells.append(interval(each, metric, missing=NOT_RUN if plain in known else NOTHING))
-            shares += [] if each is None or name == UNSEEN else [each.summary.estimates[metric].value]
-        mean = f"**{percent(float(np.mean(shares)))}** ({len(shares)} corpora)" if shares else NOT_RUN
-        rows.append([model, *cells[:-1], *([mean] if metric == "ece" else []), cells[-1], *costs(figures, model)])
+            if each is not None and name != UNSEEN:
+                shares.append(each.summary.estimates[metric].value)
+                parts.append(reliability(each.predictions.scores, each.predictions.label_index))
+        mean = f"{percent(float(np.mean(shares)))} ({len(shares)} corpora)" if shares else NOT_RUN
+        means = [f"**{percent(joint_error(parts))}**" if parts else NOT_RUN, mean] if metric == "ece" else []
+        rows.append([model, *cells[:-1], *means, cells[-1], *costs(figures, model)])
     corpora = [CORPORA[corpus_of(name)] for name in CALIBRATED]
-    mean_head = ["mean of these"] if metric == "ece" else []
+    mean_head = ["together, weighed alike", "mean of these"] if metric == "ece" else []
     return table(("model", *corpora, *mean_head, "TESS, zero-shot", "parameters", "3 s, one core"), rows)
 
 

@@ -101,3 +101,16 @@ def test_accuracy_of_those_that_are_kept(hand_made: Predictions) -> None:
     assert (found.share, found.accuracy) == (3 / 8, 1.0)
     assert calibration.kept(hand_made, 0.0).share == 7 / 8, "no speech is never labelled"
     assert np.isnan(calibration.kept(hand_made, 0.99).accuracy)
+
+
+def test_joint_error_lets_opposite_errors_cancel_and_sets_weigh_alike() -> None:
+    sure = np.tile([0.9, 0.1], (10, 1))
+    right, wrong = np.zeros(10, int), np.array([0] * 8 + [1] * 2)
+    under, over = calibration.reliability(sure, right), calibration.reliability(sure, wrong)
+    assert calibration.joint_error([under, over]) == pytest.approx(0.0, abs=1e-12)
+    assert under.error == pytest.approx(0.1)
+    # ten times as many clips of one kind change nothing
+    many = calibration.reliability(np.tile(sure, (10, 1)), np.tile(right, 10))
+    assert calibration.joint_error([many, over]) == pytest.approx(0.0, abs=1e-12)
+    assert calibration.joint_error([under]) == pytest.approx(under.error)
+    assert np.isnan(calibration.joint_error([]))

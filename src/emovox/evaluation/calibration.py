@@ -5,6 +5,7 @@ Reference: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,22 @@ def reliability(scores: Floats, labels: Integers, *, bins: int = 15) -> Reliabil
     sums = [np.bincount(index, weights=values, minlength=bins) for values in (confidence, right.astype(np.float64))]
     means = [np.divide(total, count, out=np.full(bins, np.nan), where=count > 0) for total in sums]
     return Reliability(count, means[0], means[1])
+
+
+def joint_error(parts: Sequence[Reliability]) -> float:
+    """Expected calibration error of several sets put together, each of which weighs alike.
+
+    What somebody sees who does not know which set a clip is from: too sure on one and too unsure on another cancel out.
+
+    Args:
+        parts: with equal bins.
+
+    Returns:
+        In [0, 1]; NaN without clips.
+    """
+    known = [part for part in parts if part.count.sum()]
+    gaps = [np.nan_to_num(part.accuracy - part.confidence) * part.count / part.count.sum() for part in known]
+    return float(np.abs(np.mean(gaps, axis=0)).sum()) if gaps else float("nan")
 
 
 def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None = None) -> float:
