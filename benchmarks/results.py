@@ -89,8 +89,9 @@ of boredom are left out. UAR:
 
 {uar}
 Expected calibration error (15 bins), each fold with its own temperature, fitted on held-out training speakers.
-*Together*: of the clips of all corpora that were learnt from, every corpus weighing alike, as for somebody who does not know
-which one a voice resembles; too sure on one and too unsure on another then cancel out. *Mean*: of the figures by corpus.
+*Together*: of the clips of all corpora that were learnt from, every corpus weighing alike, as for somebody who does not
+know which one a voice resembles; too sure on one and too unsure on another then cancel out. *Mean*: of the figures by
+corpus.
 
 {ece}"""
 

@@ -141,7 +141,7 @@ def recall_table(figures: Figures, corpus: str) -> str:
 
 
 def seven_table(figures: Figures, metric: str) -> str:
-    """A figure of the shipped view, seven classes and no mask, on each corpus; for ECE also of all together and their mean."""
+    """A figure of the shipped view, seven classes and no mask, on each corpus; ECE also together and their mean."""
     rows = []
     for model in figures.models:
         known = {plan.figure for plan in figures.plans if plan.model == model}
