@@ -76,6 +76,12 @@ def test_views_of_several_runs_are_compared_with_their_own_kind(generated: Calla
     assert [(each.first, each.second) for each in found] == [("a", "b"), ("a-whole", "b-whole")]
 
 
+def test_the_seven_class_view_is_compared_with_its_own_kind(generated: Callable[..., Predictions]) -> None:
+    names = ("emodb-joint", "emodb-joint-seven", "emodb-joint-whole")
+    measured = measure([Entry(name, generated(seed=number)) for number, name in enumerate(names)])
+    assert [(each.first, each.second) for each in compare(measured, draws=50)] == [("emodb-joint", "emodb-joint-whole")]
+
+
 def test_what_cannot_be_compared_says_why(generated: Callable[..., Predictions]) -> None:
     (found,) = compare(measure([Entry("all", generated(50)), Entry("some", generated(40))], draws=10), draws=10)
     assert found.differences == {}

@@ -25,8 +25,8 @@ def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> 
         PredictionsError: the folder holds none, or one cannot be read.
         ProtocolError: none has clips of the corpus.
     """
-    # by stem, so that the path of `predict` comes before "-whole" and is what the others are compared with
-    found = sorted((Path(folder) / "predictions").glob("*.csv"), key=lambda path: path.stem)
+    # the path of `predict` comes before the other views of its corpus, and is what they are compared with
+    found = sorted((Path(folder) / "predictions").glob("*.csv"), key=_place)
     files = [path for path in found if views or not view_of(path.stem)]
     if not files:
         raise PredictionsError(
@@ -97,6 +97,10 @@ def _of_run(name: str, files: Sequence[Path], corpus: str | None, protocol: str 
 def _run_names(folders: Sequence[str]) -> list[str]:
     names = [Path(os.path.abspath(folder)).name for folder in folders]
     return [name if names.count(name) == 1 else folder for name, folder in zip(names, folders, strict=True)]
+
+
+def _place(file: Path) -> tuple[str, bool, str]:
+    return file.stem.split("-")[0], bool(view_of(file.stem)), file.stem
 
 
 def _read(file: Path, corpus: str | None) -> Predictions:
