@@ -75,13 +75,13 @@ def test_arguments_change_the_recipe(path: Path, assignment: str, found: object)
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("svm.penalty=1", r"unknown field `penalty` - at `\$\.svm`"),
-        ("epochs=3", "unknown field `epochs`"),
+        ("svm.penalty=1", r"unknown field `penalty` - at `\$\.svm`; expected one of c, gamma, inner_folds"),
+        ("epochs=3", "unknown field `epochs`; expected one of .*data, .*svm"),
         ("svm.c=10", r"Expected `array`, got `int` - at `\$\.svm\.c`"),
         ("seed=first", r"Expected `int`, got `str` - at `\$\.seed`"),
         ("kind=tree", "kind is 'tree', expected one of svm"),
         ("kind=[1]", r"kind is \[1\], expected one of svm"),
-        ("data.protocol=random", r"Invalid enum value 'random' - at `\$\.data\.protocol`"),
+        ("data.protocol=random", r"Invalid enum value 'random' - at `\$\.data\.protocol`; expected one of joint, sd"),
         ("data.corpora=[]", r"data\.corpora is \[\], expected at least one"),
         ("data.target=emodb", r"data\.target is emodb with protocol 'si', expected the name of a corpus for zero-shot"),
         ("data.protocol=zero-shot", r"data\.target is None with protocol 'zero-shot'"),

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from emovox.schema.errors import RecipeError
+from emovox.schema.expected import expected
 
 T = TypeVar("T")
 
@@ -39,12 +40,13 @@ def convert(data: dict[str, Any], kind: type[T], *, where: str) -> T:
         where: the file or argument the data came from, for the message.
 
     Raises:
-        RecipeError: unknown key, missing key or wrong type; the message names `where` and the key.
+        RecipeError: unknown key, missing key or wrong type; the message names `where`, the key, and the keys or
+            choices that there are.
     """
     try:
         return msgspec.convert(data, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise RecipeError(f"{where}: {error}") from error
+        raise RecipeError(f"{where}: {error}{expected(str(error), data, kind)}") from error
 
 
 def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:

@@ -52,9 +52,9 @@ def test_tables_become_structures(path: Path) -> None:
     ("assignment", "message"),
     [
         ("heads=1", "unknown field `heads`"),
-        ("encoder.widht=3", r"unknown field `widht` - at `\$\.encoder`"),
+        ("encoder.widht=3", r"unknown field `widht` - at `\$\.encoder`; expected one of name, .*width"),
         ("encoder.width=wide", r"Expected `int`, got `str` - at `\$\.encoder\.width`"),
-        ("encoder.name=giant", r"Invalid value 'giant' - at `\$\.encoder\.name`"),
+        ("encoder.name=giant", r"Invalid value 'giant' - at `\$\.encoder\.name`; expected one of mobile, .*ge2e"),
         ("encoder={width=8}", r"missing required field `name` - at `\$\.encoder`"),
         ("encoder.width=0", "mobile: got width = 0, expected at least 1"),
         ("encoder={name='whisper', frozen=9}", "whisper: got frozen = 9 and blocks = 3"),
@@ -69,7 +69,10 @@ def test_tables_become_structures(path: Path) -> None:
         ("head_learning.mixup.probability=2", r"head_learning\.mixup\.probability is 2.*, expected 0 to 1"),
         ("head_learning.stopping.share=0.2", r"head_learning\.stopping is .*, expected none: heads learn to the last"),
         ("augment.noise.probability=2", r"augment\.noise\.probability is 2"),
-        ("augment.echo.probability=1", r"unknown field `echo` - at `\$\.augment`"),
+        ("augment.echo.probability=1", r"unknown field `echo` - at `\$\.augment`; expected one of speed, .*codec"),
+        ("augment.codec.kinds=['gsm']", r"Invalid enum value 'gsm' - at .*; expected one of .*mu-law"),
+        ("learning.optimizer.steps=5", r"unknown field `optimizer` - at .*; expected one of loss, optimiser"),
+        ("head_learning.draw.balance=all", r"Invalid enum value 'all' - at .*; expected one of class, corpus"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(path: Path, assignment: str, message: str) -> None:
