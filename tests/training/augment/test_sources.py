@@ -128,6 +128,9 @@ def test_only_what_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(load_sources(Augment(room=Room(probability=1, rooms=1))).simulated) == 1
     with pytest.raises(RecipeError, match=r"'\$EMOVOX_NOISE/' with a variable that is not set.*set EMOVOX_NOISE"):
         load_sources(Augment(noise=Noise(probability=0.1)))
+    monkeypatch.delenv("MY_NOISES", raising=False)
+    with pytest.raises(RecipeError, match=r"'\$\{MY_NOISES\}/cafe' with a variable that is not set.*set MY_NOISES,"):
+        load_sources(Augment(noise=Noise(probability=0.1, source="${MY_NOISES}/cafe")))
 
 
 def test_the_fingerprint_covers_rooms_and_noises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

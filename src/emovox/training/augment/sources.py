@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,11 @@ def _folder(source: str, below: str) -> Path:
     if "$" in path:
         raise RecipeError(
             f"augment: got the folder '{given}' with a variable that is not set, expected a folder; "
-            f"set {VARIABLE}, or name the folder in noise.source or room.source"
+            f"set {_unset(path)}, or name the folder in noise.source or room.source"
         )
     return Path(path)
+
+
+def _unset(path: str) -> str:
+    found = re.search(r"\$\{?(\w+)", path)
+    return found[1] if found else "it"
