@@ -178,6 +178,8 @@ def test_mistakes_are_one_line_before_any_work(two: Path, capsys: pytest.Capture
         ("encoder.width=0", "slip.toml: mobile: got width = 0"),
         ("encoder={name='whisper', weights='none'}", "none: no config.json in"),
         ("augment.noise={probability=1.0, source='empty'}", "empty"),
+        ("learning.stopping={share=0.2, least=3}", "stopping.least is 3, expected at most the training speakers"),
+        ("labels=['happy', 'sad']", "labels: class 'bored' maps to 'bored', expected one of happy, sad"),
     ):
         capsys.readouterr()
         emovox("train", name, change, "--output", "slip", "--workers", "1", status=1)
@@ -185,6 +187,7 @@ def test_mistakes_are_one_line_before_any_work(two: Path, capsys: pytest.Capture
         assert told in error
         assert "Traceback" not in error
     assert not (two / "slip").exists()
+    assert not (two / "cache").exists()  # no inputs were computed
 
 
 def test_whisper_frozen_killed_in_a_fold_goes_on(two: Path, capsys: pytest.CaptureFixture[str]) -> None:

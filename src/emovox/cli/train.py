@@ -69,11 +69,13 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
     from emovox.training.network.method import NetworkMethod
+    from emovox.training.run import check_training
     from emovox.training.run import train as run_training
     from emovox.training.task import make_task
 
     task = make_task(clips, plan.data)
     _print_task(task)
+    check_training(task, plan, folder, resume=resume)  # before hours of inputs
     with counting("clips: inputs") as progress:
         method = NetworkMethod.prepared(
             task, plan, folder=cache_folder(), workers=workers, progress=progress, report=Steps()
@@ -90,7 +92,9 @@ def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, r
     from emovox.training.cache import cache_folder
     from emovox.training.network.speakers import Pretraining, speaker_task
     from emovox.training.network.start import WEIGHTS
+    from emovox.training.run import is_same_run
 
+    is_same_run(folder, plan, resume=resume)  # before hours of inputs
     task = speaker_task(clips)
     typer.echo(f"{len(task.clips)} clips of {len(task.classes)} speakers", err=True)
     with counting("clips: inputs") as progress:

@@ -23,6 +23,9 @@ from emovox.training.recipe import Recipe
 from emovox.training.task import Indices, Task, task_folds
 from emovox.training.views import NARROW, SPEAKER, WHOLE
 
+RESOLVED = "recipe.json"
+"""The recipe of a run folder, every default spelled out."""
+
 Report = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and a sentence about the last one."""
 
@@ -94,9 +97,7 @@ def train(
             labels that do not fit the clips.
         ProtocolError: the protocol cannot be done honestly on these clips, or a fold tests a class that it lacks.
     """
-    _check_labels(task, recipe)
-    folds = task_folds(task, recipe.data, seed=recipe.seed)
-    _check_classes(task, folds)
+    folds = check_training(task, recipe, folder, resume=resume)
     open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
@@ -110,6 +111,23 @@ def train(
         write_predictions(made, folder / "predictions" / f"{name}.csv")
     model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
     return Run(folder, tuple(done), predictions, trained, model)
+
+
+def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) -> tuple[Fold, ...]:
+    """Refuse what `train` would refuse, before anything is computed or written.
+
+    Returns:
+        The folds.
+
+    Raises:
+        RecipeError: as by `train`.
+        ProtocolError: as by `train`.
+    """
+    _check_labels(task, recipe)
+    folds = task_folds(task, recipe.data, seed=recipe.seed)
+    _check_classes(task, folds)
+    is_same_run(folder, recipe, resume=resume)
+    return folds
 
 
 def trained_clips(folds: Sequence[Fold]) -> Indices:
@@ -174,18 +192,28 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
     Raises:
         RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
     """
-    resolved = folder / "recipe.json"
-    if resolved.exists():
-        same = resolved.read_text(encoding="utf-8") == recipe.to_json()
-        if not resume:
-            raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder by --output")
-        if not same:
-            raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
+    if is_same_run(folder, recipe, resume=resume):
         return
     versions = {name: version(name) for name in distributions}
     about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
     write_whole(folder / "versions.json", json_document(about).encode(), make_folder=True)
-    write_whole(resolved, recipe.to_json().encode())
+    write_whole(folder / RESOLVED, recipe.to_json().encode())
+
+
+def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
+    """Whether a folder holds a run of this recipe that is to be resumed; False: it holds none.
+
+    Raises:
+        RecipeError: as by `open_folder`.
+    """
+    resolved = folder / RESOLVED
+    if not resolved.exists():
+        return False
+    if not resume:
+        raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder by --output")
+    if resolved.read_text(encoding="utf-8") != recipe.to_json():
+        raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
+    return True
 
 
 def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path) -> FoldScores:

@@ -52,6 +52,24 @@ class Fitted:
     held_out_uar: float
 
 
+def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
+    """Return the training clips of corpora with at least so many training speakers.
+
+    Raises:
+        RecipeError: no corpus has as many.
+    """
+    clips = task.clips
+    speakers = {corpus: {clips[i].speaker for i in train if clips[i].corpus == corpus} for corpus in task.corpora}
+    rich = [int(i) for i in train if len(speakers[clips[i].corpus]) >= least]
+    if not rich:
+        counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
+        raise RecipeError(
+            f"learning.stopping.least is {least}, expected at most the training speakers of some corpus "
+            f"({counts}); or set learning.stopping.share to 0, and nobody is held out"
+        )
+    return rich
+
+
 class Fit:
     """One fit, in a folder that keeps its checkpoints.
 
@@ -108,20 +126,11 @@ class Fit:
 
     def _hold_out(self) -> tuple[Indices, Indices]:
         """Split training clips into those that are learnt from, and speakers on whom it is stopped and calibrated."""
-        stopping, clips = self.recipe.learning.stopping, self.task.clips
+        stopping = self.recipe.learning.stopping
         if not stopping.share:
             return self.train, self.train[:0]
-        speakers = {
-            corpus: {clips[i].speaker for i in self.train if clips[i].corpus == corpus} for corpus in self.task.corpora
-        }
-        rich = [int(i) for i in self.train if len(speakers[clips[i].corpus]) >= stopping.least]
-        if not rich:
-            counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
-            raise RecipeError(
-                f"learning.stopping.least is {stopping.least}, expected at most the training speakers of some corpus "
-                f"({counts}); or set learning.stopping.share to 0, and nobody is held out"
-            )
-        _, held = hold_out(clips, rich, share=stopping.share, seed=self.recipe.seed)
+        rich = with_speakers(self.task, self.train, stopping.least)
+        _, held = hold_out(self.task.clips, rich, share=stopping.share, seed=self.recipe.seed)
         return np.setdiff1d(self.train, held), np.array(held, np.int64)
 
     def _inner_splits(self) -> Iterable[tuple[Indices, Indices]]:

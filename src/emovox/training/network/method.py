@@ -9,19 +9,20 @@ import numpy as np
 
 from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.registry import CORPORA
+from emovox.models.encoders import build_encoder
 from emovox.models.svm import Matrix, softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.progress import Progress, unseen
 from emovox.training.cross_validation import FoldScores
 from emovox.training.held_out import clip_means
-from emovox.training.network.fit import Fit, Fitted
+from emovox.training.network.fit import Fit, Fitted, with_speakers
 from emovox.training.network.heads import logits
 from emovox.training.network.inputs import Inputs, make_inputs
 from emovox.training.network.log import Report
 from emovox.training.network.recipe import NetworkRecipe
 from emovox.training.network.start import read_start, starting_encoder
 from emovox.training.network.statistics import Values, measure, pooled
-from emovox.training.task import Indices, Task
+from emovox.training.task import Indices, Task, task_folds
 from emovox.training.views import NARROW, TILE, WHOLE
 
 
@@ -57,13 +58,14 @@ class NetworkMethod:
             report: shows the progress of the loop.
 
         Raises:
-            RecipeError: the recipe names corpora or classes that the clips lack, or starts from weights that learnt
-                from one of the corpora.
+            RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
+                few, or starts from weights that learnt from one of the corpora.
             WeightsError: the recipe starts from weights that there are not, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
         _check_names(task, recipe)
         _check_start(task, recipe)
+        _check_held_out(task, recipe)
         inputs = make_inputs(
             task.clips,
             recipe.encoder,
@@ -139,6 +141,14 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
+
+
+def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse folds in which nobody can be held out, where the first stage is to hold somebody out."""
+    stopping = recipe.learning.stopping
+    if stopping.share and (recipe.head_learning is None or build_encoder(recipe.encoder).learns):
+        for fold in task_folds(task, recipe.data, seed=recipe.seed):
+            with_speakers(task, np.array(fold.train, dtype=np.int64), stopping.least)
 
 
 def _check_start(task: Task, recipe: NetworkRecipe) -> None:
