@@ -269,7 +269,7 @@ def test_a_speaker_in_two_folds_cannot_be_independent(folder: Path, capsys: pyte
         (["toy.onnx", "--corpus", "nothing.jsonl"], 1, "error: nothing.jsonl: cannot be read"),
         (["--predictions", "nothing.csv"], 1, "error: nothing.csv: cannot be read (No such file"),
         (["--predictions", "svm.csv", "--corpus", "emodb"], 1, "error: svm.csv: got no clips of emodb"),
-        (["out-of-nowhere/"], 2, "expected the corpora to run"),
+        (["out-of-nowhere/"], 1, "with NAME.json beside it, or a folder that emovox train has made"),
         (["empty"], 1, "error: empty: got a folder without predictions/*.csv"),
         (["run", "empty"], 1, "error: empty: got a folder without predictions/*.csv"),
         (["run", "nothing"], 2, "got 'nothing' among several, expected folders that emovox train has made"),

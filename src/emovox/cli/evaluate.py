@@ -13,6 +13,7 @@ import typer
 from emovox.cli.console import make_folder
 from emovox.cli.form import Form
 from emovox.cli.progress import counting
+from emovox.schema.errors import UnknownModelError
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
@@ -109,8 +110,19 @@ def _check(
             f"got '{alone[0]}' among several, expected folders that emovox train has made; evaluate a model alone",
             param_hint="RUN",
         )
+    if alone and alone != [NO_MODEL]:
+        _see_model(alone[0])
     if alone and alone != [NO_MODEL] and corpus is None:
         raise typer.BadParameter(f"got none, expected the corpora to run {alone[0]} on", param_hint="--corpus")
+
+
+def _see_model(name: str) -> None:
+    from emovox.runtime.registry import resolve
+
+    try:
+        resolve(name)
+    except UnknownModelError as error:
+        raise UnknownModelError(f"{error}, or a folder that emovox train has made") from None
 
 
 def _spare(files: Sequence[Path], output: Path | None) -> None:
