@@ -26,10 +26,19 @@ def test_a_terminal_sees_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert shown.err.endswith(console.ERASE_LINE)
 
 
-def test_a_file_sees_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_sees_nothing_of_short_work(capsys: pytest.CaptureFixture[str]) -> None:
     with counting("clips") as progress:
         progress(4, 4)
     assert capsys.readouterr().err == ""
+
+
+def test_a_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with counting("clips: inputs") as progress:
+        for done, now in ((1, 1.0), (2, 31.0), (3, 32.0), (4, 62.0)):  # noqa: B007  # read by the clock
+            progress(done, 4)
+    assert capsys.readouterr().err == "  2 of 4 clips: inputs\n  4 of 4 clips: inputs\n"
 
 
 def test_a_terminal_sees_steps_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

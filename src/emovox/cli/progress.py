@@ -18,9 +18,19 @@ LINE_SECONDS = 30.0
 
 @contextmanager
 def counting(what: str) -> Iterator[Progress]:
-    """Give a function that shows a bar and "<done> of <total> <what>" on terminals while the block lasts."""
+    """Give a function that shows "<done> of <total> <what>": by a bar on terminals, elsewhere a line now and then."""
+    in_place, told = sys.stderr.isatty(), time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal told
+        bar.update(done / total, f"{done} of {total} {what}")
+        now = time.monotonic()
+        if not in_place and now - told >= LINE_SECONDS:
+            told = now
+            typer.echo(f"  {done} of {total} {what}", err=True)
+
     with Bar(1) as bar:
-        yield lambda done, total: bar.update(done / total, f"{done} of {total} {what}")
+        yield show
 
 
 class Steps:
