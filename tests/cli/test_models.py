@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_name_shows_the_card(shipped: Path, capsys: pytest.CaptureFixture[str]) 
     assert text.startswith("beta 1.2.0  For tests.\n")
     assert "16000 Hz mono, 0.3 to 6.0 s, windows of 3.0 s" in text
     assert "recipes/toy.toml" in text
+    assert re.search(r"threshold  0\.\d\d \(no label below this score\), temperature \d\.\d\d\n", text)
     assert "tones     1         7      CC0-1.0" in text
 
 

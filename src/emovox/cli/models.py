@@ -47,7 +47,7 @@ def _card_text(card: ModelCard, path: Path) -> str:
     rows = [
         ["  input", f"{card.sample_rate} Hz mono, {card.shortest} to {card.longest} s, windows of {card.window} s"],
         ["  adaptable", "to a speaker" if card.adaptable else "no"],
-        ["  threshold", f"{card.threshold} (no label below this score), temperature {card.temperature}"],
+        ["  threshold", f"{card.threshold:.2f} (no label below this score), temperature {card.temperature:.2f}"],
         ["  recipe", f"{card.recipe} (sha256 {card.recipe_sha256[:12]}…)"],
         ["  sha256", card.sha256],
     ]
