@@ -37,7 +37,7 @@ from emovox.corpora.manifest import Clip
 from emovox.evaluation.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, file_name, read_runs
 from emovox.evaluation.document import to_markdown
 from emovox.evaluation.predictions import Predictions, header_line, join, read_predictions, row_line, write_predictions
-from emovox.models.svm import softmax
+from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.files import replacing, write_whole
 from emovox.training.augment.codec import through_g711

@@ -9,7 +9,8 @@ import numpy as np
 from emovox.audio.types import Samples
 from emovox.features.functionals import functional_names, functionals
 from emovox.features.speech_like import speech_like
-from emovox.models.svm import Matrix, SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
+from emovox.models.scores import Matrix
+from emovox.models.svm import SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
 from tests.models.speech import speech
 
 ALL = np.arange(len(functional_names()))

@@ -191,6 +191,17 @@ def test_what_is_kept_and_what_learns(name: str, given: int, n_groups: int, fram
         assert all(parameter.grad is not None for group in groups for parameter in group)
 
 
+@torch.no_grad()
+def test_half_precision_on_disk_keeps_the_power_of_faint_frames(weights: nn.LSTM) -> None:
+    encoder, samples = build("all learn"), voices(16000)
+    samples[:, 4000:] /= 3000
+    inputs = encoder.inputs(samples)
+    stored = inputs.half().float()
+    assert (inputs[:, 30:].square() < 6e-8).any()  # less than half precision can tell from 0
+    torch.testing.assert_close(stored.square(), inputs.square(), rtol=2e-3, atol=1e-10)
+    torch.testing.assert_close(encoder.pool(stored), encoder(samples), atol=1e-3, rtol=1e-3)
+
+
 def test_layers_above_the_last_pooled_one_are_left_out(weights: nn.LSTM) -> None:
     assert len(build("first layers only").lstm) == 2
 

@@ -11,18 +11,8 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from emovox.models.svm import (
-    CLIP,
-    Matrix,
-    SvmModel,
-    class_mask,
-    fit_machines,
-    fit_projection,
-    kernel,
-    natural_gamma,
-    prune,
-    softmax,
-)
+from emovox.models.scores import Matrix
+from emovox.models.svm import CLIP, SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
 
 # libsvm stops when the conditions of the optimum hold to 1e-3; both sides stop there, on kernels of equal values.
 SOLVER = 1e-6
@@ -162,15 +152,3 @@ def test_the_model_tells_its_classes_apart() -> None:
     model, _ = fitted()
     rows, labels = blobs(300, seed=4)
     assert (model.decisions(rows).argmax(axis=1) == labels).mean() > 0.45  # chance is 0.33
-
-
-def test_softmax_by_hand() -> None:
-    logits = np.log(np.array([[1.0, 2.0, 5.0]]))
-    np.testing.assert_allclose(softmax(logits), [[0.125, 0.25, 0.625]])
-    np.testing.assert_allclose(softmax(logits, np.array([True, True, False])), [[1 / 3, 2 / 3, 0]])
-    np.testing.assert_allclose(softmax(logits + 1e5), softmax(logits), atol=1e-9)
-
-
-def test_class_mask_follows_the_corpora() -> None:
-    mask = class_mask(["b", "a", "b", "a"], ["x", "y", "z"], ["x", "y", "z", "y"])
-    assert mask.tolist() == [[True, False, True], [False, True, False]] * 2

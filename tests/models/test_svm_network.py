@@ -13,7 +13,8 @@ from emovox.audio.types import Samples
 from emovox.export.onnx import to_onnx
 from emovox.features.functionals import functionals
 from emovox.models.network import NetworkOutputs
-from emovox.models.svm import SvmModel, softmax
+from emovox.models.scores import softmax
+from emovox.models.svm import SvmModel
 from emovox.models.svm_network import SvmNetwork
 from tests.models.baseline import N, small_model, sounds
 from tests.models.speech import speech

@@ -11,7 +11,8 @@ import numpy as np
 
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names
-from emovox.models.svm import SvmModel, class_mask
+from emovox.models.scores import class_mask
+from emovox.models.svm import SvmModel
 from emovox.training.recipe import Data
 from emovox.training.run import Report, Run, train
 from emovox.training.svm.method import SvmMethod

@@ -132,8 +132,9 @@ class Ge2eLayers(nn.ModuleList):
 class Ge2eEncoder(Encoder):
     """Waveform → statistics over time of LSTM frames.
 
-    `inputs` gives the frames of the frozen layers that are pooled, and those of the last frozen one (mel power, if none
-    is) where layers above it learn. Only if none learns are frames left out (`THIN`).
+    `inputs` gives the frames of the frozen layers that are pooled, and those of the last frozen one where layers above
+    it learn; if none is frozen, the root of mel power, whose range half precision can hold on disk. Only if none learns
+    are frames left out (`THIN`).
 
     Args:
         config: which layers.
@@ -155,7 +156,8 @@ class Ge2eEncoder(Encoder):
         width = WIDTH * len(config.layers)
         self.attention = AttentiveStatistics(width, config.attention) if config.pooling == "attentive" else None
         self.n_inputs, self.n_statistics = sum(self._widths()), 2 * width
-        self.inputs_key = f"ge2e {self.given} {self.thin} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
+        stored = "" if self.n_frozen else "root of power "
+        self.inputs_key = f"ge2e {self.given} {stored}{self.thin} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
 
     @property
     def frozen_layers(self) -> nn.ModuleList:
@@ -165,14 +167,15 @@ class Ge2eEncoder(Encoder):
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, t, c], every 10 ms or, of frozen layers alone, 20 ms."""
         power = self.front_end(samples)
-        frames = [power, *self.lstm.run(power, 0, self.n_frozen)]
+        frames = [power.sqrt(), *self.lstm.run(power, 0, self.n_frozen)]
         return torch.cat([frames[layer] for layer in self.given], dim=2)[:, :: self.thin]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Run the layers that learn, and pool."""
         frames = dict(zip(self.given, torch.split(inputs, self._widths(), dim=2), strict=True))
         if self.n_frozen < self.top:
-            learnt = self.lstm.run(frames[self.n_frozen], self.n_frozen, self.top)
+            below = frames[self.n_frozen]
+            learnt = self.lstm.run(below if self.n_frozen else below.square(), self.n_frozen, self.top)
             frames |= dict(enumerate(learnt, start=self.n_frozen + 1))
         chosen = torch.cat([frames[layer] for layer in self.layers], dim=2)
         pooled: Tensor = mean_deviation(chosen, mask) if self.attention is None else self.attention(chosen, mask)

@@ -10,7 +10,7 @@ from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
 from emovox.models.masked import ConvNorm, SqueezeExcite, learning, own_frames, thin
 from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics
-from emovox.schema.errors import ConfigError
+from emovox.models.sizes import check_sizes
 
 
 class MobileConfig(
@@ -40,11 +40,7 @@ class MobileConfig(
 
     def __post_init__(self) -> None:
         """Reject sizes that make no network."""
-        for name in ("width", "blocks", "expansion", "kernel", "squeeze", "features", "attention"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"mobile: got {name} = {getattr(self, name)}, expected at least 1")
-        if self.kernel % 2 == 0:
-            raise ConfigError(f"mobile: got kernel = {self.kernel}, expected an odd number of frames")
+        check_sizes(self)
 
 
 class InvertedResidual(nn.Module):

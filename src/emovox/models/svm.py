@@ -6,13 +6,12 @@ only clips of corpora that have its class: a corpus without "surprise" says noth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
+from emovox.models.scores import Matrix
 
 CLIP = 6.0
 """Standardised functionals beyond this many deviations are cut off: a click must not carry a clip out of the kernel."""
@@ -132,31 +131,7 @@ def fit_machines(
     return weights, bias
 
 
-def softmax(logits: Matrix, allowed: npt.NDArray[np.bool_] | None = None) -> Matrix:
-    """Turn logits [n, classes] into probabilities; classes that are not allowed ([n, classes] or [classes]) get 0."""
-    masked = logits if allowed is None else np.where(allowed, logits, -np.inf)
-    powers = np.exp(masked - masked.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
 def prune(model_rows: Matrix, weights: Matrix) -> tuple[Matrix, Matrix]:
     """Drop the rows that no machine uses: (support [s, d], weights [s, classes])."""
     used = np.flatnonzero(np.abs(weights).max(axis=1) > 0)
     return model_rows[used], weights[used]
-
-
-def class_mask(corpora: Sequence[str], classes: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Mark for each row which classes its corpus has at all, as found in the rows: [n, classes].
-
-    Args:
-        corpora: [n] corpus of each row.
-        classes: the training classes.
-        labels: [n] label of each row.
-
-    >>> class_mask(["a", "a", "b"], ["sad", "calm"], ["sad", "calm", "sad"]).tolist()
-    [[True, True], [True, True], [True, False]]
-    """
-    having: dict[str, set[str]] = {}
-    for corpus, label in zip(corpora, labels, strict=True):
-        having.setdefault(corpus, set()).add(label)
-    return np.array([[name in having[corpus] for name in classes] for corpus in corpora], dtype=bool)

@@ -149,7 +149,7 @@ class WhisperBlocks(nn.Module):
                 f"got {log_mel.shape[2] / 100:.1f} s, expected at most 30 s; cut the recording into pieces"
             )
         frames = functional.gelu(self.conv2(functional.gelu(self.conv1(log_mel)))).transpose(1, 2)
-        # computed and not stored: 3 MB less, for 0.2 ms
+        # computed and not stored: 3 MB less, for 0.15 ms of 3 s
         placed: Tensor = frames + sinusoids(frames.shape[1], frames.shape[2]).to(frames)
         return placed
 

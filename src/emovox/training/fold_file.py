@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from emovox.corpora.folds import Fold
-from emovox.models.svm import Matrix
+from emovox.models.scores import Matrix
 from emovox.schema.errors import RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.text import json_document

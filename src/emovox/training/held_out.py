@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emovox.corpora.folds import speaker_key
 from emovox.evaluation.calibration import fit_temperature
-from emovox.models.svm import Matrix, softmax
+from emovox.models.scores import Matrix, softmax
 from emovox.training.task import Indices, Task
 
 

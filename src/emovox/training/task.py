@@ -11,7 +11,7 @@ import numpy.typing as npt
 from emovox.corpora.folds import Fold, make_folds
 from emovox.corpora.manifest import Clip
 from emovox.corpora.views import own_classes, view
-from emovox.models.svm import class_mask
+from emovox.models.scores import class_mask
 from emovox.schema.errors import RecipeError
 from emovox.training.recipe import Data
 

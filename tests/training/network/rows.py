@@ -12,7 +12,7 @@ import numpy as np
 from emovox.corpora.manifest import Clip
 from emovox.models.encoders import build_encoder
 from emovox.models.head import HeadConfig
-from emovox.models.svm import class_mask
+from emovox.models.scores import class_mask
 from emovox.training.network.clip_views import copy_view
 from emovox.training.network.inputs import Inputs
 from emovox.training.network.plan import Optimiser, Plan, Stopping

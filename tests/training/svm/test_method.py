@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emovox.evaluation.predictions import NO_ANSWER
-from emovox.models.svm import softmax
+from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import masked_predictions
 from emovox.training.recipe import Data

@@ -14,7 +14,7 @@ from torch import nn
 from emovox.corpora.hold_out import hold_out
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
-from emovox.models.svm import Matrix
+from emovox.models.scores import Matrix
 from emovox.schema.errors import RecipeError
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
 from emovox.training.network.batch import Examples

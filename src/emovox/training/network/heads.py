@@ -11,16 +11,16 @@ from torch import Tensor
 
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
-from emovox.models.svm import Matrix
+from emovox.models.scores import Matrix
 from emovox.training.network.statistics import Values
 
 
 class Pooled(Encoder):
-    """Stands for an encoder whose statistics are there already: [b, 1, p] → [b, p]."""
+    """Stands for an encoder whose statistics are there already; they take the place of the waveform."""
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """Refuse: there is no waveform."""
-        raise NotImplementedError
+        """Take statistics [b, p] as a clip of one frame, [b, 1, p]."""
+        return samples[:, None]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
         """Take the one frame."""

@@ -10,7 +10,7 @@ import numpy as np
 from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.registry import CORPORA
 from emovox.models.encoders import build_encoder
-from emovox.models.svm import Matrix, softmax
+from emovox.models.scores import Matrix, softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.progress import Progress, unseen
 from emovox.training.cross_validation import FoldScores

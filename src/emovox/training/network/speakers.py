@@ -18,7 +18,7 @@ from emovox.corpora.voxceleb import hold_out_videos
 from emovox.models.encoders import build_encoder
 from emovox.models.head import Head
 from emovox.models.network import Network
-from emovox.models.svm import softmax
+from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.progress import Progress, unseen
 from emovox.schema.text import some

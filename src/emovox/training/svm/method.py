@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from emovox.corpora.folds import Fold
-from emovox.models.svm import Matrix, SvmModel, softmax
+from emovox.models.scores import Matrix, softmax
+from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import FoldScores
 from emovox.training.svm.fit import fit
