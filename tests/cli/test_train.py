@@ -68,6 +68,7 @@ def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_run_holds_predictions_pictures_and_the_model(here: Path) -> None:
     names = {path.relative_to(here / "run").as_posix() for path in (here / "run").rglob("*") if path.is_file()}
     assert {"recipe.json", "versions.json", "predictions/own-si.csv", "moods.onnx", "moods.json"} <= names
+    assert {"report/report.html", "report/own-si-confusion.png"} <= names
     assert not [name for name in names if ".tmp" in name or "draft" in name]
     made = read_predictions("run/predictions/own-si.csv")
     assert made.classes == LABELS
@@ -110,6 +111,14 @@ def test_predict_speaks_of_the_three_labels(here: Path, stranger: Path, capsys: 
 def test_the_picture_is_drawn_with_the_three_labels(here: Path, stranger: Path, tmp_path: Path) -> None:
     emovox("predict", str(stranger), "--model", "run/moods.onnx", "--plot", str(tmp_path / "timeline.png"))
     assert (tmp_path / "timeline.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_report_of_a_run_is_that_of_evaluate(here: Path, tmp_path: Path) -> None:
+    emovox("evaluate", "run", "--output", str(tmp_path / "report"))
+    written = (here / "run" / "report" / "report.md").read_text(encoding="utf-8")
+    assert written.split("## own-si")[1].split("emovox evaluate")[0] in (tmp_path / "report" / "report.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_evaluate_reports_the_three_labels(here: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.labels import EMOTIONS
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
-from emovox.training.run import all_predictions, figure_name, train, trained_clips
+from emovox.training.run import all_predictions, figure_name, open_folder, train, trained_clips
 from emovox.training.svm.recipe import Svm, SvmRecipe
 from emovox.training.task import Indices, Task
 from tests.corpora.trees import clip
@@ -104,6 +104,22 @@ def test_another_recipe_does_not_resume(tmp_path: Path) -> None:
     train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run")
     with pytest.raises(RecipeError, match="holds a run of another recipe; name another folder by --output"):
         train_svm(cloud_task(takes=1), small_recipe(seed=5), tmp_path / "run", resume=True)
+
+
+def test_a_run_that_failed_before_it_kept_anything_is_replaced(tmp_path: Path) -> None:
+    whole = train_svm(cloud_task(takes=1), small_recipe(seed=5), tmp_path / "whole")
+    run = tmp_path / "run"
+    open_folder(run, small_recipe(), ("numpy",), resume=False)
+    for name in ("log.csv", "tensorboard/events.out.tfevents.1"):
+        (run / "folds" / "1" / "encoder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / "folds" / "1" / "encoder" / name).write_text("of steps that no checkpoint kept", encoding="utf-8")
+    train_svm(cloud_task(takes=1), small_recipe(seed=5), run)
+    assert (run / "recipe.json").read_bytes() == (whole.folder / "recipe.json").read_bytes()
+    (tmp_path / "kept" / "folds" / "1").mkdir(parents=True)
+    open_folder(tmp_path / "kept", small_recipe(), ("numpy",), resume=False)
+    (tmp_path / "kept" / "folds" / "1" / "checkpoint.pt").touch()
+    with pytest.raises(RecipeError, match="holds a run already"):
+        train_svm(cloud_task(takes=1), small_recipe(seed=5), tmp_path / "kept")
 
 
 def test_other_clips_do_not_resume(tmp_path: Path) -> None:

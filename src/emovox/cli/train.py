@@ -30,7 +30,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 2,
 ) -> None:
-    """Train by a recipe: every fold of its protocol, predictions as CSV, and a model where the recipe wants one."""
+    """Train by a recipe: every fold of its protocol, predictions as CSV, a report, and the model if it wants one."""
     for module in ("numba", "sklearn", "matplotlib"):
         require(module, need="emovox train", extra="evaluate")
     from emovox.corpora.load import load_clips
@@ -63,7 +63,7 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
         from emovox.export.svm import export_svm
 
         typer.echo(f"model: {export_svm(task, plan, run, folder)}", err=True)
-    _print_figures(folder)
+    _report_figures(folder)
 
 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
@@ -85,7 +85,7 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
         from emovox.export.network import export_network
 
         typer.echo(f"model: {export_network(task, plan, run, folder)}", err=True)
-    _print_figures(folder)
+    _report_figures(folder)
 
 
 def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
@@ -119,7 +119,8 @@ def _report(done: int, total: int, sentence: str) -> None:
     typer.echo(f"[{done}/{total}] {sentence}", err=True)
 
 
-def _print_figures(folder: Path) -> None:
+def _report_figures(folder: Path) -> None:
+    """Print the figures, and write their report into the run folder: 20 s for five corpora in all their views."""
     from emovox.cli.evaluate import evaluate
 
-    evaluate([str(folder)])
+    evaluate([str(folder)], output=folder / "report")

@@ -23,8 +23,8 @@ from emovox.training.recipe import Recipe
 from emovox.training.task import Indices, Task, task_folds
 from emovox.training.views import NARROW, SPEAKER, WHOLE
 
-RESOLVED = "recipe.json"
-"""The recipe of a run folder, every default spelled out."""
+RESOLVED, VERSIONS = "recipe.json", "versions.json"
+"""The recipe of a run folder, every default spelled out; what it was made with."""
 
 Report = Callable[[int, int, str], None]
 """Called with folds done, folds in all, and a sentence about the last one."""
@@ -196,12 +196,14 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
         return
     versions = {name: version(name) for name in distributions}
     about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
-    write_whole(folder / "versions.json", json_document(about).encode(), make_folder=True)
+    write_whole(folder / VERSIONS, json_document(about).encode(), make_folder=True)
     write_whole(folder / RESOLVED, recipe.to_json().encode())
 
 
 def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
     """Whether a folder holds a run of this recipe that is to be resumed; False: it holds none.
+
+    A run of another recipe that failed before it kept anything is none: there is nothing to lose.
 
     Raises:
         RecipeError: as by `open_folder`.
@@ -209,11 +211,20 @@ def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
     resolved = folder / RESOLVED
     if not resolved.exists():
         return False
+    same = resolved.read_text(encoding="utf-8") == recipe.to_json()
+    if not same and not _has_work(folder):
+        return False
     if not resume:
         raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder by --output")
-    if resolved.read_text(encoding="utf-8") != recipe.to_json():
+    if not same:
         raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
     return True
+
+
+def _has_work(folder: Path) -> bool:
+    """Whether there is a fold, a checkpoint, or anything but recipe, versions and the log of lost steps."""
+    files = (path.name for path in folder.rglob("*") if path.is_file())
+    return any(name not in (RESOLVED, VERSIONS, "log.csv") and not name.startswith("events.") for name in files)
 
 
 def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
