@@ -20,6 +20,7 @@ from tables import (
     NOTHING,
     corpus_table,
     cost_table,
+    costs,
     interval,
     overview_table,
     percent,
@@ -32,6 +33,7 @@ from tables import (
 
 from emovox.evaluation.ablation import ablation_table, read_runs
 from emovox.evaluation.caveats import caveats
+from emovox.evaluation.comparison import view_of
 from emovox.evaluation.document import to_markdown
 from emovox.evaluation.metrics import chance
 from emovox.runtime.registry import shipped
@@ -220,7 +222,7 @@ def views_table(figures: Figures) -> str:
 
 
 def readme_table(figures: Figures) -> str:
-    """The figures of the shipped models: one row a corpus and protocol, those that any of them has."""
+    """The figures of the shipped models, one row a corpus and protocol that any of them has, and what they cost."""
     rows = []
     for name in README_ROWS:
         found = {model: figures.measured(model, name) for model in README_MODELS}
@@ -228,8 +230,13 @@ def readme_table(figures: Figures) -> str:
         if first is not None:
             title = SECTIONS[corpus_of(name)].split(",")[0] + (" (7 classes)" if name.startswith("ravdess-7") else "")
             cells = [interval(each, missing=NOTHING) for each in found.values()]
-            rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"])])
-    return table(("corpus", "protocol", *README_MODELS, "chance"), rows)
+            plain = name.removesuffix(f"-{view_of(name)}")
+            recipes = [Path(figures.command(model, plain)).stem for model, each in found.items() if each is not None]
+            rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"]), ", ".join(recipes)])
+    spent = zip(*(costs(figures, model) for model in README_MODELS), strict=True)
+    for title, values in zip(("parameters", "3 s on one core"), spent, strict=True):
+        rows.append([title, NOTHING, *values, NOTHING, NOTHING])
+    return table(("corpus", "protocol", *README_MODELS, "chance", "`emovox train recipes/….toml`"), rows)
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

@@ -67,7 +67,7 @@ class TinyEncoder(Encoder):
 
     def inputs(self, samples: Tensor) -> Tensor:
         """Frames of as many samples as there are channels."""
-        return samples[:, : samples.shape[1] // WIDTH * WIDTH].unflatten(1, (-1, WIDTH))
+        return samples[:, : samples.shape[1] // WIDTH * WIDTH].reshape(len(samples), -1, WIDTH)
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         frames = torch.tanh(self.upper(torch.tanh(self.lower(inputs))))
