@@ -69,13 +69,14 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
     from emovox.training.network.method import NetworkMethod
-    from emovox.training.run import check_training
+    from emovox.training.run import check_training, trained_clips
     from emovox.training.run import train as run_training
     from emovox.training.task import make_task
 
     task = make_task(clips, plan.data)
     _print_task(task)
-    check_training(task, plan, folder, resume=resume)  # before hours of inputs
+    trained = trained_clips(check_training(task, plan, folder, resume=resume))  # before hours of inputs
+    _say_what_is_not_augmented(plan, {task.clips[clip].corpus for clip in trained})
     with counting("clips: inputs") as progress:
         method = NetworkMethod.prepared(
             task, plan, folder=cache_folder(), workers=workers, progress=progress, report=Steps()
@@ -113,6 +114,13 @@ TRAIN: dict[str, Callable[..., None]] = {"svm": _train_svm, "network": _train_ne
 
 def _print_task(task: Task) -> None:
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
+
+
+def _say_what_is_not_augmented(plan: NetworkRecipe, corpora: set[str]) -> None:
+    switched_on = any(getattr(plan.augment, name).probability for name in plan.augment.__struct_fields__)
+    without = sorted(corpus for corpus in corpora if not plan.copies.get(corpus))
+    if switched_on and without:
+        typer.echo(f"note: no [copies] of {', '.join(without)}, so [augment] changes nothing there", err=True)
 
 
 def _report(done: int, total: int, sentence: str) -> None:
