@@ -1,4 +1,4 @@
-"""Stripes and mixtures: where they fall, how often, and that nothing else changes."""
+"""Pieces, stripes and mixtures: where they fall, how often, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from emovox.training.network.mixing import augmented, mixup, spec_augment
-from emovox.training.network.plan import Mixup, SpecAugment
+from emovox.training.network.batch import Batch
+from emovox.training.network.mixing import augmented, crop, mixup, spec_augment
+from emovox.training.network.plan import Mixup, Plan, SpecAugment
 from tests.training.network.tiny import batch_of
 
 
@@ -20,6 +21,37 @@ def source(seed: int = 0) -> torch.Generator:
 def long_batch(lengths: tuple[int, ...], channels: int = 20) -> tuple[torch.Tensor, torch.Tensor]:
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     return mask[:, :, None].expand(-1, -1, channels).float(), mask
+
+
+def numbered(lengths: tuple[int, ...]) -> Batch:
+    """Every frame holds its own number, and what is not own -1."""
+    batch = batch_of([0] * len(lengths))
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+    inputs = torch.where(mask, torch.arange(max(lengths)), -1)[:, :, None].expand(-1, -1, 3).float()
+    return replace(batch, inputs=inputs, mask=mask)
+
+
+def test_pieces_lie_anywhere_within_a_clip_and_short_clips_stay_whole() -> None:
+    lengths = (100, 30, 8) * 200
+    found = crop(numbered(lengths), 20, source())
+    assert found.inputs.shape == (600, 20, 3)
+    assert found.mask.sum(1).tolist() == [20, 20, 8] * 200
+    assert (found.inputs[~found.mask] == 0).all()
+    starts = found.inputs[:, 0, 0]
+    for row in range(600):
+        own = found.inputs[row][found.mask[row]]
+        assert own[:, 1].tolist() == list(range(int(starts[row]), int(starts[row]) + len(own)))
+    assert {int(value) for value in starts[1::3]} == set(range(11))
+    assert starts[2::3].max() == 0
+    assert starts[::3].max() > 75
+
+
+def test_a_batch_of_short_clips_stays_as_it_is() -> None:
+    batch = numbered((9, 7, 9))
+    batch = replace(batch, inputs=batch.inputs * batch.mask[:, :, None])
+    found = crop(batch, 20, source())
+    torch.testing.assert_close(found.inputs, batch.inputs, rtol=0, atol=0)
+    assert found.mask.equal(batch.mask)
 
 
 def test_stripes_of_time_lie_within_a_clip_and_have_the_width_of_its_share() -> None:
@@ -101,12 +133,12 @@ def test_mixup_leaves_other_batches_alone() -> None:
 
 def test_draws_come_from_the_generator_alone() -> None:
     batch = batch_of([0, 2, 4, 30])
-    plans = SpecAugment(probability=1.0, time=0.5), Mixup(probability=1.0)
+    plan = Plan(crop=5, spec_augment=SpecAugment(probability=1.0, time=0.5), mixup=Mixup(probability=1.0))
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    first = augmented(batch, *plans, source(1))
+    first = augmented(batch, plan, source(1))
     assert (torch.get_rng_state() == before).all()
     torch.manual_seed(1)
-    torch.testing.assert_close(augmented(batch, *plans, source(1)).inputs, first.inputs, rtol=0, atol=0)
-    assert (augmented(batch, *plans, source(2)).inputs != first.inputs).any()
-    assert augmented(batch, SpecAugment(), Mixup(), source()) is batch
+    torch.testing.assert_close(augmented(batch, plan, source(1)).inputs, first.inputs, rtol=0, atol=0)
+    assert (augmented(batch, plan, source(2)).inputs != first.inputs).any()
+    assert augmented(batch, Plan(), source()) is batch

@@ -113,6 +113,7 @@ def whole_plan() -> Plan:
         small_plan(),
         loss=Loss(gamma=1.0, alpha={"sad": 2.0}, smoothing=0.1),
         mixup=Mixup(probability=0.5),
+        crop=6,
         spec_augment=SpecAugment(probability=0.5, time=0.3, channels=0.3),
         stopping=Stopping(every=3, patience=9),
     )

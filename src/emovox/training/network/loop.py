@@ -191,7 +191,7 @@ class _Run:
         """Compute the loss of this process's share of a batch, and the mean of all processes."""
         plan, fabric = self.plan, self.fabric
         plain = collate(self.examples, rows[fabric.global_rank :: fabric.world_size]).to(fabric.device)
-        batch = augmented(plain, plan.spec_augment, plan.mixup, generator)
+        batch = augmented(plain, plan, generator)
         self.watch.lap("data")
         logits = self.model(batch.inputs, batch.mask)
         losses = classification_loss(

@@ -1,4 +1,4 @@
-"""What is done to a batch before it is learnt from: stripes (SpecAugment) and mixtures of two clips (mixup)."""
+"""What is done to a batch before it is learnt from: cropping, stripes (SpecAugment) and mixtures (mixup)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,40 @@ import torch
 from torch import Tensor
 
 from emovox.training.network.batch import Batch
-from emovox.training.network.plan import Mixup, SpecAugment
+from emovox.training.network.plan import Mixup, Plan, SpecAugment
 
 
-def augmented(batch: Batch, stripes: SpecAugment, mixing: Mixup, generator: torch.Generator) -> Batch:
-    """Apply both as a recipe says; `generator` is one of the CPU, wherever the batch lies."""
+def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
+    """Apply what a recipe says; `generator` is one of the CPU, wherever the batch lies."""
+    stripes, mixing = plan.spec_augment, plan.mixup
+    if plan.crop:
+        batch = crop(batch, plan.crop, generator)
     if stripes.probability:
         batch = replace(batch, inputs=spec_augment(batch.inputs, batch.mask, stripes, generator))
     return mixup(batch, mixing, generator) if mixing.probability else batch
+
+
+def crop(batch: Batch, frames: int, generator: torch.Generator) -> Batch:
+    """Cut clips that are longer than so many frames down to a piece of that length, which begins at random.
+
+    A step takes as long as its longest clip: with pieces of 2 s one of the small networks takes half as long.
+
+    Args:
+        batch: b rows, own frames first.
+        frames: the most that is left of a row.
+        generator: of all draws.
+
+    Returns:
+        Inputs and mask [b, at most `frames`]; targets, allowed and names as before.
+    """
+    device, lengths = batch.inputs.device, batch.mask.sum(1).cpu()
+    kept = lengths.clamp(max=frames)
+    starts = (torch.rand(len(lengths), generator=generator) * (lengths - kept + 1)).floor().long()
+    own = torch.arange(int(kept.max())) < kept[:, None]
+    places = torch.where(own, starts[:, None] + torch.arange(own.shape[1]), 0).to(device)
+    pieces = batch.inputs.gather(1, places[:, :, None].expand(-1, -1, batch.inputs.shape[2]))
+    own = own.to(device)
+    return replace(batch, inputs=pieces.masked_fill(~own[:, :, None], 0.0), mask=own)
 
 
 def spec_augment(inputs: Tensor, mask: Tensor, plan: SpecAugment, generator: torch.Generator) -> Tensor:

@@ -79,10 +79,14 @@ class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One run of the loop."""
+    """One run of the loop.
+
+    `crop` is the most frames of a clip that a step learns from, a piece that begins at random (0: all).
+    """
 
     loss: Loss = Loss()
     optimiser: Optimiser = Optimiser()
+    crop: int = 0
     mixup: Mixup = Mixup()
     spec_augment: SpecAugment = SpecAugment()
     draw: Draw = Draw()
@@ -123,6 +127,7 @@ def plan_problems(plan: Plan) -> list[str]:
         "optimiser.weight_decay": plan.optimiser.weight_decay,
         "optimiser.clip": plan.optimiser.clip,
         "checkpoint_seconds": plan.checkpoint_seconds,
+        "crop": plan.crop,
         **{f"loss.alpha.{name}": value for name, value in plan.loss.alpha.items()},
     }
     above = {
