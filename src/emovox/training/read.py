@@ -57,7 +57,8 @@ KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network
 def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     """Read a recipe and apply `key=value` arguments.
 
-    A recipe with the key `base` is another one with changes: what it does not say, that one says.
+    A recipe with the key `base` is another one with changes: what it does not say, that one says. The key
+    `teacher.recipe` names a recipe too; its data and labels are those of the student, and "" is no teacher.
 
     Returns:
         The structure of the recipe's kind (`SvmRecipe` …).
@@ -65,7 +66,7 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     Raises:
         RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
     """
-    data = override(_with_base(path), assignments or [])
+    data = _with_teacher(override(_with_base(path), assignments or []), path)
     data.setdefault("name", path.stem)
     name = data.get("kind", DEFAULT_KIND)
     if not isinstance(name, str) or name not in KINDS:
@@ -94,6 +95,19 @@ def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     if found.resolve() in (path.resolve(), *seen):
         raise RecipeError(f"{path}: base is '{base}', which is built on this one; expected an end")
     return _merged(_with_base(found, (*seen, path.resolve())), own)
+
+
+def _with_teacher(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Put the teacher's recipe in the place of its name."""
+    teacher = data.get("teacher")
+    if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), str):
+        return data
+    if not teacher["recipe"]:
+        return {key: value for key, value in data.items() if key != "teacher"}
+    found = path.parent / teacher["recipe"]
+    own = {key: data[key] for key in ("data", "labels") if key in data}
+    recipe: dict[str, Any] = {"name": found.stem, **_with_base(found), **own, "export": False}
+    return {**data, "teacher": {**teacher, "recipe": recipe}}
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import Encoder, Network
-from emovox.training.network.batch import Batch, collate
+from emovox.training.network.batch import Batch, Lesson, collate
 from emovox.training.network.loop import Learnt
 from emovox.training.network.plan import Loss, Mixup, Optimiser, Plan, SpecAugment, Stopping
 
@@ -30,6 +30,7 @@ class Clips:
     owner: npt.NDArray[np.int64]
     group: npt.NDArray[np.str_]
     classes: tuple[str, ...] = CLASSES
+    lesson: Lesson | None = None
 
     def values(self, row: int) -> npt.NDArray[np.float32]:
         return self.inputs[row]

@@ -17,7 +17,8 @@ class Batch:
     """b rows.
 
     `inputs` [b, t, c] float32, padded with 0; `mask` [b, t] true on a row's own frames; `targets` [b, classes] shares
-    that sum to 1; `allowed` [b, classes] the classes that the row's corpus has; `names` [b] for messages.
+    that sum to 1; `allowed` [b, classes] the classes that the row's corpus has; `names` [b] for messages; `hints`
+    [b, d] a teacher's embeddings of the clips, if there is a teacher.
     """
 
     inputs: Tensor
@@ -25,13 +26,23 @@ class Batch:
     targets: Tensor
     allowed: Tensor
     names: tuple[str, ...]
+    hints: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Return the same on another device."""
         inputs, mask, targets, allowed = (
             tensor.to(device, non_blocking=True) for tensor in (self.inputs, self.mask, self.targets, self.allowed)
         )
-        return Batch(inputs, mask, targets, allowed, self.names)
+        hints = None if self.hints is None else self.hints.to(device, non_blocking=True)
+        return Batch(inputs, mask, targets, allowed, self.names, hints)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a teacher says of n clips: `targets` [n, classes] shares of sum 1, and `hints` [n, d] its embeddings."""
+
+    targets: npt.NDArray[np.float32]
+    hints: npt.NDArray[np.float32]
 
 
 class Examples(Protocol):
@@ -61,6 +72,10 @@ class Examples(Protocol):
     def group(self) -> npt.NDArray[np.str_]:
         """[n] name of the corpus."""
 
+    @property
+    def lesson(self) -> Lesson | None:
+        """What a teacher says of all clips, by number; None: the label is the target."""
+
     def values(self, row: int) -> npt.NDArray[np.float32]:
         """Return the inputs [t, c] of a row."""
 
@@ -79,6 +94,7 @@ class ArrayExamples:
     group: npt.NDArray[np.str_]
     names: tuple[str, ...]
     classes: tuple[str, ...]
+    lesson: Lesson | None = None
 
     def values(self, row: int) -> npt.NDArray[np.float32]:
         """Return the inputs [t, c] of a row."""
@@ -99,8 +115,13 @@ def collate(examples: Examples, rows: Sequence[int] | npt.NDArray[np.int64]) -> 
     whole = getattr(examples, "batch", None)
     inputs, mask = whole(rows) if whole is not None else pad([examples.values(row) for row in rows])
     allowed = torch.from_numpy(examples.allowed[rows])
-    targets = torch.nn.functional.one_hot(torch.from_numpy(examples.labels[rows]), allowed.shape[1]).float()
-    return Batch(inputs, mask, targets, allowed, tuple(examples.name(row) for row in rows))
+    names = tuple(examples.name(row) for row in rows)
+    if examples.lesson is None:
+        targets = torch.nn.functional.one_hot(torch.from_numpy(examples.labels[rows]), allowed.shape[1]).float()
+        return Batch(inputs, mask, targets, allowed, names)
+    clips = examples.owner[rows]
+    targets, hints = (torch.from_numpy(said[clips]) for said in (examples.lesson.targets, examples.lesson.hints))
+    return Batch(inputs, mask, targets, allowed, names, hints)
 
 
 def pad(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from emovox.training.network.batch import Lesson
 from emovox.training.network.inputs import Inputs
 from emovox.training.task import Indices, Task
 
@@ -24,14 +25,14 @@ class RowExamples:
     group: npt.NDArray[np.str_]
     names: tuple[str, ...]
     classes: tuple[str, ...]
+    lesson: Lesson | None = None
 
     @classmethod
-    def of(cls, task: Task, inputs: Inputs, rows: Indices) -> RowExamples:
-        """Take some rows, with what the task says of their clips."""
+    def of(cls, task: Task, inputs: Inputs, rows: Indices, lesson: Lesson | None = None) -> RowExamples:
+        """Take some rows, with what the task says of their clips, and a teacher."""
         owner = inputs.owner[rows]
-        return cls(
-            inputs, rows, task.labels[owner], task.allowed[owner], owner, *named(task, owner), classes=task.classes
-        )
+        labels, allowed = task.labels[owner], task.allowed[owner]
+        return cls(inputs, rows, labels, allowed, owner, *named(task, owner), classes=task.classes, lesson=lesson)
 
     def values(self, row: int) -> npt.NDArray[np.float32]:
         """Return the inputs [t, c] of a row."""

@@ -17,11 +17,12 @@ from emovox.models.network import Encoder, Network
 from emovox.models.scores import Matrix
 from emovox.schema.errors import RecipeError
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
-from emovox.training.network.batch import Examples
+from emovox.training.network.batch import Examples, Lesson
 from emovox.training.network.draw import derived_seed
 from emovox.training.network.examples import RowExamples
 from emovox.training.network.heads import HeadAlone, logits, merged
 from emovox.training.network.inputs import Inputs
+from emovox.training.network.lesson import Student, make_lesson
 from emovox.training.network.log import Report
 from emovox.training.network.loop import Validate, learn
 from emovox.training.network.plan import Plan
@@ -80,6 +81,7 @@ class Fit:
         recipe: what to do.
         folder: for checkpoints and logs, one folder a stage.
         report: shows the progress of the loop.
+        heard: the teacher's inputs, where the recipe has one.
     """
 
     def __init__(
@@ -90,15 +92,20 @@ class Fit:
         recipe: NetworkRecipe,
         folder: Path,
         report: Report | None = None,
+        *,
+        heard: Inputs | None = None,
     ) -> None:
         self.task, self.inputs, self.recipe, self.folder, self.report = task, inputs, recipe, folder, report
-        self.train = train
+        self.train, self.heard = train, heard
         self.key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
         if recipe.start:
             self.key += f" {read_start(recipe.start).weights_sha256}"
 
-    def run(self) -> Fitted:
+    def run(self, *, calibrate: bool = True) -> Fitted:
         """Do it.
+
+        Args:
+            calibrate: let inner heads learn for the temperature, if nobody is held out for it; else it is 1.
 
         Raises:
             RecipeError: speakers are to be held out, and no corpus has enough of them.
@@ -112,11 +119,14 @@ class Fit:
         learnt, held = self._hold_out() if first else (self.train, self.train[:0])
         if first:
             validate = self._validate(held) if len(held) else None
-            self._learn(network, self._examples(learnt), self.recipe.learning, (ENCODER,), "encoder", validate)
+            lesson = self._lesson(learnt)
+            student = network if lesson is None else self._student(network, lesson)
+            examples = RowExamples.of(self.task, self.inputs, self.rows(learnt), lesson)
+            self._learn(student, examples, self.recipe.learning, (ENCODER,), "encoder", validate)
         if second is None:
             return self._calibrated(network, [self._judge(network, held)] if len(held) else [])
         # without held-out speakers, an encoder that has learnt knows all of them
-        splits = [(learnt, held)] if len(held) else [] if first else self._inner_splits()
+        splits = [(learnt, held)] if len(held) else [] if first or not calibrate else self._inner_splits()
         return self._with_new_head(encoder, second, splits)
 
     def rows(self, clips: Indices) -> Indices:
@@ -138,8 +148,21 @@ class Fit:
         n_splits, seed = self.recipe.inner_folds, self.recipe.seed
         return inner_splits(self.task, self.train, n_splits=n_splits, by_clip=by_clip, seed=seed)
 
-    def _examples(self, clips: Indices) -> RowExamples:
-        return RowExamples.of(self.task, self.inputs, self.rows(clips))
+    def _lesson(self, clips: Indices) -> Lesson | None:
+        """Let the teacher learn from the clips that the student will learn from, and ask it about them."""
+        teacher = self.recipe.teacher
+        if teacher is None or self.heard is None:
+            return None
+        folder, report = self.folder / "teacher", self._named("teacher")
+        fit = Fit(self.task, self.heard, clips, teacher.recipe, folder, report)
+        network = fit.run(calibrate=False).network
+        return make_lesson(self.task, self.heard, clips, network, share=teacher.share, temperature=teacher.temperature)
+
+    def _student(self, network: Network, lesson: Lesson) -> Network:
+        if not self.recipe.learning.loss.hint:
+            return network
+        n_hints = lesson.hints.shape[1]
+        return self._seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, ENCODER)
 
     def _with_new_head(self, encoder: Encoder, plan: Plan, splits: Iterable[tuple[Indices, Indices]]) -> Fitted:
         """Learn a head on one side of each split to judge the other side, then one on all training clips."""

@@ -65,10 +65,23 @@ def merged(heads: Sequence[Head]) -> Head:
 
 def logits(head: Head, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:
     """Compute the logits [n, classes] of statistics [n, p], standardised by the training set or as is given."""
+    with torch.inference_mode():
+        return _matrix(head.classify(_embedded(head, statistics, mean, deviation)))
+
+
+def embeddings(head: Head, statistics: Values) -> Matrix:
+    """Compute the embeddings [n, d] of statistics [n, p], standardised by the training set."""
+    with torch.inference_mode():
+        return _matrix(_embedded(head, statistics))
+
+
+def _embedded(head: Head, statistics: Values, *speaker: Values | None) -> Tensor:
     head.eval()
     device = head.mean.device
-    speaker = (None if value is None else torch.from_numpy(value).to(device) for value in (mean, deviation))
-    with torch.inference_mode():
-        found = head.classify(head.embed(torch.from_numpy(statistics).to(device), *speaker))
+    scale = (None if value is None else torch.from_numpy(value).to(device) for value in speaker)
+    return head.embed(torch.from_numpy(statistics).to(device), *scale)
+
+
+def _matrix(found: Tensor) -> Matrix:
     values: Matrix = found.cpu().numpy().astype(np.float64)
     return values

@@ -30,7 +30,7 @@ from emovox.training.network.checkpoint import Best, State, learnt_weights, load
 from emovox.training.network.curves import curves_figure
 from emovox.training.network.draw import MIXING, NOISE, Drawer, derived_seed
 from emovox.training.network.log import Log, Report, Row, Speaker, Stopwatch
-from emovox.training.network.loss import classification_loss
+from emovox.training.network.loss import batch_loss
 from emovox.training.network.mixing import augmented
 from emovox.training.network.plan import Plan
 from emovox.training.network.schedule import make_optimiser, rate_at, set_rate
@@ -193,15 +193,7 @@ class _Run:
         plain = collate(self.examples, rows[fabric.global_rank :: fabric.world_size]).to(fabric.device)
         batch = augmented(plain, plan, generator)
         self.watch.lap("data")
-        logits = self.model(batch.inputs, batch.mask)
-        losses = classification_loss(
-            logits,
-            batch.targets,
-            batch.allowed,
-            gamma=plan.loss.gamma,
-            alpha=self.alpha,
-            smoothing=plan.loss.smoothing,
-        )
+        losses = batch_loss(self.model(batch.inputs, batch.mask), batch, plan.loss, self.alpha)
         loss = losses.mean()
         mean = float(cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")))  # waits for the device
         self.watch.lap("forward")

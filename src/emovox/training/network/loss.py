@@ -5,8 +5,31 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from emovox.training.network.batch import Batch
+from emovox.training.network.plan import Loss
+
 LEAST_DOUBT = 1e-7
 """Of 1 - p under a power: below a power of 1 its slope at 0 is infinite."""
+
+
+def batch_loss(outputs: Tensor, batch: Batch, plan: Loss, alpha: Tensor | None = None) -> Tensor:
+    """Compute the loss of every row of a batch, [b] float32.
+
+    Args:
+        outputs: [b, classes + d]: logits, and where there is a teacher what is to come to its embeddings.
+        batch: the rows.
+        plan: how the parts are weighed.
+        alpha: [classes] weights of classes; None: all 1.
+    """
+    n_classes = batch.targets.shape[1]
+    logits, guesses = outputs[:, :n_classes], outputs[:, n_classes:]
+    losses = classification_loss(
+        logits, batch.targets, batch.allowed, gamma=plan.gamma, alpha=alpha, smoothing=plan.smoothing
+    )
+    if batch.hints is None or not plan.hint:
+        return losses
+    distances: Tensor = (guesses.float() - batch.hints).square().mean(1)
+    return losses + plan.hint * distances
 
 
 def classification_loss(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ class NetworkMethod:
     inputs: Inputs
     recipe: NetworkRecipe
     report: Report | None = None
+    heard: Inputs | None = None
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
     @classmethod
@@ -66,17 +68,10 @@ class NetworkMethod:
         _check_names(task, recipe)
         _check_start(task, recipe)
         _check_held_out(task, recipe)
-        inputs = make_inputs(
-            task.clips,
-            recipe.encoder,
-            copies=recipe.copies,
-            augment=recipe.augment,
-            seed=recipe.seed,
-            folder=folder,
-            workers=workers,
-            progress=progress,
-        )
-        return cls(task, inputs, recipe, report)
+        _check_teacher(task, recipe)
+        own = partial(_inputs, task, folder=folder, workers=workers, progress=progress)
+        heard = None if recipe.teacher is None else own(recipe.teacher.recipe)
+        return cls(task, own(recipe), recipe, report, heard)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
@@ -98,7 +93,7 @@ class NetworkMethod:
 
     def fit(self, trained: Indices, folder: Path) -> Fitted:
         """Let encoder and head learn from these clips."""
-        return Fit(self.task, self.inputs, trained, self.recipe, folder, self.report).run()
+        return Fit(self.task, self.inputs, trained, self.recipe, folder, self.report, heard=self.heard).run()
 
     def sentence(self, scores: FoldScores) -> str:
         """Tell how good it is on held-out speakers of the training part."""
@@ -141,6 +136,29 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
+
+
+def _inputs(task: Task, recipe: NetworkRecipe, *, folder: Path, workers: int, progress: Progress) -> Inputs:
+    return make_inputs(
+        task.clips,
+        recipe.encoder,
+        copies=recipe.copies,
+        augment=recipe.augment,
+        seed=recipe.seed,
+        folder=folder,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
+    if recipe.teacher is None:
+        return
+    if recipe.head_learning is not None and not build_encoder(recipe.encoder).learns:
+        raise RecipeError(f"{recipe.name}: got a teacher, but nothing of the encoder learns; leave the teacher out")
+    _check_names(task, recipe.teacher.recipe)
+    _check_start(task, recipe.teacher.recipe)
+    _check_held_out(task, recipe.teacher.recipe)
 
 
 def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:

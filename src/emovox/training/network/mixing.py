@@ -90,7 +90,7 @@ def mixup(batch: Batch, plan: Mixup, generator: torch.Generator) -> Batch:
         generator: of all draws.
 
     Returns:
-        Inputs and targets mixed; mask and allowed of either clip; names as before.
+        Inputs, targets and hints mixed; mask and allowed of either clip; names as before.
 
     Reference:
         Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, equation 1.
@@ -108,4 +108,5 @@ def mixup(batch: Batch, plan: Mixup, generator: torch.Generator) -> Batch:
         mask=batch.mask | batch.mask[other],
         targets=torch.lerp(batch.targets[other], batch.targets, share[:, None]),
         allowed=batch.allowed | batch.allowed[other],
+        hints=None if batch.hints is None else torch.lerp(batch.hints[other], batch.hints, share[:, None]),
     )

@@ -12,12 +12,14 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What is made small.
 
     `gamma` weighs easy clips down (focal loss; 0 is cross-entropy), `alpha` weighs classes by name (others 1),
-    `smoothing` is the share of the target that is spread over all classes of the clip's corpus.
+    `smoothing` is the share of the target that is spread over all classes of the clip's corpus. `hint` weighs the mean
+    squared distance to a teacher's embedding, which comes to it.
     """
 
     gamma: float = 0.0
     alpha: dict[str, float] = {}
     smoothing: float = 0.0
+    hint: float = 0.0
 
 
 class SpecAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -124,6 +126,7 @@ def plan_problems(plan: Plan) -> list[str]:
     }
     sizes = {
         "loss.gamma": plan.loss.gamma,
+        "loss.hint": plan.loss.hint,
         "optimiser.weight_decay": plan.optimiser.weight_decay,
         "optimiser.clip": plan.optimiser.clip,
         "checkpoint_seconds": plan.checkpoint_seconds,

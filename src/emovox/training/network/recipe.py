@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
+
+import msgspec
 
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
@@ -22,6 +25,8 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     `start` names the encoder.safetensors of a pretraining, or its run folder: the encoder of every fold starts from
     these weights instead of random ones.
 
+    With a `teacher` the encoder learns from a larger network too, which learns first, from the same clips.
+
     `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed, once, before
     training. `whole` lets training clips in one piece be learnt from beside their tiles.
 
@@ -34,6 +39,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     start: str = ""
     head: HeadConfig = HeadConfig()
     members: int = 1
+    teacher: Teacher | None = None
     copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
     augment: Augment = Augment()
     whole: bool = True
@@ -48,6 +54,21 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return {"learning": self.learning, **second}
 
 
+class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A network that learns first, from the clips that the student will learn from, and then says what it hears.
+
+    `recipe` is its own; data and classes are those of the student. Of a clip's target the label keeps 1 - `share`, and
+    the teacher's scores at this `temperature` take the rest.
+
+    Reference:
+        Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
+    """
+
+    recipe: NetworkRecipe
+    share: float = 0.5
+    temperature: float = 1.0
+
+
 def network_problems(recipe: NetworkRecipe) -> list[str]:
     """Name what is out of range in the tables of networks."""
     stopping = recipe.head_learning.stopping if recipe.head_learning is not None else Stopping()
@@ -59,12 +80,29 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
                     recipe.members == 1 or recipe.head_learning is not None
                 ),
                 f"inner_folds is {recipe.inner_folds}, expected at least 2": recipe.inner_folds >= 2,
+                "learning.loss.hint is set without a teacher, expected 0": (
+                    recipe.learning.loss.hint == 0 or recipe.teacher is not None
+                ),
+                "head_learning.loss.hint is set, expected 0: a teacher teaches the encoder": (
+                    recipe.head_learning is None or recipe.head_learning.loss.hint == 0
+                ),
                 f"head_learning.stopping is {stopping}, expected none: heads learn to the last step": stopping
                 == Stopping(),
             }
         ),
         *learning_problems(recipe.head, recipe.copies, recipe.augment, recipe.plans),
+        *([] if recipe.teacher is None else _teacher_problems(recipe.teacher)),
     ]
+
+
+def _teacher_problems(teacher: Teacher) -> list[str]:
+    share, temperature = teacher.share, teacher.temperature
+    own = {
+        f"teacher.share is {share}, expected 0 to 1": 0 <= share <= 1,
+        f"teacher.temperature is {temperature}, expected more than 0": 0 < temperature < math.inf,
+        "teacher.recipe has a teacher of its own, expected none": teacher.recipe.teacher is None,
+    }
+    return [*failed(own), *(f"teacher.recipe.{problem}" for problem in network_problems(teacher.recipe))]
 
 
 def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:

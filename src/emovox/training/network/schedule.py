@@ -44,7 +44,8 @@ def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> 
     Reference:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
     """
-    head = [parameter for parameter in network.head.parameters() if parameter.requires_grad]
+    below = {id(parameter) for parameter in network.encoder.parameters()}
+    head = [each for each in network.parameters() if each.requires_grad and id(each) not in below]
     depths = [depth for depth in (*network.encoder.depths(), head) if depth]
     _check(network, depths)
     groups = []
