@@ -105,8 +105,8 @@ def _with_teacher(data: dict[str, Any], path: Path) -> dict[str, Any]:
     if not teacher["recipe"]:
         return {key: value for key, value in data.items() if key != "teacher"}
     found = path.parent / teacher["recipe"]
-    own = {key: data[key] for key in ("data", "labels") if key in data}
-    recipe: dict[str, Any] = {"name": found.stem, **_with_base(found), **own, "export": False}
+    own: dict[str, Any] = {key: data[key] for key in ("data", "labels") if key in data}
+    recipe = {"name": found.stem, **_with_base(found), **own, "export": False}
     return {**data, "teacher": {**teacher, "recipe": recipe}}
 
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from emovox.training.network.loss import classification_loss
+from emovox.training.network.batch import Batch
+from emovox.training.network.loss import batch_loss, classification_loss
+from emovox.training.network.plan import Loss
 
 ROUNDING = 1e-6
 """float32, values around 1."""
@@ -77,3 +79,12 @@ def test_half_precision_is_computed_in_full() -> None:
     found = classification_loss(logits().bfloat16(), hard(), ALL)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, classification_loss(logits().bfloat16().float(), hard(), ALL))
+
+
+def test_a_hint_adds_its_mean_squared_distance() -> None:
+    batch = Batch(torch.zeros(6, 3, 2), torch.ones(6, 3, dtype=torch.bool), soft(), ALL, ("",) * 6, torch.ones(6, 2))
+    guesses = torch.tensor([[1.0, 1.0], [0.0, 0.0], [3.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]])
+    outputs, plain = torch.cat([logits(), guesses], dim=1), classification_loss(logits(), soft(), ALL, gamma=1.0)
+    found = batch_loss(outputs, batch, Loss(gamma=1.0, hint=0.5))
+    torch.testing.assert_close(found - plain, torch.tensor([0, 0.5, 1, 0.25, 0, 0]), atol=ROUNDING, rtol=0)
+    torch.testing.assert_close(batch_loss(outputs, batch, Loss(gamma=1.0)), plain, rtol=0, atol=0)

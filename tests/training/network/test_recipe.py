@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emovox.models.hybrid import HybridConfig
 from emovox.models.mobile import MobileConfig
 from emovox.models.whisper_encoder import WhisperConfig
 from emovox.schema.errors import RecipeError
@@ -85,3 +86,51 @@ def test_only_heads_of_the_second_stage_are_joined(path: Path, tmp_path: Path) -
     (tmp_path / "one.toml").write_text(RECIPE.partition("[head_learning")[0], encoding="utf-8")
     with pytest.raises(RecipeError, match=r"one\.toml: members is 3 without head_learning, expected 1"):
         read_recipe(tmp_path / "one.toml", ["members=3"])
+
+
+TEACHER = """
+kind = "network"
+[data]
+corpora = ["ravdess", "emodb"]
+protocol = "joint"
+[encoder]
+name = "hybrid"
+"""
+
+
+def test_a_teacher_s_recipe_takes_data_and_labels_of_the_student(path: Path) -> None:
+    (path.parent / "large.toml").write_text(TEACHER, encoding="utf-8")
+    recipe = read(path, "teacher.recipe=large.toml", "teacher.share=0.7", "labels=['sad', 'happy']")
+    assert recipe.teacher is not None
+    assert (recipe.teacher.share, recipe.teacher.temperature) == (0.7, 1.0)
+    assert recipe.teacher.recipe.name == "large"
+    assert recipe.teacher.recipe.encoder == HybridConfig()
+    assert (recipe.teacher.recipe.data, recipe.teacher.recipe.labels) == (recipe.data, recipe.labels)
+    assert read(path, "teacher.recipe=''").teacher is None
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("teacher.share=1.5", "teacher.share is 1.5, expected 0 to 1"),
+        ("teacher.temperature=0.0", "teacher.temperature is 0.0, expected more than 0"),
+        ("teacher.recipe=none.toml", "none.toml"),
+        ("teacher.recipe=wrong.toml", "teacher.recipe.members is 0, expected at least 1"),
+        ("teacher.recipe=taught.toml", "teacher.recipe has a teacher of its own, expected none"),
+        ("teacher={share=0.5}", r"missing required field `recipe` - at `\$\.teacher`"),
+        ("head_learning.loss.hint=1.0", "head_learning.loss.hint is set, expected 0"),
+    ],
+)
+def test_a_mistake_about_the_teacher_is_named(path: Path, assignment: str, message: str) -> None:
+    (path.parent / "large.toml").write_text(TEACHER, encoding="utf-8")
+    (path.parent / "wrong.toml").write_text(f"members = 0\n{TEACHER}", encoding="utf-8")
+    tables = TEACHER.replace("[data]", "[teacher.recipe.data]").replace("[encoder]", "[teacher.recipe.encoder]")
+    inner = tables.replace('kind = "network"', '[teacher.recipe]\nname = "inner"\nkind = "network"')
+    (path.parent / "taught.toml").write_text(f"{TEACHER}{inner}", encoding="utf-8")
+    with pytest.raises(RecipeError, match=message):
+        read(path, "teacher.recipe=large.toml", assignment)
+
+
+def test_hints_need_a_teacher(path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"learning\.loss\.hint is set without a teacher"):
+        read(path, "learning.loss.hint=1.0")
