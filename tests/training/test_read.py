@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msgspec
@@ -49,6 +50,14 @@ def test_the_resolved_recipe_reads_back(path: Path) -> None:
     recipe = read_recipe(path, ["svm.c=[2, 4.5]", "seed=3"])
     assert msgspec.json.decode(recipe.to_json(), type=SvmRecipe) == recipe
     assert '"inner_folds"' in recipe.to_json()
+
+
+def test_the_hash_holds_what_is_said_and_not_the_defaults(path: Path) -> None:
+    recipe = read_recipe(path)
+    spelled = read_recipe(path, ["svm.inner_folds=3", "seed=0", "data.view=own"])
+    assert recipe.sha256() == spelled.sha256()
+    said = b'{"data":{"corpora":["emodb"],"protocol":"si"},"kind":"svm","name":"mine"}'
+    assert recipe.sha256() == hashlib.sha256(said).hexdigest()
 
 
 def test_the_hash_follows_every_change(path: Path) -> None:

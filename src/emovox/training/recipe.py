@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -49,8 +49,26 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
     def sha256(self) -> str:
-        """Return the hash of the resolved recipe: equal recipes give equal figures on the same machine."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """Return the hash of what the recipe says: equal recipes give equal figures on the same machine.
+
+        Values that are the default count as not said, so that a key that a later version adds changes no hash.
+        """
+        said = {**_said(self), "kind": self.kind}
+        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    """Leave out of a structure, and of those within it, what is the default."""
+    if not isinstance(value, msgspec.Struct):
+        return value
+    kind = value.__struct_config__
+    found = {kind.tag_field: kind.tag} if kind.tag_field is not None else {}
+    for field in msgspec.structs.fields(value):
+        own = getattr(value, field.name)
+        default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        if own != default:
+            found[field.encode_name] = _said(own)
+    return found
 
 
 def recipe_problems(recipe: Recipe) -> list[str]:
