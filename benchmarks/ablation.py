@@ -4,9 +4,10 @@
                                   [--steps N] [--learn FOLDER] [--test FOLDER] [--results FOLDER] [--workers N]
 
 RECIPE is of kind network, on one corpus (default: recipes/mobile-ravdess.toml); what it switches on is what is taken
-apart: the tables of [augment], `spec-augment` and `mixup`. Scored are the test clips of the folds as they are, with
-noise at 10 dB, and through 8 kHz G.711, all on the path of `predict`. The noises of the test lie in another folder than
-those of training. Copies are made once with the first seed, so that the seeds differ in weights and draws alone.
+apart: the tables of [augment], `spec-augment` and `mixup`. A teacher is left out. Scored are the test clips of the
+folds as they are, with noise at 10 dB, and through 8 kHz G.711, all on the path of `predict`. The noises of the test
+lie in another folder than those of training. Copies are made once with the first seed, so that the seeds differ in
+weights and draws alone.
 
 A unit of work is one row, seed and fold; it goes to the cache folder, from where a stopped run goes on, and each one
 that is finished is written to results/ablation at once. `make results` makes the table. Processes that take different
@@ -266,7 +267,7 @@ def _write(predictions: Predictions, path: Path) -> None:
 
 
 def _read(path: Path, assignments: list[str], steps: int | None) -> NetworkRecipe:
-    own = [*assignments, "export=false"]
+    own = [*assignments, "export=false", "teacher.recipe=''", "learning.loss.hint=0"]
     recipe = read_recipe(path, own)
     if not isinstance(recipe, NetworkRecipe):
         raise RecipeError(f"{path}: kind is {recipe.kind}, expected network")

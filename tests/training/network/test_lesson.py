@@ -166,6 +166,11 @@ def test_the_teacher_knows_neither_test_clips_nor_held_out_speakers(fitted: Fitt
     assert again.temperature == fitted.temperature
 
 
+def test_a_teacher_without_inputs_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="small: got no inputs of the teacher"):
+        run(tmp_path, recipe(), heard=None)
+
+
 def test_a_teacher_of_an_encoder_that_does_not_learn_is_refused(tmp_path: Path) -> None:
     frozen = small_encoders(write_whisper(tmp_path / "weights"))["whisper"]
     with pytest.raises(RecipeError, match="got a teacher, but nothing of the encoder learns"):

@@ -96,6 +96,8 @@ class Fit:
         heard: Inputs | None = None,
     ) -> None:
         self.task, self.inputs, self.recipe, self.folder, self.report = task, inputs, recipe, folder, report
+        if recipe.teacher is not None and heard is None:
+            raise ValueError(f"{recipe.name}: got no inputs of the teacher, expected them as `heard`")
         self.train, self.heard = train, heard
         self.key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
         if recipe.start:
@@ -151,8 +153,9 @@ class Fit:
     def _lesson(self, clips: Indices) -> Lesson | None:
         """Let the teacher learn from the clips that the student will learn from, and ask it about them."""
         teacher = self.recipe.teacher
-        if teacher is None or self.heard is None:
+        if teacher is None:
             return None
+        assert self.heard is not None
         folder, report = self.folder / "teacher", self._named("teacher")
         fit = Fit(self.task, self.heard, clips, teacher.recipe, folder, report)
         network = fit.run(calibrate=False).network
