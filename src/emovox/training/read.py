@@ -66,7 +66,7 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     Raises:
         RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
     """
-    data = _with_teacher(override(_with_base(path), assignments or []), path)
+    data = _with_teacher(override(_with_teacher(_with_base(path), path), assignments or []), path)
     data.setdefault("name", path.stem)
     name = data.get("kind", DEFAULT_KIND)
     if not isinstance(name, str) or name not in KINDS:
@@ -98,16 +98,17 @@ def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 
 
 def _with_teacher(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Put the teacher's recipe in the place of its name."""
+    """Put the teacher's recipe in the place of its name, and the student's data into it."""
     teacher = data.get("teacher")
-    if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), str):
+    if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), str | dict):
         return data
-    if not teacher["recipe"]:
+    recipe = teacher["recipe"]
+    if not recipe:
         return {key: value for key, value in data.items() if key != "teacher"}
-    found = path.parent / teacher["recipe"]
-    own: dict[str, Any] = {key: data[key] for key in ("data", "labels") if key in data}
-    recipe = {"name": found.stem, **_with_base(found), **own, "export": False}
-    return {**data, "teacher": {**teacher, "recipe": recipe}}
+    if isinstance(recipe, str):
+        recipe = {"name": Path(recipe).stem, **_with_base(path.parent / recipe), "export": False}
+    own = {key: data[key] for key in ("data", "labels") if key in data}
+    return {**data, "teacher": {**teacher, "recipe": {**recipe, **own}}}
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

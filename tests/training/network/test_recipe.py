@@ -107,6 +107,12 @@ def test_a_teacher_s_recipe_takes_data_and_labels_of_the_student(path: Path) -> 
     assert recipe.teacher.recipe.encoder == HybridConfig()
     assert (recipe.teacher.recipe.data, recipe.teacher.recipe.labels) == (recipe.data, recipe.labels)
     assert read(path, "teacher.recipe=''").teacher is None
+    with path.open("a", encoding="utf-8") as file:
+        file.write('[teacher]\nrecipe = "large.toml"\n')
+    changed = read(path, "teacher.recipe.copies.emodb=3", "data.protocol=sd").teacher
+    assert changed is not None
+    assert (changed.recipe.copies, changed.recipe.data.protocol) == ({"emodb": 3}, "sd")
+    assert read(path, "teacher.recipe=''").teacher is None
 
 
 @pytest.mark.parametrize(
