@@ -223,7 +223,8 @@ def _copied(clip: Clip, change: Change | None, folder: Path) -> Clip:
 def run_unit(study: Study, row: str, recipe: NetworkRecipe, seed: int, fold: Fold, *, copies_seed: int) -> bool:
     """Train one row with one seed on one fold and score its test clips, unless that is done; say whether it was not."""
     own = msgspec.structs.replace(recipe, name=f"ablation-{row}", seed=seed)
-    run = study.cache / "ablation" / f"{row}-seed{seed}-{own.sha256()[:12]}"
+    resolved = hashlib.sha256(own.to_json().encode()).hexdigest()  # defaults included: nobody else compares them
+    run = study.cache / "ablation" / f"{row}-seed{seed}-{resolved[:12]}"
     folder = run / f"fold-{fold.number}"
     missing = not all((folder / f"{condition}.csv").is_file() for condition in CONDITIONS)
     if missing:

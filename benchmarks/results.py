@@ -236,7 +236,7 @@ def readme_table(figures: Figures) -> str:
     spent = zip(*(costs(figures, model) for model in README_MODELS), strict=True)
     for title, values in zip(("parameters", "3 s on one core"), spent, strict=True):
         rows.append([title, NOTHING, *values, NOTHING, NOTHING])
-    return table(("corpus", "protocol", *README_MODELS, "chance", "`emovox train recipes/….toml`"), rows)
+    return table(("corpus", "protocol", *README_MODELS, "chance", "recipes/….toml"), rows)
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

@@ -218,3 +218,16 @@ def test_whisper_with_a_block_that_learns(two: Path, capsys: pytest.CaptureFixtu
     assert len(read_predictions(run / "predictions" / "own-si-speaker-norm.csv")) == 6
     assert set(predicted(run / "learning.onnx", capsys)) == set(LABELS)
     assert Model.load(run / "learning.onnx").card.temperature == 1
+
+
+def test_a_frozen_whisper_teaches_a_mobile_network(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe("large", FROZEN)
+    told = ("teacher.recipe=large.toml", "learning.loss.hint=1.0", "teacher.recipe.copies.own=0")
+    taught = train(recipe("pupil", MOBILE), *told)
+    assert "note: no [teacher.recipe.copies] of own" in capsys.readouterr().err
+    alone = train("pupil.toml", output="alone")
+    cards = [Model.load(run / "pupil.onnx").card for run in (taught, alone)]
+    assert cards[0].parameters == cards[1].parameters  # what guessed the hints is gone
+    assert cards[0].recipe_sha256 != cards[1].recipe_sha256
+    assert predictions(taught)["own-si.csv"] != predictions(alone)["own-si.csv"]
+    assert {path.name for path in (taught / "folds" / "1").iterdir()} == {"encoder", "head", "teacher"}

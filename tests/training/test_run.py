@@ -122,6 +122,27 @@ def test_a_run_that_failed_before_it_kept_anything_is_replaced(tmp_path: Path) -
         train_svm(cloud_task(takes=1), small_recipe(seed=5), tmp_path / "kept")
 
 
+def test_a_folder_that_another_training_has_taken_over_gets_no_fold(tmp_path: Path) -> None:
+    def taken(done: int, total: int, sentence: str) -> None:
+        (tmp_path / "run" / "recipe.json").write_text(small_recipe(seed=5).to_json(), encoding="utf-8")
+
+    with pytest.raises(RecipeError, match="another training has begun there meanwhile"):
+        train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run", report=taken)
+    assert [path.name for path in sorted((tmp_path / "run" / "folds").glob("*.csv"))] == ["1.csv"]
+
+
+def test_a_run_made_before_a_key_was_added_goes_on(tmp_path: Path) -> None:
+    train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run")
+    resolved = tmp_path / "run" / "recipe.json"
+    known = json.loads(resolved.read_bytes())
+    del known["svm"]["inner_folds"]  # 3, as is the default
+    resolved.write_text(json.dumps(known), encoding="utf-8")
+    train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run", resume=True)
+    resolved.write_text("{}", encoding="utf-8")
+    with pytest.raises(RecipeError, match="holds a run of another recipe"):
+        train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run", resume=True)
+
+
 def test_other_clips_do_not_resume(tmp_path: Path) -> None:
     train_svm(cloud_task(takes=2), small_recipe(), tmp_path / "run")
     with pytest.raises(RecipeError, match=r"1\.csv: tests other clips than the corpus now has"):

@@ -116,11 +116,14 @@ def _print_task(task: Task) -> None:
     typer.echo(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}", err=True)
 
 
-def _say_what_is_not_augmented(plan: NetworkRecipe, corpora: set[str]) -> None:
+def _say_what_is_not_augmented(plan: NetworkRecipe, corpora: set[str], *, where: str = "") -> None:
     switched_on = any(getattr(plan.augment, name).probability for name in plan.augment.__struct_fields__)
     without = sorted(corpus for corpus in corpora if not plan.copies.get(corpus))
     if switched_on and without:
-        typer.echo(f"note: no [copies] of {', '.join(without)}, so [augment] changes nothing there", err=True)
+        names = ", ".join(without)
+        typer.echo(f"note: no [{where}copies] of {names}, so [{where}augment] changes nothing there", err=True)
+    if plan.teacher is not None:
+        _say_what_is_not_augmented(plan.teacher.recipe, corpora, where="teacher.recipe.")
 
 
 def _report(done: int, total: int, sentence: str) -> None:

@@ -66,7 +66,10 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
     Raises:
         RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
     """
-    data = _with_teacher(override(_with_teacher(_with_base(path), path), assignments or []), path)
+    data = _with_base(path)
+    for assignment in assignments or []:
+        data = _with_teacher(override(data, [assignment]), path)
+    data = _with_students_data(data)
     data.setdefault("name", path.stem)
     name = data.get("kind", DEFAULT_KIND)
     if not isinstance(name, str) or name not in KINDS:
@@ -85,7 +88,7 @@ def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
 
 def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Read a recipe over the one that it names as its base, which may have a base of its own."""
-    own = read_toml(path)
+    own = _with_teacher(read_toml(path), path, seen)
     base = own.pop("base", None)
     if base is None:
         return own
@@ -97,18 +100,33 @@ def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     return _merged(_with_base(found, (*seen, path.resolve())), own)
 
 
-def _with_teacher(data: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Put the teacher's recipe in the place of its name, and the student's data into it."""
+def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Put the teacher's recipe in the place of its name; "" takes the teacher away."""
     teacher = data.get("teacher")
-    if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), str | dict):
+    named = teacher.get("recipe") if isinstance(teacher, dict) else None
+    if not isinstance(teacher, dict) or not isinstance(named, str):
         return data
-    recipe = teacher["recipe"]
-    if not recipe:
+    found = path.parent / named
+    if not named:
+        recipe: dict[str, Any] = {}
+    elif found.resolve() in (path.resolve(), *seen):
+        raise RecipeError(f"{path}: teacher.recipe is '{named}', which has this one for a teacher; expected another")
+    else:
+        recipe = {"name": found.stem, **_with_base(found, (*seen, path.resolve())), "export": False}
+        if recipe.get("kind") != "network":
+            raise RecipeError(f"{path}: teacher.recipe is '{named}', expected a recipe of kind network")
+    return {**data, "teacher": {**teacher, "recipe": recipe}}
+
+
+def _with_students_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Let the teacher learn from the student's data, or leave out one that was taken away."""
+    teacher = data.get("teacher")
+    if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), dict):
+        return data
+    if not teacher["recipe"]:
         return {key: value for key, value in data.items() if key != "teacher"}
-    if isinstance(recipe, str):
-        recipe = {"name": Path(recipe).stem, **_with_base(path.parent / recipe), "export": False}
     own = {key: data[key] for key in ("data", "labels") if key in data}
-    return {**data, "teacher": {**teacher, "recipe": {**recipe, **own}}}
+    return {**data, "teacher": {**teacher, "recipe": {**teacher["recipe"], **own}}}
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
     def sha256(self) -> str:
-        """Return the hash of what the recipe says: equal recipes give equal figures on the same machine.
+        """Return the hash of what the recipe says: with one version and machine, equal ones give equal figures.
 
         Values that are the default count as not said, so that a key that a later version adds changes no hash.
         """

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
 import numpy as np
 
 from emovox.corpora.folds import Fold
@@ -101,7 +102,7 @@ def train(
     open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
-        scores = _fold_scores(task, method, fold, folder / "folds")
+        scores = _fold_scores(task, method, fold, folder, recipe)
         done.append(scores)
         if report is not None:
             report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
@@ -211,7 +212,7 @@ def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
     resolved = folder / RESOLVED
     if not resolved.exists():
         return False
-    same = resolved.read_text(encoding="utf-8") == recipe.to_json()
+    same = _is_same(resolved, recipe)
     if not same and not _has_work(folder):
         return False
     if not resume:
@@ -221,19 +222,30 @@ def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
     return True
 
 
+def _is_same(resolved: Path, recipe: Recipe) -> bool:
+    """Whether a resolved recipe says the same; keys that a later version added have their defaults."""
+    try:
+        return msgspec.json.decode(resolved.read_bytes(), type=type(recipe)) == recipe
+    except msgspec.DecodeError:
+        return False
+
+
 def _has_work(folder: Path) -> bool:
     """Whether there is a fold, a checkpoint, or anything but recipe, versions and the log of lost steps."""
     files = (path.name for path in folder.rglob("*") if path.is_file())
     return any(name not in (RESOLVED, VERSIONS, "log.csv") and not name.startswith("events.") for name in files)
 
 
-def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path) -> FoldScores:
-    stem = folder / str(fold.number)
+def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe: Recipe) -> FoldScores:
+    stem = folder / "folds" / str(fold.number)
     known = read_fold(stem, task, fold)
     if known is not None:
         return known
-    write_fold(stem, task, method.fold(fold, stem))
+    scores = method.fold(fold, stem)
+    if not _is_same(folder / RESOLVED, recipe):  # until its first fold a folder can be taken over
+        raise RecipeError(f"{folder}: another training has begun there meanwhile; name another folder by --output")
+    write_fold(stem, task, scores)
     # read back: a resumed run gives the same figures, to the last digit
-    scores = read_fold(stem, task, fold)
-    assert scores is not None
-    return scores
+    written = read_fold(stem, task, fold)
+    assert written is not None
+    return written

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import torch
 
-from emovox.corpora.hold_out import hold_out
 from emovox.models.encoders import build_encoder
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import Network
 from emovox.schema.errors import RecipeError
 from emovox.training.network import loop
 from emovox.training.network.batch import Lesson, collate
+from emovox.training.network.checkpoint import State, save
 from emovox.training.network.examples import RowExamples
-from emovox.training.network.fit import Fit, Fitted
+from emovox.training.network.fit import Fit, Fitted, held_out
 from emovox.training.network.inputs import Inputs
 from emovox.training.network.lesson import Student, make_lesson
 from emovox.training.network.loop import learn
@@ -30,12 +30,16 @@ from emovox.training.network.plan import Loss, Mixup
 from emovox.training.network.recipe import NetworkRecipe, Teacher
 from emovox.training.network.schedule import SCALE, make_optimiser
 from emovox.training.network.statistics import measure, pooled
+from emovox.training.recipe import Data
+from emovox.training.task import task_folds
 from tests.models.small import MOBILE, small_encoders, write_whisper
 from tests.training.network.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
 
 SILENT = 4
 TASK = joined(drawn_task(), drawn_task(("happy", "sad"), corpus="two"))
 CLIPS = np.arange(30)
+TRAIN = np.r_[0:18, 24:36]  # all but dee's, of both corpora
+TEST = (*range(18, 24), *range(36, 40))
 INPUTS = drawn_inputs(TASK, silent=[SILENT])
 OTHERS = drawn_inputs(TASK, silent=[SILENT], seed=1)
 """The teacher hears other frames of the same clips."""
@@ -133,10 +137,8 @@ def recipe(*, hint: float = 1.0, share: float = 0.7, **changes: object) -> Netwo
     return small_recipe(teacher=Teacher(recipe=small_recipe(name="teacher"), share=share), learning=learning, **changes)
 
 
-def run(
-    folder: Path, recipe: NetworkRecipe, inputs: Inputs = INPUTS, heard: Inputs | None = OTHERS, n_train: int = 18
-) -> Fitted:
-    return Fit(TASK, inputs, np.arange(n_train), recipe, folder, heard=heard).run()
+def run(folder: Path, recipe: NetworkRecipe, inputs: Inputs = INPUTS, heard: Inputs | None = OTHERS) -> Fitted:
+    return Fit(TASK, inputs, TRAIN, recipe, folder, heard=heard).run()
 
 
 def weights(fitted: Fitted) -> torch.Tensor:
@@ -159,11 +161,40 @@ def test_a_teacher_changes_what_is_learnt_and_leaves_nothing_behind(fitted: Fitt
 
 def test_the_teacher_knows_neither_test_clips_nor_held_out_speakers(fitted: Fitted, tmp_path: Path) -> None:
     plans = recipe()
-    _, held = hold_out(TASK.clips, list(range(18)), share=0.3, seed=plans.seed)
-    others = changed(OTHERS, [*range(18, 30), *held], np.nan)
-    again = run(tmp_path, plans, changed(INPUTS, range(18, 30), np.nan), others)
+    _, held = held_out(TASK, TRAIN, plans)
+    assert len(held)
+    others = changed(OTHERS, [*TEST, *held], np.nan)
+    again = run(tmp_path, plans, changed(INPUTS, TEST, np.nan), others)
     assert torch.equal(weights(again), weights(fitted))
     assert again.temperature == fitted.temperature
+
+
+def test_broken_off_in_the_teacher_and_in_the_student_it_goes_on(fitted: Fitted, tmp_path: Path) -> None:
+    for stage in ("teacher/encoder", "teacher/head", "encoder"):
+        saves = 0
+
+        def dying(state: State, path: Path, *, key: str, stage: str = stage) -> None:
+            nonlocal saves
+            save(state, path, key=key)
+            saves += path.parent == tmp_path / stage
+            if saves == 3:
+                raise KeyboardInterrupt
+
+        with mock.patch.object(loop, "save", dying), pytest.raises(KeyboardInterrupt):
+            run(tmp_path, recipe())
+    assert torch.equal(weights(run(tmp_path, recipe())), weights(fitted))
+    assert not (tmp_path / "teacher" / "inner-1").exists()  # nobody asks for its temperature
+
+
+def test_a_fold_is_scored_by_the_student_with_both_inputs(tmp_path: Path) -> None:
+    plans = recipe(data=Data(corpora=("own.jsonl", "two.jsonl"), protocol="joint"))
+    fold = task_folds(TASK, plans.data, seed=plans.seed)[0]
+    found = NetworkMethod(TASK, INPUTS, plans, heard=OTHERS).fold(fold, tmp_path / "1")
+    alone = Fit(TASK, INPUTS, np.array(fold.train), plans, tmp_path / "2", heard=OTHERS).run()
+    assert found.temperature == alone.temperature
+    assert found.tile.shape == (len(fold.test), len(TASK.classes))
+    deaf = NetworkMethod(TASK, INPUTS, plans, heard=INPUTS).fold(fold, tmp_path / "3")
+    assert not np.array_equal(found.tile, deaf.tile, equal_nan=True)
 
 
 def test_a_teacher_without_inputs_is_a_mistake_of_the_caller(tmp_path: Path) -> None:

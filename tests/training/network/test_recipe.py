@@ -123,6 +123,10 @@ def test_a_teacher_s_recipe_takes_data_and_labels_of_the_student(path: Path) -> 
         ("teacher.recipe=none.toml", "none.toml"),
         ("teacher.recipe=wrong.toml", "teacher.recipe.members is 0, expected at least 1"),
         ("teacher.recipe=taught.toml", "teacher.recipe has a teacher of its own, expected none"),
+        ("teacher.recipe=named.toml", "teacher.recipe has a teacher of its own, expected none"),
+        ("teacher.recipe=circle.toml", r"circle\.toml: teacher\.recipe is 'mine\.toml', which has this one for"),
+        ("teacher.recipe=classical.toml", "teacher.recipe is 'classical.toml', expected a recipe of kind network"),
+        ("teacher.recipe.seed=-1", "teacher.recipe.seed is -1, expected 0"),
         ("teacher={share=0.5}", r"missing required field `recipe` - at `\$\.teacher`"),
         ("head_learning.loss.hint=1.0", "head_learning.loss.hint is set, expected 0"),
     ],
@@ -130,11 +134,28 @@ def test_a_teacher_s_recipe_takes_data_and_labels_of_the_student(path: Path) -> 
 def test_a_mistake_about_the_teacher_is_named(path: Path, assignment: str, message: str) -> None:
     (path.parent / "large.toml").write_text(TEACHER, encoding="utf-8")
     (path.parent / "wrong.toml").write_text(f"members = 0\n{TEACHER}", encoding="utf-8")
+    (path.parent / "classical.toml").write_text('[data]\ncorpora = ["emodb"]\nprotocol = "si"\n', encoding="utf-8")
+    (path.parent / "named.toml").write_text(f'{TEACHER}[teacher]\nrecipe = "large.toml"\n', encoding="utf-8")
+    (path.parent / "circle.toml").write_text(f'{TEACHER}[teacher]\nrecipe = "mine.toml"\n', encoding="utf-8")
     tables = TEACHER.replace("[data]", "[teacher.recipe.data]").replace("[encoder]", "[teacher.recipe.encoder]")
     inner = tables.replace('kind = "network"', '[teacher.recipe]\nname = "inner"\nkind = "network"')
     (path.parent / "taught.toml").write_text(f"{TEACHER}{inner}", encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write('[teacher]\nrecipe = "large.toml"\n')
     with pytest.raises(RecipeError, match=message):
-        read(path, "teacher.recipe=large.toml", assignment)
+        read(path, assignment)
+
+
+def test_a_teacher_lies_beside_the_recipe_that_names_it(path: Path, tmp_path: Path) -> None:
+    (path.parent / "large.toml").write_text(TEACHER, encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write('[teacher]\nrecipe = "large.toml"\n')
+    own = tmp_path / "elsewhere" / "own.toml"
+    own.parent.mkdir()
+    own.write_text('base = "../mine.toml"\n[teacher.recipe.copies]\nemodb = 2\n', encoding="utf-8")
+    teacher = read(own).teacher
+    assert teacher is not None
+    assert (teacher.recipe.name, teacher.recipe.copies) == ("large", {"emodb": 2})
 
 
 def test_hints_need_a_teacher(path: Path) -> None:

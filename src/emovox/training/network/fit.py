@@ -71,6 +71,20 @@ def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
     return rich
 
 
+def held_out(task: Task, train: Indices, recipe: NetworkRecipe) -> tuple[Indices, Indices]:
+    """Split training clips into those that are learnt from first, and speakers on whom it is stopped and calibrated.
+
+    Raises:
+        RecipeError: speakers are to be held out, and no corpus has enough of them.
+    """
+    stopping = recipe.learning.stopping
+    if not stopping.share:
+        return train, train[:0]
+    rich = with_speakers(task, train, stopping.least)
+    _, held = hold_out(task.clips, rich, share=stopping.share, seed=recipe.seed)
+    return np.setdiff1d(train, held), np.array(held, np.int64)
+
+
 class Fit:
     """One fit, in a folder that keeps its checkpoints.
 
@@ -107,7 +121,7 @@ class Fit:
         """Do it.
 
         Args:
-            calibrate: let inner heads learn for the temperature, if nobody is held out for it; else it is 1.
+            calibrate: let inner heads learn for the temperature; else it is 1.
 
         Raises:
             RecipeError: speakers are to be held out, and no corpus has enough of them.
@@ -118,7 +132,7 @@ class Fit:
         encoder = self._seeded(lambda: starting_encoder(self.recipe.encoder, self.recipe.start), INITIAL)
         network = Network(encoder, self._new_head(encoder, INITIAL)).eval()
         first, second = encoder.learns or self.recipe.head_learning is None, self.recipe.head_learning
-        learnt, held = self._hold_out() if first else (self.train, self.train[:0])
+        learnt, held = held_out(self.task, self.train, self.recipe) if first else (self.train, self.train[:0])
         if first:
             validate = self._validate(held) if len(held) else None
             lesson = self._lesson(learnt)
@@ -128,22 +142,13 @@ class Fit:
         if second is None:
             return self._calibrated(network, [self._judge(network, held)] if len(held) else [])
         # without held-out speakers, an encoder that has learnt knows all of them
-        splits = [(learnt, held)] if len(held) else [] if first or not calibrate else self._inner_splits()
-        return self._with_new_head(encoder, second, splits)
+        splits = [(learnt, held)] if len(held) else [] if first else self._inner_splits()
+        return self._with_new_head(encoder, second, splits if calibrate else [])
 
     def rows(self, clips: Indices) -> Indices:
         """Return the rows that clips are learnt from: tiles, copies, and the whole where the recipe says so."""
         others = [name for name in np.unique(self.inputs.view) if name not in (TILE, WHOLE, NARROW)]
         return self.inputs.select(clips, [TILE, *([WHOLE] if self.recipe.whole else []), *others])
-
-    def _hold_out(self) -> tuple[Indices, Indices]:
-        """Split training clips into those that are learnt from, and speakers on whom it is stopped and calibrated."""
-        stopping = self.recipe.learning.stopping
-        if not stopping.share:
-            return self.train, self.train[:0]
-        rich = with_speakers(self.task, self.train, stopping.least)
-        _, held = hold_out(self.task.clips, rich, share=stopping.share, seed=self.recipe.seed)
-        return np.setdiff1d(self.train, held), np.array(held, np.int64)
 
     def _inner_splits(self) -> Iterable[tuple[Indices, Indices]]:
         by_clip = self.recipe.data.protocol == "sd"

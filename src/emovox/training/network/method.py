@@ -16,7 +16,7 @@ from emovox.schema.errors import RecipeError
 from emovox.schema.progress import Progress, unseen
 from emovox.training.cross_validation import FoldScores
 from emovox.training.held_out import clip_means
-from emovox.training.network.fit import Fit, Fitted, with_speakers
+from emovox.training.network.fit import Fit, Fitted, held_out
 from emovox.training.network.heads import logits
 from emovox.training.network.inputs import Inputs, make_inputs
 from emovox.training.network.log import Report
@@ -158,15 +158,16 @@ def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
         raise RecipeError(f"{recipe.name}: got a teacher, but nothing of the encoder learns; leave the teacher out")
     _check_names(task, recipe.teacher.recipe)
     _check_start(task, recipe.teacher.recipe)
-    _check_held_out(task, recipe.teacher.recipe)
 
 
 def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
     """Refuse folds in which nobody can be held out, where the first stage is to hold somebody out."""
-    stopping = recipe.learning.stopping
-    if stopping.share and (recipe.head_learning is None or build_encoder(recipe.encoder).learns):
-        for fold in task_folds(task, recipe.data, seed=recipe.seed):
-            with_speakers(task, np.array(fold.train, dtype=np.int64), stopping.least)
+    both = (recipe, *([] if recipe.teacher is None else [recipe.teacher.recipe]))
+    learning = [own for own in both if own.head_learning is None or build_encoder(own.encoder).learns]
+    for fold in task_folds(task, recipe.data, seed=recipe.seed):
+        learnt = np.array(fold.train, dtype=np.int64)
+        for own in learning:
+            learnt, _ = held_out(task, learnt, own)
 
 
 def _check_start(task: Task, recipe: NetworkRecipe) -> None:

@@ -51,6 +51,7 @@ def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
                 f"learning.stopping is {stopping}, expected no share and no least: held_out says what is held out": (
                     stopping == Stopping(every=stopping.every, patience=stopping.patience)
                 ),
+                "learning.loss.hint is set, expected 0: nobody teaches a pretraining": recipe.learning.loss.hint == 0,
                 "learning.loss.alpha has classes, expected none: speakers count alike": not recipe.learning.loss.alpha,
             }
         ),

@@ -11,7 +11,7 @@ from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
 from emovox.training.augment.config import Augment, problems
 from emovox.training.network.plan import Plan, Stopping, plan_problems
-from emovox.training.recipe import Recipe, failed
+from emovox.training.recipe import Recipe, failed, recipe_problems
 
 
 class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -102,7 +102,8 @@ def _teacher_problems(teacher: Teacher) -> list[str]:
         f"teacher.temperature is {temperature}, expected more than 0": 0 < temperature < math.inf,
         "teacher.recipe has a teacher of its own, expected none": teacher.recipe.teacher is None,
     }
-    return [*failed(own), *(f"teacher.recipe.{problem}" for problem in network_problems(teacher.recipe))]
+    problems = [*recipe_problems(teacher.recipe), *network_problems(teacher.recipe)]
+    return [*failed(own), *(f"teacher.recipe.{problem}" for problem in problems)]
 
 
 def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:
