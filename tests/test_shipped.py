@@ -21,8 +21,9 @@ ROOT = Path(__file__).parents[1]
 CLASSICAL = ("ravdess", "emodb", "nemo")
 """What the support vectors of `svm` may come from: they are features of single clips."""
 
-TRAINED_ON = {"svm": CLASSICAL, "accurate": ("ravdess", "casia", "emodb", "nemo")}
-MOST_PARAMETERS = {"svm": 4_000_000, "accurate": 12_000_000}
+ALL = ("ravdess", "casia", "emodb", "nemo")
+TRAINED_ON = {"svm": CLASSICAL, "mobile": ALL, "hybrid": ALL, "accurate": ALL}
+MOST_PARAMETERS = {"svm": 4_000_000, "mobile": 300_000, "hybrid": 1_200_000, "accurate": 12_000_000}
 ROUNDING = 0.0501  # the card gives one decimal
 LOGIT_NOISE = 2e-5  # float32 products in another order
 
