@@ -30,8 +30,8 @@ PURPOSE = {
     "svm": "The baseline that others must beat, and a model without a neural network: functionals of pitch, level, "
     "cepstrum and spectrum, which can be looked at one by one. Take it to compare, or where only classical methods are "
     "allowed.",
-    "mobile": "The smallest and fastest: for telephones, browsers, small boards, and for many streams on one core. It learnt "
-    "from the labels and from what `accurate` hears in the same clips.",
+    "mobile": "The smallest and fastest: for telephones, browsers, small boards, and for many streams on one core. It "
+    "learnt from the labels and from what `accurate` hears in the same clips.",
     "hybrid": "Convolutions beside LSTMs over cepstra, pitch and level: between `mobile` and `accurate` in size and "
     "time. It learnt from the labels and from what `accurate` hears in the same clips.",
     "accurate": "The best answers that a file of under 24 MB gives: the first blocks of Whisper's encoder with a small "
