@@ -163,10 +163,11 @@ def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
 def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
     """Refuse folds in which nobody can be held out, where the first stage is to hold somebody out."""
     both = (recipe, *([] if recipe.teacher is None else [recipe.teacher.recipe]))
-    learning = [own for own in both if own.head_learning is None or build_encoder(own.encoder).learns]
-    for fold in task_folds(task, recipe.data, seed=recipe.seed):
+    holding = [own for own in both if own.learning.stopping.share]
+    holding = [own for own in holding if own.head_learning is None or build_encoder(own.encoder).learns]
+    for fold in task_folds(task, recipe.data, seed=recipe.seed) if holding else ():
         learnt = np.array(fold.train, dtype=np.int64)
-        for own in learning:
+        for own in holding:
             learnt, _ = held_out(task, learnt, own)
 
 
