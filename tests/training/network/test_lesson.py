@@ -211,16 +211,16 @@ def test_a_teacher_of_an_encoder_that_does_not_learn_is_refused(tmp_path: Path) 
 def test_a_teacher_has_inputs_of_its_own(tmp_path: Path) -> None:
     asked = []
 
-    def made(_clips: object, encoder: object, **_others: object) -> Inputs:
-        asked.append(encoder)
-        return INPUTS if encoder == MOBILE else OTHERS
+    def made(_clips: object, plan: NetworkRecipe, **_others: object) -> Inputs:
+        asked.append(plan.encoder)
+        return INPUTS if plan.encoder == MOBILE else OTHERS
 
     wide = msgspec.structs.replace(MOBILE, width=12)
     plans = recipe()
     plans = msgspec.structs.replace(
         plans, teacher=Teacher(recipe=small_recipe(name="teacher", encoder=wide, copies={"own": 2}))
     )
-    with mock.patch("emovox.training.network.method.make_inputs", made):
+    with mock.patch("emovox.training.network.method.recipe_inputs", made):
         method = NetworkMethod.prepared(TASK, plans, folder=tmp_path)
     assert (method.inputs, method.heard) == (INPUTS, OTHERS)
     assert {MOBILE, wide} == set(asked)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -70,6 +71,42 @@ class Inputs:
     def padded(self, rows: Indices) -> tuple[Tensor, Tensor]:
         """Return inputs [b, t, c], padded with 0, and mask [b, t] of some rows."""
         return pad([self.values(row) for row in rows])
+
+
+class Fed(Protocol):
+    """What a recipe says of inputs."""
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """Whose `inputs` are wanted."""
+
+    @property
+    def copies(self) -> dict[str, int]:
+        """Corpus → number of changed copies."""
+
+    @property
+    def augment(self) -> Augment:
+        """How copies are changed."""
+
+    @property
+    def seed(self) -> int:
+        """Draws the changes."""
+
+
+def recipe_inputs(
+    clips: Sequence[Clip], recipe: Fed, *, folder: Path, workers: int = 2, progress: Progress = unseen
+) -> Inputs:
+    """Compute or find what a recipe asks for; see `make_inputs`."""
+    return make_inputs(
+        clips,
+        recipe.encoder,
+        copies=recipe.copies,
+        augment=recipe.augment,
+        seed=recipe.seed,
+        folder=folder,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def make_inputs(

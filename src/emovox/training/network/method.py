@@ -18,7 +18,7 @@ from emovox.training.cross_validation import FoldScores
 from emovox.training.held_out import clip_means
 from emovox.training.network.fit import Fit, Fitted, held_out
 from emovox.training.network.heads import logits
-from emovox.training.network.inputs import Inputs, make_inputs
+from emovox.training.network.inputs import Inputs, recipe_inputs
 from emovox.training.network.log import Report
 from emovox.training.network.recipe import NetworkRecipe
 from emovox.training.network.start import read_start, starting_encoder
@@ -69,7 +69,7 @@ class NetworkMethod:
         _check_start(task, recipe)
         _check_held_out(task, recipe)
         _check_teacher(task, recipe)
-        own = partial(_inputs, task, folder=folder, workers=workers, progress=progress)
+        own = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
         heard = None if recipe.teacher is None else own(recipe.teacher.recipe)
         return cls(task, own(recipe), recipe, report, heard)
 
@@ -136,19 +136,6 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
-
-
-def _inputs(task: Task, recipe: NetworkRecipe, *, folder: Path, workers: int, progress: Progress) -> Inputs:
-    return make_inputs(
-        task.clips,
-        recipe.encoder,
-        copies=recipe.copies,
-        augment=recipe.augment,
-        seed=recipe.seed,
-        folder=folder,
-        workers=workers,
-        progress=progress,
-    )
 
 
 def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:

@@ -26,7 +26,7 @@ from emovox.training.held_out import clip_means
 from emovox.training.network.draw import derived_seed
 from emovox.training.network.examples import RowExamples, named
 from emovox.training.network.heads import logits
-from emovox.training.network.inputs import Inputs, make_inputs
+from emovox.training.network.inputs import Inputs, recipe_inputs
 from emovox.training.network.log import Report
 from emovox.training.network.loop import learn
 from emovox.training.network.pretraining import PretrainingRecipe
@@ -99,16 +99,7 @@ class Pretraining:
         if unknown := sorted(set(recipe.copies) - set(task.corpora)):
             raise RecipeError(f"copies has {', '.join(unknown)}, expected some of {', '.join(task.corpora)}")
         learnt, held = hold_out_videos(task.clips, share=recipe.held_out, seed=recipe.seed)
-        inputs = make_inputs(
-            task.clips,
-            recipe.encoder,
-            copies=recipe.copies,
-            augment=recipe.augment,
-            seed=recipe.seed,
-            folder=folder,
-            workers=workers,
-            progress=progress,
-        )
+        inputs = recipe_inputs(task.clips, recipe, folder=folder, workers=workers, progress=progress)
         return cls(task, inputs, recipe, np.array(learnt), np.array(held))
 
     def run(self, folder: Path, *, resume: bool = False, report: Report | None = None) -> Start:
