@@ -122,7 +122,7 @@ def test_a_table_comes_of_two_folds(
 
 def test_switches_are_those_of_the_recipe(here: Path) -> None:
     ablation = script("ablation")
-    recipe = ablation._read(Path("tiny.toml"), [], None)
+    recipe = ablation._read(Path("tiny.toml"), [], 5)
     assert ablation.switches(recipe) == ("noise", "gain", "mixup")
     rows = ablation.chosen_rows(recipe, "", without=True)
     assert list(rows) == ["none", "noise", "gain", "mixup", "all", "without-noise", "without-gain", "without-mixup"]
@@ -138,12 +138,12 @@ def test_switches_are_those_of_the_recipe(here: Path) -> None:
 def test_noises_of_the_test_are_not_learnt(here: Path, learn: str, test: str) -> None:
     ablation = script("ablation")
     with pytest.raises(RecipeError, match="expected folders apart"):
-        ablation.with_noises(ablation._read(Path("tiny.toml"), [], None), learn, test)
+        ablation.with_noises(ablation._read(Path("tiny.toml"), [], 5), learn, test)
 
 
 def test_a_fold_that_there_is_not_is_refused(here: Path) -> None:
     ablation = script("ablation")
-    recipe = ablation._read(Path("tiny.toml"), [], None)
+    recipe = ablation._read(Path("tiny.toml"), [], 5)
     with pytest.raises(RecipeError, match=r"folds \[9\], expected one corpus and folds of \[1, 2, 3, 4\]"):
         ablation.prepare(recipe, here / "cache", here / "results", test="test", folds=[9], workers=1)
 
