@@ -14,7 +14,8 @@ from emovox.audio.reader import AudioReader
 from emovox.audio.types import Samples
 from emovox.runtime import predictor as module
 from emovox.runtime.model import Model
-from emovox.runtime.predictor import BLOCK_SECONDS, Predictor, load, predict
+from emovox.runtime.predictor import Predictor, load, predict
+from emovox.runtime.stream import BLOCK_SECONDS
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import (
     ChannelError,

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emovox.audio.types import Samples
-from emovox.runtime.segmenter import RegionEnded, RegionStarted, Segmenter, SegmenterConfig, SegmenterEvent, cut_tiles
+from emovox.runtime.segmenter import (
+    Preview,
+    RegionEnded,
+    RegionStarted,
+    Segmenter,
+    SegmenterConfig,
+    SegmenterEvent,
+    cut_tiles,
+)
 from emovox.runtime.tiles import Tile
 from emovox.runtime.vad import VadConfig
 from emovox.schema.config import convert
@@ -26,9 +34,14 @@ ODD = SegmenterConfig(
 
 
 def run(
-    samples: Samples, *, sizes: list[int] | None = None, config: SegmenterConfig | None = None
+    samples: Samples,
+    *,
+    sizes: list[int] | None = None,
+    config: SegmenterConfig | None = None,
+    hop: float | None = None,
+    speech_only: bool = True,
 ) -> list[SegmenterEvent]:
-    segmenter = Segmenter(config)
+    segmenter = Segmenter(config, hop=hop, speech_only=speech_only)
     events: list[SegmenterEvent] = []
     for chunk in np.split(samples, np.cumsum(sizes or []).clip(max=samples.size)):
         events += segmenter.feed(chunk)
@@ -37,7 +50,9 @@ def run(
 
 def plain(events: list[SegmenterEvent]) -> list[tuple[object, ...]]:
     return [
-        (event.region, event.start, event.end, event.samples.tobytes()) if isinstance(event, Tile) else (event,)
+        (type(event), event.region, event.start, event.end, event.samples.tobytes())
+        if isinstance(event, Tile | Preview)
+        else (event,)
         for event in events
     ]
 
@@ -64,18 +79,26 @@ CHUNKS = st.lists(st.one_of(st.integers(1, 5), st.integers(100, 700), st.integer
 
 class TestChunking:
     @settings(max_examples=60, deadline=None)
-    @given(samples=recordings(), sizes=CHUNKS, config=st.sampled_from([SegmenterConfig(), ODD]))
+    @given(
+        samples=recordings(),
+        sizes=CHUNKS,
+        config=st.sampled_from([SegmenterConfig(), ODD]),
+        hop=st.sampled_from([None, 0.06, 0.5]),
+        speech_only=st.booleans(),
+    )
     def test_any_chunking_gives_the_same_events(
-        self, samples: Samples, sizes: list[int], config: SegmenterConfig
+        self, samples: Samples, sizes: list[int], config: SegmenterConfig, hop: float | None, speech_only: bool
     ) -> None:
-        assert plain(run(samples, sizes=sizes, config=config)) == plain(run(samples, config=config))
+        parts = run(samples, sizes=sizes, config=config, hop=hop, speech_only=speech_only)
+        assert plain(parts) == plain(run(samples, config=config, hop=hop, speech_only=speech_only))
 
+    @pytest.mark.parametrize("hop", [None, 0.1])
     @pytest.mark.parametrize("config", [SegmenterConfig(), ODD])
-    def test_one_sample_at_a_time(self, config: SegmenterConfig) -> None:
+    def test_one_sample_at_a_time(self, config: SegmenterConfig, hop: float | None) -> None:
         samples = scene(pause(0.2), talk(0.7), pause(0.5))
-        events = run(samples, sizes=[1] * samples.size, config=config)
+        events = run(samples, sizes=[1] * samples.size, config=config, hop=hop)
         assert tiles_of(events)
-        assert plain(events) == plain(run(samples, config=config))
+        assert plain(events) == plain(run(samples, config=config, hop=hop))
 
     def test_interleaved_streams_do_not_touch_each_other(self) -> None:
         one, two = scene(talk(2), pause(1)), scene(pause(1), talk(2, f0=220))
@@ -157,6 +180,57 @@ class TestEvents:
         assert len(tiles_of(segmenter.feed(scene(talk(0.7))))) == 1
 
 
+class TestPreviews:
+    def test_they_lie_in_open_regions_and_change_nothing_else(self) -> None:
+        samples = scene(pause(0.7), talk(4.2), pause(1.3), talk(1.1), pause(0.6))
+        events = run(samples, hop=0.5)
+        rest: list[SegmenterEvent] = [event for event in events if not isinstance(event, Preview)]
+        assert plain(rest) == plain(run(samples))
+        open_region = None
+        for event in events:
+            if isinstance(event, RegionStarted):
+                open_region = event.region
+            elif isinstance(event, RegionEnded):
+                open_region = None
+            else:
+                assert event.region == open_region
+
+    def test_what_they_hear(self) -> None:
+        samples = scene(pause(0.7), talk(4.2))
+        found = [event for event in run(samples, hop=0.5) if isinstance(event, Preview)]
+        assert [event.end for event in found] == [round(hop * RATE / 2) for hop in range(2, 10)]
+        lengths = [(event.end - event.start) / RATE for event in found]
+        assert lengths == [0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.0, 3.0]
+        for event in found:
+            np.testing.assert_allclose(event.samples, samples[event.start : event.end], atol=LAST_BIT)
+
+    def test_under_the_shortest_there_is_none(self) -> None:
+        found = [event for event in run(scene(talk(1.0)), hop=0.02) if isinstance(event, Preview)]
+        assert (found[0].end - found[0].start) / RATE >= 0.3
+
+    @pytest.mark.parametrize("hop", [0.0, -0.5, 0.01, 0.03, float("nan"), float("inf")])
+    def test_a_hop_is_whole_frames(self, hop: float) -> None:
+        with pytest.raises(ConfigError, match=rf"hop is {hop} s, expected a multiple of 0\.02 s, such as 0\.5"):
+            Segmenter(hop=hop)
+
+
+class TestEverythingIsSpeech:
+    @pytest.mark.parametrize("seconds", [0.3, 0.51, 2.0, 4.4999, 4.5, 13.337])
+    def test_the_tiles_cover_all_of_it(self, seconds: float) -> None:
+        samples = noise(seconds)
+        events = run(samples, speech_only=False)
+        assert events[0] == RegionStarted(0, 0)
+        assert events[-1] == RegionEnded(0, 0, samples.size)
+        tiles = tiles_of(events)
+        assert len(events) == len(tiles) + 2
+        assert tiles[0].start == 0
+        assert tiles[-1].end == samples.size
+        assert all(one.end == two.start for one, two in pairwise(tiles))
+
+    def test_the_shortest_holds_here_too(self) -> None:
+        assert run(noise(0.29), speech_only=False) == []
+
+
 class TestSpeechFound:
     @pytest.mark.parametrize("dbfs", [-20, -49, -75])
     def test_the_quiet_is_found_as_well(self, dbfs: float) -> None:
@@ -196,8 +270,9 @@ class TestShortRecordings:
 
 
 class TestMemory:
-    def test_a_region_that_never_ends(self) -> None:
-        segmenter, piece, kept, given = Segmenter(), scene(talk(2)), 0, 0
+    @pytest.mark.parametrize("hop", [None, 0.5])
+    def test_a_region_that_never_ends(self, hop: float | None) -> None:
+        segmenter, piece, kept, given = Segmenter(hop=hop), scene(talk(2)), 0, 0
         for second in range(2, 62, 2):
             given += len(tiles_of(segmenter.feed(piece)))
             kept = max(kept, segmenter.nbytes)

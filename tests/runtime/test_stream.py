@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.segmenter import RegionEnded, RegionStarted, SegmenterEvent
+from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
+from emovox.runtime.voice import Voice
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
-from emovox.schema.events import Event, SpeechEnded, SpeechStarted
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
+from emovox.schema.result import Segment
 from tests.toy_models import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
@@ -39,6 +42,14 @@ def run(stream: Stream, chunks: Iterable[Samples]) -> list[Event]:
     return [event for chunk in chunks for event in stream.feed(chunk)] + stream.flush()
 
 
+def but_previews(events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if not isinstance(event, EmotionUpdated)]
+
+
+def previews(events: Iterable[Event]) -> list[EmotionUpdated]:
+    return [event for event in events if isinstance(event, EmotionUpdated)]
+
+
 def of_channel(events: Iterable[Event], channel: int) -> list[Event]:
     return [event for event in events if event.channel == channel]
 
@@ -47,14 +58,17 @@ def without_scores(event: Event) -> tuple[object, ...]:
     base = (type(event), event.utterance, event.channel, event.start)
     if isinstance(event, SpeechStarted):
         return base
+    if isinstance(event, EmotionUpdated):
+        return (*base, event.end, event.label)
     return (*base, event.end, event.label, [(s.start, s.end, s.channel, s.label) for s in event.segments])
 
 
 def assert_same(ours: Sequence[Event], theirs: Sequence[Event]) -> None:
     assert [without_scores(event) for event in ours] == [without_scores(event) for event in theirs]
     for mine, other in zip(ours, theirs, strict=True):
-        if isinstance(mine, SpeechEnded) and isinstance(other, SpeechEnded):
+        if not isinstance(mine, SpeechStarted) and not isinstance(other, SpeechStarted):
             assert mine.scores == pytest.approx(other.scores, abs=SCORE_TOLERANCE)
+        if isinstance(mine, SpeechEnded) and isinstance(other, SpeechEnded):
             for left, right in zip(mine.segments, other.segments, strict=True):
                 assert left.scores == pytest.approx(right.scores, abs=SCORE_TOLERANCE)
 
@@ -63,7 +77,7 @@ def test_speech_gives_started_then_ended_with_its_segments(predictor: Predictor)
     with predictor.stream(channels=2) as stream:
         events = run(stream, [dialogue()])
     for channel, n_regions in ((0, 1), (1, 2)):
-        own = of_channel(events, channel)
+        own = but_previews(of_channel(events, channel))
         assert [type(event) for event in own] == [SpeechStarted, SpeechEnded] * n_regions
         for started, ended in zip(own[::2], own[1::2], strict=True):
             assert isinstance(ended, SpeechEnded)
@@ -75,8 +89,7 @@ def test_speech_gives_started_then_ended_with_its_segments(predictor: Predictor)
 
 
 def test_regions_are_found_where_the_sound_is(predictor: Predictor) -> None:
-    events = run(predictor.stream(), [dialogue()[0]])
-    ended = events[1]
+    ended = run(predictor.stream(), [dialogue()[0]])[-1]
     assert isinstance(ended, SpeechEnded)
     assert ended.start == pytest.approx(1.0, abs=0.3)
     assert ended.end == pytest.approx(5.0, abs=0.4)
@@ -92,6 +105,63 @@ def test_any_chunking_gives_the_same_events(predictor: Predictor, sizes: list[in
     parts = run(predictor.stream(channels=2), chunks)
     for channel in range(2):
         assert_same(of_channel(parts, channel), of_channel(whole, channel))
+
+
+def test_previews_come_every_hop_while_the_speech_goes_on(predictor: Predictor) -> None:
+    events = run(predictor.stream(), [dialogue()[0]])
+    assert isinstance(events[0], SpeechStarted)
+    assert isinstance(events[-1], SpeechEnded)
+    seen = previews(events)
+    assert [event.end for event in seen] == [1.5 + 0.5 * index for index in range(len(seen))]
+    assert seen[-1].end == pytest.approx(events[-1].end, abs=0.5)
+    assert all(event.end - event.start <= predictor.card.window for event in seen)
+    assert seen[0].start == pytest.approx(events[0].start, abs=0.5)
+    assert {event.utterance for event in seen} == {events[0].utterance}
+
+
+@pytest.mark.parametrize("hop", [0.1, 0.26, 1.0])
+def test_the_hop_is_a_setting(predictor: Predictor, hop: float) -> None:
+    ends = [event.end for event in previews(run(predictor.stream(hop=hop), [dialogue()[0]]))]
+    assert np.diff(ends) == pytest.approx(hop, abs=1e-3)
+    assert ends[0] == pytest.approx(hop * np.ceil(1.3 / hop), abs=2 * hop)
+
+
+@pytest.mark.parametrize("size", [160, 1600, 20_000])
+def test_a_preview_comes_with_the_audio_that_ends_it(predictor: Predictor, size: int) -> None:
+    samples, stream = dialogue()[0], predictor.stream()
+    for first in range(0, len(samples), size):
+        heard = min(len(samples), first + size) / RATE
+        for event in previews(stream.feed(samples[first : first + size])):
+            assert heard - size / RATE < event.end <= heard
+
+
+def test_a_preview_is_the_mean_of_two_windows(predictor: Predictor) -> None:
+    samples = np.concatenate([speech(150.0, seconds=4.0), speech(400.0, seconds=4.0)])
+    seen = previews(run(predictor.stream(), [samples]))
+
+    def scores(event: EmotionUpdated) -> Samples:
+        window = np.clip(np.rint(samples * 32768), -32768, 32767).astype(np.float32) / 32768
+        found: Samples = predictor.model.run(window[None, round(event.start * RATE) : round(event.end * RATE)]).scores[
+            0
+        ]
+        return found
+
+    for before, event in pairwise(seen):
+        mean = (scores(before) + scores(event)) / 2
+        assert list(event.scores.values()) == pytest.approx(mean, abs=SCORE_TOLERANCE)
+    assert list(seen[0].scores.values()) == pytest.approx(scores(seen[0]), abs=SCORE_TOLERANCE)
+
+
+def test_previews_change_no_verdict(predictor: Predictor) -> None:
+    samples = dialogue()[0]
+    (ended,) = [event for event in run(predictor.stream(hop=0.1), [samples]) if isinstance(event, SpeechEnded)]
+    result = predictor.predict((samples, RATE))
+    assert [without(segment) for segment in ended.segments] == [without(segment) for segment in result.segments]
+    assert ended.scores == pytest.approx(result.scores, abs=SCORE_TOLERANCE)
+
+
+def without(segment: Segment) -> tuple[object, ...]:
+    return segment.start, segment.end, segment.channel, segment.label
 
 
 def test_interleaved_streams_do_not_disturb_each_other(predictor: Predictor) -> None:
@@ -133,7 +203,7 @@ def test_leaving_the_block_forgets_the_audio(predictor: Predictor) -> None:
 
 
 def test_threshold_withholds_labels_and_keeps_scores(predictor: Predictor) -> None:
-    ended = run(predictor.stream(threshold=1.0), [dialogue()[0]])[1]
+    ended = run(predictor.stream(threshold=1.0), [dialogue()[0]])[-1]
     assert isinstance(ended, SpeechEnded)
     assert ended.label is None
     assert 0 < ended.confidence < 1
@@ -182,6 +252,9 @@ def test_stream_arguments_are_checked(predictor: Predictor) -> None:
         predictor.stream(channels=0)
     with pytest.raises(ConfigError, match=r"threshold is 1\.5, expected a probability from 0 to 1"):
         predictor.stream(threshold=1.5)
+    for hop in (0.0, -0.5, 0.03, float("nan")):
+        with pytest.raises(ConfigError, match=rf"hop is {hop} s, expected a multiple of 0\.02 s"):
+            predictor.stream(hop=hop)
 
 
 class Scripted:
@@ -217,27 +290,47 @@ def tile(start: float, end: float, score: float, *, region: int) -> Tile:
     return Tile(round(start * RATE), round(end * RATE), samples, region)
 
 
+def preview(end: float, score: float, *, region: int) -> Preview:
+    samples = np.full(round(end * RATE), score, np.float32)
+    return Preview(0, round(end * RATE), samples, region)
+
+
 def test_regions_collect_their_tiles_over_calls(tmp_path: Path) -> None:
     card = Model.load(write_toy(tmp_path, labels=("sad", "happy"))).card
     left = Scripted(
         [RegionStarted(0, 0), tile(0, 3, 0.0, region=0)],
-        [tile(3, 4, 1.0, region=0), RegionEnded(0, 0, 4 * RATE), RegionStarted(1, 5 * RATE)],
+        [
+            preview(3.5, 0.25, region=0),
+            tile(3, 4, 1.0, region=0),
+            RegionEnded(0, 0, 4 * RATE),
+            RegionStarted(1, 5 * RATE),
+        ],
         [tile(5, 6, 1.0, region=1), RegionEnded(1, 5 * RATE, 6 * RATE)],
     )
     right = Scripted([RegionStarted(0, 8000), tile(0.5, 3.5, 1.0, region=0)], [RegionEnded(0, 8000, 56000)], [])
     model = FirstSample()
-    stream = Stream(model, card, cutters=[left, right], channels=[3, 7], threshold=0.5)
+    stream = Stream(
+        model,
+        [
+            Voice(card, cutter, index=index, channels=2, channel=channel, threshold=0.5)
+            for index, (cutter, channel) in enumerate([(left, 3), (right, 7)])
+        ],
+        threshold=0.5,
+        sample_rate=RATE,
+    )
     silence = np.zeros((2, 1), np.float32)
     calls = [stream.feed(silence), stream.feed(silence), stream.flush()]
     assert [[(type(e), e.utterance, e.channel, e.start) for e in events] for events in calls] == [
         [(SpeechStarted, 0, 3, 0.0), (SpeechStarted, 1, 7, 0.5)],
-        [(SpeechEnded, 0, 3, 0.0), (SpeechStarted, 2, 3, 5.0), (SpeechEnded, 1, 7, 0.5)],
+        [(EmotionUpdated, 0, 3, 0.0), (SpeechEnded, 0, 3, 0.0), (SpeechStarted, 2, 3, 5.0), (SpeechEnded, 1, 7, 0.5)],
         [(SpeechEnded, 2, 3, 5.0)],
     ]
-    ended = calls[1][0]
+    updated, ended = calls[1][:2]
+    assert isinstance(updated, EmotionUpdated)
+    assert (updated.label, updated.scores) == ("sad", {"sad": 0.75, "happy": 0.25})
     assert isinstance(ended, SpeechEnded)
     assert ended.scores == {"sad": 0.75, "happy": 0.25}
     assert (ended.label, ended.confidence, ended.end) == ("sad", 0.75, 4.0)
     assert [segment.label for segment in ended.segments] == ["sad", "happy"]
     # Tiles of one call and one length share a batch, over the channels too.
-    assert model.batches == [2, 1, 1]
+    assert model.batches == [2, 1, 1, 1]

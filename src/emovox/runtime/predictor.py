@@ -9,15 +9,13 @@ from emovox.audio.types import AudioInput, ChannelChoice, Samples
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.runtime.segmenter import Segmenter, SegmenterConfig
-from emovox.runtime.stream import Stream
+from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
+from emovox.runtime.voice import Voice
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Result, Segment
-
-BLOCK_SECONDS = 10.0
-"""Audio decoded at a time: the tiles of a block share a batch, and memory stays small."""
 
 BlockObserver = Callable[[Samples, AudioReader], None]
 """Called after each block [channels, n] of a file, with its reader: for progress and pictures."""
@@ -49,6 +47,7 @@ class Predictor:
         *,
         channels: ChannelChoice = "mix",
         threshold: float | None = None,
+        vad: bool = True,
         observer: BlockObserver | None = None,
     ) -> Result:
         """Analyse one recording of any length in bounded memory: a stream fed from the file.
@@ -57,6 +56,7 @@ class Predictor:
             source: path, file object, bytes, or (samples [n] or [channels, n], sample rate).
             channels: "mix" averages them, "split" keeps each apart, a number takes that one only (from 0).
             threshold: abstention threshold in [0, 1]; the card's unless given.
+            vad: look for speech; False takes everything for speech.
             observer: called after each block.
 
         Returns:
@@ -70,7 +70,7 @@ class Predictor:
         rate = self.card.sample_rate
         with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
-            stream = self._stream(numbers, threshold)
+            stream = self._stream(numbers, threshold, hop=None, speech_only=vad)
             segments: list[Segment] = []
             for block in reader.blocks():
                 segments += _segments(stream.feed(block))
@@ -85,30 +85,43 @@ class Predictor:
                 threshold=stream.threshold,
             )
 
-    def stream(self, *, channels: int = 1, threshold: float | None = None) -> Stream:
+    def stream(self, *, channels: int = 1, threshold: float | None = None, hop: float | None = None) -> Stream:
         """Open a stream for live audio: samples at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
         Args:
             channels: how many channels `feed` will get, each analysed on its own.
             threshold: abstention threshold in [0, 1]; the card's unless given.
+            hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; the card's unless given.
 
         Raises:
             ChannelError: `channels` below 1.
-            ConfigError: `threshold` out of range.
+            ConfigError: `threshold` or `hop` out of range.
         """
         if channels < 1:
             raise ChannelError(f"channels is {channels}, expected at least 1")
-        return self._stream(tuple(range(channels)), threshold)
+        return self._stream(tuple(range(channels)), threshold, hop=self.card.hop if hop is None else hop)
 
-    def _stream(self, numbers: tuple[int, ...], threshold: float | None) -> Stream:
+    def _stream(
+        self, numbers: tuple[int, ...], threshold: float | None, *, hop: float | None, speech_only: bool = True
+    ) -> Stream:
         threshold = self.card.threshold if threshold is None else threshold
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
         config = SegmenterConfig(
             sample_rate=self.card.sample_rate, window=self.card.window, shortest=self.card.shortest
         )
-        cutters = [Segmenter(config) for _ in numbers]
-        return Stream(self.model, self.card, cutters=cutters, channels=numbers, threshold=threshold)
+        voices = [
+            Voice(
+                self.card,
+                Segmenter(config, hop=hop, speech_only=speech_only),
+                index=index,
+                channels=len(numbers),
+                channel=channel,
+                threshold=threshold,
+            )
+            for index, channel in enumerate(numbers)
+        ]
+        return Stream(self.model, voices, threshold=threshold, sample_rate=config.sample_rate)
 
     def __repr__(self) -> str:
         card = self.card

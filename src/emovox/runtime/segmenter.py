@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -12,7 +13,7 @@ from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
 from emovox.runtime.regions import Opened, RegionFinder
 from emovox.runtime.tiles import Tile, count_windows, extend, split_region
-from emovox.runtime.vad import FRAME, Levels, Vad, VadConfig
+from emovox.runtime.vad import FRAME, EveryFrame, Levels, Vad, VadConfig
 from emovox.schema.errors import ConfigError
 
 _BLOCK = 3.0  # s; longer calls are worked off in pieces, so that they need no more memory; 1 s takes half as long again
@@ -66,6 +67,24 @@ class RegionEnded:
     end: int
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Preview:
+    """The latest audio of a region that is still open, for a look before its tiles are certain.
+
+    Attributes:
+        start: first sample, counted from the beginning of the stream.
+        end: sample after the last one: a multiple of the hop, and where the stream is.
+        samples: [end - start] float32, a window at most; near the beginning of a region what it has so far, with the
+            audio before it up to the next half second.
+        region: number of the region, from 0.
+    """
+
+    start: int
+    end: int
+    samples: Samples
+    region: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Span:
     region: int
@@ -73,7 +92,7 @@ class _Span:
     end: int
 
 
-SegmenterEvent = RegionStarted | Tile | RegionEnded
+SegmenterEvent = RegionStarted | Tile | Preview | RegionEnded
 
 
 class Segmenter:
@@ -83,19 +102,24 @@ class Segmenter:
     three seconds more for calls as long.
 
     Args:
-        config: durations and voice activity.
+        config: durations and voice activity: what a model was trained on.
+        hop: seconds between two previews while a region is open, a multiple of 20 ms; None for no previews.
+        speech_only: False takes everything for speech: one region from the first sample to the last.
 
     Raises:
-        ConfigError: a sample rate that voice activity cannot work at.
+        ConfigError: a sample rate that voice activity cannot work at, or a hop that is no multiple of 20 ms.
     """
 
-    def __init__(self, config: SegmenterConfig | None = None) -> None:
+    def __init__(
+        self, config: SegmenterConfig | None = None, *, hop: float | None = None, speech_only: bool = True
+    ) -> None:
         self.config = config = config or SegmenterConfig()
         rate = config.sample_rate
+        self._preview_hop = None if hop is None else _whole_frames(hop) * round(FRAME * rate)
         self._hop, self._block = round(FRAME * rate), round(_BLOCK * rate)
         self._window, self._shortest = round(config.window * rate), round(config.shortest * rate)
         self._rounding, self._padding = round(config.rounding * rate), round(config.vad.padding * rate)
-        self._vad = Vad(config.vad, sample_rate=rate)
+        self._vad = Vad(config.vad, sample_rate=rate) if speech_only else EveryFrame(sample_rate=rate)
         self.reset()
 
     def reset(self) -> None:
@@ -123,11 +147,13 @@ class Segmenter:
             A tile comes as soon as it is certain that its region goes on for half a window more, or has ended.
         """
         events: list[SegmenterEvent] = []
-        for first in range(0, samples.size, self._block):
-            block = samples[first : first + self._block]
+        for block in self._blocks(samples):
             self._audio.append(block)
-            self._advance(self._vad.feed(block))
+            at_hop = self._preview_hop is not None and self._audio.end % self._preview_hop == 0
+            self._advance(self._vad.feed(block, at_once=at_hop))
             events += self._release()
+            if at_hop and self._finder.is_open:
+                events += self._preview()
             self._audio.forget(self._oldest_needed())
         return events
 
@@ -144,6 +170,25 @@ class Segmenter:
         events = self._release(total=total) if total >= self._shortest else []
         self.reset()
         return events
+
+    def _blocks(self, samples: Samples) -> Iterator[Samples]:
+        """Cut a call where a hop ends, so that a preview knows what is decided there, however the audio comes."""
+        first = 0
+        while first < samples.size:
+            last = first + min(self._block, self._to_next_hop() or self._block)
+            yield samples[first:last]
+            first = last
+
+    def _to_next_hop(self) -> int | None:
+        return None if self._preview_hop is None else self._preview_hop - self._audio.end % self._preview_hop
+
+    def _preview(self) -> list[SegmenterEvent]:
+        end = self._audio.end
+        region = -(-(end - self._region_start) // self._rounding) * self._rounding
+        length = min(end, self._window, region)
+        if length < self._shortest:
+            return []
+        return [Preview(end - length, end, self._audio.cut(end - length, end), self._region)]
 
     def _advance(self, levels: Levels) -> None:
         for mark in self._finder.feed(levels):
@@ -188,7 +233,18 @@ class Segmenter:
     def _oldest_needed(self) -> int:
         planned = [item.start for item in self._queue if isinstance(item, _Span)]
         coming = self._tile_start if self._finder.is_open else self._finder.earliest * self._hop - self._padding
-        return min([coming, *planned]) - self._rounding
+        oldest = min([coming, *planned]) - self._rounding
+        if self._preview_hop is not None and self._finder.is_open:
+            # the next preview hears a window that ends a hop from now at most
+            return min(oldest, self._audio.end - self._window)
+        return oldest
+
+
+def _whole_frames(hop: float) -> int:
+    frames = round(hop / FRAME) if 0 < hop < math.inf else 0
+    if frames < 1 or abs(frames * FRAME - hop) > FRAME / 100:
+        raise ConfigError(f"hop is {hop} s, expected a multiple of {FRAME} s, such as 0.5")
+    return frames
 
 
 def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) -> list[Tile]:

@@ -15,6 +15,22 @@ class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field
     start: float
 
 
+class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_field="type"):
+    """A look at a region that goes on: smoothed scores of the audio from `start` to `end` (seconds), which is now.
+
+    A preview: no segment and no verdict is made of it. `label` is None when the highest score stays below the
+    abstention threshold.
+    """
+
+    utterance: int
+    channel: int
+    start: float
+    end: float
+    label: str | None
+    confidence: float
+    scores: dict[str, float]
+
+
 class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="type"):
     """A speech region is over: the verdict on the whole of it and the segments it was cut into (times in seconds)."""
 
@@ -28,4 +44,4 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="ty
     segments: tuple[Segment, ...]
 
 
-Event = SpeechStarted | SpeechEnded
+Event = SpeechStarted | EmotionUpdated | SpeechEnded

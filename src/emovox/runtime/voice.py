@@ -1,0 +1,125 @@
+"""One channel of a stream: what its segmenter finds, scored, becomes events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from emovox.audio.types import Samples
+from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
+from emovox.runtime.smoothing import Smoother
+from emovox.runtime.tiles import Tile
+from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_scores
+from emovox.schema.card import ModelCard
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
+from emovox.schema.result import Segment
+
+
+class Cutter(Protocol):
+    """What finds speech in one channel and cuts it into tiles: `emovox.runtime.segmenter.Segmenter`."""
+
+    def feed(self, samples: Samples) -> list[SegmenterEvent]:
+        """Take the next samples [n] float32 of one channel."""
+
+    def flush(self) -> list[SegmenterEvent]:
+        """End the audio; afterwards the cutter is as new."""
+
+    def reset(self) -> None:
+        """Begin again."""
+
+
+class Voice:
+    """Gathers the segments of the open region of a channel, smooths its previews, and numbers the utterances.
+
+    Utterance numbers depend on the channel's own regions only (region * channels + index), so they are unique in the
+    stream and do not depend on the chunking.
+
+    Args:
+        card: of the model: labels and sample rate.
+        cutter: finds the speech of this channel.
+        index: which of the stream's channels it is, from 0.
+        channels: how many the stream has.
+        channel: the number that stands in the events.
+        threshold: abstention threshold in [0, 1].
+    """
+
+    def __init__(
+        self, card: ModelCard, cutter: Cutter, *, index: int, channels: int, channel: int, threshold: float
+    ) -> None:
+        self.cutter = cutter
+        self._labels, self._rate = card.labels, card.sample_rate
+        self._index, self._step, self._channel, self._threshold = index, channels, channel, threshold
+        self._forget()
+
+    def reset(self) -> None:
+        """Begin again: seconds and utterance numbers from 0."""
+        self.cutter.reset()
+        self._forget()
+
+    def advance(self, marks: Sequence[SegmenterEvent], scores: Iterator[Samples]) -> list[Event]:
+        """Turn what the segmenter found into events.
+
+        Args:
+            marks: the next ones, in order.
+            scores: gives scores [labels] float32 for each `Tile` and `Preview` among them.
+        """
+        return [event for mark in marks if (event := self._advance(mark, scores)) is not None]
+
+    def _advance(self, mark: SegmenterEvent, scores: Iterator[Samples]) -> Event | None:
+        match mark:
+            case RegionStarted():
+                return SpeechStarted(self._utterance(mark.region), self._channel, self._seconds(mark.start))
+            case Preview():
+                return self._updated(mark, self._smoother.feed(next(scores)))
+            case Tile():
+                self._segments.append(self._segment(mark, next(scores)))
+                return None
+            case RegionEnded():
+                ended = self._ended(mark)
+                self._forget()
+                return ended
+
+    def _forget(self) -> None:
+        self._segments: list[Segment] = []
+        self._smoother = Smoother()
+
+    def _utterance(self, region: int) -> int:
+        return region * self._step + self._index
+
+    def _seconds(self, position: int) -> float:
+        return round(position / self._rate, TIME_DIGITS)
+
+    def _segment(self, tile: Tile, scores: Samples) -> Segment:
+        return make_segment(
+            scores,
+            labels=self._labels,
+            start=tile.start / self._rate,
+            end=tile.end / self._rate,
+            channel=self._channel,
+            threshold=self._threshold,
+        )
+
+    def _updated(self, preview: Preview, scores: Samples) -> EmotionUpdated:
+        named = dict(zip(self._labels, scores.tolist(), strict=True))
+        return EmotionUpdated(
+            utterance=self._utterance(preview.region),
+            channel=self._channel,
+            start=self._seconds(preview.start),
+            end=self._seconds(preview.end),
+            label=label_of(named, threshold=self._threshold),
+            confidence=max(named.values()),
+            scores=named,
+        )
+
+    def _ended(self, mark: RegionEnded) -> SpeechEnded:
+        scores = mean_scores(self._segments)
+        return SpeechEnded(
+            utterance=self._utterance(mark.region),
+            channel=self._channel,
+            start=self._seconds(mark.start),
+            end=self._seconds(mark.end),
+            label=label_of(scores, threshold=self._threshold),
+            confidence=max(scores.values()),
+            scores=scores,
+            segments=tuple(self._segments),
+        )
