@@ -315,7 +315,6 @@ def test_regions_collect_their_tiles_over_calls(tmp_path: Path) -> None:
             Voice(card, cutter, index=index, channels=2, channel=channel, threshold=0.5)
             for index, (cutter, channel) in enumerate([(left, 3), (right, 7)])
         ],
-        threshold=0.5,
         sample_rate=RATE,
     )
     silence = np.zeros((2, 1), np.float32)

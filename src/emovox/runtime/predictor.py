@@ -8,12 +8,10 @@ from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
-from emovox.runtime.segmenter import Segmenter, SegmenterConfig
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
-from emovox.runtime.voice import Voice
+from emovox.runtime.voice import live_voices, make_voices
 from emovox.schema.card import ModelCard
-from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Result, Segment
 
@@ -70,7 +68,9 @@ class Predictor:
         rate = self.card.sample_rate
         with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
-            stream = self._stream(numbers, threshold, hop=None, speech_only=vad)
+            threshold = self.card.threshold if threshold is None else threshold
+            voices = make_voices(self.card, numbers, threshold=threshold, hop=None, speech_only=vad)
+            stream = Stream(self.model, voices, sample_rate=rate)
             segments: list[Segment] = []
             for block in reader.blocks():
                 segments += _segments(stream.feed(block))
@@ -82,7 +82,7 @@ class Predictor:
                 duration=reader.seconds,
                 segments=segments,
                 notices=reader.notices,
-                threshold=stream.threshold,
+                threshold=threshold,
             )
 
     def stream(self, *, channels: int = 1, threshold: float | None = None, hop: float | None = None) -> Stream:
@@ -97,31 +97,8 @@ class Predictor:
             ChannelError: `channels` below 1.
             ConfigError: `threshold` or `hop` out of range.
         """
-        if channels < 1:
-            raise ChannelError(f"channels is {channels}, expected at least 1")
-        return self._stream(tuple(range(channels)), threshold, hop=self.card.hop if hop is None else hop)
-
-    def _stream(
-        self, numbers: tuple[int, ...], threshold: float | None, *, hop: float | None, speech_only: bool = True
-    ) -> Stream:
-        threshold = self.card.threshold if threshold is None else threshold
-        if not 0 <= threshold <= 1:
-            raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
-        config = SegmenterConfig(
-            sample_rate=self.card.sample_rate, window=self.card.window, shortest=self.card.shortest
-        )
-        voices = [
-            Voice(
-                self.card,
-                Segmenter(config, hop=hop, speech_only=speech_only),
-                index=index,
-                channels=len(numbers),
-                channel=channel,
-                threshold=threshold,
-            )
-            for index, channel in enumerate(numbers)
-        ]
-        return Stream(self.model, voices, threshold=threshold, sample_rate=config.sample_rate)
+        voices = live_voices(self.card, channels=channels, threshold=threshold, hop=hop)
+        return Stream(self.model, voices, sample_rate=self.card.sample_rate)
 
     def __repr__(self) -> str:
         card = self.card

@@ -30,12 +30,10 @@ class Stream:
     Args:
         model: scores the tiles and previews.
         voices: one for each channel.
-        threshold: abstention threshold in [0, 1] that they were made with.
         sample_rate: of the samples, in Hz.
     """
 
-    def __init__(self, model: Scorer, voices: Sequence[Voice], *, threshold: float, sample_rate: int) -> None:
-        self.threshold = threshold
+    def __init__(self, model: Scorer, voices: Sequence[Voice], *, sample_rate: int) -> None:
         self._model = model
         self._voices = tuple(voices)
         self._block = round(BLOCK_SECONDS * sample_rate)

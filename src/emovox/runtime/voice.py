@@ -6,11 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from emovox.audio.types import Samples
-from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
+from emovox.runtime.segmenter import (
+    Preview,
+    RegionEnded,
+    RegionStarted,
+    Segmenter,
+    SegmenterConfig,
+    SegmenterEvent,
+)
 from emovox.runtime.smoothing import Smoother
 from emovox.runtime.tiles import Tile
 from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_scores
 from emovox.schema.card import ModelCard
+from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
 
@@ -123,3 +131,53 @@ class Voice:
             scores=scores,
             segments=tuple(self._segments),
         )
+
+
+def make_voices(
+    card: ModelCard, numbers: Sequence[int], *, threshold: float, hop: float | None, speech_only: bool = True
+) -> tuple[Voice, ...]:
+    """Make the channels of a stream.
+
+    Args:
+        card: of the model.
+        numbers: the number of each channel in the events.
+        threshold: abstention threshold in [0, 1].
+        hop: seconds between two previews, a multiple of 20 ms; None for no previews.
+        speech_only: False takes everything for speech.
+
+    Raises:
+        ConfigError: `threshold` or `hop` out of range.
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
+    config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
+    return tuple(
+        Voice(
+            card,
+            Segmenter(config, hop=hop, speech_only=speech_only),
+            index=index,
+            channels=len(numbers),
+            channel=number,
+            threshold=threshold,
+        )
+        for index, number in enumerate(numbers)
+    )
+
+
+def live_voices(
+    card: ModelCard, *, channels: int, threshold: float | None = None, hop: float | None = None
+) -> tuple[Voice, ...]:
+    """Make the channels of a live stream: numbered from 0, with previews; threshold and hop are the card's for None.
+
+    Raises:
+        ChannelError: `channels` below 1.
+        ConfigError: `threshold` or `hop` out of range.
+    """
+    if channels < 1:
+        raise ChannelError(f"channels is {channels}, expected at least 1")
+    return make_voices(
+        card,
+        range(channels),
+        threshold=card.threshold if threshold is None else threshold,
+        hop=card.hop if hop is None else hop,
+    )

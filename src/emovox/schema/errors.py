@@ -137,6 +137,18 @@ class ExportError(EmovoxError):
     code = "export"
 
 
+class PipelineError(EmovoxError):
+    """A live stream has ended, or its model failed."""
+
+    code = "stream_ended"
+
+
+class OverloadError(EmovoxError):
+    """Audio comes faster than it can be worked off, or answers are not taken."""
+
+    code = "overload"
+
+
 class MissingExtraError(EmovoxError):
     """An optional dependency is not installed.
 

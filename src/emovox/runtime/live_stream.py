@@ -1,0 +1,202 @@
+"""One of many live streams: audio in, events out, the scores from the threads of a pipeline."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+
+from emovox.audio.types import Samples
+from emovox.runtime.segmenter import SegmenterEvent
+from emovox.runtime.stream import checked_rows
+from emovox.runtime.tiles import Tile
+from emovox.runtime.voice import Voice
+from emovox.runtime.window_queue import Pending, WindowQueue
+from emovox.schema.errors import OverloadError, PipelineError
+from emovox.schema.events import EmotionUpdated, Event
+
+PIECE_SECONDS = 1.0
+"""Audio taken at a time; between two of them there must be room."""
+
+MOST_TILES = 4
+"""Tiles of a stream that may wait for the model, 0.3 MB each."""
+
+MOST_EVENTS = 64
+"""Bounds of speech that may wait to be taken: half a minute of the shortest words."""
+
+
+class LiveStream:
+    """A stream of a `Pipeline`; made by `Pipeline.open`.
+
+    One thread feeds, one takes; they may be the same.
+
+    Args:
+        voices: one for each channel.
+        queue: where windows wait for the model.
+        changed: the lock of the queue and of all streams, notified when something was scored or taken.
+        sample_rate: of the samples, in Hz.
+        notify: called when events can be taken or there is room again.
+        on_close: called once with this stream when it is closed.
+    """
+
+    def __init__(
+        self,
+        voices: Sequence[Voice],
+        *,
+        queue: WindowQueue,
+        changed: threading.Condition,
+        sample_rate: int,
+        notify: Callable[[], None],
+        on_close: Callable[[LiveStream], None],
+    ) -> None:
+        self.voices = tuple(voices)
+        self.notify = notify
+        self.given_up = 0
+        """Previews that gave way under overload."""
+        self._piece = round(PIECE_SECONDS * sample_rate)
+        self._queue, self._changed, self._on_close = queue, changed, on_close
+        self._pending: deque[Pending] = deque()
+        self._events: list[Event] = []
+        self._error: Exception | None = None
+        self._ended = self._closed = False
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `feed` takes up to a second of audio without waiting."""
+        with self._changed:
+            return self._has_room()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether `end` was called and every event is there to be taken, or was."""
+        with self._changed:
+            return self._ended and not self._pending
+
+    def feed(self, samples: Samples, *, timeout: float | None = None) -> None:
+        """Take the next audio; waits while the stream has no room.
+
+        Args:
+            samples: as in `Stream.feed`.
+            timeout: seconds to wait for room, None for as long as it takes.
+
+        Raises:
+            AudioError: as `Stream.feed`.
+            OverloadError: no room within `timeout`; what lies before the piece without room was taken.
+            PipelineError: the stream was ended or closed, or the model failed.
+        """
+        rows = checked_rows(samples, channels=len(self.voices))
+        for first in range(0, rows.shape[1], self._piece):
+            self._wait_for_room(timeout)
+            piece = rows[:, first : first + self._piece]
+            self._add([voice.cutter.feed(row) for voice, row in zip(self.voices, piece, strict=True)])
+
+    def end(self) -> None:
+        """Say that the audio is over; the last events follow (`is_done`).
+
+        Raises:
+            PipelineError: as `feed`.
+        """
+        with self._changed:
+            self._check_open()
+        self._add([voice.cutter.flush() for voice in self.voices], ended=True)
+
+    def take(self) -> list[Event]:
+        """Give the events that have come since the last call, without waiting.
+
+        Raises:
+            PipelineError: the model failed on audio of this stream; the events before it were given.
+        """
+        with self._changed:
+            events, self._events = self._events, []
+            if not events and self._error is not None:
+                raise PipelineError(f"the stream has ended because of an error: {self._error}") from self._error
+            self._changed.notify_all()
+        return events
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until events can be taken or no more will come; False when `timeout` seconds passed before."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: bool(self._events) or self._closed or (self._ended and not self._pending), timeout
+            )
+
+    def close(self) -> None:
+        """Forget what still waits, and take nothing more."""
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            for pending in self._pending:
+                self._queue.discard(pending)
+            self._pending.clear()
+            self._on_close(self)
+            self._changed.notify_all()
+
+    def advance(self) -> None:
+        """Turn what is scored into events, in order; the caller holds the lock."""
+        while self._pending and self._pending[0].is_ready:
+            pending = self._pending.popleft()
+            if pending.mark is None:
+                self.given_up += 1
+                continue
+            scores: Iterator[Samples] = iter(() if pending.scores is None else (pending.scores,))
+            for event in pending.voice.advance([pending.mark], scores):
+                self._emit(event)
+
+    def fail(self, error: Exception) -> None:
+        """Close because of an error, which `take` will raise."""
+        with self._changed:
+            self._error = error
+            self.close()
+
+    def __enter__(self) -> LiveStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _has_room(self) -> bool:
+        tiles = sum(isinstance(pending.mark, Tile) for pending in self._pending)
+        return tiles < MOST_TILES and len(self._events) < MOST_EVENTS
+
+    def _wait_for_room(self, timeout: float | None) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._has_room() or self._closed, timeout):
+                raise OverloadError(
+                    f"no room for more audio within {timeout} s: its events are not taken, or the model cannot keep "
+                    "up; take them, or send the audio no faster than it was spoken"
+                )
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._error is not None:
+            raise PipelineError(f"the stream has ended because of an error: {self._error}") from self._error
+        if self._closed or self._ended:
+            raise PipelineError("the stream has ended, expected an open one; open another")
+
+    def _add(self, marks: Sequence[Sequence[SegmenterEvent]], *, ended: bool = False) -> None:
+        found = [Pending(voice, mark) for voice, own in zip(self.voices, marks, strict=True) for mark in own]
+        if not found and not ended:
+            return
+        with self._changed:
+            if self._closed:
+                return
+            self._ended = ended
+            for pending in found:
+                self._pending.append(pending)
+                if not pending.is_ready:
+                    self._queue.put(pending)
+            self.advance()
+            self._changed.notify_all()
+        self.notify()
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, EmotionUpdated):
+            latest = next((old for old in reversed(self._events) if old.channel == event.channel), None)
+            if isinstance(latest, EmotionUpdated):  # nobody has looked at it: the newer one says more
+                self._events.remove(latest)
+                self.given_up += 1
+        self._events.append(event)

@@ -1,0 +1,123 @@
+"""The windows that wait for a model: batches of one length, the oldest first, and at most one preview of a voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, islice
+
+from emovox.audio.types import Samples
+from emovox.runtime.segmenter import Preview, SegmenterEvent
+from emovox.runtime.tiles import Tile
+from emovox.runtime.voice import Voice
+
+
+@dataclass(eq=False, slots=True)
+class Pending:
+    """What a segmenter found, on its way to be an event.
+
+    Attributes:
+        voice: whose it is.
+        mark: what was found; None once a preview was given up.
+        scores: [labels] float32 of a `Tile` or a `Preview`, None until the model has answered.
+    """
+
+    voice: Voice
+    mark: SegmenterEvent | None
+    scores: Samples | None = None
+    turn: int = -1
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be an event now (or, given up, nothing)."""
+        return self.scores is not None or not isinstance(self.mark, Tile | Preview)
+
+    @property
+    def window(self) -> Samples:
+        """The audio for the model, [n] float32; only a tile and a preview have one."""
+        assert isinstance(self.mark, Tile | Preview)
+        return self.mark.samples
+
+
+@dataclass(slots=True)
+class WindowCounts:
+    """Windows that were handed out, and previews that were not: replaced while they waited, or refused."""
+
+    tiles: int = 0
+    previews: int = 0
+    merged: int = 0
+    dropped: int = 0
+
+
+class WindowQueue:
+    """Tiles and previews that wait; not safe for threads by itself.
+
+    A new preview of a voice takes the place of the one that still waits, and its turn if it is as long. So a model
+    that cannot keep up serves every voice in turn, and always with its latest audio.
+
+    Args:
+        most_previews: previews that may wait; beyond it new ones are refused. Tiles are not limited here.
+    """
+
+    def __init__(self, *, most_previews: int) -> None:
+        self.counts = WindowCounts()
+        self._most_previews = most_previews
+        self._turns = count()
+        self._by_length: dict[int, dict[int, Pending]] = {}
+        self._previews: dict[Voice, Pending] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._by_length.values()))
+
+    def put(self, pending: Pending) -> None:
+        """Add a tile or a preview; a preview that has no place is given up (`mark` None)."""
+        pending.turn = next(self._turns)
+        if isinstance(pending.mark, Preview):
+            before = self._previews.get(pending.voice)
+            if before is not None:
+                self._replace(before, pending)
+            elif len(self._previews) >= self._most_previews:
+                self.counts.dropped += 1
+                pending.mark = None
+                return
+            self._previews[pending.voice] = pending
+        self._by_length.setdefault(_length(pending), {})[pending.turn] = pending
+
+    def take(self, most: int) -> list[Pending]:
+        """Hand out the one that has waited longest and up to `most - 1` more of its length; none when none waits."""
+        if not self._by_length:
+            return []
+        # all of a length wait in order, so the oldest of all is the first of one of them
+        length = min(self._by_length, key=lambda length: next(iter(self._by_length[length])))
+        taken = list(islice(self._by_length[length].values(), most))
+        for pending in taken:
+            self._remove(pending)
+            if isinstance(pending.mark, Preview):
+                self.counts.previews += 1
+            else:
+                self.counts.tiles += 1
+        return taken
+
+    def discard(self, pending: Pending) -> None:
+        """Take out one that may wait here, because its stream is gone."""
+        if isinstance(pending.mark, Tile | Preview) and pending.turn in self._by_length.get(_length(pending), ()):
+            self._remove(pending)
+
+    def _replace(self, before: Pending, after: Pending) -> None:
+        self.counts.merged += 1
+        if _length(before) == _length(after):
+            after.turn = before.turn
+        else:
+            self._remove(before)
+        before.mark = None
+
+    def _remove(self, pending: Pending) -> None:
+        length = _length(pending)
+        del self._by_length[length][pending.turn]
+        if not self._by_length[length]:
+            del self._by_length[length]
+        if self._previews.get(pending.voice) is pending:
+            del self._previews[pending.voice]
+
+
+def _length(pending: Pending) -> int:
+    return int(pending.window.size)
