@@ -13,15 +13,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from laboratory import RECIPES, RESULTS, Cost
 
+from emovox.benchmark.machine import describe_machine
+from emovox.benchmark.turns import MATRIX, in_turn
 from emovox.evaluation.latency import front_end_share
-from emovox.features.machine import describe_machine
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import INPUT
 from emovox.runtime.registry import read_card, shipped
@@ -31,7 +30,6 @@ from emovox.training.cache import cache_folder
 from emovox.training.read import read_recipe
 
 SECONDS = 3.0
-MATRIX = 512
 REPEATS, WARM_UP = 200, 5
 FURTHER = {"ravdess": "calm", "emodb": "boredom"}
 """Classes beside the seven that a corpus has."""
@@ -43,16 +41,16 @@ def write_cost(model: str, results: Path = RESULTS) -> Cost:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
         graph, parameters = find_graph(model, Path(folder))
-        graph_ms, matrix_ms = in_turn(run_of(graph))
+        times = in_turn({"graph": run_of(graph)}, repeats=REPEATS, warm_up=WARM_UP)
         share = front_end_share(graph, speech_like(SECONDS)[None])
         size = graph.stat().st_size
     machine = describe_machine(("numpy", "onnxruntime"))
     cost = Cost(
         parameters=parameters,
         size=size,
-        milliseconds=round(float(np.median(graph_ms)), 2),
-        fastest=round(float(np.percentile(graph_ms, 5)), 2),
-        matrix=round(float(np.median(matrix_ms)), 2),
+        milliseconds=round(times["graph"].median, 2),
+        fastest=round(times["graph"].fastest, 2),
+        matrix=round(times[MATRIX].median, 2),
         front_end=None if share is None else round(share, 3),
         machine=f"{machine.cpu}, onnxruntime {machine.versions['onnxruntime']}",
         command=f"python benchmarks/results.py --cost {model}",
@@ -101,15 +99,3 @@ def run_of(graph: Path) -> Callable[[], object]:
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     samples = speech_like(SECONDS)[None]
     return lambda: session.run(None, {INPUT: samples})
-
-
-def in_turn(run: Callable[[], object]) -> tuple[list[float], list[float]]:
-    """Time a run and a matrix product in turn, each so often, in milliseconds."""
-    matrix = np.random.default_rng(0).random((MATRIX, MATRIX), np.float32)
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(REPEATS + WARM_UP):
-        for work, times in zip((run, lambda: matrix @ matrix), taken, strict=True):
-            begun = time.process_time()
-            work()
-            times.append(1e3 * (time.process_time() - begun))
-    return taken[0][WARM_UP:], taken[1][WARM_UP:]

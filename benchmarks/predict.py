@@ -28,7 +28,7 @@ import soundfile
 
 from emovox.audio.files import audio_files
 from emovox.audio.reader import open_audio
-from emovox.features.machine import describe_machine
+from emovox.benchmark.machine import describe_machine
 from emovox.features.speech_like import speech_like
 from emovox.runtime.predictor import Predictor, load
 from emovox.runtime.segmenter import cut_tiles

@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from emovox.benchmark.features import Comparison, compare_with_librosa
 from emovox.cli.benchmark import app
-from emovox.features.benchmark import Comparison, compare_with_librosa
 from emovox.schema.errors import MissingExtraError
 
 SHORT = ["features", "--seconds", "0.2", "--repeats", "1"]
@@ -25,7 +25,7 @@ def measured(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (seconds, repeats) == (0.2, 1)
         return comparison
 
-    monkeypatch.setattr("emovox.features.benchmark.compare_with_librosa", compare)
+    monkeypatch.setattr("emovox.benchmark.features.compare_with_librosa", compare)
 
 
 @pytest.mark.usefixtures("measured")

@@ -174,14 +174,3 @@ def test_the_card_of_a_model_for_people(figures: Any, tmp_path: Path) -> None:
     surest = max(made.scores.max(axis=1)[made.label != made.predicted].max() for made in learnt)
     assert f"({surest:.2f}) |" in page
     assert "`tess-" not in page, "a corpus that was never learnt from would be all of the surest mistakes"
-
-
-def test_a_matrix_product_is_timed_beside_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    script_of("laboratory")
-    cost = script("cost")
-    monkeypatch.setattr(cost, "REPEATS", 3)
-    calls: list[int] = []
-    run, matrix = cost.in_turn(lambda: calls.append(1))
-    assert (len(run), len(matrix)) == (3, 3)
-    assert len(calls) == 3 + cost.WARM_UP
-    assert min(matrix) > 0

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -16,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.audio.types import Samples
+from emovox.benchmark.machine import Machine, describe_machine
+from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.config import FeatureConfig
 from emovox.features.delta import delta
 from emovox.features.energy import rms
 from emovox.features.frames import pitch
-from emovox.features.machine import Machine, describe_machine
 from emovox.features.mfcc import DEFAULT, mfcc
 from emovox.features.speech_like import speech_like
 from emovox.schema.errors import ConfigError
@@ -29,16 +25,8 @@ from emovox.schema.extras import require
 PARTS = ("mfcc+delta+delta2", "rms", "f0")
 WHOLE_SET = "set"
 
-WARM_UP = 3
-"""Rounds before the clock runs: they load the compiled kernels and fill the caches of both sides."""
-
-MATRIX_SIZE = 512
-"""Side of the float32 product that is timed beside the features: its spread is the machine's noise."""
-
 SAME_PERIOD = 1e-2
 """F0 estimates further apart than this share are different minima (an octave, or a tie), not rounding."""
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 Features = dict[str, npt.NDArray[np.float32]]
 Side = dict[str, Callable[[], Features]]
@@ -63,7 +51,7 @@ class Comparison(msgspec.Struct, frozen=True):
         timings: the parts and, last, the whole set.
         differences: feature → largest absolute difference, for `f0_relative` relative, over frames of the same minimum.
         f0_other_minimum: share of frames in which the two sides chose different minima.
-        matrix_product_ms: median, fastest and slowest time of a 512 × 512 float32 product in the same rounds.
+        matrix_product: time of a 512 × 512 float32 product in the same rounds.
         machine: where it was measured.
     """
 
@@ -73,15 +61,12 @@ class Comparison(msgspec.Struct, frozen=True):
     timings: tuple[Timing, ...]
     differences: dict[str, float]
     f0_other_minimum: float
-    matrix_product_ms: tuple[float, float, float]
+    matrix_product: Spread
     machine: Machine
 
 
 def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparison:
-    """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own.
-
-    The process has one thread in every library, so that neither side gains from idle cores. It is not bound to a core:
-    on a busy machine the system may then move it to the quieter one.
+    """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own, by processor time.
 
     Args:
         seconds: length of the generated audio, 0.1 to 600: librosa's delta needs 9 frames.
@@ -94,35 +79,29 @@ def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparis
     if not 0.1 <= seconds <= 600 or repeats < 1:
         raise ConfigError(f"got {seconds} s, {repeats} repeats; expected 0.1 to 600 seconds and 1 or more repeats")
     require("librosa", need="emovox benchmark features", extra="dev")
-    with _one_thread(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(measure, seconds, repeats).result()
+    return on_one_core(measure, seconds, repeats)
 
 
 def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Comparison:
     """Run the comparison in this process, with the threads that it has; see `compare_with_librosa`."""
     samples = speech_like(seconds, sample_rate=config.sample_rate)
-    theirs, ours = _librosa_side(samples, config), _our_side(samples, config)
-    matrix = np.full((MATRIX_SIZE, MATRIX_SIZE), 0.5, np.float32)
-    rounds: dict[tuple[str, str], list[float]] = {}
-    for number in range(WARM_UP + repeats):
-        taken = {("matrix", ""): _milliseconds(lambda: matrix @ matrix)}
-        for part in PARTS:
-            taken["librosa", part] = _milliseconds(theirs[part])
-            taken["emovox", part] = _milliseconds(ours[part])
-        for side in ("librosa", "emovox"):
-            taken[side, WHOLE_SET] = sum(taken[side, part] for part in PARTS)
-        for key, value in taken.items() if number >= WARM_UP else ():
-            rounds.setdefault(key, []).append(value)
-    differences, other = _differences(_join(theirs), _join(ours))
-    product = rounds["matrix", ""]
+    sides = {"librosa": _librosa_side(samples, config), "emovox": _our_side(samples, config)}
+    works: dict[str, Callable[[], object]] = {
+        f"{name} {part}": side[part] for part in PARTS for name, side in sides.items()
+    }
+    times = in_turn(works | {f"{name} {WHOLE_SET}": _whole(side) for name, side in sides.items()}, repeats=repeats)
+    differences, other = _differences(_join(sides["librosa"]), _join(sides["emovox"]))
     return Comparison(
         seconds=seconds,
         repeats=repeats,
         parameters=config,
-        timings=tuple(_timing(part, rounds) for part in (*PARTS, WHOLE_SET)),
+        timings=tuple(
+            _timing(part, times[f"librosa {part}"].median, times[f"emovox {part}"].median)
+            for part in (*PARTS, WHOLE_SET)
+        ),
         differences=differences,
         f0_other_minimum=other,
-        matrix_product_ms=(statistics.median(product), min(product), max(product)),
+        matrix_product=times[MATRIX],
         machine=describe_machine(["numpy", "scipy", "numba", "librosa"]),
     )
 
@@ -174,27 +153,9 @@ def _differences(theirs: Features, ours: Features) -> tuple[dict[str, float], fl
     return largest, float(1 - same.mean())
 
 
-def _timing(part: str, rounds: dict[tuple[str, str], list[float]]) -> Timing:
-    theirs, ours = (statistics.median(rounds[side, part]) for side in ("librosa", "emovox"))
+def _whole(side: Side) -> Callable[[], object]:
+    return lambda: [side[part]() for part in PARTS]
+
+
+def _timing(part: str, theirs: float, ours: float) -> Timing:
     return Timing(part, theirs, ours, theirs / ours)
-
-
-def _milliseconds(work: Callable[[], Any]) -> float:
-    begun = time.perf_counter()
-    work()
-    return (time.perf_counter() - begun) * 1e3
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # libraries read these once, when they are loaded: in a spawned child that is after it has inherited them
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
