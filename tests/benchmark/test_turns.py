@@ -18,7 +18,7 @@ def test_works_are_timed_in_turn_after_the_warm_up() -> None:
         warm_up=1,
         clock=lambda: float(next(clock)),
     )
-    assert calls == ["a", "b"] * 3
+    assert calls == ["a", "a", "b", "b"] * 3
     assert found == dict.fromkeys((MATRIX, "a", "b"), Spread(1000.0, 1000.0, 1000.0))
 
 

@@ -5,7 +5,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from emovox.benchmark.cold_start import ColdStart
 from emovox.benchmark.features import Comparison, compare_with_librosa
+from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyTable, Row
+from emovox.benchmark.machine import describe_machine
+from emovox.benchmark.streams import StreamRow, StreamTable
+from emovox.benchmark.turns import Spread
 from emovox.cli.benchmark import app
 from emovox.schema.errors import MissingExtraError
 
@@ -64,3 +69,56 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, SHORT)
     assert isinstance(result.exception, MissingExtraError)
     assert "emovox[features]" in str(result.exception)
+
+
+PRODUCT = Spread(2.0, 1.9, 2.1)
+MACHINE = describe_machine(["numpy"])
+
+
+def test_latency_shows_every_side_and_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (
+        Row("small", 1000, Spread(2.0, 1.9, 2.1), {EAGER: Spread(11.0, 10.0, 12.0)}),
+        Row("other", 2_000_000, Spread(5.0, 4.0, 6.0), {}),
+    )
+    table = LatencyTable(3.0, 5, rows, {OPENSMILE: "opensmile"}, PRODUCT, MACHINE)
+    asked: list[object] = []
+
+    def measure(names: list[str], *, seconds: float, repeats: int) -> LatencyTable:
+        asked.extend([names, seconds, repeats])
+        return table
+
+    monkeypatch.setattr("emovox.benchmark.latency.measure_models", measure)
+    result = CliRunner().invoke(app, ["latency", "--model", "small", "--model", "other", "--repeats", "5"])
+    assert asked == [["small", "other"], 3.0, 5]
+    lines = result.stdout.splitlines()
+    assert lines[2].split("  ")[0] == "model"
+    assert lines[3].split() == ["small", "1,000", "2.00", "11.0", "5.5"]
+    assert lines[4].split() == ["other", "2,000,000", "5.00", "–", "–"]
+    assert f"not measured: {OPENSMILE}, which needs pip install 'emovox[opensmile]'" in lines
+    document = json.loads(CliRunner().invoke(app, ["latency", "--format", "json"]).stdout)
+    assert document["rows"][0]["sides"][EAGER]["median"] == 11.0
+
+
+def test_stream_shows_what_a_stream_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = StreamTable(6.0, (StreamRow("small", 3.456, 0.00061, 85_000, 140.4),), PRODUCT, MACHINE)
+    monkeypatch.setattr("emovox.benchmark.streams.measure_streams", lambda _names, **_options: table)
+    text = CliRunner().invoke(app, ["stream", "--seconds", "6"]).stdout
+    assert ["small", "3.46", "0.061%", "85", "kB", "140"] in [line.split() for line in text.splitlines()]
+    assert json.loads(CliRunner().invoke(app, ["stream", "--format", "json"]).stdout)["rows"][0]["talking"] == 140.4
+
+
+def test_cold_start_shows_commands_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ColdStart(3.0, 2, {"small": Spread(432.1, 400.0, 500.0)}, {"import numpy": PRODUCT}, PRODUCT, MACHINE)
+    monkeypatch.setattr("emovox.benchmark.cold_start.measure_cold_start", lambda _names, **_options: found)
+    text = CliRunner().invoke(app, ["cold-start"]).stdout
+    assert "emovox predict, small  432  400" in text
+    assert "python: import numpy   2    2" in text
+    document = json.loads(CliRunner().invoke(app, ["cold-start", "--format", "json"]).stdout)
+    assert document["commands"]["small"]["median"] == 432.1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["latency", "--seconds", "0"], ["stream", "--seconds", "1"], ["cold-start", "--repeats", "0"]]
+)
+def test_values_out_of_range_are_wrong_usage(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, arguments).exit_code == 2

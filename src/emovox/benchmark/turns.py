@@ -43,9 +43,12 @@ def in_turn(
 ) -> dict[str, Spread]:
     """Time works in turn, so that all suffer alike from what else runs on the machine.
 
+    In its turn a work runs twice, and the second run is timed: the first brings back into the caches what the others
+    have driven out.
+
     Args:
         works: name → what is timed.
-        repeats: measured rounds, >= 1; each runs every work once.
+        repeats: measured rounds, >= 1.
         warm_up: rounds before.
         clock: seconds; processor time of this process unless given, which waiting for a core does not lengthen.
 
@@ -57,6 +60,7 @@ def in_turn(
     rounds: dict[str, list[float]] = {name: [] for name in every}
     for number in range(warm_up + repeats):
         for name, work in every.items():
+            work()
             begun = clock()
             work()
             taken = 1e3 * (clock() - begun)

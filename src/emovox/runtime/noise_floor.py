@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio.framing import frame
+
 Power = npt.NDArray[np.float32]
 """Mean square of each frame: [frames] float32, >= 0."""
 
@@ -43,7 +45,7 @@ class NoiseFloor:
         self._history = known[decided:].copy()
         if decided == 0:
             return known[:0], known[:0]
-        around = np.lib.stride_tricks.sliding_window_view(known, self._past + 1 + self._ahead)
+        around = frame(known, length=self._past + 1 + self._ahead, hop=1)
         return known[self._past : self._past + decided], around.min(axis=1)
 
     def flush(self) -> tuple[Power, Power]:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio.framing import frame
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor, Power
 from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
@@ -158,8 +159,7 @@ class Vad:
         levels = np.zeros(power.size, np.uint8)
         loud = np.flatnonzero(power > np.maximum(floor, self._quietest) * self._ratio)
         if loud.size:
-            frames = np.lib.stride_tricks.sliding_window_view(self._low, WINDOW)[::_HOP][loud]
-            voice = periodicity(frames)
+            voice = periodicity(frame(self._low, length=WINDOW, hop=_HOP)[loud])
             levels[loud] = (voice > self.config.held_periodicity).astype(np.uint8) * VOICED
             levels[loud[voice > self.config.clear_periodicity]] = CLEAR
         self._low = self._low[power.size * _HOP :].copy()

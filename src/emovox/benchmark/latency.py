@@ -1,0 +1,119 @@
+"""From 3 s of audio to probabilities on one core, beside what people write by hand and openSMILE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import msgspec
+
+from emovox.audio.types import Samples
+from emovox.benchmark.machine import Machine, describe_machine
+from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.features.speech_like import speech_like
+from emovox.runtime.model import Model
+from emovox.runtime.registry import resolve, shipped
+from emovox.schema.errors import ConfigError
+
+RATE = 16000
+EAGER, OPENSMILE = "librosa + torch eager", "openSMILE eGeMAPS + SVM"
+
+NEEDS = {EAGER: ("librosa", "torch", "dev"), OPENSMILE: ("opensmile", "sklearn", "opensmile")}
+"""Side → two modules that it needs, and the extra that brings them."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One model; `sides` has the other roads to the same end, by name, those that are installed and know this model."""
+
+    model: str
+    parameters: int
+    emovox: Spread
+    sides: dict[str, Spread]
+
+    def ratio(self, side: str) -> float:
+        """How many times faster emovox is than that side, by the medians."""
+        return self.sides[side].median / self.emovox.median
+
+
+class LatencyTable(msgspec.Struct, frozen=True):
+    """What `emovox benchmark latency` tells.
+
+    `left_out` is keyed by the sides that are not installed, with the extra that brings them. Times are processor time.
+    """
+
+    seconds: float
+    repeats: int
+    rows: tuple[Row, ...]
+    left_out: dict[str, str]
+    matrix_product: Spread
+    machine: Machine
+
+
+def measure_models(names: Sequence[str] = (), *, seconds: float = 3.0, repeats: int = 51) -> LatencyTable:
+    """Time the shipped models in a process with one thread, in turn with the other sides.
+
+    Args:
+        names: models, or paths of theirs; all that are shipped for none.
+        seconds: length of the generated audio, 0.5 to 30.
+        repeats: measured rounds, >= 1.
+
+    Raises:
+        ConfigError: `seconds` or `repeats` out of range.
+        ModelError: no such model.
+    """
+    if not 0.5 <= seconds <= 30 or repeats < 1:
+        raise ConfigError(f"got {seconds} s, {repeats} repeats; expected 0.5 to 30 seconds and 1 or more repeats")
+    paths = [str(resolve(name)) for name in names or shipped()]
+    return on_one_core(_measure, paths, seconds, repeats)
+
+
+def _measure(paths: Sequence[str], seconds: float, repeats: int) -> LatencyTable:
+    samples = speech_like(seconds, sample_rate=RATE)
+    models = [Model.load(resolve(path)) for path in paths]
+    installed = [side for side, (*modules, _) in NEEDS.items() if all(map(find_spec, modules))]
+    works: dict[str, Callable[[], object]] = {}
+    for model in models:
+        works[model.card.name] = _graph(model, samples)
+        works |= {f"{model.card.name} {side}": work for side, work in _sides(model, installed, samples).items()}
+    times = in_turn(works, repeats=repeats)
+    return LatencyTable(
+        seconds=seconds,
+        repeats=repeats,
+        rows=tuple(
+            Row(
+                name := model.card.name,
+                model.card.parameters,
+                times[name],
+                {side: times[f"{name} {side}"] for side in installed if f"{name} {side}" in times},
+            )
+            for model in models
+        ),
+        left_out={side: extra for side, (*_, extra) in NEEDS.items() if side not in installed},
+        matrix_product=times[MATRIX],
+        machine=describe_machine(["numpy", "onnxruntime", *(name for side in installed for name in _packages(side))]),
+    )
+
+
+def _graph(model: Model, samples: Samples) -> Callable[[], object]:
+    return lambda: model.run(samples[None])
+
+
+def _sides(model: Model, installed: Sequence[str], samples: Samples) -> dict[str, Callable[[], object]]:
+    sides: dict[str, Callable[[], object]] = {}
+    if EAGER in installed:
+        from emovox.benchmark.by_hand import NETWORKS, by_hand
+
+        if model.card.name in NETWORKS:
+            eager = by_hand(model.card.name)
+            sides[EAGER] = lambda: eager(samples)
+    if OPENSMILE in installed:
+        from emovox.benchmark.opensmile import egemaps_svm
+
+        smile = egemaps_svm()
+        sides[OPENSMILE] = lambda: smile(samples)
+    return sides
+
+
+def _packages(side: str) -> tuple[str, ...]:
+    return {EAGER: ("librosa", "torch"), OPENSMILE: ("opensmile", "scikit-learn")}[side]

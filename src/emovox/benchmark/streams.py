@@ -1,0 +1,161 @@
+"""What a live stream costs: an update, an open and silent one, and how many a core carries."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from emovox.audio.types import Samples
+from emovox.benchmark.machine import Machine, describe_machine
+from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.features.speech_like import talk_like
+from emovox.runtime.live_stream import LiveStream
+from emovox.runtime.pipeline import Pipeline
+from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.registry import shipped
+from emovox.runtime.stream import Stream
+from emovox.schema.errors import ConfigError
+from emovox.schema.events import EmotionUpdated
+
+CHUNK = 0.1
+"""Seconds of audio a call, as a telephone or a browser sends it."""
+
+OPEN = 50
+"""Silent streams that are opened to see what one of them takes."""
+
+TOGETHER = 8
+"""Talking streams whose windows share batches."""
+
+NOISE = 1e-3
+"""Root mean square of what a silent stream hears: a quiet room."""
+
+
+class StreamRow(msgspec.Struct, frozen=True):
+    """One model.
+
+    Attributes:
+        model: its name.
+        update_ms: processor time of a 0.5 s hop while somebody talks without a break: voice activity, the preview, and
+            the share of the tiles.
+        silent_share: share of a core that an open stream takes in which nobody talks, 0 to 1.
+        silent_bytes: memory that such a stream holds.
+        talking: streams in which somebody talks all the time that one core carries, with windows of several in a batch.
+    """
+
+    model: str
+    update_ms: float
+    silent_share: float
+    silent_bytes: int
+    talking: float
+
+
+class StreamTable(msgspec.Struct, frozen=True):
+    """What `emovox benchmark stream` tells; `seconds` of audio went through each stream."""
+
+    seconds: float
+    rows: tuple[StreamRow, ...]
+    matrix_product: Spread
+    machine: Machine
+
+
+def measure_streams(names: Sequence[str] = (), *, seconds: float = 30.0) -> StreamTable:
+    """Measure live streams in a process with one thread, by processor time.
+
+    Args:
+        names: models, or paths of theirs; all that are shipped for none.
+        seconds: of audio through each stream, at least 5.
+
+    Raises:
+        ConfigError: `seconds` out of range.
+        ModelError: no such model.
+    """
+    if not 5 <= seconds <= 3600:
+        raise ConfigError(f"got {seconds} s, expected 5 to 3600")
+    return on_one_core(_measure, list(names or shipped()), seconds)
+
+
+def _measure(names: Sequence[str], seconds: float) -> StreamTable:
+    rows = tuple(_row(load(name), seconds) for name in names)
+    return StreamTable(seconds, rows, in_turn({}, repeats=51)[MATRIX], describe_machine(["numpy", "onnxruntime"]))
+
+
+def _row(predictor: Predictor, seconds: float) -> StreamRow:
+    rate = predictor.card.sample_rate
+    speech, silence = talk_like(seconds, sample_rate=rate), _hiss(seconds, rate=rate)
+    update, updates = _alone(predictor.stream(), speech, rate=rate)
+    silent, _ = _alone(predictor.stream(), silence, rate=rate)
+    return StreamRow(
+        model=predictor.card.name,
+        update_ms=1e3 * update / updates,
+        silent_share=silent / seconds,
+        silent_bytes=_memory(predictor),
+        talking=TOGETHER * seconds / _together(predictor, speech),
+    )
+
+
+def _hiss(seconds: float, *, rate: int) -> Samples:
+    return (NOISE * np.random.default_rng(0).standard_normal(round(seconds * rate))).astype(np.float32)
+
+
+def _chunks(samples: Samples, *, rate: int) -> list[Samples]:
+    size = round(CHUNK * rate)
+    return [samples[first : first + size] for first in range(0, samples.size, size)]
+
+
+def _alone(stream: Stream, samples: Samples, *, rate: int) -> tuple[float, int]:
+    """Seconds of processor time, and the number of updates."""
+    chunks, updates = _chunks(samples, rate=rate), 0
+    begun = time.process_time()
+    for chunk in chunks:
+        updates += sum(isinstance(event, EmotionUpdated) for event in stream.feed(chunk))
+    return time.process_time() - begun, updates
+
+
+def _together(predictor: Predictor, samples: Samples) -> float:
+    with Pipeline(predictor) as pipeline:
+        streams = [pipeline.open() for _ in range(TOGETHER)]
+        begun = time.process_time()
+        for chunk in _chunks(samples, rate=predictor.card.sample_rate):
+            for stream in streams:
+                stream.feed(chunk)
+            while pipeline.counts.waiting:  # in real time the model has half a second
+                time.sleep(1e-4)
+            _take(streams)
+        return time.process_time() - begun
+
+
+def _take(streams: Sequence[LiveStream]) -> None:
+    for stream in streams:
+        stream.take()
+
+
+def _memory(predictor: Predictor) -> int:
+    samples = _hiss(10.0, rate=predictor.card.sample_rate)
+    chunks = _chunks(samples, rate=predictor.card.sample_rate)
+    with Pipeline(predictor) as pipeline:
+        return _held(lambda: _fed([pipeline.open() for _ in range(OPEN)], chunks)) // OPEN
+
+
+def _fed(streams: list[LiveStream], chunks: Sequence[Samples]) -> list[LiveStream]:
+    for stream in streams:
+        for chunk in chunks:
+            stream.feed(chunk)
+    return streams
+
+
+def _held(make: Callable[[], object]) -> int:
+    """Bytes that what is made holds, as Python and NumPy count them."""
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        made = make()
+        after, _ = tracemalloc.get_traced_memory()
+        del made
+        return after - before
+    finally:
+        tracemalloc.stop()

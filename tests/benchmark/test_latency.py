@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from emovox.benchmark import latency
+from emovox.benchmark.by_hand import NETWORKS, by_hand
+from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyTable, Row, measure_models
+from emovox.benchmark.turns import Spread
+from emovox.features.speech_like import speech_like
+from emovox.models.network import count_parameters
+from emovox.runtime.registry import read_card, resolve
+from emovox.schema.errors import ConfigError, UnknownModelError
+from tests.toy_models import write_toy
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    return measure_models(["mobile", "svm"], seconds=0.5, repeats=1)
+
+
+def test_shipped_networks_stand_beside_their_hand_written_selves(table: LatencyTable) -> None:
+    rows = {row.model: row for row in table.rows}
+    assert list(rows) == ["mobile", "svm"]
+    assert EAGER in rows["mobile"].sides
+    assert EAGER not in rows["svm"].sides, "it is no network"
+    for row in rows.values():
+        for side, times in row.sides.items():
+            assert row.ratio(side) == pytest.approx(times.median / row.emovox.median)
+    assert table.matrix_product.median > 0
+    assert msgspec.json.decode(msgspec.json.encode(table), type=LatencyTable) == table
+
+
+def test_every_side_is_measured_or_named(table: LatencyTable) -> None:
+    assert {*table.rows[0].sides, *table.left_out} == {EAGER, OPENSMILE}
+    for side, extra in table.left_out.items():
+        assert extra == latency.NEEDS[side][-1]
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "find_spec", lambda _module: None)
+    table = latency._measure([str(resolve("mobile"))], 0.5, 1)
+    assert table.rows[0].sides == {}
+    assert table.left_out == {EAGER: "dev", OPENSMILE: "opensmile"}
+
+
+def test_a_model_of_ones_own_has_no_hand_written_self(tmp_path: Path) -> None:
+    (row,) = measure_models([str(write_toy(tmp_path))], seconds=0.5, repeats=1).rows
+    assert (row.model, EAGER in row.sides) == ("toy", False)
+
+
+def test_wrong_arguments() -> None:
+    for seconds, repeats in ((0.1, 5), (31.0, 5), (3.0, 0)):
+        with pytest.raises(ConfigError, match=r"expected 0\.5 to 30 seconds and 1 or more repeats"):
+            measure_models(seconds=seconds, repeats=repeats)
+    with pytest.raises(UnknownModelError, match="no model 'huge'"):
+        measure_models(["huge"])
+
+
+def test_a_ratio_is_how_many_times_faster() -> None:
+    row = Row("x", 1, Spread(2.0, 1.0, 3.0), {EAGER: Spread(20.0, 19.0, 21.0)})
+    assert row.ratio(EAGER) == 10.0
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_hand_written_network_is_the_shipped_one(name: str) -> None:
+    """Same layers, by their parameters; whatever does not learn is left out of the count on both sides."""
+    encoder, head = NETWORKS[name]()
+    shipped = read_card(resolve(name)).parameters
+    unread = 512 * 2048 + 512 if name == "accurate" else 0  # the last block's second half, which only training keeps
+    assert count_parameters(encoder) + count_parameters(head) - unread == shipped
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_hand_written_network_gives_probabilities(name: str) -> None:
+    scores = by_hand(name)(speech_like(1.0))
+    assert scores.shape == (9,)
+    assert scores.sum() == pytest.approx(1, abs=1e-5)
+    assert (scores >= 0).all()
+
+
+def test_librosas_features_are_those_of_the_front_end() -> None:
+    """So close that it is the same work; the two differ in windows at the ends and in F0 of what has no voice."""
+    import torch
+
+    from emovox.benchmark.by_hand import LibrosaFrames
+    from emovox.features.config import FeatureConfig
+    from emovox.models.front_end.frames import FrameFrontEnd
+
+    config = FeatureConfig(hop=320)
+    samples = torch.from_numpy(speech_like(2.0))[None]
+    theirs, ours = LibrosaFrames(config).time_last(samples), FrameFrontEnd(config).time_last(samples)
+    for name in ("mfcc", "delta", "log_mel", "rms"):
+        mine, other = getattr(ours, name).numpy(), getattr(theirs, name).numpy()
+        assert mine.shape == other.shape
+        assert np.corrcoef(mine.ravel(), other.ravel())[0, 1] > 0.98, name
+
+
+def test_opensmile_gives_a_label() -> None:
+    pytest.importorskip("opensmile")
+    from emovox.benchmark.opensmile import egemaps_svm
+
+    assert np.asarray(egemaps_svm()(speech_like(1.0))).shape == (1,)
