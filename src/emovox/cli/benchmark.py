@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.benchmark.latency import NEEDS
-from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, Spread
+from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows
 from emovox.cli.console import columns
 from emovox.cli.form import Form
 from emovox.schema.extras import require
@@ -16,8 +15,7 @@ from emovox.schema.text import json_document
 if TYPE_CHECKING:
     from emovox.benchmark.cold_start import ColdStart
     from emovox.benchmark.features import Comparison
-    from emovox.benchmark.latency import LatencyTable, Row
-    from emovox.benchmark.machine import Machine
+    from emovox.benchmark.latency import LatencyTable
     from emovox.benchmark.streams import StreamTable
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
@@ -97,65 +95,22 @@ def _features_text(result: Comparison) -> str:
     differences = [["largest difference", ""], *([name, f"{d:.2g}"] for name, d in result.differences.items())]
     differences.append(["f0, share of frames with another minimum", f"{result.f0_other_minimum:.2g}"])
     head = f"{result.seconds:g} s of generated audio, one core, medians of {result.repeats} interleaved rounds\n\n"
-    return head + columns(rows) + "\n" + columns(differences) + "\n" + _place(result.matrix_product, result.machine)
+    return head + columns(rows) + "\n" + columns(differences) + "\n" + place(result.matrix_product, result.machine)
 
 
 def _latency_text(result: LatencyTable) -> str:
-    sides = [side for side in NEEDS if any(side in row.sides for row in result.rows)]
-    rows = [["model", "parameters", "emovox ms", *(text for side in sides for text in (f"{side} ms", "times faster"))]]
-    for row in result.rows:
-        others = [
-            text
-            for side in sides
-            for text in (
-                (f"{row.sides[side].median:.1f}", f"{row.ratio(side):.1f}") if side in row.sides else ("–", "–")
-            )
-        ]
-        rows.append([row.model, f"{row.parameters:,}", f"{row.emovox.median:.2f}", *others])
-    head = f"{result.seconds:g} s of generated audio to probabilities, one core, medians of {result.repeats} rounds\n\n"
     left_out = "".join(
         f"not measured: {side}, which needs pip install 'emovox[{extra}]'\n" for side, extra in result.left_out.items()
     )
-    return head + columns(rows) + "\n" + left_out + _place(result.matrix_product, result.machine)
-
-
-def _other_side(row: Row, side: str) -> tuple[str, str]:
-    return (f"{row.sides[side].median:.1f}", f"{row.ratio(side):.1f}") if side in row.sides else ("–", "–")
+    head = f"{result.seconds:g} s of generated audio to probabilities, one core, medians of {result.repeats} rounds\n\n"
+    return head + columns(latency_rows(result)) + "\n" + left_out + place(result.matrix_product, result.machine)
 
 
 def _stream_text(result: StreamTable) -> str:
-    rows = [["model", "ms an update", "silent stream: of a core", "memory", "talking streams on one core"]]
-    rows += [
-        [
-            row.model,
-            f"{row.update_ms:.2f}",
-            f"{row.silent_share:.3%}",
-            f"{row.silent_bytes / 1e3:.0f} kB",
-            f"{row.talking:.0f}",
-        ]
-        for row in result.rows
-    ]
     head = f"{result.seconds:g} s of audio through each stream, one core, an update every 0.5 s of speech\n\n"
-    return head + columns(rows) + "\n" + _place(result.matrix_product, result.machine)
+    return head + columns(stream_rows(result)) + "\n" + place(result.matrix_product, result.machine)
 
 
 def _cold_start_text(result: ColdStart) -> str:
-    rows = [["from the shell prompt", "ms", "fastest twentieth"]]
-    rows += [
-        [f"emovox predict, {name}", f"{time.median:.0f}", f"{time.fastest:.0f}"]
-        for name, time in result.commands.items()
-    ]
-    rows += [[f"python: {part}", f"{time.median:.0f}", f"{time.fastest:.0f}"] for part, time in result.parts.items()]
     head = f"a recording of {result.seconds:g} s, wall time, medians of {result.repeats} interleaved rounds\n\n"
-    return head + columns(rows) + "\n" + _place(result.matrix_product, result.machine)
-
-
-def _place(product: Spread, machine: Machine) -> str:
-    """Say how fast the machine was, and which it is."""
-    busy = "; the machine was busy, measure again" if product.is_busy else ""
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    return (
-        f"fixed {MATRIX_SIZE} x {MATRIX_SIZE} {MATRIX}: {product.median:.2f} ms "
-        f"(fastest twentieth {product.fastest:.2f}, slowest {product.slowest:.2f}){busy}\n"
-        f"{machine.cpu}, {machine.cores} logical cores, {machine.system}\n{versions}\n"
-    )
+    return head + columns(cold_start_rows(result)) + "\n" + place(result.matrix_product, result.machine)

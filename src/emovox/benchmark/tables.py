@@ -1,0 +1,68 @@
+"""The figures of a benchmark as rows of text, the head first: for the terminal and for the documentation."""
+
+from __future__ import annotations
+
+from emovox.benchmark.cold_start import ColdStart
+from emovox.benchmark.latency import NEEDS, LatencyTable, Row
+from emovox.benchmark.machine import Machine
+from emovox.benchmark.streams import StreamTable
+from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, Spread
+
+NOTHING = "–"
+
+Rows = list[list[str]]
+
+
+def latency_rows(result: LatencyTable) -> Rows:
+    """One row a model; of each other side its time, and how many times faster emovox is."""
+    sides = [side for side in NEEDS if any(side in row.sides for row in result.rows)]
+    head = ["model", "parameters", "emovox ms", *(text for side in sides for text in (f"{side} ms", "times faster"))]
+    return [head, *(_latency_row(row, sides) for row in result.rows)]
+
+
+def stream_rows(result: StreamTable) -> Rows:
+    """One row a model."""
+    head = ["model", "ms an update", "silent stream: of a core", "memory", "talking streams on one core"]
+    return [
+        head,
+        *(
+            [
+                row.model,
+                f"{row.update_ms:.2f}",
+                f"{row.silent_share:.3%}",
+                f"{row.silent_bytes / 1e3:.0f} kB",
+                f"{row.talking:.0f}",
+            ]
+            for row in result.rows
+        ),
+    ]
+
+
+def cold_start_rows(result: ColdStart) -> Rows:
+    """One row a command, then one a part of it."""
+    titles = {f"emovox predict, {name}": time for name, time in result.commands.items()}
+    titles |= {f"python: {part}": time for part, time in result.parts.items()}
+    rows = [[title, f"{time.median:.0f}", f"{time.fastest:.0f}"] for title, time in titles.items()]
+    return [["from the shell prompt", "ms", "fastest twentieth"], *rows]
+
+
+def place(product: Spread, machine: Machine) -> str:
+    """Say in three lines how fast the machine was while it measured, and which it is."""
+    busy = "; the machine was busy, measure again" if product.is_busy else ""
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return (
+        f"fixed {MATRIX_SIZE} x {MATRIX_SIZE} {MATRIX}: {product.median:.2f} ms "
+        f"(fastest twentieth {product.fastest:.2f}, slowest {product.slowest:.2f}){busy}\n"
+        f"{machine.cpu}, {machine.cores} logical cores, {machine.system}\n{versions}\n"
+    )
+
+
+def _latency_row(row: Row, sides: list[str]) -> list[str]:
+    others = [
+        text
+        for side in sides
+        for text in (
+            (f"{row.sides[side].median:.1f}", f"{row.ratio(side):.1f}") if side in row.sides else (NOTHING, NOTHING)
+        )
+    ]
+    return [row.model, f"{row.parameters:,}", f"{row.emovox.median:.2f}", *others]
