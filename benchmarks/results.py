@@ -1,4 +1,4 @@
-"""Rebuild every table of figures from the committed predictions: docs/results.md, docs/models.md, and both READMEs.
+"""Rebuild every table of figures from results/: docs/results.md, docs/models.md, docs/speed.md, and both READMEs.
 
     python benchmarks/results.py [--collect] [--cost MODEL …]
 
@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 import model_cards
+import speed
 from cost import write_cost
 from laboratory import MODELS, RESULTS, ROOT, Figures, Planned, corpus_of, planned
 from tables import (
@@ -163,6 +164,7 @@ def main() -> None:
         print(f"{model}: {write_cost(model)}")
     figures = Figures(RESULTS, plans)
     (ROOT / "docs" / "results.md").write_text(document(figures), encoding="utf-8")
+    (ROOT / "docs" / "speed.md").write_text(speed.document(RESULTS / "speed"), encoding="utf-8")
     (ROOT / "docs" / "models.md").write_text(model_cards.document(figures), encoding="utf-8")
     for name in ("README.md", "README.zh-CN.md"):
         replace_block(ROOT / name, "results", readme_table(figures))

@@ -22,6 +22,7 @@ from tests.readme import (
     PREDICT,
     READMES,
     ROOT,
+    STREAMING,
     blocks,
     can_run,
     commands,
@@ -33,7 +34,7 @@ from tests.readme import (
 )
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-ENGLISH, CHINESE, PREDICTION = (path.read_text(encoding="utf-8") for path in (*READMES, PREDICT))
+ENGLISH, CHINESE, PREDICTION, LIVE = (path.read_text(encoding="utf-8") for path in (*READMES, PREDICT, STREAMING))
 FIRST_SCREEN = 40
 """Lines of a page that a window shows."""
 
@@ -82,7 +83,7 @@ def test_commands_print_what_is_shown(command: Any, folder: Path) -> None:
     check_same(command.output, run(command.line, folder))
 
 
-@pytest.mark.parametrize(("code", "shown"), [*scripts(ENGLISH), *scripts(PREDICTION)])
+@pytest.mark.parametrize(("code", "shown"), [*scripts(ENGLISH), *scripts(PREDICTION), *scripts(LIVE)])
 def test_python_prints_what_is_shown(code: str, shown: str, folder: Path) -> None:
     check_same(shown, run_script(code, folder))
 
@@ -96,7 +97,7 @@ def test_commands_that_are_not_run_have_options_that_exist() -> None:
 
 
 def test_every_python_block_shows_its_output() -> None:
-    for page in (ENGLISH, PREDICTION):
+    for page in (ENGLISH, PREDICTION, LIVE):
         assert len(scripts(page)) == sum(block.language == "python" for block in blocks(page)) > 0
 
 
