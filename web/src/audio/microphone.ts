@@ -1,7 +1,7 @@
 const HIGHEST_RATE = 48_000; // Hz, what recognisers take
 
-/** `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: the device gives no sound. */
-export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy";
+/** `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: it gives no sound; `gone`: taken away. */
+export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy" | "gone";
 
 export class MicrophoneError extends Error {
   constructor(

@@ -125,8 +125,8 @@ export const en = {
   "about.licence": "Licence",
   "about.risk": "Licences of the training data",
   "about.figures": "Measured on speakers that were left out",
-  "about.figure": "{corpus}, {protocol}: {metric} {value} ({low} to {high})",
-  "about.figure_plain": "{corpus}, {protocol}: {metric} {value}",
+  "about.figure": "{corpus}, {protocol}: {metric} {value} % ({low} to {high})",
+  "about.figure_plain": "{corpus}, {protocol}: {metric} {value} %",
   "about.unknown": "The service does not tell its models.",
   "about.honest":
     "A score tells how a voice sounds compared with a few actors. It is not a measurement of what a person feels.",
