@@ -1,5 +1,5 @@
 // Bundle the page into the Python package; with --check, tell whether the committed bundle is what the sources give.
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,8 +7,7 @@ import { build } from "esbuild";
 
 const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
 const BUNDLE = fileURLToPath(new URL("../src/emovox/serving/static/", import.meta.url));
-const COPIED = ["index.html", "icon.svg"];
-const LARGEST = 61_440; // bytes, all files together: the page loads at once on a slow line
+const LARGEST = 81_920; // bytes, all files together: the page loads at once on a slow line
 
 async function bundle(folder) {
   await mkdir(folder, { recursive: true });
@@ -21,7 +20,9 @@ async function bundle(folder) {
     charset: "utf8",
   });
   await build({ ...shared, entryPoints: { app: "style/app.css" }, outdir: folder });
-  for (const name of COPIED) await copyFile(join(SOURCES, name), join(folder, name));
+  const page = await readFile(join(SOURCES, "index.html"), "utf8");
+  await writeFile(join(folder, "index.html"), page.replace(/^ +/gm, ""));
+  await copyFile(join(SOURCES, "icon.svg"), join(folder, "icon.svg"));
 }
 
 async function sizeOf(folder) {

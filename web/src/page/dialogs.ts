@@ -38,16 +38,16 @@ export function askConsent(model: ModelCard | undefined): Promise<boolean> {
   const name = model ? `${model.name} ${model.version}` : "";
   const comma = t("label.sad") === "悲伤" ? "、" : ", ";
   const labels = model?.labels.map(labelName).join(comma) ?? "";
-  const parts = [
+  const parts: readonly (readonly [string, string])[] = [
     [t("consent.what"), t("consent.what_text", { model: name, labels })],
     [t("consent.where"), t("consent.where_text", { host: location.host })],
     [t("consent.how"), t("consent.how_text")],
     [t("consent.law"), t("consent.law_text")],
-  ] as const;
+    ...(model ? ([[t("consent.licence"), model.licence]] as const) : []),
+  ];
   byId("consent-text").replaceChildren(
     ...parts.flatMap(([term, text]) => [make("dt", "", term), make("dd", "", text)]),
   );
-  if (model) byId("consent-text").append(make("dd", "hint", t("consent.licence", { licence: model.licence })));
   return ask("consent");
 }
 

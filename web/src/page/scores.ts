@@ -19,13 +19,13 @@ export class ScoreList {
 
   constructor(private readonly list: HTMLElement) {}
 
-  show(scores: Scores, colours: ReadonlyMap<string, string>): void {
+  show(scores: Scores | null, colours: ReadonlyMap<string, string>): void {
     this.#build(colours);
-    const highest = Math.max(...Object.values(scores));
+    const highest = Math.max(0, ...Object.values(scores ?? {}));
     for (const [label, { name, fill, value, item }] of this.#lines) {
-      const score = scores[label] ?? 0;
+      const score = scores?.[label] ?? 0;
       setText(name, labelName(label));
-      setText(value, percent(score));
+      setText(value, scores ? percent(score) : "–");
       fill.style.width = `${100 * score}%`;
       item.classList.toggle("highest", highest > 0 && score === highest);
     }

@@ -7,6 +7,9 @@ import { inkOn } from "../timeline/colours.ts";
 import type { Readout } from "./readout.ts";
 import { ScoreList } from "./scores.ts";
 
+/** What the large letters say already. */
+const SAID = new Set(["uncertain", "no_speech"]);
+
 /** The large letters: face, emotion, confidence, and the probabilities beside them. */
 export class Stage {
   readonly #root = byId("stage");
@@ -21,14 +24,16 @@ export class Stage {
     setText(byId("headline"), readout.headline);
     setHint(byId("confidence"), readout.confidence);
     setHint(byId("detail"), readout.detail);
-    this.#scores.show(readout.scores ?? {}, colours);
+    this.#scores.show(readout.scores, colours);
     this.#root.classList.toggle("scored", readout.scores !== null);
-    byId("scores").style.setProperty("--threshold", threshold === null ? "-1%" : `${100 * threshold}%`);
+    byId("scores").classList.toggle("marked", threshold !== null);
+    byId("scores").style.setProperty("--threshold", `${100 * (threshold ?? 0)}%`);
     setHint(byId("threshold"), threshold === null ? null : t("result.threshold", { threshold: percent(threshold) }));
   }
 
   /** Warnings in the user's language, in the service's words where the page does not know the code. */
-  warn(warnings: readonly Notice[]): void {
+  warn(all: readonly Notice[]): void {
+    const warnings = all.filter(({ code }) => !SAID.has(code));
     const list = byId("warnings");
     list.replaceChildren(...warnings.map(({ code, message }) => make("li", "", maybe(`warning.${code}`) ?? message)));
     list.hidden = !warnings.length;

@@ -9,7 +9,8 @@ import type { Layout } from "./layout.ts";
 import type { TimelineData } from "./paint.ts";
 import { bestOf, type Strip } from "./session.ts";
 
-const ROOM_FOR_FACE = 30; // pixels
+const FACE = 20; // pixels
+const PADDING = 10;
 const MARGIN = 1; // views beside the visible one that have their buttons, too: scrolling by keyboard finds them
 
 export interface Shown {
@@ -90,24 +91,28 @@ export class SegmentButtons {
     button.style.top = `${lane.top}px`;
     button.style.width = `${width}px`;
     button.style.height = `${lane.height - 2}px`;
-    this.#dress(button, strip, data, width >= ROOM_FOR_FACE);
+    this.#dress(button, strip, data, width);
   }
 
-  #dress(button: HTMLButtonElement, strip: Strip, data: TimelineData, roomy: boolean): void {
+  #dress(button: HTMLButtonElement, strip: Strip, data: TimelineData, width: number): void {
     const name = inWords(strip);
-    const key = `${name} ${roomy}`;
+    const { label } = strip;
+    const text = label === null ? t("result.not_sure") : labelName(label);
+    const room = width - PADDING - widthOf(text, button);
+    const key = `${name} ${room >= 0} ${room >= FACE} ${width >= FACE}`;
     if (button.dataset.key === key) return;
     button.dataset.key = key;
     button.title = name;
     button.setAttribute("aria-label", name);
-    const { label } = strip;
     const colour = label === null ? null : (data.colours.get(label) ?? null);
     button.classList.toggle("unsure", colour === null);
     button.style.background = colour ?? "";
     button.style.color = colour ? inkOn(colour) : "";
-    const text = label === null ? t("result.not_sure") : labelName(label);
     const icon = label === null || !colour ? face({ state: "unsure" }) : face({ label, colour }, inkOn(colour));
-    button.replaceChildren(...(roomy ? [icon, make("span", "", text)] : []));
+    button.replaceChildren(
+      ...(room >= FACE || (room < 0 && width >= FACE) ? [icon] : []),
+      ...(room >= 0 ? [text] : []),
+    );
   }
 
   #pressed(target: EventTarget | null): void {
@@ -151,6 +156,15 @@ export class SegmentButtons {
 function nearest(indices: readonly number[], strips: readonly Strip[], own: Strip): number | undefined {
   const distance = (index: number) => Math.abs((strips[index]?.start ?? 0) - own.start);
   return [...indices].sort((a, b) => distance(a) - distance(b))[0];
+}
+
+let measure: CanvasRenderingContext2D | null = null;
+
+function widthOf(text: string, button: HTMLElement): number {
+  measure ??= document.createElement("canvas").getContext("2d");
+  if (!measure) return 8 * text.length;
+  measure.font = `600 14px ${getComputedStyle(button).fontFamily}`;
+  return measure.measureText(text).width;
 }
 
 /** A segment in words: when, what, how sure. */

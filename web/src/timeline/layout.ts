@@ -26,20 +26,22 @@ const LANE = 36;
 const SCORES = 92;
 const AXIS = 24;
 const GAP = 8;
+export const CAPTION = 16;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
 const TICK_ROOM = 72; // pixels
 
-/** Lay a timeline out; without a waveform its band has no height. */
+/** Lay a timeline out, each band below its caption; without a waveform its band has no height. */
 export function layoutOf(channels: number, hasWave: boolean): Layout {
   let top = 0;
-  const band = (height: number): Band => {
-    const taken = { top, height };
-    if (height) top += height + GAP;
+  const band = (height: number, caption = CAPTION): Band => {
+    if (!height) return { top, height };
+    const taken = { top: top + caption, height };
+    top += caption + height + GAP;
     return taken;
   };
   const wave = band(hasWave ? WAVE : 0);
   const count = Math.max(1, channels);
-  const lanes = Array.from({ length: count }, () => band(LANE));
+  const lanes = Array.from({ length: count }, () => band(LANE, count > 1 ? CAPTION : 0));
   const scores = Array.from({ length: count }, () => band(SCORES));
   return { wave, lanes, scores, axis: { top: top - GAP, height: AXIS }, height: top - GAP + AXIS };
 }

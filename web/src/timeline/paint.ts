@@ -1,10 +1,10 @@
 // Drawing a timeline on a canvas, on the page as in the exported picture.
 
 import type { Peaks } from "../audio/peaks.ts";
-import { clock, percent } from "../text/format.ts";
+import { clock } from "../text/format.ts";
 import { labelName, t } from "../text/i18n.ts";
 import { inkOn } from "./colours.ts";
-import { type Band, type Layout, pixelOf, ticks, type View } from "./layout.ts";
+import { type Band, CAPTION, type Layout, pixelOf, ticks, type View } from "./layout.ts";
 import type { Strip } from "./session.ts";
 
 export interface TimelineData {
@@ -16,7 +16,6 @@ export interface TimelineData {
 }
 
 export interface Theme {
-  readonly paper: string;
   readonly ink: string;
   readonly faint: string;
   readonly line: string;
@@ -40,7 +39,7 @@ export interface Painting {
 const LOWEST_PEAK = 0.04; // a silent room is not blown up to a storm
 const PREVIEW_ALPHA = 0.45;
 const TINT_ALPHA = 0.16;
-const CAPTION = 11;
+const SMALL = 11;
 
 export function paint(painting: Painting): void {
   const { context, data, layout, view, theme, playhead } = painting;
@@ -53,10 +52,12 @@ export function paint(painting: Painting): void {
     const [lane, scores] = [layout.lanes[index], layout.scores[index]];
     if (lane) paintLane(painting, own, lane);
     if (scores) paintScores(painting, own, scores);
-    const name = data.channels.length > 1 ? ` · ${t("timeline.channel", { channel })}` : "";
-    if (scores) caption(painting, `${t("timeline.scores")}${name}`, scores.top + 2);
+    const several = data.channels.length > 1;
+    const name = several ? t("timeline.channel", { channel }) : "";
+    if (lane && several) caption(painting, name, lane.top);
+    if (scores) caption(painting, `${t("timeline.scores")}${name && ` · ${name}`}`, scores.top);
   }
-  if (layout.wave.height) caption(painting, t("timeline.wave"), 2);
+  if (layout.wave.height) caption(painting, t("timeline.wave"), layout.wave.top);
   paintAxis(painting);
   if (playhead !== null) {
     context.fillStyle = theme.ink;
@@ -110,7 +111,7 @@ function nameBlock({ context, theme, view }: Painting, strip: Strip, lane: Band,
   const text = strip.label === null ? t("result.not_sure") : labelName(strip.label);
   context.font = `600 13px ${theme.font}`;
   if (context.measureText(text).width + 8 > width) return;
-  context.fillStyle = inkOn(colour);
+  context.fillStyle = strip.label === null ? theme.ink : inkOn(colour);
   context.textAlign = "center";
   context.textBaseline = "middle";
   context.fillText(text, pixelOf((strip.start + strip.end) / 2, view), lane.top + lane.height / 2);
@@ -132,7 +133,6 @@ function paintScores(painting: Painting, strips: readonly Strip[], { top, height
   context.fillStyle = theme.line;
   for (const share of [0, 0.5, 1])
     context.fillRect(0, Math.round(top + share * height) - (share ? 1 : 0), view.width, 1);
-  caption(painting, percent(0.5), top + height / 2 - CAPTION - 3, true);
 }
 
 /** Neighbouring strips keep a hair between them where there is room for it. */
@@ -143,7 +143,7 @@ function fill({ context, view }: Painting, strip: Strip, { top, height }: Band, 
 }
 
 function paintAxis({ context, layout, view, theme }: Painting): void {
-  context.font = `${CAPTION + 1}px ${theme.font}`;
+  context.font = `${SMALL + 1}px ${theme.font}`;
   context.textBaseline = "top";
   for (const seconds of ticks(view)) {
     const x = pixelOf(seconds, view);
@@ -156,17 +156,11 @@ function paintAxis({ context, layout, view, theme }: Painting): void {
   }
 }
 
-/** A small name on a patch of its own, so that it can be read on any colour. */
-function caption({ context, theme, view }: Painting, text: string, top: number, right = false): void {
-  context.font = `${CAPTION}px ${theme.font}`;
+/** A small name above a band. */
+function caption({ context, theme }: Painting, text: string, top: number): void {
+  context.font = `${SMALL}px ${theme.font}`;
   context.textAlign = "left";
   context.textBaseline = "top";
-  const width = context.measureText(text).width + 8;
-  const left = right ? view.width - width : 0;
-  context.globalAlpha = 0.82;
-  context.fillStyle = theme.paper;
-  context.fillRect(left, top, width, CAPTION + 6);
-  context.globalAlpha = 1;
   context.fillStyle = theme.faint;
-  context.fillText(text, left + 4, top + 3);
+  context.fillText(text, 0, top - CAPTION + 2);
 }

@@ -13,7 +13,6 @@ const HEAD = 76;
 const LEGEND = 40;
 const SHARPNESS = 2;
 const THEME: Omit<Theme, "font"> = {
-  paper: "#ffffff",
   ink: "#1c2024",
   faint: "#555c64",
   line: "#d9dcdf",
@@ -49,7 +48,7 @@ export async function pictureOf(data: TimelineData, row: Row, model: ModelName, 
   legend(context, data, { top: HEAD + layout.height + 18, theme });
 
   context.globalCompositeOperation = "destination-over"; // painting a timeline clears what lies under it
-  context.fillStyle = theme.paper;
+  context.fillStyle = "#ffffff";
   context.fillRect(0, 0, WIDTH, height);
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("got no picture from the browser"))), "image/png");

@@ -155,7 +155,6 @@ export function themeOf(element: Element): Theme {
   const style = getComputedStyle(element);
   const variable = (name: string) => style.getPropertyValue(name).trim();
   return {
-    paper: variable("--paper"),
     ink: variable("--ink"),
     faint: variable("--soft"),
     line: variable("--line"),
