@@ -21,7 +21,10 @@ test("a file is chosen, its segments gone through, played and saved without a mo
   await page.keyboard.press("Tab");
   expect(await focused(page)).toBe("skip");
   await tabTo(page, "choose");
-  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Enter")]);
+  const chosen = page.waitForEvent("filechooser");
+  await page.waitForTimeout(200); // the browser has to be told first that a test chooses the file
+  await page.keyboard.press("Enter");
+  const chooser = await chosen;
   await chooser.setFiles(SPEECH);
   await expect(page.locator("#exports")).toBeVisible();
   await tabTo(page, "segment");
