@@ -43,7 +43,7 @@ function start(): void {
     recogniser,
     results,
     (name) => models.labels(name),
-    () => live.close(),
+    () => live.free(),
   );
   const live: LivePanel = new LivePanel(
     recogniser,

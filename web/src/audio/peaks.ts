@@ -6,6 +6,7 @@ export class Peaks {
   #low = new Float32Array(1024);
   #high = new Float32Array(1024);
   #samples = 0;
+  #largest = 0;
 
   constructor(readonly sampleRate: number) {}
 
@@ -20,6 +21,7 @@ export class Peaks {
       const bucket = this.#bucket(this.#samples);
       if (sample < (this.#low[bucket] ?? 0)) this.#low[bucket] = sample;
       if (sample > (this.#high[bucket] ?? 0)) this.#high[bucket] = sample;
+      this.#largest = Math.max(this.#largest, Math.abs(sample));
       this.#samples += 1;
     }
   }
@@ -39,11 +41,7 @@ export class Peaks {
 
   /** The largest magnitude of all. */
   get largest(): number {
-    let largest = 0;
-    for (const values of [this.#low, this.#high]) {
-      for (const value of values) largest = Math.max(largest, Math.abs(value));
-    }
-    return largest;
+    return this.#largest;
   }
 
   #bucket(sample: number): number {

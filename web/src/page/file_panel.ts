@@ -15,13 +15,13 @@ export class FilePanel {
 
   /**
    * @param labels the model's labels, in its order, as far as they are known.
-   * @param before called before a file is analysed: the microphone and a file do not go together.
+   * @param free makes room for a file; false while the microphone runs, whose session must not be lost by a slip.
    */
   constructor(
     private readonly recogniser: Recogniser,
     private readonly results: Results,
     private readonly labels: (model: string) => readonly string[],
-    private readonly before: () => void,
+    private readonly free: () => boolean,
   ) {
     onClick("choose", () => this.#input.click());
     onClick("cancel", () => this.cancel());
@@ -29,7 +29,7 @@ export class FilePanel {
       this.#take(this.#input.files);
       this.#input.value = ""; // the same file can be chosen again
     });
-    this.#split.addEventListener("change", () => this.#last && void this.#analyse(this.#last));
+    this.#split.addEventListener("change", () => this.#last && this.free() && void this.#analyse(this.#last));
     document.addEventListener("paste", (event) => this.#take(event.clipboardData?.files));
     this.#acceptDrops();
     onLanguage(() => notify(null));
@@ -48,13 +48,13 @@ export class FilePanel {
   #take(files: FileList | null | undefined): void {
     const [file] = files ?? [];
     if (!file) return;
+    if (!this.free()) return notify(t("file.stop_first"));
     void this.#analyse(file).then(() => {
       if (files && files.length > 1) notify(t("file.first_only"));
     });
   }
 
   async #analyse(file: File): Promise<void> {
-    this.before();
     this.cancel();
     const running = new AbortController();
     this.#running = running;

@@ -51,6 +51,14 @@ export class LivePanel {
     });
   }
 
+  /** Make room for something else: false while the session goes on. */
+  free(): boolean {
+    const state = this.#listening?.state;
+    if (state && state !== "stopped" && state !== "lost") return false;
+    this.close();
+    return true;
+  }
+
   /** Close the microphone and the connection at once, and take the session off the page. */
   close(): void {
     this.#listening?.close();

@@ -93,6 +93,11 @@ export class Results {
   }
 
   showLive({ seconds, strips, peaks, readout, threshold }: LiveView): void {
+    if (this.#finished) {
+      this.#finished = null; // it goes on after a lost connection
+      this.#timeline.open(this.#data, true);
+      this.#speak();
+    }
     this.#threshold = threshold;
     this.#data = { ...this.#data, duration: seconds, strips, peaks };
     this.#timeline.show(this.#data);
@@ -102,6 +107,7 @@ export class Results {
   /** The analysis is complete: sum up, and offer to save. */
   finish(row: Row, model: ModelName): void {
     this.#finished = { row, model };
+    this.#timeline.settle();
     this.#speak();
   }
 

@@ -32,8 +32,6 @@ export interface Painting {
   readonly theme: Theme;
   /** Which strips become blocks in the lanes: the page has buttons for the final ones. */
   readonly blocks: "previews" | "all";
-  /** In seconds. */
-  readonly playhead: number | null;
 }
 
 const LOWEST_PEAK = 0.04; // a silent room is not blown up to a storm
@@ -42,7 +40,7 @@ const TINT_ALPHA = 0.16;
 const SMALL = 11;
 
 export function paint(painting: Painting): void {
-  const { context, data, layout, view, theme, playhead } = painting;
+  const { context, data, layout, view } = painting;
   context.clearRect(0, 0, view.width, layout.height);
   const end = view.start + view.width * view.secondsPerPixel;
   const visible = data.strips.filter((strip) => strip.end > view.start && strip.start < end);
@@ -59,10 +57,6 @@ export function paint(painting: Painting): void {
   }
   if (layout.wave.height) caption(painting, t("timeline.wave"), layout.wave.top);
   paintAxis(painting);
-  if (playhead !== null) {
-    context.fillStyle = theme.ink;
-    context.fillRect(pixelOf(playhead, view) - 0.75, 0, 1.5, layout.axis.top);
-  }
 }
 
 function colourOf(strip: Strip, { data, theme }: Painting): string {

@@ -34,7 +34,7 @@ export async function pictureOf(data: TimelineData, row: Row, model: ModelName, 
   const view = { start: 0, secondsPerPixel: Math.max(data.duration, 0.1) / width, width };
   context.save();
   context.translate(MARGIN, HEAD);
-  paint({ context, data, layout, view, theme, blocks: "all", playhead: null });
+  paint({ context, data, layout, view, theme, blocks: "all" });
   context.restore();
 
   context.textBaseline = "alphabetic";

@@ -10,6 +10,7 @@ import { paint, type Theme, type TimelineData } from "./paint.ts";
 const CLOSEST = 240; // pixels a second
 const LIVE_SECONDS = 30; // that are seen while the microphone runs
 const NARROWEST = 5; // pixels for a segment that can be chosen
+const CALM_MS = 1000; // between two steps of a live timeline, for those who want little motion
 const NEAR_END = 48; // pixels: who scrolls farther back is left there
 
 export const EMPTY: TimelineData = { duration: 0, channels: [0], strips: [], peaks: null, colours: new Map() };
@@ -21,9 +22,9 @@ export class TimelineView {
   readonly #buttons: SegmentButtons;
   #data = EMPTY;
   #live = false;
-  #playhead: number | null = null;
   #pixelsPerSecond: number | null = null; // null: as wide as the page
   #requested = 0;
+  #shown = 0;
 
   constructor(onChoose: (index: number) => void) {
     this.#buttons = new SegmentButtons(byId("lanes"), (index) => {
@@ -41,20 +42,29 @@ export class TimelineView {
   /** Show another recording from its beginning, all of it. */
   open(data: TimelineData, live: boolean): void {
     this.#pixelsPerSecond = null;
-    this.#playhead = null;
+    this.playhead = null;
     this.#live = live;
     this.#buttons.clear();
     this.show(data);
-    this.#scroller.scrollLeft = 0;
+    this.#scroller.scrollLeft = live ? this.#scroller.scrollWidth : 0;
   }
 
   /** Show what has been added; while live, the end stays in sight unless the user looks at something earlier. */
   show(data: TimelineData): void {
+    this.#data = data;
+    if (this.#live && isMotionReduced() && performance.now() - this.#shown < CALM_MS) return;
+    this.#shown = performance.now();
     const { scrollLeft, scrollWidth, clientWidth } = this.#scroller;
     const atEnd = scrollLeft + clientWidth >= scrollWidth - NEAR_END;
-    this.#data = data;
     this.#resize();
     if (this.#live && atEnd) this.#scroller.scrollLeft = this.#scroller.scrollWidth;
+    this.draw();
+  }
+
+  /** The live session is over: all of it is seen, as of any recording. */
+  settle(): void {
+    this.#live = false;
+    this.#pixelsPerSecond = null;
     this.draw();
   }
 
@@ -63,9 +73,11 @@ export class TimelineView {
     this.draw();
   }
 
+  /** Where the sound is, in seconds. */
   set playhead(seconds: number | null) {
-    this.#playhead = seconds;
-    this.draw();
+    const line = byId("playhead");
+    line.hidden = seconds === null;
+    if (seconds !== null) line.style.transform = `translateX(${seconds * this.#scale}px)`;
   }
 
   /** Draw at the next frame, once however often it is asked for. */
@@ -100,7 +112,7 @@ export class TimelineView {
       seen.length > 1 && seen.reduce((sum, s) => sum + s.end - s.start, 0) * scale < NARROWEST * seen.length;
     const context = this.#prepare(width, layout.height);
     const blocks = dense ? "all" : "previews";
-    paint({ context, data, layout, view, theme: themeOf(this.#track), blocks, playhead: this.#playhead });
+    paint({ context, data, layout, view, theme: themeOf(this.#track), blocks });
     this.#track.style.height = `${layout.height}px`;
     this.#buttons.show({ data, layout, scale, start: view.start, end: view.start + width / scale, hidden: dense });
     setHint(byId("timeline-hint"), this.#hint(dense, finals.length));
@@ -130,10 +142,10 @@ export class TimelineView {
   #zoom(factor: number | null): void {
     const before = this.#scale;
     const width = this.#scroller.clientWidth;
-    const fit = width / Math.max(this.#data.duration, 0.1);
+    const fit = width / Math.max(this.#data.duration, this.#live ? LIVE_SECONDS : 0.1);
     const middle = (this.#scroller.scrollLeft + width / 2) / before;
-    const wanted = factor === null ? fit : Math.min(CLOSEST, before * factor);
-    this.#pixelsPerSecond = wanted <= fit ? (this.#live ? fit : null) : wanted;
+    const wanted = factor === null ? fit : Math.max(fit, Math.min(CLOSEST, before * factor));
+    this.#pixelsPerSecond = wanted > fit || this.#live ? wanted : null;
     this.#resize();
     this.#scroller.scrollLeft = middle * this.#scale - width / 2;
     this.draw();

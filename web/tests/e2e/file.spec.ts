@@ -90,6 +90,31 @@ test("sending can be cancelled", async ({ page }) => {
   await expect(page.locator("#results")).toBeHidden();
 });
 
+test("a job's progress is shown, and cancelling tells the service", async ({ page }) => {
+  const asked: string[] = [];
+  const job = { id: "7", status: "queued", progress: 0 };
+  await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
+  await page.route("**/v1/jobs/7", (route) => {
+    asked.push(route.request().method());
+    return route.fulfill({ json: { job: { ...job, status: "running", progress: 0.4 } } });
+  });
+  await page.setInputFiles("#file", SPEECH);
+  await expect(page.locator("#progress-bar")).toHaveAttribute("value", "0.4");
+  await expect(page.locator("#progress-text")).toHaveText("Analysing speech.wav");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.locator("#progress")).toBeHidden();
+  await expect.poll(() => asked.at(-1)).toBe("DELETE");
+});
+
+test("a job that fails is told in words", async ({ page }) => {
+  const error = { code: "worker_lost", message: "got no answer" };
+  const job = { id: "7", status: "failed", progress: 0.5 };
+  await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
+  await page.route("**/v1/jobs/7", (route) => route.fulfill({ json: { job, error } }));
+  await page.setInputFiles("#file", SPEECH);
+  await expect(page.locator("#notice")).toContainText("lost the work");
+});
+
 test("silence is no speech, and not an emotion", async ({ page }) => {
   await analyse(page, SILENCE);
   await expect(page.locator("#headline")).toHaveText("No speech found");
@@ -123,7 +148,7 @@ test("a file that the browser cannot decode has a timeline without waveform, and
   expect(await page.locator("button.segment").count()).toBeGreaterThan(0);
 });
 
-test("a recording can be dropped", async ({ page }) => {
+test("a recording can be dropped, and pasted", async ({ page }) => {
   const data = readFileSync(SPEECH).toString("base64");
   const transfer = await page.evaluateHandle((content) => {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -135,6 +160,11 @@ test("a recording can be dropped", async ({ page }) => {
   await expect(page.locator("#drop")).toBeVisible();
   await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
   await expect(page.locator("#drop")).toBeHidden();
+  await expect(page.locator("#exports")).toBeVisible();
+  await page.evaluate((clipboardData) => {
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  }, transfer);
+  await expect(page.locator("#results")).toBeHidden();
   await expect(page.locator("#exports")).toBeVisible();
 });
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, expectNoOverflow, labelsOf, listen, test } from "./page.ts";
+import { SPEECH } from "./sounds.ts";
 
 test("before the microphone starts the page says what is inferred; nothing is opened without consent", async ({
   page,
@@ -125,6 +126,19 @@ test("when the browser stops the page's sound the session pauses, and goes on", 
   await page.waitForTimeout(1200);
   await expect(page.locator("#elapsed")).toHaveText(elapsed ?? "");
   await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.locator("#live-state")).toHaveText(/Listening|Speaking/);
+});
+
+test("the microphone can be changed while it runs; a file given meanwhile does not end the session", async ({
+  page,
+}) => {
+  await page.goto("./");
+  await listen(page);
+  const devices = page.getByRole("combobox", { name: "Microphone" });
+  await devices.selectOption({ index: (await devices.locator("option").count()) - 1 });
+  await expect(page.locator("#elapsed")).toHaveText(/^[3-9] s$/, { timeout: 20_000 });
+  await page.setInputFiles("#file", SPEECH);
+  await expect(page.locator("#notice")).toContainText("Stop the microphone first");
   await expect(page.locator("#live-state")).toHaveText(/Listening|Speaking/);
 });
 
