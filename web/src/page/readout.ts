@@ -1,7 +1,7 @@
 // What the page says in large letters: a pure function of what is known, so that it can be tested.
 
 import type { Row, Scores } from "../recogniser/protocol.ts";
-import { number, percent, span } from "../text/format.ts";
+import { clock, number, percent, span } from "../text/format.ts";
 import { labelName, maybe, t } from "../text/i18n.ts";
 import { bestOf, type Session } from "../timeline/session.ts";
 
@@ -34,7 +34,7 @@ export function rowReadout(row: Row): Readout {
   const detail = parts.length > 1 ? `${t("result.shares")}: ${parts.join(" · ")}` : "";
   return {
     ...scored({ label, confidence, scores }, detail),
-    source: t("result.overall", { seconds: number(speech, 1) }),
+    source: t("result.overall", { length: clock(speech) }),
   };
 }
 

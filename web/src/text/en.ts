@@ -56,7 +56,7 @@ export const en = {
   "state.lost_why": "The microphone is off; what came before is kept on this page.",
   "state.last": "Last: {label}, {confidence}",
 
-  "result.overall": "Overall, {seconds} s of speech",
+  "result.overall": "Overall, {length} of speech",
   "result.not_sure": "Not sure",
   "result.perhaps": "Perhaps {label}, {confidence}, but below the threshold for a label",
   "result.no_speech": "No speech found",
@@ -82,7 +82,7 @@ export const en = {
   "timeline.hint_play":
     "Choose a segment to hear it and see its probabilities; the arrow keys go from one to the next.",
   "timeline.dense": "Zoom in to choose single segments.",
-  "timeline.summary": "Timeline of {seconds} s with {count} segments",
+  "timeline.summary": "Timeline of {length} with {count} segments",
   "timeline.segments": "Segments",
 
   "export.title": "Save",

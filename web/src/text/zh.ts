@@ -57,7 +57,7 @@ export const zh: Texts = {
   "state.lost_why": "麦克风已关闭；之前的结果保留在本页。",
   "state.last": "上一次：{label}，{confidence}",
 
-  "result.overall": "总体，语音 {seconds} 秒",
+  "result.overall": "总体，语音 {length}",
   "result.not_sure": "不确定",
   "result.perhaps": "可能是{label}，{confidence}，但低于给出标签的阈值",
   "result.no_speech": "未发现语音",
@@ -82,7 +82,7 @@ export const zh: Texts = {
   "timeline.hint": "选择片段可查看概率；用方向键切换片段。",
   "timeline.hint_play": "选择片段可播放并查看概率；用方向键切换片段。",
   "timeline.dense": "放大后可选择单个片段。",
-  "timeline.summary": "{seconds} 秒的时间线，共 {count} 个片段",
+  "timeline.summary": "{length} 的时间线，共 {count} 个片段",
   "timeline.segments": "片段",
 
   "export.title": "保存",

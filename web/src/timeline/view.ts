@@ -1,7 +1,7 @@
 // The timeline on the page: a canvas that stays in sight under a native scroll bar, and a button for each segment.
 
 import { byId, isMotionReduced, onClick, setHint } from "../dom/dom.ts";
-import { number } from "../text/format.ts";
+import { clock } from "../text/format.ts";
 import { onLanguage, t } from "../text/i18n.ts";
 import { SegmentButtons } from "./buttons.ts";
 import { layoutOf, pixelOf, type View } from "./layout.ts";
@@ -116,8 +116,8 @@ export class TimelineView {
     this.#track.style.height = `${layout.height}px`;
     this.#buttons.show({ data, layout, scale, start: view.start, end: view.start + width / scale, hidden: dense });
     setHint(byId("timeline-hint"), this.#hint(dense, finals.length));
-    const seconds = number(data.duration, 1);
-    this.#canvas.setAttribute("aria-label", t("timeline.summary", { seconds, count: finals.length }));
+    const length = clock(data.duration);
+    this.#canvas.setAttribute("aria-label", t("timeline.summary", { length, count: finals.length }));
   }
 
   #hint(dense: boolean, segments: number): string | null {

@@ -20,7 +20,7 @@ test("a recording gives a verdict, a timeline that covers its speech, and probab
   const covered = await segments.evaluateAll((all) => all.reduce((sum, one) => sum + one.clientWidth, 0));
   const width = await page.locator("#track").evaluate((track) => track.clientWidth);
   expect(covered / width).toBeGreaterThan(0.4);
-  await expect(page.locator("#track canvas")).toHaveAttribute("aria-label", /Timeline of \d+\.\d seconds|Timeline of/);
+  await expect(page.locator("#track canvas")).toHaveAttribute("aria-label", /Timeline of \d+\.\d s with \d segments/);
   await expect(page.locator("#notice")).toBeHidden();
 });
 
