@@ -97,6 +97,29 @@ test("a service that ends with an error is told in words", async ({ page }) => {
   await expect(page.getByRole("button", { name: "Use the microphone" })).toBeVisible();
 });
 
+test("where the service wants a key for the microphone, too, the page asks for it", async ({ page }) => {
+  await page.routeWebSocket(/v1\/stream$/, (socket) => {
+    let server: ReturnType<typeof socket.connectToServer> | null = null;
+    socket.onMessage((message) => {
+      if (!server && !(typeof message === "string" && message.includes('"key":"right"'))) {
+        socket.send(JSON.stringify({ type: "error", code: "unauthorised", message: "got no valid key" }));
+        void socket.close({ code: 4401 });
+        return;
+      }
+      server ??= socket.connectToServer();
+      server.send(message);
+    });
+  });
+  await page.goto("./");
+  await page.getByRole("button", { name: "Use the microphone" }).click();
+  await page.getByRole("button", { name: "Start the microphone" }).click();
+  await page.locator("#key").getByLabel("Key").fill("right");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("#elapsed")).toHaveText(/^[1-9] s$/);
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.locator("#exports")).toBeVisible();
+});
+
 test("a refused microphone has its own message", async ({ page }) => {
   await page.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
