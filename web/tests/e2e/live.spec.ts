@@ -63,8 +63,8 @@ test("a lost connection closes the microphone, keeps the result, and can be take
   await page.routeWebSocket(/v1\/stream$/, (socket) => {
     const server = socket.connectToServer();
     drop = () => {
-      void server.close();
       void socket.close({ code: 1011 });
+      void server.close();
     };
   });
   await page.goto("./");
