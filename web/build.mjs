@@ -1,0 +1,67 @@
+// Bundle the page into the Python package; with --check, tell whether the committed bundle is what the sources give.
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
+const BUNDLE = fileURLToPath(new URL("../src/emovox/serving/static/", import.meta.url));
+const LARGEST = 81_920; // bytes, all files together: the page loads at once on a slow line
+
+async function bundle(folder) {
+  await mkdir(folder, { recursive: true });
+  const shared = { absWorkingDir: SOURCES, bundle: true, minify: true, target: "es2022", legalComments: "none" };
+  await build({
+    ...shared,
+    entryPoints: { app: "main.ts", worklet: "audio/worklet.ts" },
+    outdir: folder,
+    format: "iife",
+    charset: "utf8",
+  });
+  await build({ ...shared, entryPoints: { app: "style/app.css" }, outdir: folder });
+  const page = await readFile(join(SOURCES, "index.html"), "utf8");
+  await writeFile(join(folder, "index.html"), page.replace(/^ +/gm, ""));
+  await copyFile(join(SOURCES, "icon.svg"), join(folder, "icon.svg"));
+}
+
+async function sizeOf(folder) {
+  const names = await readdir(folder);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function differing(fresh, committed) {
+  const names = new Set([...(await readdir(fresh)), ...(await readdir(committed).catch(() => []))]);
+  const found = [];
+  for (const name of [...names].sort()) {
+    const [a, b] = await Promise.all(
+      [fresh, committed].map((folder) => readFile(join(folder, name)).catch(() => Buffer.alloc(0))),
+    );
+    if (!a.equals(b)) found.push(name);
+  }
+  return found;
+}
+
+async function main() {
+  if (!process.argv.includes("--check")) {
+    await rm(BUNDLE, { recursive: true, force: true });
+    await bundle(BUNDLE);
+    process.stdout.write(`${BUNDLE}: ${await sizeOf(BUNDLE)} bytes\n`);
+    return;
+  }
+  const fresh = await mkdtemp(join(tmpdir(), "emovox-web-"));
+  try {
+    await bundle(fresh);
+    const stale = await differing(fresh, BUNDLE);
+    if (stale.length)
+      throw new Error(`got another bundle for ${stale.join(", ")}: run \`npm run build\` and commit it`);
+    const size = await sizeOf(BUNDLE);
+    if (size > LARGEST) throw new Error(`got a bundle of ${size} bytes, expected at most ${LARGEST}`);
+    process.stdout.write(`the committed bundle is fresh: ${size} bytes\n`);
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+await main();

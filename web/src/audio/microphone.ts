@@ -1,0 +1,134 @@
+const HIGHEST_RATE = 48_000; // Hz, what recognisers take
+
+/** `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: it gives no sound; `gone`: taken away. */
+export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy" | "gone";
+
+export class MicrophoneError extends Error {
+  constructor(
+    readonly problem: MicrophoneProblem,
+    cause?: unknown,
+  ) {
+    super(problem, { cause });
+    this.name = "MicrophoneError";
+  }
+}
+
+/** Browsers hide the microphone from pages that came over plain HTTP from another machine. */
+export function isMicrophoneOffered(): boolean {
+  return window.isSecureContext && navigator.mediaDevices !== undefined;
+}
+
+export interface MicrophoneHandlers {
+  /** About 100 ms of mono samples in [-1, 1]. */
+  readonly onFrame: (samples: Float32Array) => void;
+  /** The browser stopped or resumed the sound. */
+  readonly onPause: (paused: boolean) => void;
+  /** The device is gone. */
+  readonly onEnd: () => void;
+}
+
+/** An open microphone, as the browser gives it: no echo cancelling, noise removal or gain control, which bend a voice. */
+export class Microphone {
+  #source: MediaStreamAudioSourceNode | null = null;
+  #closed = false;
+
+  private constructor(
+    readonly context: AudioContext,
+    readonly capture: AudioWorkletNode,
+    private stream: MediaStream,
+    private readonly handlers: MicrophoneHandlers,
+  ) {}
+
+  static async open(handlers: MicrophoneHandlers): Promise<Microphone> {
+    if (!isMicrophoneOffered()) throw new MicrophoneError("insecure");
+    const stream = await request(undefined);
+    const context = newContext();
+    try {
+      await context.audioWorklet.addModule(new URL("worklet.js", document.baseURI));
+      const capture = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
+      capture.connect(context.destination); // it writes silence; some browsers run only what leads somewhere
+      const microphone = new Microphone(context, capture, stream, handlers);
+      microphone.#connect();
+      await context.resume();
+      return microphone;
+    } catch (error) {
+      stop(stream);
+      await context.close();
+      throw error;
+    }
+  }
+
+  get sampleRate(): number {
+    return this.context.sampleRate;
+  }
+
+  /** The device in use, or "" where the browser does not tell. */
+  get deviceId(): string {
+    return this.stream.getAudioTracks()[0]?.getSettings().deviceId ?? "";
+  }
+
+  static async devices(): Promise<readonly MediaDeviceInfo[]> {
+    return (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "audioinput");
+  }
+
+  /** Take another device; the stream of frames goes on. */
+  async use(deviceId: string): Promise<void> {
+    const next = await request(deviceId);
+    if (this.#closed) return stop(next);
+    this.#source?.disconnect();
+    stop(this.stream);
+    this.stream = next;
+    this.#connect();
+  }
+
+  async resume(): Promise<void> {
+    await this.context.resume();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.capture.port.onmessage = null;
+    this.#source?.disconnect();
+    stop(this.stream);
+    void this.context.close();
+  }
+
+  #connect(): void {
+    this.#source = this.context.createMediaStreamSource(this.stream);
+    this.#source.connect(this.capture);
+    this.capture.port.onmessage = (message: MessageEvent<Float32Array>) => this.handlers.onFrame(message.data);
+    this.context.onstatechange = () => {
+      if (!this.#closed) this.handlers.onPause(this.context.state !== "running");
+    };
+    const [track] = this.stream.getAudioTracks();
+    if (track) track.onended = () => !this.#closed && this.handlers.onEnd();
+  }
+}
+
+function newContext(): AudioContext {
+  const context = new AudioContext({ latencyHint: "interactive" });
+  if (context.sampleRate <= HIGHEST_RATE) return context;
+  void context.close();
+  return new AudioContext({ latencyHint: "interactive", sampleRate: HIGHEST_RATE });
+}
+
+async function request(deviceId: string | undefined): Promise<MediaStream> {
+  const audio: MediaTrackConstraints = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+  if (deviceId) audio.deviceId = { exact: deviceId };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio });
+  } catch (error) {
+    throw new MicrophoneError(problemOf(error), error);
+  }
+}
+
+function problemOf(error: unknown): MicrophoneProblem {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError" || name === "SecurityError") return "denied";
+  return name === "NotFoundError" || name === "OverconstrainedError" ? "missing" : "busy";
+}
+
+function stop(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}

@@ -1,0 +1,59 @@
+// The few words of DOM that the page needs.
+
+import { type Key, onLanguage, t } from "../text/i18n.ts";
+
+/** The element with an id that stands in index.html. */
+export function byId(id: string): HTMLElement;
+export function byId<E extends HTMLElement>(id: string, kind: new () => E): E;
+export function byId(id: string, kind: new () => HTMLElement = HTMLElement): HTMLElement {
+  const element = document.getElementById(id);
+  if (!(element instanceof kind)) throw new Error(`got no ${kind.name} "${id}" in the page, expected one`);
+  return element;
+}
+
+/** Make an element with a class and children; texts are text and never markup. */
+export function make<Tag extends keyof HTMLElementTagNameMap>(
+  tag: Tag,
+  className = "",
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[Tag] {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+export function onClick(id: string, action: () => unknown): void {
+  byId(id).addEventListener("click", () => void action());
+}
+
+/** Change a text only where it differs, so that what reads the page aloud is not disturbed. */
+export function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Show or hide; a text hides with its element where it is empty. */
+export function setHint(element: HTMLElement, text: string | null): void {
+  element.hidden = !text;
+  setText(element, text ?? "");
+}
+
+/** Keep everything marked `data-text`, `data-label` or `data-title` in the current language. */
+export function bindTexts(): void {
+  const apply = () => {
+    for (const element of document.querySelectorAll<HTMLElement>("[data-text], [data-label], [data-title]")) {
+      const { text, label, title } = element.dataset as { text?: Key; label?: Key; title?: Key };
+      if (text) setText(element, t(text));
+      if (label) element.setAttribute("aria-label", t(label));
+      if (title) element.title = t(title);
+    }
+    document.title = t("title");
+  };
+  onLanguage(apply);
+  apply();
+}
+
+/** Whether the user asked for little motion. */
+export function isMotionReduced(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

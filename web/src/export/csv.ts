@@ -1,0 +1,43 @@
+// The table that `emovox predict --format csv` writes, from the same rows.
+
+import type { Row } from "../recogniser/protocol.ts";
+import { rounded } from "./round.ts";
+
+type Cell = string | number | null;
+
+/** Columns: file, row (file | segment), start, end [s], channel, label, confidence, one score a label, warnings, error. */
+export function csvText(row: Row, labels: readonly string[]): string {
+  const { file, duration, label, confidence, scores, warnings, segments } = rounded(row);
+  const header = ["file", "row", "start", "end", "channel", "label", "confidence", ...labels, "warnings", "error"];
+  const whole = [seconds(0), seconds(duration), "", label, probability(confidence)];
+  const codes = warnings.map(({ code }) => code).join(" ");
+  const lines: Cell[][] = [
+    header,
+    [file, "file", ...whole, ...labels.map((name) => probability(scores?.[name])), codes, ""],
+    ...segments.map((segment) => [
+      file,
+      "segment",
+      seconds(segment.start),
+      seconds(segment.end),
+      segment.channel,
+      segment.label,
+      probability(segment.confidence),
+      ...labels.map((name) => probability(segment.scores[name])),
+      "",
+      "",
+    ]),
+  ];
+  return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+}
+
+/** Whole seconds keep a decimal, as Python writes floats. */
+function seconds(value: number): string {
+  return Number.isInteger(value) ? value.toFixed(1) : String(value);
+}
+
+const probability = (value: number | null | undefined): string => (value == null ? "" : seconds(value));
+
+function quoted(cell: Cell): string {
+  const text = cell === null ? "" : String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,30 @@
+import type { Row, Scores } from "../recogniser/protocol.ts";
+
+const SCORE_DIGITS = 4; // as `emovox predict` writes them
+const TIME_DIGITS = 6; // a microsecond: what is beyond is left over from adding
+
+/** Round scores, confidences and shares as all text output of emovox is, and times to a microsecond. */
+export function rounded(row: Row): Row {
+  return {
+    ...row,
+    duration: round(row.duration, TIME_DIGITS),
+    confidence: row.confidence === null ? null : round(row.confidence),
+    scores: row.scores && roundedScores(row.scores),
+    shares: roundedScores(row.shares),
+    segments: row.segments.map((segment) => ({
+      ...segment,
+      start: round(segment.start, TIME_DIGITS),
+      end: round(segment.end, TIME_DIGITS),
+      confidence: round(segment.confidence),
+      scores: roundedScores(segment.scores),
+    })),
+  };
+}
+
+function round(value: number, digits = SCORE_DIGITS): number {
+  return Number(value.toFixed(digits));
+}
+
+function roundedScores(scores: Scores): Scores {
+  return Object.fromEntries(Object.entries(scores).map(([label, value]) => [label, round(value)]));
+}

@@ -1,0 +1,63 @@
+import { byId, make } from "../dom/dom.ts";
+import type { ModelCard } from "../recogniser/protocol.ts";
+import { labelName, t } from "../text/i18n.ts";
+
+/** Open a dialog; true where the user goes on, false where they cancel, press Escape or leave. */
+function ask(id: string): Promise<boolean> {
+  const dialog = byId(id, HTMLDialogElement);
+  return new Promise((resolve) => {
+    const settle = (accepted: boolean) => {
+      controller.abort();
+      dialog.close();
+      resolve(accepted);
+    };
+    const controller = new AbortController();
+    const { signal } = controller;
+    dialog.addEventListener("cancel", () => settle(false), { signal });
+    dialog.addEventListener(
+      "click",
+      ({ target }) => {
+        const action = target instanceof HTMLElement ? target.dataset.action : undefined;
+        if (action) settle(action === "accept");
+      },
+      { signal },
+    );
+    dialog.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key === "Enter" && event.target instanceof HTMLInputElement) settle(true);
+      },
+      { signal },
+    );
+    dialog.showModal();
+  });
+}
+
+/** Say what the microphone is used for; nothing is opened before the user agrees. */
+export function askConsent(model: ModelCard | undefined): Promise<boolean> {
+  const name = model ? `${model.name} ${model.version}` : "";
+  const comma = t("label.sad") === "悲伤" ? "、" : ", ";
+  const labels = model?.labels.map(labelName).join(comma) ?? "";
+  const parts: readonly (readonly [string, string])[] = [
+    [t("consent.what"), t("consent.what_text", { model: name, labels })],
+    [t("consent.where"), t("consent.where_text", { host: location.host })],
+    [t("consent.how"), t("consent.how_text")],
+    [t("consent.law"), t("consent.law_text")],
+    ...(model ? ([[t("consent.licence"), model.licence]] as const) : []),
+  ];
+  byId("consent-text").replaceChildren(
+    ...parts.flatMap(([term, text]) => [make("dt", "", term), make("dd", "", text)]),
+  );
+  return ask("consent");
+}
+
+/** Ask for the service's key; null where the user has none. */
+export async function askKey(refused: boolean): Promise<string | null> {
+  const field = byId("key-value", HTMLInputElement);
+  byId("key-refused").hidden = !refused;
+  field.value = "";
+  const accepted = await ask("key");
+  const key = field.value.trim();
+  field.value = "";
+  return accepted && key ? key : null;
+}

@@ -1,0 +1,193 @@
+import { levelDb } from "../audio/encode.ts";
+import { isMicrophoneOffered, Microphone } from "../audio/microphone.ts";
+import { byId, make, onClick, setHint, setText } from "../dom/dom.ts";
+import type { ModelCard } from "../recogniser/protocol.ts";
+import type { Recogniser } from "../recogniser/recogniser.ts";
+import { clock, number } from "../text/format.ts";
+import { type Key, onLanguage, t } from "../text/i18n.ts";
+import { askConsent } from "./dialogs.ts";
+import { Listening, type ListeningState } from "./listening.ts";
+import { announce, messageOf, notify, report } from "./notices.ts";
+import { liveReadout } from "./readout.ts";
+import type { Results } from "./results.ts";
+
+const STATES: Readonly<Record<ListeningState, Key>> = {
+  permission: "state.permission",
+  connecting: "state.connecting",
+  running: "state.listening",
+  paused: "state.paused",
+  stopping: "state.stopping",
+  stopped: "state.stopped",
+  lost: "state.lost",
+};
+const QUIETEST_DB = -60; // the lower end of the level meter
+
+/** The microphone: consent, the running session, and what is left of it afterwards. */
+export class LivePanel {
+  #listening: Listening | null = null;
+  #announced = 0;
+
+  /**
+   * @param model what the service answers with, as far as it is known.
+   * @param before called before the microphone starts: a file and the microphone do not go together.
+   */
+  constructor(
+    private readonly recogniser: Recogniser,
+    private readonly results: Results,
+    private readonly model: () => Promise<ModelCard | undefined>,
+    private readonly before: () => void,
+  ) {
+    onClick("listen", () => this.#begin());
+    onClick("stop", () => this.#listening?.stop());
+    onClick("resume", () => this.#listening?.resume());
+    onClick("reconnect", () => this.#run());
+    const devices = byId("device", HTMLSelectElement);
+    devices.addEventListener("change", () => void this.#listening?.use(devices.value).catch(report));
+    window.addEventListener("pagehide", () => this.close());
+    this.#explainInsecure();
+    onLanguage(() => {
+      this.#explainInsecure();
+      this.#show();
+    });
+  }
+
+  /** Make room for something else: false while the session goes on. */
+  free(): boolean {
+    const state = this.#listening?.state;
+    if (state && state !== "stopped" && state !== "lost") return false;
+    this.close();
+    return true;
+  }
+
+  /** Close the microphone and the connection at once, and take the session off the page. */
+  close(): void {
+    this.#listening?.close();
+    this.#listening = null;
+    this.#show();
+  }
+
+  async #begin(): Promise<void> {
+    notify(null);
+    try {
+      if (!(await askConsent(await this.model()))) return;
+    } catch (error) {
+      report(error);
+      return;
+    }
+    this.before();
+    this.close();
+    this.results.clear();
+    this.#announced = 0;
+    this.#listening = new Listening(this.recogniser, {
+      onState: (state) => this.#changed(state),
+      onOpen: (labels) => this.results.openLive(labels),
+      onChange: () => this.#update(),
+      onFrame: (samples) => this.#meter(samples),
+    });
+    await this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const listening = this.#listening;
+    notify(null);
+    try {
+      await listening?.run();
+      if (listening === this.#listening) await this.#listDevices();
+    } catch (error) {
+      if (listening !== this.#listening) return;
+      report(error);
+      announce(messageOf(error));
+      if (listening && !listening.settings) this.close();
+    }
+  }
+
+  #changed(state: ListeningState): void {
+    this.#show();
+    if (state === "stopped" || state === "lost") this.#sumUp();
+    if (state === "lost") report(this.#listening?.problem);
+    announce(t(STATES[state]));
+    if (state === "running") byId("stop").focus();
+    if (state === "lost") byId("reconnect").focus();
+    if (state === "stopped") byId("listen").focus();
+  }
+
+  /** What the state allows, and what it says. */
+  #show(): void {
+    const listening = this.#listening;
+    const state = listening?.state;
+    document.body.dataset.live = state ?? "";
+    byId("live").hidden = !state || state === "stopped";
+    if (!state) return;
+    const speaking = state === "running" && listening?.session.speaking.size;
+    setText(byId("live-state"), t(speaking ? "state.speaking" : STATES[state]));
+    const why = state === "lost" ? t("state.lost_why") : state === "paused" ? t("state.paused_why") : null;
+    setHint(byId("live-hint"), why ?? (state === "running" ? this.#soundHint() : null));
+    byId("stop").hidden = state === "lost" || state === "stopping";
+    byId("resume").hidden = state !== "paused";
+    byId("reconnect").hidden = state !== "lost";
+  }
+
+  #soundHint(): string | null {
+    const sound = this.#listening?.sound;
+    return sound === "muted" ? t("live.muted") : sound === "loud" ? t("live.loud") : null;
+  }
+
+  #update(): void {
+    const listening = this.#listening;
+    const settings = listening?.settings;
+    if (!listening || !settings || listening.state === "stopped" || listening.state === "lost") return;
+    const { session, seconds, peaks, latency } = listening;
+    const { threshold, window } = settings;
+    const readout = liveReadout(session, { seconds, window });
+    this.results.showLive({ seconds, strips: listening.strips, peaks, readout, threshold });
+    setText(byId("elapsed"), clock(seconds, 0));
+    setText(byId("latency"), latency === null ? "–" : `${number(latency / 1000, 2)} s`);
+    this.#show();
+    const { latest } = session;
+    if (latest?.type === "speech.ended" && latest.end > this.#announced) {
+      this.#announced = latest.end;
+      announce(`${readout.headline}. ${readout.confidence}`);
+    }
+  }
+
+  #meter(samples: Float32Array): void {
+    const share = Math.max(0, Math.min(1, 1 - levelDb(samples) / QUIETEST_DB));
+    byId("level").style.transform = `scaleX(${share.toFixed(3)})`;
+  }
+
+  #sumUp(): void {
+    const row = this.#listening?.row();
+    const settings = this.#listening?.settings;
+    if (!row || !settings || !this.#listening) return;
+    const { session, seconds, peaks, strips } = this.#listening;
+    const readout = liveReadout(session, { seconds, window: settings.window });
+    this.results.showLive({ seconds, strips, peaks, readout, threshold: settings.threshold });
+    this.results.finish(row, settings.model);
+  }
+
+  async #listDevices(): Promise<void> {
+    const devices = await Microphone.devices();
+    const select = byId("device", HTMLSelectElement);
+    const options = devices.map(({ deviceId, label }, index) => {
+      const option = make("option", "", label || `${t("live.device")} ${index + 1}`);
+      option.value = deviceId;
+      return option;
+    });
+    select.replaceChildren(...options);
+    select.value = this.#listening?.deviceId ?? "";
+    byId("devices").hidden = options.length < 2;
+  }
+
+  /** Over plain HTTP from another machine browsers refuse the microphone: say so at once, and what to do. */
+  #explainInsecure(): void {
+    const offered = isMicrophoneOffered();
+    byId("offered").hidden = !offered;
+    byId("insecure").hidden = offered;
+    if (offered) return;
+    const { hostname, host, port } = location;
+    const tunnelled = port || "80";
+    setText(byId("insecure-https"), t("insecure.https", { host }));
+    setText(byId("insecure-tunnel"), t("insecure.tunnel", { port: tunnelled }));
+    setText(byId("tunnel"), `ssh -N -L ${tunnelled}:127.0.0.1:${tunnelled} ${hostname}`);
+  }
+}

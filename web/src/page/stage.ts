@@ -1,0 +1,50 @@
+import { byId, make, setHint, setText } from "../dom/dom.ts";
+import { face } from "../dom/faces.ts";
+import type { Notice } from "../recogniser/protocol.ts";
+import { percent } from "../text/format.ts";
+import { maybe, t } from "../text/i18n.ts";
+import { inkOn } from "../timeline/colours.ts";
+import type { Readout } from "./readout.ts";
+import { ScoreList } from "./scores.ts";
+
+/** What the large letters say already. */
+const SAID = new Set(["uncertain", "no_speech"]);
+
+/** The large letters: face, emotion, confidence, and the probabilities beside them. */
+export class Stage {
+  readonly #root = byId("stage");
+  readonly #scores = new ScoreList(byId("scores"));
+  #face = "";
+
+  show(readout: Readout, colours: ReadonlyMap<string, string>, threshold: number | null): void {
+    const name = "label" in readout.face ? readout.face.label : `state ${readout.face.state}`;
+    this.#drawFace(readout.face, name, colours);
+    this.#root.dataset.face = "label" in readout.face ? "label" : readout.face.state;
+    setHint(byId("source"), readout.source);
+    setText(byId("headline"), readout.headline);
+    setHint(byId("confidence"), readout.confidence);
+    setHint(byId("detail"), readout.detail);
+    this.#scores.show(readout.scores, colours);
+    this.#root.classList.toggle("scored", readout.scores !== null);
+    byId("scores").classList.toggle("marked", threshold !== null);
+    byId("scores").style.setProperty("--threshold", `${100 * (threshold ?? 0)}%`);
+    setHint(byId("threshold"), threshold === null ? null : t("result.threshold", { threshold: percent(threshold) }));
+  }
+
+  /** Warnings in the user's language, in the service's words where the page does not know the code. */
+  warn(all: readonly Notice[]): void {
+    const warnings = all.filter(({ code }) => !SAID.has(code));
+    const list = byId("warnings");
+    list.replaceChildren(...warnings.map(({ code, message }) => make("li", "", maybe(`warning.${code}`) ?? message)));
+    list.hidden = !warnings.length;
+  }
+
+  #drawFace(kind: Readout["face"], name: string, colours: ReadonlyMap<string, string>): void {
+    const colour = "label" in kind ? (colours.get(kind.label) ?? "#9a9a9a") : "";
+    const key = `${name} ${colour}`;
+    if (key === this.#face) return;
+    this.#face = key;
+    byId("face").replaceChildren("label" in kind ? face({ label: kind.label, colour }, inkOn(colour)) : face(kind));
+    this.#root.style.setProperty("--emotion", colour || "transparent");
+  }
+}

@@ -1,0 +1,106 @@
+// What a recogniser says, in the words of `emovox predict --format json` and of the stream. Times are seconds.
+
+/** Label → probability, in the model's order. */
+export type Scores = Readonly<Record<string, number>>;
+
+export interface Notice {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One tile of speech. `label` is null below the abstention threshold: "not sure". */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+  readonly channel: number;
+  readonly label: string | null;
+  readonly confidence: number;
+  readonly scores: Scores;
+}
+
+/** The answer for one recording; `label`, `confidence` and `scores` are null where nobody speaks. */
+export interface Row {
+  readonly file: string;
+  readonly duration: number;
+  readonly label: string | null;
+  readonly confidence: number | null;
+  readonly scores: Scores | null;
+  readonly shares: Scores;
+  readonly warnings: readonly Notice[];
+  readonly segments: readonly Segment[];
+}
+
+export interface ModelName {
+  readonly name: string;
+  readonly version: string;
+}
+
+export interface Answer {
+  readonly model: ModelName;
+  readonly row: Row;
+}
+
+export interface Figure {
+  readonly corpus: string;
+  readonly protocol: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+export interface ModelCard extends ModelName {
+  readonly default: boolean;
+  readonly description: string;
+  readonly labels: readonly string[];
+  readonly licence: string;
+  readonly licence_risk: string;
+  readonly parameters: number;
+  readonly figures: readonly Figure[];
+}
+
+/** What is in force for a live session; `hop` and `window` in seconds. */
+export interface SessionStarted {
+  readonly type: "session.started";
+  readonly model: ModelName;
+  readonly labels: readonly string[];
+  readonly sample_rate: number;
+  readonly channels: number;
+  readonly hop: number;
+  readonly window: number;
+  readonly threshold: number;
+}
+
+export interface SpeechStarted {
+  readonly type: "speech.started";
+  readonly utterance: number;
+  readonly channel: number;
+  readonly start: number;
+}
+
+/** A smoothed preview over the latest window, every hop while somebody speaks. */
+export interface EmotionUpdated extends Segment {
+  readonly type: "emotion.updated";
+  readonly utterance: number;
+}
+
+/** The verdict on an utterance and the segments that it was cut into. */
+export interface SpeechEnded extends Segment {
+  readonly type: "speech.ended";
+  readonly utterance: number;
+  readonly segments: readonly Segment[];
+}
+
+export type LiveEvent = SpeechStarted | EmotionUpdated | SpeechEnded;
+
+export interface SessionEnded {
+  readonly type: "session.ended";
+  readonly seconds: number;
+  readonly previews_dropped: number;
+}
+
+export interface StreamError extends Notice {
+  readonly type: "error";
+}
+
+export type StreamMessage = SessionStarted | LiveEvent | SessionEnded | StreamError;

@@ -1,0 +1,178 @@
+// A button for each segment in sight: the lanes can be used by keyboard, by touch and by what reads the page aloud.
+
+import { make } from "../dom/dom.ts";
+import { face } from "../dom/faces.ts";
+import { percent, span } from "../text/format.ts";
+import { labelName, t } from "../text/i18n.ts";
+import { inkOn } from "./colours.ts";
+import type { Layout } from "./layout.ts";
+import type { TimelineData } from "./paint.ts";
+import { bestOf, type Strip } from "./session.ts";
+
+const FACE = 20; // pixels
+const PADDING = 10;
+const MARGIN = 1; // views beside the visible one that have their buttons, too: scrolling by keyboard finds them
+
+export interface Shown {
+  readonly data: TimelineData;
+  readonly layout: Layout;
+  /** Pixels a second. */
+  readonly scale: number;
+  readonly start: number;
+  readonly end: number;
+  readonly hidden: boolean;
+}
+
+/** Only one of them is in the tab order; the arrow keys, Home and End go from one to the next. */
+export class SegmentButtons {
+  readonly #made = new Map<number, HTMLButtonElement>();
+  #shown: Shown | null = null;
+  #chosen: number | null = null;
+
+  constructor(
+    private readonly place: HTMLElement,
+    private readonly onChoose: (index: number) => void,
+  ) {
+    place.setAttribute("role", "group");
+    place.addEventListener("click", ({ target }) => this.#pressed(target));
+    place.addEventListener("keydown", (event) => this.#moved(event));
+  }
+
+  clear(): void {
+    this.#chosen = null;
+    this.#shown = null;
+    this.#made.clear();
+    this.place.replaceChildren();
+  }
+
+  choose(index: number | null): void {
+    this.#chosen = index;
+  }
+
+  show(shown: Shown): void {
+    this.#shown = shown;
+    this.place.setAttribute("aria-label", t("timeline.segments"));
+    const { data, start, end, hidden } = shown;
+    const margin = MARGIN * (end - start);
+    const wanted = new Map<number, Strip>();
+    if (!hidden) {
+      for (const [index, strip] of data.strips.entries()) {
+        const near = strip.end > start - margin && strip.start < end + margin;
+        if (!strip.preview && (near || index === this.#chosen)) wanted.set(index, strip);
+      }
+    }
+    for (const [index, button] of this.#made) {
+      if (wanted.has(index)) continue;
+      button.remove();
+      this.#made.delete(index);
+    }
+    for (const [index, strip] of wanted) this.#place(index, strip, shown);
+    const entry = this.#chosen !== null && wanted.has(this.#chosen) ? this.#chosen : [...wanted.keys()][0];
+    for (const [index, button] of this.#made) {
+      button.tabIndex = index === entry ? 0 : -1;
+      button.setAttribute("aria-pressed", String(index === this.#chosen));
+    }
+  }
+
+  #place(index: number, strip: Strip, { data, layout, scale }: Shown): void {
+    const lane = layout.lanes[data.channels.indexOf(strip.channel)];
+    if (!lane) return;
+    let button = this.#made.get(index);
+    if (!button) {
+      button = make("button", "segment");
+      button.type = "button";
+      button.dataset.index = String(index);
+      this.#made.set(index, button);
+      const next = [...this.#made.keys()].filter((other) => other > index).sort((a, b) => a - b)[0];
+      this.place.insertBefore(button, next === undefined ? null : (this.#made.get(next) ?? null));
+    }
+    const width = Math.max(4, (strip.end - strip.start) * scale - 1);
+    button.style.left = `${strip.start * scale}px`;
+    button.style.top = `${lane.top}px`;
+    button.style.width = `${width}px`;
+    button.style.height = `${lane.height - 2}px`;
+    this.#dress(button, strip, data, width);
+  }
+
+  #dress(button: HTMLButtonElement, strip: Strip, data: TimelineData, width: number): void {
+    const name = inWords(strip);
+    const { label } = strip;
+    const text = label === null ? t("result.not_sure") : labelName(label);
+    const room = width - PADDING - widthOf(text, button);
+    const key = `${name} ${room >= 0} ${room >= FACE} ${width >= FACE}`;
+    if (button.dataset.key === key) return;
+    button.dataset.key = key;
+    button.title = name;
+    button.setAttribute("aria-label", name);
+    const colour = label === null ? null : (data.colours.get(label) ?? null);
+    button.classList.toggle("unsure", colour === null);
+    button.style.background = colour ?? "";
+    button.style.color = colour ? inkOn(colour) : "";
+    const icon = label === null || !colour ? face({ state: "unsure" }) : face({ label, colour }, inkOn(colour));
+    button.replaceChildren(
+      ...(room >= FACE || (room < 0 && width >= FACE) ? [icon] : []),
+      ...(room >= 0 ? [text] : []),
+    );
+  }
+
+  #pressed(target: EventTarget | null): void {
+    const button = target instanceof Element ? target.closest("button") : null;
+    if (button) this.onChoose(Number(button.dataset.index));
+  }
+
+  #moved(event: KeyboardEvent): void {
+    const strips = this.#shown?.data.strips ?? [];
+    const here = Number((event.target as HTMLElement).dataset.index);
+    const own = strips[here];
+    if (!own || event.altKey || event.ctrlKey || event.metaKey) return;
+    const order = [...strips.keys()].filter((index) => !strips[index]?.preview);
+    const lane = order.filter((index) => strips[index]?.channel === own.channel);
+    const others = order.filter((index) => strips[index]?.channel !== own.channel);
+    const at = lane.indexOf(here);
+    const overlapping = () => nearest(others, strips, own);
+    const moves: Readonly<Record<string, () => number | undefined>> = {
+      ArrowRight: () => lane[at + 1],
+      ArrowLeft: () => lane[at - 1],
+      ArrowDown: overlapping,
+      ArrowUp: overlapping,
+      Home: () => lane[0],
+      End: () => lane[lane.length - 1],
+    };
+    const next = moves[event.key]?.();
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    if (next !== undefined) this.#focus(next);
+  }
+
+  #focus(index: number): void {
+    const shown = this.#shown;
+    if (!shown) return;
+    this.#chosen = index;
+    this.show(shown);
+    this.#made.get(index)?.focus({ preventScroll: false });
+  }
+}
+
+function nearest(indices: readonly number[], strips: readonly Strip[], own: Strip): number | undefined {
+  const distance = (index: number) => Math.abs((strips[index]?.start ?? 0) - own.start);
+  return [...indices].sort((a, b) => distance(a) - distance(b))[0];
+}
+
+let measure: CanvasRenderingContext2D | null = null;
+
+function widthOf(text: string, button: HTMLElement): number {
+  measure ??= document.createElement("canvas").getContext("2d");
+  if (!measure) return 8 * text.length;
+  measure.font = `600 14px ${getComputedStyle(button).fontFamily}`;
+  return measure.measureText(text).width;
+}
+
+/** A segment in words: when, what, how sure. */
+export function inWords({ start, end, label, confidence, scores }: Strip): string {
+  const when = span(start, end);
+  if (label !== null) {
+    return t("timeline.segment", { span: when, label: labelName(label), confidence: percent(confidence) });
+  }
+  const best = labelName(bestOf(scores));
+  return t("timeline.segment_unsure", { span: when, label: best, confidence: percent(confidence) });
+}

@@ -1,0 +1,62 @@
+// Where things lie in a timeline, from top to bottom: waveform, a lane of segments a channel, probabilities, axis.
+
+export interface Band {
+  readonly top: number;
+  readonly height: number;
+}
+
+export interface Layout {
+  readonly wave: Band;
+  /** One for each of `channels`, in their order. */
+  readonly lanes: readonly Band[];
+  readonly scores: readonly Band[];
+  readonly axis: Band;
+  readonly height: number;
+}
+
+/** The part of the time that is seen, and its width in pixels. */
+export interface View {
+  readonly start: number;
+  readonly secondsPerPixel: number;
+  readonly width: number;
+}
+
+const WAVE = 84;
+const LANE = 36;
+const SCORES = 92;
+const AXIS = 24;
+const GAP = 8;
+export const CAPTION = 16;
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
+const TICK_ROOM = 72; // pixels
+
+/** Lay a timeline out, each band below its caption; without a waveform its band has no height. */
+export function layoutOf(channels: number, hasWave: boolean): Layout {
+  let top = 0;
+  const band = (height: number, caption = CAPTION): Band => {
+    if (!height) return { top, height };
+    const taken = { top: top + caption, height };
+    top += caption + height + GAP;
+    return taken;
+  };
+  const wave = band(hasWave ? WAVE : 0);
+  const count = Math.max(1, channels);
+  const lanes = Array.from({ length: count }, () => band(LANE, count > 1 ? CAPTION : 0));
+  const scores = Array.from({ length: count }, () => band(SCORES));
+  return { wave, lanes, scores, axis: { top: top - GAP, height: AXIS }, height: top - GAP + AXIS };
+}
+
+export function pixelOf(seconds: number, view: View): number {
+  return (seconds - view.start) / view.secondsPerPixel;
+}
+
+/** The moments to name on the axis, far enough apart to be read. */
+export function ticks(view: View): readonly number[] {
+  const step = STEPS.find((candidate) => candidate >= TICK_ROOM * view.secondsPerPixel) ?? 7200;
+  const end = view.start + view.width * view.secondsPerPixel;
+  const found: number[] = [];
+  for (let index = Math.ceil(view.start / step - 1e-9); index * step <= end; index += 1) {
+    if (index >= 0) found.push(Number((index * step).toFixed(3)));
+  }
+  return found;
+}

@@ -1,0 +1,160 @@
+// Drawing a timeline on a canvas, on the page as in the exported picture.
+
+import type { Peaks } from "../audio/peaks.ts";
+import { clock } from "../text/format.ts";
+import { labelName, t } from "../text/i18n.ts";
+import { inkOn } from "./colours.ts";
+import { type Band, CAPTION, type Layout, pixelOf, ticks, type View } from "./layout.ts";
+import type { Strip } from "./session.ts";
+
+export interface TimelineData {
+  readonly duration: number;
+  readonly channels: readonly number[];
+  readonly strips: readonly Strip[];
+  readonly peaks: Peaks | null;
+  readonly colours: ReadonlyMap<string, string>;
+}
+
+export interface Theme {
+  readonly ink: string;
+  readonly faint: string;
+  readonly line: string;
+  readonly wave: string;
+  readonly unsure: string;
+  readonly font: string;
+}
+
+export interface Painting {
+  readonly context: CanvasRenderingContext2D;
+  readonly data: TimelineData;
+  readonly layout: Layout;
+  readonly view: View;
+  readonly theme: Theme;
+  /** Which strips become blocks in the lanes: the page has buttons for the final ones. */
+  readonly blocks: "previews" | "all";
+}
+
+const LOWEST_PEAK = 0.04; // a silent room is not blown up to a storm
+const PREVIEW_ALPHA = 0.45;
+const TINT_ALPHA = 0.16;
+const SMALL = 11;
+
+export function paint(painting: Painting): void {
+  const { context, data, layout, view } = painting;
+  context.clearRect(0, 0, view.width, layout.height);
+  const end = view.start + view.width * view.secondsPerPixel;
+  const visible = data.strips.filter((strip) => strip.end > view.start && strip.start < end);
+  if (data.peaks && layout.wave.height) paintWave(painting, data.peaks, visible);
+  for (const [index, channel] of data.channels.entries()) {
+    const own = visible.filter((strip) => strip.channel === channel);
+    const [lane, scores] = [layout.lanes[index], layout.scores[index]];
+    if (lane) paintLane(painting, own, lane);
+    if (scores) paintScores(painting, own, scores);
+    const several = data.channels.length > 1;
+    const name = several ? t("timeline.channel", { channel }) : "";
+    if (lane && several) caption(painting, name, lane.top);
+    if (scores) caption(painting, `${t("timeline.scores")}${name && ` · ${name}`}`, scores.top);
+  }
+  if (layout.wave.height) caption(painting, t("timeline.wave"), layout.wave.top);
+  paintAxis(painting);
+}
+
+function colourOf(strip: Strip, { data, theme }: Painting): string {
+  return strip.label === null ? theme.unsure : (data.colours.get(strip.label) ?? theme.unsure);
+}
+
+function paintWave(painting: Painting, peaks: Peaks, strips: readonly Strip[]): void {
+  const { context, data, layout, view, theme } = painting;
+  const { top, height } = layout.wave;
+  if (data.channels.length < 2) {
+    for (const strip of strips) {
+      context.globalAlpha = strip.preview ? TINT_ALPHA / 2 : TINT_ALPHA;
+      fill(painting, strip, { top, height }, colourOf(strip, painting));
+    }
+    context.globalAlpha = 1;
+  }
+  const middle = top + height / 2;
+  const scale = height / 2 / Math.max(peaks.largest, LOWEST_PEAK) / 1.05;
+  const last = Math.min(view.width, pixelOf(peaks.duration, view));
+  context.fillStyle = theme.wave;
+  context.beginPath();
+  for (let x = 0; x < last; x += 1) {
+    const start = view.start + x * view.secondsPerPixel;
+    const [low, high] = peaks.between(start, start + view.secondsPerPixel);
+    context.rect(x, middle - high * scale, 1, Math.max(1, (high - low) * scale));
+  }
+  context.fill();
+}
+
+function paintLane(painting: Painting, strips: readonly Strip[], lane: Band): void {
+  const { context, theme, blocks, view } = painting;
+  context.fillStyle = theme.line;
+  context.fillRect(0, lane.top + lane.height - 1, view.width, 1);
+  for (const strip of strips) {
+    if (!strip.preview && blocks === "previews") continue;
+    const colour = colourOf(strip, painting);
+    context.globalAlpha = strip.preview ? PREVIEW_ALPHA : 1;
+    fill(painting, strip, { top: lane.top, height: lane.height - 1 }, colour);
+    context.globalAlpha = 1;
+    if (!strip.preview) nameBlock(painting, strip, lane, colour);
+  }
+}
+
+function nameBlock({ context, theme, view }: Painting, strip: Strip, lane: Band, colour: string): void {
+  const width = (strip.end - strip.start) / view.secondsPerPixel;
+  const text = strip.label === null ? t("result.not_sure") : labelName(strip.label);
+  context.font = `600 13px ${theme.font}`;
+  if (context.measureText(text).width + 8 > width) return;
+  context.fillStyle = strip.label === null ? theme.ink : inkOn(colour);
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, pixelOf((strip.start + strip.end) / 2, view), lane.top + lane.height / 2);
+}
+
+/** Stack the probabilities of each strip, the first label at the bottom. */
+function paintScores(painting: Painting, strips: readonly Strip[], { top, height }: Band): void {
+  const { context, data, theme, view } = painting;
+  for (const strip of strips) {
+    let floor = top + height;
+    context.globalAlpha = strip.preview ? PREVIEW_ALPHA + 0.2 : 1;
+    for (const [label, colour] of data.colours) {
+      const share = (strip.scores[label] ?? 0) * height;
+      floor -= share;
+      fill(painting, strip, { top: floor, height: share }, colour);
+    }
+  }
+  context.globalAlpha = 1;
+  context.fillStyle = theme.line;
+  for (const share of [0, 0.5, 1])
+    context.fillRect(0, Math.round(top + share * height) - (share ? 1 : 0), view.width, 1);
+}
+
+/** Neighbouring strips keep a hair between them where there is room for it. */
+function fill({ context, view }: Painting, strip: Strip, { top, height }: Band, colour: string): void {
+  const [left, right] = [pixelOf(strip.start, view), pixelOf(strip.end, view)];
+  context.fillStyle = colour;
+  context.fillRect(left, top, Math.max(0.75, right - left - (right - left > 8 && !strip.preview ? 1 : 0)), height);
+}
+
+function paintAxis({ context, layout, view, theme }: Painting): void {
+  context.font = `${SMALL + 1}px ${theme.font}`;
+  context.textBaseline = "top";
+  for (const seconds of ticks(view)) {
+    const x = pixelOf(seconds, view);
+    const text = clock(seconds, seconds % 1 ? 1 : 0);
+    context.fillStyle = theme.line;
+    context.fillRect(x, layout.axis.top, 1, 5);
+    context.fillStyle = theme.faint;
+    context.textAlign = x < 16 ? "left" : x > view.width - 16 ? "right" : "center";
+    context.fillText(text, x, layout.axis.top + 8);
+  }
+}
+
+/** A small name above a band. */
+function caption({ context, theme }: Painting, text: string, top: number): void {
+  context.font = `${SMALL}px ${theme.font}`;
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  context.fillStyle = theme.faint;
+  context.fillText(text, 0, top - CAPTION + 2);
+}

@@ -1,0 +1,126 @@
+// What a live session knows: a pure reducer over the recogniser's events, and the row that `predict` would give for it.
+
+import type { EmotionUpdated, LiveEvent, Notice, Row, Scores, Segment, SpeechEnded } from "../recogniser/protocol.ts";
+
+/** A piece of the timeline: a segment, or a preview of one that is still to come. */
+export interface Strip extends Segment {
+  readonly preview: boolean;
+}
+
+export interface Session {
+  /** Final segments, ordered as they came. */
+  readonly segments: readonly Segment[];
+  /** Previews of the utterances that are still open, each as long as what it adds. */
+  readonly previews: readonly Strip[];
+  /** Channel → where the speech that is going on began, in seconds. */
+  readonly speaking: ReadonlyMap<number, number>;
+  /** The latest preview or verdict. */
+  readonly latest: EmotionUpdated | SpeechEnded | null;
+}
+
+export const EMPTY_SESSION: Session = { segments: [], previews: [], speaking: new Map(), latest: null };
+
+export function reduce(session: Session, event: LiveEvent): Session {
+  const { channel } = event;
+  switch (event.type) {
+    case "speech.started":
+      return { ...session, speaking: new Map(session.speaking).set(channel, event.start) };
+    case "emotion.updated":
+      return { ...session, previews: [...session.previews, previewOf(session, event)], latest: event };
+    case "speech.ended":
+      return {
+        segments: [...session.segments, ...event.segments],
+        previews: session.previews.filter((preview) => preview.channel !== channel),
+        speaking: without(session.speaking, channel),
+        latest: event,
+      };
+    default:
+      return session; // a newer service may say more
+  }
+}
+
+/** The connection is lost: speech that has no verdict gets none. */
+export function broken(session: Session): Session {
+  return { ...session, previews: [], speaking: new Map() };
+}
+
+/** Move an event later, for a session that goes on after the connection was lost. */
+export function later<Event extends LiveEvent>(event: Event, seconds: number): Event {
+  const move = <Timed extends { start: number; end?: number }>(timed: Timed): Timed =>
+    timed.end === undefined
+      ? { ...timed, start: timed.start + seconds }
+      : { ...timed, start: timed.start + seconds, end: timed.end + seconds };
+  const moved = move(event);
+  return moved.type === "speech.ended" ? { ...moved, segments: moved.segments.map(move) } : moved;
+}
+
+export function strips(session: Session): readonly Strip[] {
+  return [...session.segments.map((segment) => ({ ...segment, preview: false })), ...session.previews];
+}
+
+/** Sum a session up as `emovox predict` sums up a recording; `threshold` is that of abstention. */
+export function rowOf(session: Session, about: { file: string; duration: number; threshold: number }): Row {
+  const { file, duration, threshold } = about;
+  const { segments } = session;
+  const scores = meanScores(segments);
+  if (!scores) {
+    const message = `no speech found in ${duration.toFixed(1)} s; nothing was scored`;
+    const warnings = [{ code: "no_speech", message }];
+    return { file, duration, label: null, confidence: null, scores: null, shares: {}, warnings, segments };
+  }
+  const best = bestOf(scores);
+  const confidence = scores[best] ?? 0;
+  const sure = confidence >= threshold;
+  const score = `the highest score, ${confidence.toFixed(2)} for '${best}'`;
+  const message = `${score}, is below the threshold ${threshold.toFixed(2)}; no label is given`;
+  const warnings: Notice[] = sure ? [] : [{ code: "uncertain", message }];
+  return {
+    file,
+    duration,
+    label: sure ? best : null,
+    confidence,
+    scores,
+    shares: sharesOf(segments),
+    warnings,
+    segments,
+  };
+}
+
+/** The label that scores highest. */
+export function bestOf(scores: Scores): string {
+  return Object.entries(scores).reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["", -1] as const)[0];
+}
+
+/** Mean of the segments' scores, weighted by their length; null without segments. */
+function meanScores(segments: readonly Segment[]): Scores | null {
+  const seconds = segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
+  if (!seconds || !segments[0]) return null;
+  const weighted = (label: string) =>
+    segments.reduce((sum, { start, end, scores }) => sum + (end - start) * (scores[label] ?? 0), 0);
+  return Object.fromEntries(Object.keys(segments[0].scores).map((label) => [label, weighted(label) / seconds]));
+}
+
+/** Share of the time of speech in which each label scores highest, the largest first. */
+function sharesOf(segments: readonly Segment[]): Scores {
+  const seconds = new Map<string, number>();
+  for (const { start, end, scores } of segments) {
+    const best = bestOf(scores);
+    seconds.set(best, (seconds.get(best) ?? 0) + end - start);
+  }
+  const total = [...seconds.values()].reduce((sum, value) => sum + value, 0);
+  const ordered = [...seconds].sort(([, a], [, b]) => b - a);
+  return Object.fromEntries(ordered.map(([label, value]) => [label, value / total]));
+}
+
+function previewOf(session: Session, event: EmotionUpdated): Strip {
+  const previous = session.previews.findLast((preview) => preview.channel === event.channel);
+  const start = Math.min(previous?.end ?? session.speaking.get(event.channel) ?? event.start, event.end);
+  const { end, channel, label, confidence, scores } = event;
+  return { start, end, channel, label, confidence, scores, preview: true };
+}
+
+function without(speaking: ReadonlyMap<number, number>, channel: number): ReadonlyMap<number, number> {
+  const rest = new Map(speaking);
+  rest.delete(channel);
+  return rest;
+}

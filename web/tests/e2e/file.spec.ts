@@ -1,0 +1,192 @@
+import { readFileSync } from "node:fs";
+import { analyse, expect, expectNoOverflow, labelsOf, test } from "./page.ts";
+import { CALL, LONG, SILENCE, SPEECH } from "./sounds.ts";
+
+test.beforeEach(async ({ page }) => {
+  await page.goto("./");
+});
+
+test("a recording gives a verdict, a timeline that covers its speech, and probabilities", async ({ page }) => {
+  const labels = await labelsOf(page);
+  await analyse(page, SPEECH);
+  const headline = (await page.locator("#headline").textContent()) ?? "";
+  expect([...labels, "not sure"]).toContain(headline.toLowerCase());
+  await expect(page.locator("#scores li")).toHaveCount(labels.length);
+  const segments = page.locator("button.segment");
+  expect(await segments.count()).toBeGreaterThanOrEqual(3); // three sentences with pauses between them
+  for (const name of await segments.evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")))) {
+    expect(name).toMatch(/^[\d.]+–[\d.]+ s: .+, \d+%$/);
+  }
+  const covered = await segments.evaluateAll((all) => all.reduce((sum, one) => sum + one.clientWidth, 0));
+  const width = await page.locator("#track").evaluate((track) => track.clientWidth);
+  expect(covered / width).toBeGreaterThan(0.4);
+  await expect(page.locator("#track canvas")).toHaveAttribute("aria-label", /Timeline of \d+\.\d s with \d segments/);
+  await expect(page.locator("#notice")).toBeHidden();
+});
+
+test("choosing a segment plays it and shows its probabilities", async ({ page }) => {
+  await analyse(page, SPEECH);
+  await page.locator("button.segment").first().click();
+  await expect(page.locator("#play")).toHaveText("Pause");
+  await expect(page.locator("#chosen-title")).toHaveText(/s: /);
+  await expect(page.locator("#chosen-scores li").first()).toBeVisible();
+  await expect(page.locator("#play")).toHaveText("Play"); // it stops at the segment's end
+});
+
+test("what is saved is what predict prints", async ({ page }) => {
+  const labels = await labelsOf(page);
+  await analyse(page, SPEECH);
+  const save = async (name: string) => {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
+    return { name: download.suggestedFilename(), data: readFileSync(await download.path()) };
+  };
+  const json = await save("JSON");
+  const { model, results } = JSON.parse(json.data.toString());
+  expect(json.name).toBe("speech.json");
+  expect(model.name).toBeTruthy();
+  expect(Object.keys(results[0])).toEqual(
+    expect.arrayContaining(["file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments"]),
+  );
+  const csv = (await save("CSV")).data.toString().trimEnd().split("\n");
+  expect(csv[0]).toBe(`file,row,start,end,channel,label,confidence,${labels.join()},warnings,error`);
+  expect(csv).toHaveLength(2 + results[0].segments.length);
+  const png = await save("PNG");
+  expect(png.data.subarray(1, 4).toString()).toBe("PNG");
+  expect(png.data.length).toBeGreaterThan(10_000);
+});
+
+test("two channels have two lanes", async ({ page }) => {
+  await page.getByLabel("One speaker per channel").check();
+  await analyse(page, CALL);
+  const tops = await page
+    .locator("button.segment")
+    .evaluateAll((all) => all.map((one) => (one as HTMLElement).style.top));
+  expect(new Set(tops).size).toBe(2);
+  await page.getByLabel("One speaker per channel").uncheck(); // analysed again, together
+  await expect
+    .poll(() =>
+      page.locator("button.segment").evaluateAll((all) => new Set(all.map((b) => (b as HTMLElement).style.top)).size),
+    )
+    .toBe(1);
+});
+
+test("a long recording can be waited for, zoomed and scrolled", async ({ page }) => {
+  await analyse(page, LONG);
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  const [scroll, client] = await page.locator("#scroller").evaluate((all) => [all.scrollWidth, all.clientWidth]);
+  expect((scroll ?? 0) / (client ?? 1)).toBeCloseTo(4, 1);
+  await page.getByRole("button", { name: "Whole" }).click();
+  expect(await page.locator("#scroller").evaluate((all) => all.scrollWidth - all.clientWidth)).toBe(0);
+  await expectNoOverflow(page);
+});
+
+test("sending can be cancelled", async ({ page }) => {
+  await page.route("**/v1/emotions?*", () => undefined); // never answered
+  await page.setInputFiles("#file", SPEECH);
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.locator("#progress")).toBeHidden();
+  await expect(page.locator("#notice")).toBeHidden();
+  await expect(page.locator("#results")).toBeHidden();
+});
+
+test("a job's progress is shown, and cancelling tells the service", async ({ page }) => {
+  const asked: string[] = [];
+  const job = { id: "7", status: "queued", progress: 0 };
+  await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
+  await page.route("**/v1/jobs/7", (route) => {
+    asked.push(route.request().method());
+    return route.fulfill({ json: { job: { ...job, status: "running", progress: 0.4 } } });
+  });
+  await page.setInputFiles("#file", SPEECH);
+  await expect(page.locator("#progress-bar")).toHaveAttribute("value", "0.4");
+  await expect(page.locator("#progress-text")).toHaveText("Analysing speech.wav");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.locator("#progress")).toBeHidden();
+  await expect.poll(() => asked.at(-1)).toBe("DELETE");
+});
+
+test("a job that fails is told in words", async ({ page }) => {
+  const error = { code: "worker_lost", message: "got no answer" };
+  const job = { id: "7", status: "failed", progress: 0.5 };
+  await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
+  await page.route("**/v1/jobs/7", (route) => route.fulfill({ json: { job, error } }));
+  await page.setInputFiles("#file", SPEECH);
+  await expect(page.locator("#notice")).toContainText("lost the work");
+});
+
+test("silence is no speech, and not an emotion", async ({ page }) => {
+  await analyse(page, SILENCE);
+  await expect(page.locator("#headline")).toHaveText("No speech found");
+  await expect(page.locator("button.segment")).toHaveCount(0);
+  await expect(page.locator("#scores")).not.toContainText("%");
+});
+
+test("what is not audio is told in words, and the page goes on", async ({ page }) => {
+  await page.setInputFiles("#file", {
+    name: "notes.wav",
+    mimeType: "audio/wav",
+    buffer: Buffer.from("no audio at all"),
+  });
+  await expect(page.locator("#notice")).toContainText("not audio");
+  await page.setInputFiles("#file", { name: "empty.wav", mimeType: "audio/wav", buffer: Buffer.alloc(0) });
+  await expect(page.locator("#notice")).toContainText("empty");
+  await analyse(page, SPEECH);
+  await expect(page.locator("#notice")).toBeHidden();
+});
+
+test("a file that the browser cannot decode has a timeline without waveform, and the page says so", async ({
+  page,
+}) => {
+  await page.addInitScript(() => {
+    OfflineAudioContext.prototype.decodeAudioData = () => Promise.reject(new DOMException("no", "EncodingError"));
+  });
+  await page.reload();
+  await analyse(page, SPEECH);
+  await expect(page.locator("#notice")).toContainText("cannot decode");
+  await expect(page.locator("#play")).toBeHidden();
+  expect(await page.locator("button.segment").count()).toBeGreaterThan(0);
+});
+
+test("a recording can be dropped, and pasted", async ({ page }) => {
+  const data = readFileSync(SPEECH).toString("base64");
+  const transfer = await page.evaluateHandle((content) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    const files = new DataTransfer();
+    files.items.add(new File([bytes], "dropped.wav", { type: "audio/wav" }));
+    return files;
+  }, data);
+  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
+  await expect(page.locator("#drop")).toBeVisible();
+  await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
+  await expect(page.locator("#drop")).toBeHidden();
+  await expect(page.locator("#exports")).toBeVisible();
+  await page.evaluate((clipboardData) => {
+    document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+  }, transfer);
+  await expect(page.locator("#results")).toBeHidden();
+  await expect(page.locator("#exports")).toBeVisible();
+});
+
+test("where the service wants a key the page asks for it, and again if it is wrong", async ({ page }) => {
+  const seen: (string | undefined)[] = [];
+  await page.route("**/v1/emotions?*", (route) => {
+    const { authorization } = route.request().headers();
+    seen.push(authorization);
+    if (authorization === "Bearer right") return route.continue();
+    const error = { code: "unauthorised", message: "got no valid key" };
+    return route.fulfill({ status: 401, json: { error } });
+  });
+  await page.setInputFiles("#file", SPEECH);
+  const dialog = page.locator("#key");
+  await dialog.getByLabel("Key").fill("wrong");
+  await page.keyboard.press("Enter");
+  await expect(dialog.getByText("refused")).toBeVisible();
+  await dialog.getByLabel("Key").fill("right");
+  await dialog.getByRole("button", { name: "Continue" }).click();
+  await expect(page.locator("#exports")).toBeVisible();
+  expect(seen).toEqual([undefined, "Bearer wrong", "Bearer right"]);
+  expect(
+    await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])),
+  ).not.toContain("right");
+});

@@ -1,0 +1,138 @@
+// Speaks the protocol of `emovox serve` without a model: for development (`npm run fake`) and for the tests.
+
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { extname } from "node:path";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { Row } from "../src/recogniser/protocol.ts";
+import { FakeStream, HOP, LABELS, recognised, THRESHOLD, WINDOW } from "./fake_speech.ts";
+import { mixed, readWav } from "./wav.ts";
+
+const PORT = Number(process.env.PORT ?? 8765);
+const STATIC = new URL("../../src/emovox/serving/static/", import.meta.url);
+const LONGEST_AT_ONCE = 60; // seconds; longer recordings become jobs
+const JOB_MS = 1500;
+const POLICY = "default-src 'self'; media-src 'self' blob:; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
+const TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+const MODEL = { name: "pretend", version: "0.0.0" };
+const CARD = {
+  ...MODEL,
+  default: true,
+  description: "level and brightness in place of emotion, for tests of the page",
+  labels: LABELS,
+  licence: "Apache-2.0",
+  licence_risk: "none: it learned from nothing",
+  parameters: 2,
+  figures: [{ corpus: "ravdess-8", protocol: "joint", metric: "UAR", value: 12.5, low: 10.1, high: 14.9 }],
+};
+
+interface Job {
+  readonly began: number;
+  readonly result: object;
+}
+
+const jobs = new Map<string, Job>();
+
+const server = createServer((request, response) => {
+  void route(request, response).catch((error: unknown) => fail(response, 500, "internal", String(error)));
+});
+
+async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://127.0.0.1");
+  const path = url.pathname;
+  if (path === "/v1/models") return answer(response, 200, { models: [CARD] });
+  if (path === "/v1/emotions" && request.method === "POST") return await emotions(request, response, url);
+  if (path.startsWith("/v1/jobs/")) return job(request, response, path.slice("/v1/jobs/".length));
+  await file(response, path === "/" ? "index.html" : path.slice(1));
+}
+
+async function emotions(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const headers = { "content-type": request.headers["content-type"] ?? "" };
+  const form = await new Response(Buffer.concat(chunks), { headers }).formData();
+  const upload = form.get("file");
+  if (!(upload instanceof Blob)) return fail(response, 422, "bad_request", "got no file, expected a field `file`");
+  if (!upload.size) return fail(response, 422, "empty", `${upload.name}: got no bytes, expected audio`);
+  const sound = readWav(new Uint8Array(await upload.arrayBuffer()));
+  if (!sound) return fail(response, 422, "undecodable", `${upload.name}: got no audio that is understood`);
+  const channels = url.searchParams.get("channels") === "split" ? sound.channels : [mixed(sound.channels)];
+  const row: Row = recognised(upload.name, channels, sound.sampleRate);
+  const result = { model: MODEL, ...row };
+  if (row.duration <= LONGEST_AT_ONCE) return answer(response, 200, result);
+  const id = randomUUID();
+  jobs.set(id, { began: Date.now(), result });
+  answer(response, 202, { job: { id, status: "queued", progress: 0 } }, { Location: `/v1/jobs/${id}` });
+}
+
+function job(request: IncomingMessage, response: ServerResponse, id: string): void {
+  const found = jobs.get(id);
+  if (!found) return fail(response, 404, "no_such_job", `got no job ${id}`);
+  if (request.method === "DELETE") {
+    jobs.delete(id);
+    response.writeHead(204).end();
+    return;
+  }
+  const progress = Math.min(1, (Date.now() - found.began) / JOB_MS);
+  if (progress < 1) return answer(response, 200, { job: { id, status: "running", progress } });
+  answer(response, 200, { job: { id, status: "done", progress: 1 }, result: found.result });
+}
+
+async function file(response: ServerResponse, name: string): Promise<void> {
+  const type = TYPES[extname(name)];
+  const data = type && !name.includes("/") ? await readFile(new URL(name, STATIC)).catch(() => null) : null;
+  if (!data || !type) return fail(response, 404, "not_found", `got no ${name}`);
+  response.writeHead(200, { "Content-Type": type, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" });
+  response.end(data);
+}
+
+function answer(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(JSON.stringify(body));
+}
+
+function fail(response: ServerResponse, status: number, code: string, message: string): void {
+  answer(response, status, { error: { code, message } });
+}
+
+function converse(socket: WebSocket): void {
+  let stream: FakeStream | null = null;
+  const send = (message: object) => socket.send(JSON.stringify(message));
+  const refuse = (code: string, message: string) => {
+    send({ type: "error", code, message });
+    socket.close(4400);
+  };
+  const control = (message: { type?: string; sample_rate?: number; encoding?: string; channels?: number }) => {
+    const { type, sample_rate = 0, encoding, channels = 1 } = message;
+    if (type === "session.start" && sample_rate >= 8000 && sample_rate <= 48_000 && encoding === "s16le") {
+      stream = new FakeStream(sample_rate);
+      const settings = { hop: HOP, window: WINDOW, threshold: THRESHOLD, encoding, sample_rate, channels };
+      send({ type: "session.started", model: MODEL, labels: LABELS, ...settings });
+    } else if (type === "session.end" && stream) {
+      for (const event of stream.flush()) send(event);
+      send({ type: "session.ended", seconds: stream.seconds, previews_dropped: 0 });
+      socket.close(1000);
+    } else refuse("bad_message", `got ${JSON.stringify(message)}, expected session.start or session.end`);
+  };
+  socket.on("message", (data: Buffer, binary: boolean) => {
+    if (!binary) control(JSON.parse(data.toString()));
+    else if (!stream) refuse("not_started", "got sound before session.start");
+    else for (const event of stream.feed(samplesOf(data))) send(event);
+  });
+}
+
+function samplesOf(data: Buffer): Float32Array {
+  return Float32Array.from({ length: data.length >> 1 }, (_, index) => data.readInt16LE(2 * index) / 32_768);
+}
+
+const sockets = new WebSocketServer({ noServer: true });
+server.on("upgrade", (request, socket, head) => {
+  if (request.url !== "/v1/stream") socket.destroy();
+  else sockets.handleUpgrade(request, socket, head, converse);
+});
+server.listen(PORT, "127.0.0.1", () => process.stdout.write(`http://127.0.0.1:${PORT}\n`));

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, test } from "node:test";
+import { clock, percent, span } from "../../src/text/format.ts";
+import { filled, labelName, maybe, preferredLanguage, setLanguage, TEXTS, t } from "../../src/text/i18n.ts";
+
+const SOURCES = new URL("../../src/", import.meta.url).pathname;
+
+afterEach(() => setLanguage("en"));
+
+test("both languages have the same keys and places to fill in, and no empty text", () => {
+  const { en, "zh-CN": zh } = TEXTS;
+  assert.deepEqual(Object.keys(zh), Object.keys(en));
+  const places = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+  for (const [key, text] of Object.entries(en)) {
+    const other = zh[key as keyof typeof en];
+    assert.deepEqual(places(other), places(text), key);
+    assert.ok(text.trim() && other.trim(), key);
+  }
+});
+
+test("Chinese texts are Chinese", () => {
+  const latin = Object.entries(TEXTS["zh-CN"]).filter(([, text]) => !/[一-鿿]/.test(text));
+  assert.deepEqual(
+    latin.map(([key]) => key),
+    ["timeline.segment", "export.json", "export.csv", "about.figure_plain"],
+  );
+});
+
+test("every key of the page and the sources exists, and every text is used", () => {
+  const files = readdirSync(SOURCES, { recursive: true, encoding: "utf8" }).filter((name) => /\.(ts|html)$/.test(name));
+  const text = files
+    .filter((name) => !/text.(en|zh)\.ts$/.test(name))
+    .map((name) => readFileSync(join(SOURCES, name), "utf8"));
+  const source = text.join("\n");
+  const marked = [...source.matchAll(/data-(?:text|label|title)="([^"]+)"/g)].map((match) => match[1] ?? "");
+  assert.ok(marked.length > 40);
+  assert.deepEqual(
+    marked.filter((key) => maybe(key) === null),
+    [],
+  );
+  const byCode = /^(error|warning|label|file\.(upload|queue|analyse)$)/; // looked up by what the service says
+  const unused = Object.keys(TEXTS.en).filter((key) => !byCode.test(key) && !source.includes(`"${key}"`));
+  assert.deepEqual(unused, []);
+});
+
+test("the user's languages decide, English is what is left", () => {
+  assert.equal(preferredLanguage(["zh-TW", "en"]), "zh-CN");
+  assert.equal(preferredLanguage(["de-DE", "zh-CN", "en"]), "zh-CN");
+  assert.equal(preferredLanguage(["fr"]), "en");
+  assert.equal(preferredLanguage([]), "en");
+});
+
+test("labels are translated, a user's own are shown as they are", () => {
+  setLanguage("zh-CN");
+  assert.equal(labelName("happy"), "高兴");
+  assert.equal(labelName("wake_up"), "wake_up");
+  assert.equal(labelName("constructor"), "constructor");
+  assert.equal(t("result.model", { model: "svm 1" }), "模型 svm 1");
+});
+
+test("what is not given is left to be seen", () => {
+  assert.equal(filled("{a} and {b}", { a: 1 }), "1 and {b}");
+});
+
+test("times are seconds, then minutes, then hours", () => {
+  assert.equal(clock(4.14), "4.1 s");
+  assert.equal(clock(125.2), "2:05");
+  assert.equal(clock(3725), "1:02:05");
+  assert.equal(span(0.7, 4.14), "0.7–4.1 s");
+  assert.equal(span(118, 125), "118.0 s–2:05");
+  assert.equal(percent(0.774), "77%");
+});

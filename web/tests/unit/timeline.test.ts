@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { coloursOf, contrast, inkOn } from "../../src/timeline/colours.ts";
+import { layoutOf, ticks } from "../../src/timeline/layout.ts";
+
+const EMOTIONS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise", "calm", "boredom"];
+
+test("emotions have the colours of emovox's pictures, other labels what is left, all different", () => {
+  assert.equal(coloursOf(["angry"]).get("angry"), "#d55e00");
+  assert.deepEqual([...coloursOf(["angry", "zen"]).values()], ["#d55e00", "#0072b2"]);
+  const many = coloursOf([...EMOTIONS, ...Array.from({ length: 20 }, (_, index) => `own ${index}`)]);
+  assert.equal(new Set(many.values()).size, 29);
+  for (const colour of many.values()) assert.match(colour, /^#[0-9a-f]{6}$/);
+});
+
+test("text on every label's colour is readable (WCAG AA)", () => {
+  const labels = [...EMOTIONS, ...Array.from({ length: 20 }, (_, index) => `own ${index}`)];
+  for (const colour of coloursOf(labels).values()) assert.ok(contrast(colour, inkOn(colour)) >= 4.5, colour);
+});
+
+test("contrast is that of WCAG", () => {
+  assert.equal(contrast("#ffffff", "#000000"), 21);
+  assert.equal(contrast("#777777", "#777777"), 1);
+  assert.ok(Math.abs(contrast("#777777", "#ffffff") - 4.48) < 0.01);
+});
+
+test("bands follow each other without touching", () => {
+  const { wave, lanes, scores, axis, height } = layoutOf(2, true);
+  const bands = [wave, ...lanes, ...scores, axis];
+  assert.equal(bands.length, 6);
+  for (const [index, band] of bands.slice(1).entries()) {
+    const above = bands[index];
+    assert.ok(above && band.top >= above.top + above.height);
+  }
+  assert.equal(axis.top + axis.height, height);
+  assert.equal(layoutOf(1, false).wave.height, 0);
+});
+
+test("ticks are round and far enough apart", () => {
+  assert.deepEqual(ticks({ start: 0, secondsPerPixel: 30 / 1000, width: 1000 }).slice(0, 3), [0, 5, 10]);
+  for (const secondsPerPixel of [0.001, 0.01, 0.1, 1, 10]) {
+    const found = ticks({ start: 123.4, secondsPerPixel, width: 1000 });
+    assert.ok(found.length > 0 && found.length <= 1000 / 72 + 1, String(found));
+  }
+});
