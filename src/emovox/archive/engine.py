@@ -11,6 +11,10 @@ from emovox.schema.errors import WorkerError
 from emovox.schema.result import Notice
 
 
+MOST_LOST = 10
+"""Recordings that may all be bad at once; more without a single answer, and it is the workers."""
+
+
 class Engine(Protocol):
     """Processes on this machine, or on many.
 
@@ -50,6 +54,11 @@ def answers(engine: Engine, job: Job, items: Sequence[Item]) -> Generator[Answer
             for answer in coming:
                 if left.pop(answer.index, None) is not None:
                     yield answer
+        if len(left) == len(items) > MOST_LOST:
+            raise WorkerError(
+                f"got no answer for any of {len(items)} recordings, expected one for each; try one of them with "
+                "emovox predict, where the work shall be done"
+            )
     for item in left.values():
         stamp = stamp_of(path_of(job.directory, item.name))
         yield Answer(item.index, stamp, error=Notice(WorkerError.code, _GIVEN_UP.format(1 + engine.retries)))
