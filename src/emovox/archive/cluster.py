@@ -57,7 +57,9 @@ class RayEngine:
                 yield from answers
 
     def _answers(self, job: Job, items: Sequence[Item], *, tasks: int) -> Generator[Answer]:
-        rows = ray.data.from_items([{"item": msgspec.msgpack.encode(item)} for item in items], override_num_blocks=tasks)
+        rows = ray.data.from_items(
+            [{"item": msgspec.msgpack.encode(item)} for item in items], override_num_blocks=tasks
+        )
         with warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
             warnings.simplefilter("ignore")
             answered = rows.map_batches(

@@ -10,7 +10,6 @@ from emovox.archive.job import Answer, Item, Job, path_of, stamp_of
 from emovox.schema.errors import WorkerError
 from emovox.schema.result import Notice
 
-
 MOST_LOST = 10
 """Recordings that may all be bad at once; more without a single answer, and it is the workers."""
 

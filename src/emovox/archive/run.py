@@ -46,6 +46,15 @@ class Archive:
         self.waiting = [self._item(index) for number in self._unfinished() for index in self._groups[number]]
         self.done = sum((note.tally for note in self._notes.values()), Tally())
 
+    @property
+    def kept(self) -> int:
+        """How many recordings are finished so that no stop can lose them."""
+        return sum(len(self._groups[number]) for number in self._notes)
+
+    def paths(self) -> Iterator[str]:
+        """The recordings."""
+        return (path_of(self._job.directory, name) for name in self._plan.names)
+
     def run(self, engine: Engine, observer: Observer) -> Tally:
         """Analyse what is waiting, write the output, and remove the parts.
 
