@@ -57,12 +57,10 @@ class RayEngine:
                 yield from answers
 
     def _answers(self, job: Job, items: Sequence[Item], *, tasks: int) -> Generator[Answer]:
-        rows = ray.data.from_items(
-            [{"item": msgspec.msgpack.encode(item)} for item in items], override_num_blocks=tasks
-        )
+        encoded = [{"item": msgspec.msgpack.encode(item)} for item in items]
         with warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
             warnings.simplefilter("ignore")
-            answered = rows.map_batches(
+            answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
                 analyse_batch,
                 fn_args=(job,),
                 batch_size=None,
@@ -97,14 +95,14 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
         WorkerError: there is no cluster at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    start = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    start: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         try:
             ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise WorkerError(
-                f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head node, as "
-                "'ray start --head' tells it"
+                f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head "
+                "node, as 'ray start --head' tells it"
             ) from error
         try:
             _quieten()
@@ -136,8 +134,8 @@ def _check_nodes(job: Job) -> None:
             ray.get(answer)
         except RayTaskError as error:
             raise WorkerError(
-                f"Ray node {nodes[node]}: cannot do the work ({_last_line(error)}); expected emovox in the same version, "
-                "and recordings and model at the same path as here"
+                f"Ray node {nodes[node]}: cannot do the work ({_last_line(error)}); expected emovox in the "
+                "same version, and recordings and model at the same path as here"
             ) from error
         except RayError:  # it has died meanwhile: the others do the work
             continue

@@ -77,7 +77,7 @@ class Analyst:
         found, expected = self._predictor.card.sha256, job.settings.sha256
         if found != expected:
             raise ArchiveError(
-                f"model '{job.model}': got sha256 {found[:12]}…, expected {expected[:12]}… as where the work was begun; "
+                f"model '{job.model}': got sha256 {found[:12]}…, expected {expected[:12]}… as where work was begun; "
                 "install the same version of emovox and of the model everywhere"
             )
 

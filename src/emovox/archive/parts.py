@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,11 +18,6 @@ from emovox.archive.job import Stamp
 from emovox.archive.tally import Tally
 from emovox.schema.errors import ArchiveError, ConfigError
 from emovox.schema.files import replacing
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes at the same output are not noticed there
-    fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".parts"
 MANIFEST, LOCK, JOINED = "manifest", "lock", "joined.parquet"
@@ -153,8 +149,10 @@ class Parts:
             path.unlink(missing_ok=True)
 
     def _lock(self, file: BinaryIO) -> None:
-        if fcntl is None:
-            return
+        if sys.platform == "win32":
+            return  # two processes at the same output are not noticed there
+        import fcntl
+
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

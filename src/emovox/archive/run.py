@@ -203,7 +203,7 @@ def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
     changes = [f"{key} was {former[key]}, is {given[key]}" for key in given if former[key] != given[key]]
     if changes:
         raise ArchiveError(
-            f"{parts.folder}: got unfinished work with other settings ({'; '.join(changes)}), expected the same; resume "
-            "with those, or remove that folder to begin again"
+            f"{parts.folder}: got unfinished work with other settings ({'; '.join(changes)}), expected the same; "
+            "resume with those, or remove that folder to begin again"
         )
     return plan

@@ -41,10 +41,11 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
 def tally_of(answers: Iterable[Answer]) -> Tally:
     """Count what answers hold."""
-    files, seconds, segments = 0, 0.0, 0
+    counted = list(answers)
+    seconds, segments = 0.0, 0
     errors: Counter[str] = Counter()
     labels: dict[str, float] = {}
-    for files, answer in enumerate(answers, start=1):
+    for answer in counted:
         if answer.error is not None:
             errors[answer.error.code] += 1
         if answer.result is not None:
@@ -53,7 +54,7 @@ def tally_of(answers: Iterable[Answer]) -> Tally:
             for segment in answer.result.segments:
                 label = segment.label or UNCERTAIN
                 labels[label] = labels.get(label, 0.0) + segment.end - segment.start
-    return Tally(files=files, seconds=seconds, segments=segments, errors=dict(errors), labels=labels)
+    return Tally(files=len(counted), seconds=seconds, segments=segments, errors=dict(errors), labels=labels)
 
 
 def _added(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
