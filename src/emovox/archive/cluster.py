@@ -17,7 +17,7 @@ import ray.data
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from emovox.archive.job import Analyst, Answer, Item, Job
+from emovox.archive.job import Analyse, Analyst, Answer, Item, Job, Prepare
 from emovox.archive.plan import check_directory
 from emovox.schema.errors import WorkerError
 
@@ -41,17 +41,18 @@ class RayEngine:
     Args:
         address: of the cluster, as for `ray.init`; Ray is started on this machine, and ended, unless given.
         workers: tasks at a time; one a core unless given.
+        prepare: makes a worker ready.
     """
 
     retries = 3  # one more than a bad recording needs to be sure of, since nodes may die meanwhile
 
-    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
-        self._address, self._workers = address, workers
+    def __init__(self, address: str | None = None, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
+        self._address, self._workers, self._prepare = address, workers, prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
         """See `Engine.run`; with `alone`, each recording is a task of its own."""
         with _connected(self._address, self._workers):
-            _check_nodes(job)
+            _check_nodes(job, self._prepare)
             tasks = len(items) if alone else _count_tasks(items, self._workers or _count_cores())
             with closing(self._answers(job, items, tasks=min(tasks, MOST_TASKS))) as answers:
                 yield from answers
@@ -62,7 +63,7 @@ class RayEngine:
             warnings.simplefilter("ignore")
             answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
                 analyse_batch,
-                fn_args=(job,),
+                fn_args=(job, self._prepare),
                 batch_size=None,
                 batch_format="numpy",
                 compute=ray.data.TaskPoolStrategy(self._workers),
@@ -76,15 +77,15 @@ class RayEngine:
             return
 
 
-def analyse_batch(batch: dict[str, Any], job: Job) -> dict[str, list[bytes]]:
+def analyse_batch(batch: dict[str, Any], job: Job, prepare: Prepare) -> dict[str, list[bytes]]:
     """Be a task: items in, answers out, both as bytes; the model is loaded once in each process."""
-    analyse, decoder = _analyst(job), msgspec.msgpack.Decoder(Item)
+    analyse, decoder = _prepared(prepare, job), msgspec.msgpack.Decoder(Item)
     return {"answer": [msgspec.msgpack.encode(analyse(decoder.decode(item))) for item in batch["item"]]}
 
 
 @lru_cache(maxsize=1)
-def _analyst(job: Job) -> Analyst:
-    return Analyst(job)
+def _prepared(prepare: Prepare, job: Job) -> Analyse:
+    return prepare(job)
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def _quieten() -> None:
     context.max_errored_blocks = -1  # they are left out
 
 
-def _check_nodes(job: Job) -> None:
+def _check_nodes(job: Job, prepare: Prepare) -> None:
     """Let every node load the model and look for the folder, before any recording would get an error from it.
 
     Raises:
@@ -129,7 +130,9 @@ def _check_nodes(job: Job) -> None:
     """
     check = ray.remote(num_cpus=0, max_retries=0)(_check_node)
     nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    for node, answer in [(node, check.options(scheduling_strategy=_only_on(node)).remote(job)) for node in nodes]:
+    for node, answer in [
+        (node, check.options(scheduling_strategy=_only_on(node)).remote(job, prepare)) for node in nodes
+    ]:
         try:
             ray.get(answer)
         except RayTaskError as error:
@@ -141,8 +144,8 @@ def _check_nodes(job: Job) -> None:
             continue
 
 
-def _check_node(job: Job) -> None:
-    _analyst(job)
+def _check_node(job: Job, prepare: Prepare) -> None:
+    _prepared(prepare, job)
     check_directory(job.directory)
 
 

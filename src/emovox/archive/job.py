@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import msgspec
 
@@ -60,6 +61,11 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     error: Notice | None = None
 
 
+Analyse = Callable[[Item], Answer]
+Prepare = Callable[[Job], Analyse]
+"""Makes a worker ready: loads what it needs once. Must be picklable; `Analyst`, or a stand-in for it in a test."""
+
+
 class Analyst:
     """Analyses recordings one after the other, with a model loaded once.
 
@@ -72,7 +78,7 @@ class Analyst:
     """
 
     def __init__(self, job: Job) -> None:
-        self._job = job
+        self.directory, self._settings = job.directory, job.settings
         self._predictor = load(job.model)
         found, expected = self._predictor.card.sha256, job.settings.sha256
         if found != expected:
@@ -86,7 +92,7 @@ class Analyst:
 
         The answer depends on the recording and the job alone, so that asking twice does no harm.
         """
-        path, settings = path_of(self._job.directory, item.name), self._job.settings
+        path, settings = path_of(self.directory, item.name), self._settings
         stamp = stamp_of(path)  # before reading: what changes meanwhile counts as changed
         try:
             result = self._predictor.predict(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 
 import msgspec
 
-from emovox.archive.job import Analyst, Answer, Item, Job
+from emovox.archive.job import Analyst, Answer, Item, Job, Prepare
 from emovox.schema.errors import WorkerError
 from emovox.schema.processes import obey_parent
 
@@ -26,22 +27,28 @@ _context = get_context("spawn")  # not fork: inference sessions hold threads, wh
 _decoder = msgspec.msgpack.Decoder(Answer)
 
 
+Serve = Callable[[Connection], None]
+"""What a worker does with its end of the pipe until the other is closed."""
+
+
 class LocalEngine:
     """Worker processes of this machine, one thread each.
 
     Args:
         workers: how many, >= 1; as many as there are cores for this process unless given.
+        prepare: makes a worker ready.
     """
 
     retries = 1
 
-    def __init__(self, workers: int | None = None) -> None:
+    def __init__(self, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
         self.workers = workers or count_cores()
+        self._prepare = prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
         """See `Engine.run`; with `alone`, there is one worker, and it has one recording at a time."""
         workers = 1 if alone else min(self.workers, len(items))
-        pool = _Pool(job, items, ahead=1 if alone else AHEAD)
+        pool = _Pool(partial(_serve, job=job, prepare=self._prepare), items, ahead=1 if alone else AHEAD)
         try:
             yield from pool.answers(workers)
         finally:
@@ -51,8 +58,8 @@ class LocalEngine:
 class _Pool:
     """Workers, and what is still to be given to them."""
 
-    def __init__(self, job: Job, items: Sequence[Item], *, ahead: int) -> None:
-        self._job, self._ahead = job, ahead
+    def __init__(self, serve: Serve, items: Sequence[Item], *, ahead: int) -> None:
+        self._serve, self._ahead = serve, ahead
         self._waiting = deque(items)
         self._workers: dict[Connection, _Worker] = {}
         self._deaths = 0
@@ -75,7 +82,7 @@ class _Pool:
 
     def _give(self, count: int) -> None:
         while self._waiting and len(self._workers) < count:
-            worker = _Worker(self._job)
+            worker = _Worker(self._serve)
             self._workers[worker.pipe] = worker
             worker.give(self._waiting.popleft())
         for worker in list(self._workers.values()):
@@ -115,9 +122,9 @@ class _Pool:
 class _Worker:
     """A process, our end of its pipe, and the recordings that it has not yet answered, the one at work first."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, serve: Serve) -> None:
         self.pipe, theirs = _context.Pipe()
-        self.process = _context.Process(target=_serve, args=(theirs, job), daemon=True)
+        self.process = _context.Process(target=serve, args=(theirs,), daemon=True)
         self.given: deque[Item] = deque()
         with theirs, _interrupts_held():
             self.process.start()
@@ -153,10 +160,10 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(pipe: Connection, job: Job) -> None:
+def _serve(pipe: Connection, job: Job, prepare: Prepare) -> None:
     """Be a worker: answer until the pipe is closed."""
     obey_parent()
-    analyse = Analyst(job)
+    analyse = prepare(job)
     decoder, encoder = msgspec.msgpack.Decoder(Item), msgspec.msgpack.Encoder()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:

@@ -65,7 +65,8 @@ def make_plan(directory: Path) -> Plan:
         UnreadableError: it is not there, no folder, or cannot be listed.
         NoAudioFilesError: it holds no recording.
     """
-    check_directory(directory)
+    if directory.is_file():
+        raise UnreadableError(f"{name_of(directory)}: got a file, expected a directory; emovox predict takes files")
     root = os.fsencode(os.path.realpath(directory))
     names = [os.fsencode(path.relative_to(directory)) for path in audio_files(directory)]
     return Plan(root, tuple(names), tuple(_group_sizes(os.fsdecode(root), names)))

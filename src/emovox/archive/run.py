@@ -147,7 +147,6 @@ def open_archive(
     """
     card = load(model).card
     settings = _settings(card, channels=channels, threshold=threshold, vad=vad)
-    check_directory(directory)
     parts = Parts(output)
     _check_state(parts, resume=resume)
     with parts.locked():
@@ -196,6 +195,7 @@ def _new_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
 
 
 def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
+    check_directory(directory)
     parts.sweep()
     plan, before = decode_manifest(parts.manifest.read_bytes(), where=str(parts.manifest))
     former = {"directory": name_of(os.fsdecode(plan.directory)), **msgspec.structs.asdict(before)}
