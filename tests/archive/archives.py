@@ -25,7 +25,8 @@ Rows = list[dict[str, Any]]
 
 def write_recording(path: Path, *, f0: float = 120.0, seconds: float = 1.2) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, speech(f0, seconds=seconds), RATE, format="WAV")
+    with path.open("wb") as file:  # soundfile cannot open a name that is not UTF-8
+        soundfile.write(file, speech(f0, seconds=seconds), RATE, format="WAV")
     return path
 
 
@@ -55,7 +56,7 @@ class Here:
     def __init__(self) -> None:
         self.seen: list[bytes] = []
 
-    def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
+    def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:  # noqa: ARG002
         analyse = Analyst(job)
         for item in items:
             self.seen.append(item.name)
@@ -100,7 +101,7 @@ def rows_of(output: Path) -> Rows:
 
 
 def files_of(output: Path) -> list[str]:
-    """Names in the order of the rows, each run of equal ones once: a name twice means that its rows are not together."""
+    """Names in the order of the rows, once where equal ones stand together."""
     names = [row["file"] for row in rows_of(output)]
     return [name for place, name in enumerate(names) if place == 0 or names[place - 1] != name]
 
@@ -131,7 +132,7 @@ class Slow(Analyst):
 class Stillborn(Analyst):
     """Dies before it is ready."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job) -> None:  # noqa: ARG002
         os._exit(3)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ def calls(tmp_path: Path) -> Path:
     return write_archive(tmp_path, files=12)
 
 
+@contextmanager
+def hidden(path: Path) -> Iterator[None]:
+    """Take a file away, as if it were missing on another machine."""
+    path.rename(path.with_suffix(".hidden"))
+    yield
+    path.with_suffix(".hidden").rename(path)
+
+
 @pytest.mark.usefixtures("second")
 def test_two_nodes_give_the_rows_of_one_process(
     cluster: Any, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
@@ -110,6 +119,6 @@ def test_a_node_that_cannot_do_the_work_is_named(cluster: Any, calls: Path, tmp_
     with (
         pytest.raises(WorkerError, match=r"Ray node [\d.]+: cannot do the work .*expected emovox in the same version"),
         opened(calls, tmp_path / "out.parquet") as archive,
+        hidden(tmp_path / "toy.onnx"),
     ):
-        (tmp_path / "toy.onnx").unlink()  # is not there on the other machine
         archive.run(RayEngine(cluster.address), unobserved)

@@ -22,7 +22,7 @@ class Forgetful:
         self.retries, self.passes = retries, list(lost)
         self.asked: list[tuple[list[int], bool]] = []
 
-    def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
+    def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:  # noqa: ARG002
         self.asked.append(([item.index for item in items], alone))
         lost = self.passes.pop(0) if self.passes else set()
         for item in [*items, *items]:

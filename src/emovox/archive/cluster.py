@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
@@ -26,6 +27,9 @@ TASK_BYTES = 2**25
 
 TASKS_A_CORE, MOST_TASKS = 4, 10_000
 """Tasks at least, so that the cores end at the same time; and at most, since the driver knows each."""
+
+KNOCK_SECONDS = 10
+"""Time that a cluster has to answer."""
 
 _SILENT = logging.CRITICAL + 1
 _decoder = msgspec.msgpack.Decoder(Answer)
@@ -99,8 +103,9 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
     start: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         try:
+            _knock(address)
             ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise WorkerError(
                 f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head "
                 "node, as 'ray start --head' tells it"
@@ -110,6 +115,18 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+def _knock(address: str | None) -> None:
+    """Look whether anybody listens at HOST:PORT: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: the port is no number.
+    """
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
 
 
 def _quieten() -> None:

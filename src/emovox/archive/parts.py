@@ -45,7 +45,8 @@ class Parts:
     """
 
     def __init__(self, output: Path) -> None:
-        self.output = Path(os.path.realpath(output))  # of a link, what it points to is written, and the link stays
+        # of a link, what it points to is written, and the link stays
+        self.output = Path(os.path.realpath(output)) if output.is_symlink() else output
         self.folder = self.output.with_name(self.output.name + SUFFIX)
 
     @property
