@@ -52,7 +52,7 @@ def test_two_processes_give_the_rows_of_one(calls: Path, output: Path, tmp_path:
 
 def test_a_killed_worker_costs_nothing(calls: Path, output: Path, tmp_path: Path) -> None:
     analysed(calls, tmp_path / "one.parquet")
-    killed = []
+    killed: list[int] = []
 
     def kill(item: Item, answer: Answer) -> None:
         if not killed:

@@ -138,7 +138,7 @@ def test_other_settings_are_refused(calls: Path, output: Path, tmp_path: Path) -
     ):
         with (
             pytest.raises(ArchiveError, match=rf"other settings \({change}.*resume with those, or remove that folder"),
-            opened(calls, output, resume=True, **options),  # type: ignore[arg-type]
+            opened(calls, output, resume=True, **options),
         ):
             raise AssertionError("was not refused")
     shutil.copytree(calls, tmp_path / "copy")

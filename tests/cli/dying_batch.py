@@ -1,4 +1,4 @@
-"""`emovox batch` in a process of its own, with groups of two recordings, that kills itself: `dying_batch.py PARTS …`."""
+"""`emovox batch` with groups of two recordings, in a process that kills itself: `dying_batch.py PARTS ARGUMENT…`."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_errors_are_named_and_the_exit_status_is_1(calls: Path) -> None:
     write_bad(calls)
     result = toy()
     assert result.exit_code == 1
-    assert "errors       empty 1, non_finite 1, undecodable 2, unreadable 1" in result.stdout
+    assert "errors   empty 1, non_finite 1, undecodable 2, unreadable 1" in result.stdout
     assert "error: empty.wav: got an empty file (0 bytes)" in result.stderr
     assert "(later ones stand in the output alone)" in result.stderr
     assert result.stderr.endswith("5 of 14 could not be analysed: rows with an error_code\n")
@@ -98,7 +98,7 @@ def test_missing_extras_are_told(calls: Path, monkeypatch: pytest.MonkeyPatch) -
         raise toy().exception or AssertionError
 
 
-def run(*arguments: str, before: str = "", **options: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
     code = f"{before}\n{MAIN}{GUARDED}main(['batch', *{list(arguments)!r}])\n"
     Path("run.py").write_text(code, encoding="utf-8")
     return subprocess.run([sys.executable, "run.py"], capture_output=True, text=True, check=False, timeout=120)
@@ -131,18 +131,33 @@ def test_a_recording_is_never_written_over(calls: Path) -> None:
     assert (calls / "0" / "00.wav").read_bytes() == before
 
 
+FULL = """
+import resource
+from emovox.archive import parts, plan
+plan.GROUP_FILES = 4
+
+def limited(self, *arguments, method=parts.Parts.{method}):
+    if "{method}" == "join" or self.begun():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    method(self, *arguments)
+
+parts.Parts.{method} = limited
+"""
+
+
 @POSIX
-def test_a_full_disk_keeps_what_is_finished(calls: Path) -> None:
-    """The limit on file sizes stands for the disk: the first parts are small enough, the joined rows are not."""
-    limits = "import resource, sys\nfrom emovox.archive import plan\nplan.GROUP_FILES = 4\n"
+@pytest.mark.parametrize(("method", "kept"), [("write", 4), ("join", 8)])
+@pytest.mark.usefixtures("calls")
+def test_a_full_disk_keeps_what_is_finished(method: str, kept: int) -> None:
+    """A limit on the size of files stands for the disk: it comes with the second part, or when all are joined."""
     assert toy("--no-vad").exit_code == 0
-    size = Path("out.parquet").stat().st_size
     Path("out.parquet").rename("whole.parquet")
-    part = run(*command("--no-vad"), before=f"{limits}resource.setrlimit(resource.RLIMIT_FSIZE, ({size - 1},) * 2)")
-    assert part.returncode == 1
-    assert "cannot be written (File too large)" in part.stderr
-    assert "stopped: 8 of 8 files are kept; --resume goes on" in part.stderr
-    assert not Path("out.parquet").exists()
+    full = run(*command("--no-vad"), before=FULL.format(method=method))
+    assert full.returncode == 1
+    stopped, error = full.stderr.splitlines()
+    assert stopped == f"stopped: {kept} of 8 files are kept; --resume goes on"
+    assert "cannot be written (File too large); expected a path in an existing folder" in error
+    assert not list(Path("out.parquet.parts").glob("*.part"))
     assert toy("--no-vad", "--resume").exit_code == 0
     assert same_rows(Path("out.parquet"), Path("whole.parquet"))
 
