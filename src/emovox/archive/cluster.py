@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
@@ -104,7 +106,8 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
     with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
         try:
             _knock(address)
-            ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
+            with _signals_kept():
+                ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
         except (OSError, RuntimeError, ValueError) as error:
             raise WorkerError(
                 f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head "
@@ -115,6 +118,15 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Put back what a termination signal does: Ray's own way ends in an abort, with a stack trace."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def _knock(address: str | None) -> None:

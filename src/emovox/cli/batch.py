@@ -123,7 +123,7 @@ def _engine(name: EngineName, *, address: str | None, workers: int | None) -> En
 
         return LocalEngine(workers)
     require("ray", need="emovox batch --engine ray", extra="ray")
-    from emovox.archive.cluster import RayEngine  # Ray Data takes two seconds
+    from emovox.archive.cluster import RayEngine  # two seconds, most of it Ray Data
 
     return RayEngine(address, workers)
 
