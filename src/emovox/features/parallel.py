@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from typing import TypeVar
+
+from emovox.schema.processes import obey_parent
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -27,7 +26,7 @@ def parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: int
         workers: processes, >= 1.
     """
     # spawn, not fork: progress bars and inference sessions hold threads, which a fork would copy half alive
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_obey_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=obey_parent)
     waiting: deque[Future[Answer]] = deque()
     try:
         for item in items:
@@ -38,16 +37,3 @@ def parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: int
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _obey_parent() -> None:
-    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others; die when it is dead."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-
-
-def _die_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

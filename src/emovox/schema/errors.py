@@ -149,6 +149,18 @@ class OverloadError(EmovoxError):
     code = "overload"
 
 
+class ArchiveError(EmovoxError):
+    """Work over an archive cannot begin, go on, or be resumed."""
+
+    code = "archive"
+
+
+class WorkerError(ArchiveError):
+    """The processes or machines that shall do the work cannot be had, or die again and again."""
+
+    code = "worker_died"
+
+
 class MissingExtraError(EmovoxError):
     """An optional dependency is not installed.
 

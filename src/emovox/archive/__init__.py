@@ -1,0 +1,1 @@
+"""Whole archives of recordings: on all cores or on a Ray cluster, into one Parquet file, resumable."""

@@ -1,0 +1,195 @@
+"""Many machines: the same work as tasks of Ray Data."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, redirect_stdout
+from functools import lru_cache
+from math import ceil
+from typing import Any
+
+import msgspec
+import ray
+import ray.data
+from ray.exceptions import RayError, RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from emovox.archive.job import Analyse, Analyst, Answer, Item, Job, Prepare
+from emovox.archive.plan import check_directory
+from emovox.schema.errors import WorkerError
+
+TASK_BYTES = 2**25
+"""Bytes of recordings in a task, about: much against what starting it costs, little when a node dies on it."""
+
+TASKS_A_CORE, MOST_TASKS = 4, 10_000
+"""Tasks at least, so that the cores end at the same time; and at most, since the driver knows each."""
+
+KNOCK_SECONDS = 10
+"""Time that a cluster has to answer."""
+
+_SILENT = logging.CRITICAL + 1
+_decoder = msgspec.msgpack.Decoder(Answer)
+
+
+class RayEngine:
+    """A Ray cluster, or Ray on this machine.
+
+    Recordings, and a model that is given as a path, must lie at the same path on every node, and emovox be installed
+    in the same version. Ray's own retries are off, since it has no end of them where a recording kills whatever reads
+    it: what a dead worker or node leaves undone is given out again by `emovox.archive.engine.answers`.
+
+    Args:
+        address: of the cluster, as for `ray.init`; Ray is started on this machine, and ended, unless given.
+        workers: tasks at a time; one a core unless given.
+        prepare: makes a worker ready.
+    """
+
+    retries = 3  # one more than a bad recording needs to be sure of, since nodes may die meanwhile
+
+    def __init__(self, address: str | None = None, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
+        self._address, self._workers, self._prepare = address, workers, prepare
+
+    def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
+        """See `Engine.run`; with `alone`, each recording is a task of its own."""
+        with _connected(self._address, self._workers):
+            _check_nodes(job, self._prepare)
+            tasks = len(items) if alone else _count_tasks(items, self._workers or _count_cores())
+            with closing(self._answers(job, items, tasks=min(tasks, MOST_TASKS))) as answers:
+                yield from answers
+
+    def _answers(self, job: Job, items: Sequence[Item], *, tasks: int) -> Generator[Answer]:
+        encoded = [{"item": msgspec.msgpack.encode(item)} for item in items]
+        with warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
+            warnings.simplefilter("ignore")
+            answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
+                analyse_batch,
+                fn_args=(job, self._prepare),
+                batch_size=None,
+                batch_format="numpy",
+                compute=ray.data.TaskPoolStrategy(self._workers),
+                num_cpus=1,
+                max_retries=0,
+            )
+        try:
+            for batch in answered.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+                yield from map(_decoder.decode, batch["answer"])
+        except RayError:  # a node died with answers on it: those that have come are good
+            return
+
+
+def analyse_batch(batch: dict[str, Any], job: Job, prepare: Prepare) -> dict[str, list[bytes]]:
+    """Be a task: items in, answers out, both as bytes; the model is loaded once in each process."""
+    analyse, decoder = _prepared(prepare, job), msgspec.msgpack.Decoder(Item)
+    return {"answer": [msgspec.msgpack.encode(analyse(decoder.decode(item))) for item in batch["item"]]}
+
+
+@lru_cache(maxsize=1)
+def _prepared(prepare: Prepare, job: Job) -> Analyse:
+    return prepare(job)
+
+
+@contextmanager
+def _connected(address: str | None, workers: int | None) -> Iterator[None]:
+    """Connect to the cluster, or start Ray here, and let it say nothing: it writes to standard output, much and late.
+
+    Raises:
+        WorkerError: there is no cluster at `address`.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    start: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        try:
+            _knock(address)
+            with _signals_kept():
+                ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise WorkerError(
+                f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head "
+                "node, as 'ray start --head' tells it"
+            ) from error
+        try:
+            _quieten()
+            yield
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Put back what a termination signal does: Ray's own way ends in an abort, with a stack trace."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if before is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+
+
+def _knock(address: str | None) -> None:
+    """Look whether anybody listens at HOST:PORT: Ray itself would wait for minutes.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: the port is no number.
+    """
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+
+
+def _quieten() -> None:
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(_SILENT)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.max_errored_blocks = -1  # they are left out
+
+
+def _check_nodes(job: Job, prepare: Prepare) -> None:
+    """Let every node load the model and look for the folder, before any recording would get an error from it.
+
+    Raises:
+        WorkerError: a node cannot do the work.
+    """
+    check = ray.remote(num_cpus=0, max_retries=0)(_check_node)
+    nodes = {node["NodeID"]: node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    for node, answer in [
+        (node, check.options(scheduling_strategy=_only_on(node)).remote(job, prepare)) for node in nodes
+    ]:
+        try:
+            ray.get(answer)
+        except RayTaskError as error:
+            raise WorkerError(
+                f"Ray node {nodes[node]}: cannot do the work ({_last_line(error)}); expected emovox in the "
+                "same version, and recordings and model at the same path as here"
+            ) from error
+        except RayError:  # it has died meanwhile: the others do the work
+            continue
+
+
+def _check_node(job: Job, prepare: Prepare) -> None:
+    _prepared(prepare, job)
+    check_directory(job.directory)
+
+
+def _only_on(node: str) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node, soft=False)
+
+
+def _last_line(error: RayTaskError) -> str:
+    return str(error.cause or error).strip().splitlines()[-1]
+
+
+def _count_cores() -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _count_tasks(items: Sequence[Item], cores: int) -> int:
+    by_size = ceil(sum(item.size for item in items) / TASK_BYTES)
+    return max(1, min(len(items), max(by_size, TASKS_A_CORE * cores)))

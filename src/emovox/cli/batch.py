@@ -1,0 +1,158 @@
+"""`emovox batch`: a folder of recordings to one Parquet file, on all cores or on a cluster."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emovox.cli.console import Bar, Inputs, clock, columns, printable
+from emovox.cli.predict import channel_choice
+from emovox.cli.progress import LINE_SECONDS
+from emovox.schema.extras import require
+from emovox.schema.text import MOST_NAMED
+
+if TYPE_CHECKING:
+    from emovox.archive.engine import Engine
+    from emovox.archive.job import Answer, Item
+    from emovox.archive.run import Archive
+    from emovox.archive.tally import Tally
+
+SUFFIX = ".parquet"
+
+
+class EngineName(StrEnum):
+    """Where the work is done."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def batch(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of recordings, with all below it.")],
+    output: Annotated[Path, typer.Option(help="File to write: .parquet.")],
+    model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
+    channels: Annotated[str, typer.Option(help="mix, split, or the number of one channel, from 0.")] = "mix",
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Give no label below this score.")] = None,
+    vad: Annotated[bool, typer.Option("--vad/--no-vad", help="Look for speech, or take everything for it.")] = True,
+    engine: Annotated[EngineName, typer.Option(help="Processes of this machine, or Ray.")] = EngineName.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster, HOST:PORT; Ray is started here if not given.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core unless given.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was stopped.")] = False,
+) -> None:
+    """Tell the emotions in an archive: one Parquet row a segment; docs/batch.md names the columns.
+
+    What is finished survives any stop, and --resume goes on. A recording that cannot be analysed is a row with an
+    error, the others are still done, and the exit status is then 1.
+    """
+    if output.suffix.lower() != SUFFIX:
+        raise typer.BadParameter(f"got '{output}', expected a name that ends in {SUFFIX}", param_hint="--output")
+    if address is not None and engine is not EngineName.RAY:
+        raise typer.BadParameter("it goes with --engine ray", param_hint="--address")
+    require("pyarrow", need="emovox batch", extra="batch")
+    choice = channel_choice(channels)
+    means = _engine(engine, address=address, workers=workers)
+    from emovox.archive.run import open_archive  # pyarrow takes half a second
+
+    with open_archive(
+        directory, output, model=model, channels=choice, threshold=threshold, vad=vad, resume=resume
+    ) as archive:
+        if output.exists():
+            Inputs(archive.paths()).spare(output)
+        with _kept(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
+            progress = _Progress(archive, bar)
+            tally = archive.run(means, progress)
+    typer.echo(_summary(output, tally, progress))
+    if tally.failed:
+        typer.echo(f"{tally.failed} of {tally.files} could not be analysed: rows with an error_code", err=True)
+        raise typer.Exit(1)
+
+
+class _Progress:
+    """Tells how far the work is: by a bar on terminals, elsewhere by a line now and then; names the first errors."""
+
+    def __init__(self, archive: Archive, bar: Bar) -> None:
+        self._bar, self._files, self._total = bar, archive.files, sum(item.size for item in archive.waiting) or 1
+        self._done, self._bytes, self._errors, self._named = archive.done.files, 0, archive.done.failed, 0
+        self._begun = self._told = time.monotonic()
+        self._in_place = sys.stderr.isatty()
+        self.seconds = 0.0
+        if self._done:
+            typer.echo(f"{self._done} of {self._files} files were done before", err=True)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio a second."""
+        return self.seconds / max(time.monotonic() - self._begun, 1e-9)
+
+    def __call__(self, item: Item, answer: Answer) -> None:
+        """Count a recording."""
+        self._done, self._bytes = self._done + 1, self._bytes + item.size
+        if answer.result is not None:
+            self.seconds += answer.result.duration
+        if answer.error is not None:
+            self._name(item, answer.error.message)
+        text = f"{self._done:,} of {self._files:,} files, {self.speed:,.0f} × real time, {_counted(self._errors)}"
+        self._bar.update(self._bytes, text)
+        now = time.monotonic()
+        if not self._in_place and now - self._told >= LINE_SECONDS:
+            self._told = now
+            left = (now - self._begun) * (self._total - self._bytes) / max(self._bytes, 1)
+            typer.echo(f"  {text}, {clock(left)} left", err=True)
+
+    def _name(self, item: Item, message: str) -> None:
+        self._errors, self._named = self._errors + 1, self._named + 1
+        if self._named <= MOST_NAMED:
+            self._bar.clear()
+            name = item.name.decode("utf-8", "backslashreplace")
+            rest = " (later ones stand in the output alone)" if self._named == MOST_NAMED else ""
+            typer.echo(printable(f"error: {name}: {message}{rest}"), err=True)
+
+
+def _engine(name: EngineName, *, address: str | None, workers: int | None) -> Engine:
+    if name is EngineName.LOCAL:
+        from emovox.archive.local import LocalEngine
+
+        return LocalEngine(workers)
+    require("ray", need="emovox batch --engine ray", extra="ray")
+    from emovox.archive.cluster import RayEngine  # two seconds, most of it Ray Data
+
+    return RayEngine(address, workers)
+
+
+@contextmanager
+def _kept(archive: Archive) -> Iterator[None]:
+    """Say how to go on when the work is stopped, by whatever."""
+    try:
+        yield
+    except BaseException:
+        if archive.kept:
+            typer.echo(f"stopped: {archive.kept} of {archive.files} files are kept; --resume goes on", err=True)
+        raise
+
+
+def _counted(errors: int) -> str:
+    return f"{errors:,} error{'' if errors == 1 else 's'}"
+
+
+def _summary(output: Path, tally: Tally, progress: _Progress) -> str:
+    speech = sum(tally.labels.values())
+    errors = ", ".join(f"{code} {count:,}" for code, count in sorted(tally.errors.items())) or "none"
+    rows = [
+        ["files", f"{tally.files:,}"],
+        ["errors", errors],
+        ["audio", f"{tally.seconds / 3600:,.2f} h"],
+        ["speech", f"{speech / 3600:,.2f} h in {tally.segments:,} segments"],
+        ["speed", f"{progress.speed:,.0f} × real time"],
+    ]
+    ranked = sorted(tally.labels.items(), key=lambda item: -item[1])
+    rows += [[f"  {label}", f"{seconds / speech:4.0%}"] for label, seconds in ranked]
+    return f"{printable(str(output))}\n{columns(rows)}".rstrip("\n")

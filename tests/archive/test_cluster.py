@@ -1,0 +1,124 @@
+"""The same work on a real Ray cluster of two nodes on this machine, one of which dies on the way."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emovox.archive.cluster import RayEngine
+from emovox.archive.job import Answer, Item
+from emovox.schema.errors import WorkerError
+from tests.archive.archives import (
+    Dying,
+    Slow,
+    analysed,
+    files_of,
+    opened,
+    rows_of,
+    same_rows,
+    unobserved,
+    write_archive,
+    write_bad,
+    write_recording,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray's clusters are for POSIX systems")
+
+MEMORY = 80_000_000
+"""Bytes of a node's object store."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head node with one core; tests add others."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))  # of the nodes' workers
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY}
+        made = Cluster(initialize_head=True, head_node_args=head)
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def second(cluster: Any) -> Any:
+    node = cluster.add_node(num_cpus=1, object_store_memory=MEMORY)
+    cluster.wait_for_nodes()
+    return node
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    return write_archive(tmp_path, files=12)
+
+
+@contextmanager
+def hidden(path: Path) -> Iterator[None]:
+    """Take a file away, as if it were missing on another machine."""
+    path.rename(path.with_suffix(".hidden"))
+    yield
+    path.with_suffix(".hidden").rename(path)
+
+
+@pytest.mark.usefixtures("second")
+def test_two_nodes_give_the_rows_of_one_process(
+    cluster: Any, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_bad(calls)
+    for name in ("kill", "once", "raise", "\udcff"):
+        write_recording(calls / "1" / f"{name}.wav")
+    analysed(calls, tmp_path / "one.parquet")
+    with opened(calls, tmp_path / "ray.parquet") as archive:
+        tally = archive.run(RayEngine(cluster.address, prepare=Dying), unobserved)
+    assert tally.errors == {"empty": 1, "unreadable": 1, "undecodable": 2, "non_finite": 1, "worker_died": 2}
+    expected = [row for row in rows_of(tmp_path / "one.parquet") if row["file"] not in ("1/kill.wav", "1/raise.wav")]
+    assert [row for row in rows_of(tmp_path / "ray.parquet") if row["error_code"] != "worker_died"] == expected
+    assert len(files_of(tmp_path / "ray.parquet")) == 12 + 6 + 4
+    assert capfd.readouterr().out == ""
+
+
+def test_a_node_that_is_lost_on_the_way_loses_no_row(
+    cluster: Any, second: Any, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        write_recording(calls / "many" / f"{number}.wav")
+    analysed(calls, tmp_path / "one.parquet")
+    seen = []
+
+    def pull(item: Item, answer: Answer) -> None:
+        seen.append(item.index)
+        if len(seen) == 8:
+            cluster.remove_node(second, allow_graceful=False)
+
+    with opened(calls, tmp_path / "ray.parquet") as archive:
+        tally = archive.run(RayEngine(cluster.address, prepare=Slow), pull)
+    assert sorted(seen) == list(range(42))
+    assert tally.failed == 0
+    assert same_rows(tmp_path / "ray.parquet", tmp_path / "one.parquet")
+    assert capfd.readouterr().out == ""
+
+
+def test_no_cluster_at_the_address(calls: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(WorkerError, match=r"127\.0\.0\.1:1: no Ray to be had there .* expected HOST:PORT"),
+        opened(calls, tmp_path / "out.parquet") as archive,
+    ):
+        archive.run(RayEngine("127.0.0.1:1"), unobserved)
+    assert not list(tmp_path.glob("out.parquet*"))
+
+
+def test_a_node_that_cannot_do_the_work_is_named(cluster: Any, calls: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(WorkerError, match=r"Ray node [\d.]+: cannot do the work .*expected emovox in the same version"),
+        opened(calls, tmp_path / "out.parquet") as archive,
+        hidden(tmp_path / "toy.onnx"),
+    ):
+        archive.run(RayEngine(cluster.address), unobserved)
