@@ -30,6 +30,10 @@ class LiveSource(ABC):
     """Why the audio ended before it was stopped or over."""
     failure: EmovoxError | None = None
     """The error behind `damage`, to be raised when everything that was heard is finished."""
+    is_live: bool = True
+    """Whether the audio comes as fast as time goes by."""
+    overflows: int = 0
+    """Times that the sound system says it had to drop audio; how much it does not say."""
 
     def __init__(self, *, rate: int, channels: int, seconds: float | None = None) -> None:
         if seconds is not None and not seconds > 0:
@@ -44,6 +48,11 @@ class LiveSource(ABC):
     def lost(self) -> float:
         """Seconds of audio that nobody took in time, and that are missing."""
         return 0.0
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has asked to end."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """End `blocks` soon, from any thread; what was heard before is still given."""
@@ -85,7 +94,7 @@ class Played(LiveSource):
 
     def __init__(self, decoder: Decoder, *, realtime: bool, seconds: float | None = None) -> None:
         super().__init__(rate=decoder.rate, channels=decoder.channels, seconds=seconds)
-        self._decoder, self._realtime = decoder, realtime
+        self._decoder, self.is_live = decoder, realtime
 
     def close(self) -> None:
         """Close the recording."""
@@ -95,7 +104,7 @@ class Played(LiveSource):
         begun, given = time.monotonic(), 0
         for block in self._decoder.blocks(frames):
             given += block.shape[1]
-            due = begun + given / self.rate if self._realtime else time.monotonic()
+            due = begun + given / self.rate if self.is_live else time.monotonic()
             if self._stopping.wait(max(0.0, due - time.monotonic())):
                 return
             yield block, due

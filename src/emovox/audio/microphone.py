@@ -51,8 +51,6 @@ class Microphone(LiveSource):
         self._chunks_waiting: queue.Queue[tuple[bytes, float]] = queue.Queue(round(QUEUE_SECONDS / CHUNK_SECONDS))
         self._lost_frames = 0
         self._ended = threading.Event()
-        self.overflows = 0
-        """Times that the sound system says it had to drop audio; how much it does not say."""
         opened_rate, opened_channels = self._settings(rate, channels)
         super().__init__(rate=opened_rate, channels=opened_channels, seconds=seconds)
         try:

@@ -57,7 +57,7 @@ def predict(
     """
     if plot is not None:
         require("matplotlib", need="--plot", extra="plot")
-    choice = _channel_choice(channels)
+    choice = channel_choice(channels)
     sources = list(_expanded(files))
     _check_single(sources, format=format, output=output, plot=plot)
     inputs = Inputs(source for source in sources if isinstance(source, str))
@@ -191,7 +191,12 @@ def _failure(source: str, error: EmovoxError) -> Failure:
     return Failure(name, Notice(error.code, str(error)))
 
 
-def _channel_choice(text: str) -> ChannelChoice:
+def channel_choice(text: str) -> ChannelChoice:
+    """Understand what --channels says.
+
+    Raises:
+        typer.BadParameter: it is none of them.
+    """
     if text == "mix" or text == "split":
         return "mix" if text == "mix" else "split"
     if text.isdecimal() and len(text) <= _MOST_DIGITS:
