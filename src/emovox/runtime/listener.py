@@ -126,9 +126,9 @@ class Listener:
 
     def _losses(self) -> list[Notice]:
         lost, times = self.source.lost, self.source.overflows
-        if not lost and not times:
-            return []
-        return [Notice("lost", f"{lost:.2f} s of sound were not taken in time, and the system dropped some {times} ×")]
+        told = [f"{lost:.2f} s of sound were not taken in time"] if lost else []
+        told += [f"the system dropped sound {times} ×, it does not say how much"] if times else []
+        return [Notice("lost", "; ".join(told))] if told else []
 
     def _listen(self) -> None:
         try:

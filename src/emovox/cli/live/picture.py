@@ -11,7 +11,19 @@ from emovox.audio.level import FLOOR_DB
 from emovox.cli.console import COLOURS, clock, printable
 from emovox.cli.live.history import Column
 from emovox.cli.live.letters import ROWS, large
-from emovox.cli.live.strokes import bar, fitting, height_of, initials, joined, loudness_of, place, ranked, scale, sides
+from emovox.cli.live.strokes import (
+    bar,
+    fitting,
+    height_of,
+    initials,
+    joined,
+    loudness_of,
+    place,
+    ranked,
+    scale,
+    sides,
+    strip,
+)
 from emovox.cli.live.view import View
 from emovox.schema.events import SpeechEnded
 
@@ -144,27 +156,23 @@ class Painter:
         return [*lines, scale(width, hop=view.hop)][: max(0, rows)]
 
     def _confidences(self, columns: Sequence[Column]) -> Text:
-        line = Text()
-        for column in columns:
-            if column.confidence is None:
-                line.append("▁" if column.is_speech else " ", "dim")
-            else:
-                line.append(height_of(column.confidence), self._colours.get(column.label or "", "dim"))
-        return line
+        return strip(self._confidence(column) for column in columns)
+
+    def _confidence(self, column: Column) -> tuple[str, str]:
+        if column.confidence is None:
+            return "▁" if column.is_speech else " ", "dim"
+        return height_of(column.confidence), self._colours.get(column.label or "", "dim")
 
     def _initials(self, columns: Sequence[Column]) -> Text:
-        line = Text()
-        for column in columns:
-            if not column.is_speech:
-                line.append("·", "dim")
-            elif column.confidence is None:
-                line.append("…", "dim")
-            elif column.label is None:
-                line.append("?", "dim")
-            else:
-                shade = "bold" if column.is_final else "not bold"
-                line.append(self._letters[column.label], f"{shade} {self._colours[column.label]}")
-        return line
+        return strip(self._initial(column) for column in columns)
+
+    def _initial(self, column: Column) -> tuple[str, str]:
+        if not column.is_speech or column.confidence is None:
+            return "…" if column.is_speech else "·", "dim"
+        if column.label is None:
+            return "?", "dim"
+        shade = "bold" if column.is_final else "not bold"
+        return self._letters[column.label], f"{shade} {self._colours[column.label]}"
 
     def _verdicts(self, view: View, width: int, rows: int) -> list[Text]:
         most = rows - 2

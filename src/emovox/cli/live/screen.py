@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -52,15 +53,17 @@ class Screen:
         return self._next - now
 
     def __enter__(self) -> Screen:
-        self._console.set_alt_screen(True)
-        self._console.show_cursor(False)
+        with suppress(OSError):  # no terminal any more: the first picture says so
+            self._console.set_alt_screen(True)
+            self._console.show_cursor(False)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._console.show_cursor(True)
-        self._console.set_alt_screen(False)
+        with suppress(OSError):
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
 
     def _update(self, listener: Listener) -> None:
         view = self._view

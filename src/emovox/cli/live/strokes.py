@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -51,6 +53,16 @@ def loudness_of(columns: Sequence[Column]) -> Text:
     """Draw how loud it was."""
     places = (place(column.level_db, len(HEIGHTS)) for column in columns)
     return Text("".join(HEIGHTS[number - 1] if number else " " for number in places), "dim")
+
+
+def strip(cells: Iterable[tuple[str, str]]) -> Text:
+    """Join letters with their styles, neighbours of one style as one piece: that is what drawing costs.
+
+    >>> strip([("a", "red"), ("b", "red")]).spans
+    [Span(0, 2, 'red')]
+    """
+    runs = groupby(cells, key=itemgetter(1))
+    return Text.assemble(*(("".join(letter for letter, _ in run), style) for style, run in runs))
 
 
 def scale(width: int, *, hop: float) -> Text:
