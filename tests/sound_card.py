@@ -33,14 +33,14 @@ class Stream:
             raise PortAudioError("Device unavailable [PaErrorCode -9985]")
         self.started.set()
 
-    def abort(self, *, ignore_errors: bool) -> None:
+    def abort(self, *, ignore_errors: bool) -> None:  # noqa: ARG002
         self.started.clear()
 
-    def close(self, *, ignore_errors: bool) -> None:
+    def close(self, *, ignore_errors: bool) -> None:  # noqa: ARG002
         self.closed = True
 
     def give(self, samples: Samples, *, age: float = 0.0, overflow: bool = False) -> None:
-        """Let [n] or [channels, n] be heard, in chunks of the size that was asked for; the last one ended `age` s ago."""
+        """Let [n] or [channels, n] be heard, in chunks as they were asked for; each ended `age` seconds ago."""
         rows = np.rint(np.atleast_2d(samples) * 32767).astype(np.int16).T
         size, rate = self.settings["blocksize"], self.settings["samplerate"]
         for first in range(0, len(rows), size):
@@ -71,7 +71,8 @@ class SoundCard:
         self.names, self.rates, self.channels = names, rates, channels
         self.streams: list[Stream] = []
         self.refuses_to_start = False
-        self.opened: Callable[[Stream], None] = lambda stream: None
+        self.opened: Callable[[Stream], None] = lambda _: None
+        """Called with each stream that is opened."""
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         module = ModuleType("sounddevice")
@@ -97,6 +98,6 @@ class SoundCard:
         speaker = {"name": "Speaker", "max_input_channels": 0, "default_samplerate": 48000.0, "hostapi": 0}
         return [speaker, *({**speaker, "name": name, "max_input_channels": 2} for name in self.names)]
 
-    def _check(self, *, device: int, channels: int, dtype: str, samplerate: int) -> None:
+    def _check(self, *, device: int, channels: int, dtype: str, samplerate: int) -> None:  # noqa: ARG002
         if samplerate not in self.rates or channels not in self.channels:
             raise PortAudioError("Invalid sample rate [PaErrorCode -9997]")

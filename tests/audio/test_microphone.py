@@ -43,7 +43,7 @@ def listen(microphone: Microphone) -> Iterator[Samples]:
     """Blocks of a microphone that listens from now on."""
     blocks = microphone.blocks(1600)
     first: queue.Queue[Samples] = queue.Queue()
-    thread = threading.Thread(target=lambda: [first.put(block) for block in blocks], daemon=True)
+    thread = threading.Thread(target=lambda: _pass_on(blocks, first), daemon=True)
     thread.start()
     assert microphone._stream.started.wait(10)
     while thread.is_alive() or not first.empty():
@@ -54,20 +54,23 @@ def listen(microphone: Microphone) -> Iterator[Samples]:
 
 
 class TestDevices:
-    def test_only_inputs_are_listed(self, card: SoundCard) -> None:
+    @pytest.mark.usefixtures("card")
+    def test_only_inputs_are_listed(self) -> None:
         assert input_devices() == [
             Device(1, "Built-in Audio", "ALSA", 2, 48000, is_default=False),
             Device(2, "USB Audio", "ALSA", 2, 48000, is_default=True),
         ]
 
+    @pytest.mark.usefixtures("card")
     @pytest.mark.parametrize(
         ("wanted", "number"), [(None, 2), ("1", 1), ("USB Audio", 2), ("built", 1), ("usb", 2), ("Built-in Audio", 1)]
     )
-    def test_one_is_found_by_number_name_or_part(self, card: SoundCard, wanted: str | None, number: int) -> None:
+    def test_one_is_found_by_number_name_or_part(self, wanted: str | None, number: int) -> None:
         assert find_device(wanted).number == number
 
+    @pytest.mark.usefixtures("card")
     @pytest.mark.parametrize(("wanted", "what"), [("0", "no input"), ("webcam", "no input"), ("audio", "2 inputs")])
-    def test_another_is_an_error_that_names_them(self, card: SoundCard, wanted: str, what: str) -> None:
+    def test_another_is_an_error_that_names_them(self, wanted: str, what: str) -> None:
         with pytest.raises(DeviceError, match=rf"got '{wanted}', which is {what}.*1 Built-in Audio; 2 USB Audio$"):
             find_device(wanted)
 
@@ -77,7 +80,8 @@ class TestDevices:
         with pytest.raises(MicrophoneError, match="got no input device, expected a microphone; connect one"):
             find_device()
 
-    def test_without_a_default_the_first_is_taken(self, card: SoundCard) -> None:
+    @pytest.mark.usefixtures("card")
+    def test_without_a_default_the_first_is_taken(self) -> None:
         sys.modules["sounddevice"].default.device = (-1, 0)
         assert find_device().number == 1
 
@@ -90,15 +94,16 @@ class TestDevices:
             return load(name, *arguments, **more)
 
         monkeypatch.setattr(builtins, "__import__", missing)
-        with pytest.raises(MicrophoneError, match="got no PortAudio library.*apt install libportaudio2"):
+        with pytest.raises(MicrophoneError, match=r"got no PortAudio library.*apt install libportaudio2"):
             input_devices()
 
     def test_no_module(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("emovox.schema.extras.find_spec", lambda name: None)
+        monkeypatch.setattr("emovox.schema.extras.find_spec", lambda _: None)
         with pytest.raises(MissingExtraError, match=r"a microphone needs the extra 'mic': pip install 'emovox\[mic\]'"):
             input_devices()
 
-    def test_a_sound_system_that_does_not_answer(self, card: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.usefixtures("card")
+    def test_a_sound_system_that_does_not_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail() -> None:
             raise sys.modules["sounddevice"].PortAudioError("Host error")
 
@@ -142,7 +147,8 @@ class TestOpening:
         with pytest.raises(MicrophoneError, match=r"Device unavailable.*no other program holds it"):
             next(opened().blocks(1600))
 
-    def test_seconds_are_checked(self, card: SoundCard) -> None:
+    @pytest.mark.usefixtures("card")
+    def test_seconds_are_checked(self) -> None:
         with pytest.raises(ConfigError, match="seconds is 0, expected more than 0"):
             opened(seconds=0)
 
@@ -197,7 +203,6 @@ class TestListening:
     def test_what_waits_when_it_is_stopped_is_still_given(self, card: SoundCard) -> None:
         microphone = opened()
         blocks = microphone.blocks(1600)
-        card.opened(card.streams[0])
         card.streams[0].give(tone(200.0, seconds=0.5))
         microphone.stop()
         assert sum(block.shape[1] for block in blocks) == RATE // 2
@@ -229,7 +234,8 @@ class TestUnplugged:
         assert "USB Audio: got no sound any more after 0.5 s" in str(microphone.failure)
         assert card.streams[0].closed
 
-    def test_silence_of_the_system_is_noticed(self, card: SoundCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.usefixtures("card")
+    def test_silence_of_the_system_is_noticed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "WATCHDOG_SECONDS", 0.3)
         monkeypatch.setattr(module, "_POLL", 0.05)
         microphone = opened()
@@ -264,6 +270,11 @@ def test_the_real_library_with_a_device_that_gives_nothing(tmp_path: Path) -> No
         env={**os.environ, "ALSA_CONFIG_PATH": str(tmp_path / "asound.conf")},
     )
     assert done.stdout == f"{2 * RATE}\n", done.stderr
+
+
+def _pass_on(blocks: Iterator[Samples], taken: queue.Queue[Samples]) -> None:
+    for block in blocks:
+        taken.put(block)
 
 
 def _fed(blocks: Iterator[Samples], card: SoundCard, sound: Samples, *, age: float = 0.0) -> Iterator[Samples]:
