@@ -175,11 +175,10 @@ class Painter:
         return self._letters[column.label], f"{shade} {self._colours[column.label]}"
 
     def _verdicts(self, view: View, width: int, rows: int) -> list[Text]:
-        most = rows - 2
-        if most < 1 or not view.verdicts:
-            return []
-        shown = list(view.verdicts)[-most:]
-        return [Text(), Text("heard", "dim"), *(self._verdict(view, event, width) for event in reversed(shown))]
+        head = [Text(), Text("heard", "dim")][: max(0, min(rows - 1, 2))]
+        shown = list(view.verdicts)[-max(0, rows - len(head)) :] if rows > 0 else []
+        lines = [self._verdict(view, event, width) for event in reversed(shown)]
+        return [*head, *lines] if lines else []
 
     def _verdict(self, view: View, event: SpeechEnded, width: int) -> Text:
         line = Text(f"{clock(event.start):>7} – {clock(event.end):<7} " if width >= _NARROW else f"{clock(event.end)} ")
@@ -194,9 +193,9 @@ class Painter:
 
     def _footer(self, view: View, width: int) -> list[Text]:
         parts = [Text("latency –" if view.latency is None else f"latency {1000 * view.latency:.0f} ms")]
-        if view.given_up:
-            parts.append(Text(f"{view.given_up} previews given up", "yellow"))
         if view.lost or view.overflows:
             parts.append(Text(f"LOST {view.lost:.1f} s of sound, {view.overflows} overflows", "bold red"))
+        if view.given_up:
+            parts.append(Text(f"{view.given_up} previews given up", "yellow"))
         left = Text("  ·  ", "dim").join(parts)
         return [Text(printable(view.keeping), "dim"), sides(left, Text("Ctrl-C ends", "dim"), width)]

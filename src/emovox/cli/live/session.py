@@ -45,6 +45,8 @@ class Keep(NamedTuple):
         """
         if source is not None:
             Inputs([source]).spare(self.save, self.json)
+        if self.save is not None and self.json is not None and self.save.resolve() == self.json.resolve():
+            raise ConfigError(f"{self.save}: got one file for the sound and the result, expected two; rename one")
         if self.save is not None:
             check_recording(self.save, overwrite=self.overwrite)
         if self.json is not None and self.json.is_file() and not self.overwrite:
@@ -111,8 +113,8 @@ class Session:
             listener = self._listener(opened, stack)
             write = None if self._keep.json is None else stack.enter_context(writing(self._keep.json))
             _warm(self._predictor)
-            self._introduce(opened)
             with Ending(listener.stop) as ending:
+                self._introduce(opened)
                 failure = self._show(listener, opened, json=json, screen=screen)
             result = listener.result(str(self._keep.save or opened.name), threshold=self._threshold)
             self._write(result, write)
@@ -144,7 +146,6 @@ class Session:
                 channels=reader.channels,
                 overwrite=self._keep.overwrite,
             )
-            Inputs([self._keep.save]).spare(self._keep.json)
         # a recording of one channel has but channel 0, and its result is to be the same
         first = self._channels if isinstance(self._channels, int) and recorder is None else 0
         listener = Listener(source, reader, stream, first_channel=first, recorder=recorder)
