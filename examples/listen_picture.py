@@ -1,6 +1,6 @@
 """Draw `docs/pictures/listen.svg`: the screen of `emovox listen` while the demo recording is played to it.
 
-    python examples/listen_picture.py docs/pictures/listen.svg
+Run with the path to write: docs/pictures/listen.svg
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class NoAudioFilesError(AudioError):
     code = "no_audio_files"
 
 
-class MicrophoneError(AudioError):
+class MicrophoneError(EmovoxError):
     """No sound can be had from an input device, or none any more."""
 
     code = "microphone"
