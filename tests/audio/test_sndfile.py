@@ -118,3 +118,13 @@ def test_callers_file_stays_open(tone: Callable[..., Samples], encode: Callable[
     file = io.BytesIO(encode(tone(0.1, RATE), RATE))
     FileDecoder(file, name="x").close()
     assert not file.closed
+
+
+def test_flac_of_unknown_length(speechlike: Samples, encode: Callable[..., bytes]) -> None:
+    """As from a pipe, or from a recording whose program was killed: the header has 0 for the number of samples."""
+    data = bytearray(encode(speechlike, RATE, kind="FLAC"))
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    decoder, samples = decoded(bytes(data))
+    assert decoder.frames is None
+    assert np.abs(samples - speechlike).max() <= EXACT_16_BIT

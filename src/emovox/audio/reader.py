@@ -44,7 +44,13 @@ class AudioReader:
     """
 
     def __init__(
-        self, source: AudioInput, *, sample_rate: int | None, channels: ChannelChoice, block_seconds: float
+        self,
+        source: AudioInput,
+        *,
+        sample_rate: int | None,
+        channels: ChannelChoice,
+        block_seconds: float,
+        opened: Decoder | None = None,
     ) -> None:
         if (sample_rate is not None and sample_rate < 1) or not block_seconds > 0:
             raise AudioError(
@@ -52,8 +58,8 @@ class AudioReader:
             )
         self.name = name_of(source)
         self._given = source
-        self._source = rereadable(source)
-        self._decoder: Decoder | None = open_decoder(self._source, name=self.name)
+        self._source = source if opened else rereadable(source)
+        self._decoder: Decoder | None = opened or open_decoder(self._source, name=self.name)
         self.native_rate = self._decoder.rate
         self.native_channels = self._decoder.channels
         self.sample_rate = self.native_rate if sample_rate is None else sample_rate
@@ -226,6 +232,30 @@ def open_audio(
     (1.0, 16000)
     """
     return AudioReader(source, sample_rate=sample_rate, channels=channels, block_seconds=block_seconds)
+
+
+def open_live(
+    decoder: Decoder,
+    *,
+    name: str,
+    sample_rate: int = 16000,
+    channels: ChannelChoice = "mix",
+    block_seconds: float = 0.1,
+) -> AudioReader:
+    """Open a source that is already there, such as a microphone; its audio comes once.
+
+    Args:
+        decoder: gives the audio; the reader closes it.
+        name: for the result row.
+        sample_rate: rate of the blocks in Hz.
+        channels: as in `open_audio`.
+        block_seconds: how much to ask of the decoder at once, > 0.
+
+    Raises:
+        ChannelError: the channel does not exist.
+        AudioError: an argument is out of range.
+    """
+    return AudioReader(name, sample_rate=sample_rate, channels=channels, block_seconds=block_seconds, opened=decoder)
 
 
 def load_audio(

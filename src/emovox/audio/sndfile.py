@@ -18,6 +18,9 @@ _CUT_OGG = "lacks an end-of-stream bit"
 _UNKNOWN_SIZE = 0x7FFFF000
 """Programs that write wav to a pipe put this size or a greater one into the header (SoX, ffmpeg)."""
 
+_UNKNOWN_FRAMES = 2**62
+"""From here on libsndfile means that it does not know: flac from a pipe, or from a recording that was cut off."""
+
 
 class FileDecoder:
     """Decode a file block by block.
@@ -44,7 +47,7 @@ class FileDecoder:
             ) from error
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
-        self.frames: int | None = self._file.frames
+        self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_FRAMES else None
         self.damage = _cut_off(self._file.extra_info)
 
     def blocks(self, frames: int) -> Iterator[Samples]:

@@ -53,6 +53,18 @@ class NoAudioFilesError(AudioError):
     code = "no_audio_files"
 
 
+class MicrophoneError(EmovoxError):
+    """No sound can be had from an input device, or none any more."""
+
+    code = "microphone"
+
+
+class DeviceError(MicrophoneError):
+    """No input device has this name or number, or several have."""
+
+    code = "no_such_device"
+
+
 class ModelError(EmovoxError):
     """A model cannot be loaded or used."""
 

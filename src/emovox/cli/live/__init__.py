@@ -1,0 +1,1 @@
+"""What `emovox listen` shows: a screen on terminals, lines elsewhere."""

@@ -1,0 +1,65 @@
+"""Words in letters three rows high, drawn with half blocks: what one sees from the other end of the table."""
+
+from __future__ import annotations
+
+ROWS = 3
+"""Lines that a large word takes."""
+
+_GLYPHS = {
+    "A": ".#. #.# ### #.# #.#",
+    "B": "##. #.# ##. #.# ##.",
+    "C": ".## #.. #.. #.. .##",
+    "D": "##. #.# #.# #.# ##.",
+    "E": "### #.. ##. #.. ###",
+    "F": "### #.. ##. #.. #..",
+    "G": ".## #.. #.# #.# .##",
+    "H": "#.# #.# ### #.# #.#",
+    "I": "# # # # #",
+    "J": "..# ..# ..# #.# .#.",
+    "K": "#.# #.# ##. #.# #.#",
+    "L": "#.. #.. #.. #.. ###",
+    "M": "#...# ##.## #.#.# #...# #...#",
+    "N": "#..# ##.# #.## #..# #..#",
+    "O": ".#. #.# #.# #.# .#.",
+    "P": "##. #.# ##. #.. #..",
+    "Q": ".#. #.# #.# .#. ..#",
+    "R": "##. #.# ##. #.# #.#",
+    "S": ".## #.. .#. ..# ##.",
+    "T": "### .#. .#. .#. .#.",
+    "U": "#.# #.# #.# #.# .##",
+    "V": "#.# #.# #.# #.# .#.",
+    "W": "#...# #...# #.#.# ##.## #...#",
+    "X": "#.# #.# .#. #.# #.#",
+    "Y": "#.# #.# .#. .#. .#.",
+    "Z": "### ..# .#. #.. ###",
+    " ": ".. .. .. .. ..",
+    "-": "... ... ### ... ...",
+}
+"""Five lines of dots each."""
+
+_HALVES = {("#", "#"): "█", ("#", "."): "▀", (".", "#"): "▄", (".", "."): " "}
+
+
+def large(text: str, *, width: int) -> list[str] | None:
+    r"""Write a word large.
+
+    Args:
+        text: letters, spaces and hyphens; case does not matter.
+        width: columns that there are.
+
+    Returns:
+        `ROWS` lines of equal width; None when a letter is not known or the word is too wide.
+
+    >>> print(*large("Hi", width=10), sep="\n")
+    █ █ █
+    █▀█ █
+    ▀ ▀ ▀
+    """
+    glyphs = [_GLYPHS.get(letter) for letter in text.upper()]
+    known = [glyph.split() for glyph in glyphs if glyph is not None]
+    if len(known) < len(glyphs):
+        return None
+    dots = [".".join(glyph[row] for glyph in known) for row in range(5)]
+    dots.append("." * len(dots[0]))
+    lines = ["".join(_HALVES[pair] for pair in zip(dots[row], dots[row + 1], strict=True)) for row in (0, 2, 4)]
+    return lines if len(lines[0]) <= width else None

@@ -1,0 +1,86 @@
+"""The screen of `emovox listen`: drawn over itself a few times a second, on the terminal's second page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from rich.console import Console
+from rich.control import Control
+from rich.text import Text
+
+from emovox.cli.live.picture import Painter
+from emovox.cli.live.view import View
+from emovox.runtime.listener import Heard, Listener
+
+FRAME_SECONDS = 0.2
+"""Time between two pictures: often enough for the level, seldom enough to cost little."""
+
+SILENT_SECONDS = 3.0
+"""Zeros that are no pause any more: a microphone that is muted, or may not be used."""
+
+
+class Screen:
+    """Shows a `View`; the terminal is as before when the block ends.
+
+    Args:
+        view: what to show; it is kept up to date here.
+        console: of the terminal.
+    """
+
+    def __init__(self, view: View, *, console: Console) -> None:
+        self._view, self._console = view, console
+        self._painter = Painter(view.labels)
+        self._size = (0, 0)
+        self._drawn: list[Text] = []
+        self._next = 0.0
+
+    def show(self, heard: Sequence[Heard], listener: Listener) -> float:
+        """Take the latest events, and draw if it is time.
+
+        Returns:
+            Seconds until the next picture.
+        """
+        for one in heard:
+            self._view.feed(one)
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + FRAME_SECONDS
+            self._update(listener)
+            self._draw()
+        return self._next - now
+
+    def __enter__(self) -> Screen:
+        with suppress(OSError):  # no terminal any more: the first picture says so
+            self._console.set_alt_screen(True)
+            self._console.show_cursor(False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._console.show_cursor(True)
+            self._console.set_alt_screen(False)
+
+    def _update(self, listener: Listener) -> None:
+        view = self._view
+        view.listen(listener.meter.read(), listener.seconds)
+        view.is_silent = listener.meter.silent > SILENT_SECONDS * listener.reader.sample_rate
+        view.given_up, view.lost, view.overflows = listener.given_up, listener.source.lost, listener.source.overflows
+
+    def _draw(self) -> None:
+        size = self._console.size
+        lines = self._painter.paint(self._view, width=size.width, height=size.height)
+        with self._console:  # written at once
+            if size != self._size:  # what the terminal made of the old picture is wiped away
+                self._size, self._drawn = size, []
+                self._console.control(Control.clear())
+            for row, line in enumerate(lines):
+                line.pad_right(size.width - line.cell_len)
+                if row >= len(self._drawn) or line != self._drawn[row]:
+                    self._console.control(Control.move_to(0, row))
+                    self._console.print(line, end="", soft_wrap=True, highlight=False)
+        self._drawn = lines

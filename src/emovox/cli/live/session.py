@@ -1,0 +1,220 @@
+"""One run of `emovox listen`: open, listen and show, then sum up and keep what was asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import typer
+
+from emovox.audio.reader import open_live
+from emovox.audio.recorder import Recorder, check_recording
+from emovox.audio.types import ChannelChoice
+from emovox.cli.console import Inputs, Write, coloured, printable, writing
+from emovox.cli.live.ending import Ending
+from emovox.cli.live.lines import Lines
+from emovox.cli.live.opening import Opened, Wanted, open_source
+from emovox.cli.table import table_text
+from emovox.runtime.listener import Heard, Listener
+from emovox.runtime.pipeline import Pipeline
+from emovox.runtime.predictor import Predictor, load
+from emovox.schema.errors import ConfigError, PipelineError
+from emovox.schema.formats import json_text
+from emovox.schema.result import ModelInfo, Result
+
+BLOCK_SECONDS = 0.1
+"""Of a recording, decoded at a time."""
+
+
+class Keep(NamedTuple):
+    """What to keep, as it was typed."""
+
+    save: Path | None
+    json: Path | None
+    overwrite: bool
+
+    def check(self, source: str | None) -> None:
+        """See before anything is heard that nothing will be lost.
+
+        Raises:
+            ConfigError: a file exists, is the input, or has a wrong suffix.
+        """
+        if source is not None:
+            Inputs([source]).spare(self.save, self.json)
+        if self.save is not None and self.json is not None and self.save.resolve() == self.json.resolve():
+            raise ConfigError(f"{self.save}: got one file for the sound and the result, expected two; rename one")
+        if self.save is not None:
+            check_recording(self.save, overwrite=self.overwrite)
+        if self.json is not None and self.json.is_file() and not self.overwrite:
+            raise ConfigError(f"{self.json}: exists already; give another name, or --overwrite to lose what is in it")
+
+    def __str__(self) -> str:
+        kept = [str(path) for path in (self.save, self.json) if path is not None]
+        return f"kept in {' and '.join(kept)}" if kept else "nothing is kept"
+
+
+class Sink(Protocol):
+    """Where events go to."""
+
+    def show(self, heard: Sequence[Heard], listener: Listener) -> float:
+        """Show the latest events, if any; give the seconds until the next call at the latest."""
+
+
+class Session:
+    """Everything between the options and the exit status.
+
+    Args:
+        wanted: what to listen to.
+        keep: what to keep.
+        model: as in `emovox.load`.
+        channels: what to make of the channels.
+        threshold: abstention threshold in [0, 1]; the card's unless given.
+        hop: seconds between two previews; the card's unless given.
+    """
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        keep: Keep,
+        *,
+        model: str | None,
+        channels: ChannelChoice,
+        threshold: float | None,
+        hop: float | None,
+    ) -> None:
+        keep.check(wanted.input)
+        self._wanted, self._keep, self._channels = wanted, keep, channels
+        self._predictor = load(model)
+        card = self._predictor.card
+        self._threshold = card.threshold if threshold is None else threshold
+        self._hop = card.hop if hop is None else hop
+
+    def run(self, *, json: bool, screen: bool) -> int:
+        """Listen until the end.
+
+        Args:
+            json: show events as JSON, one a line.
+            screen: show a picture.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            EmovoxError: what ended it; everything that was heard is finished.
+            OSError: standard output is gone.
+        """
+        with ExitStack() as stack:
+            rate = self._predictor.card.sample_rate
+            opened = open_source(self._wanted, rate=rate, channels=self._channels)
+            listener = self._listener(opened, stack)
+            write = None if self._keep.json is None else stack.enter_context(writing(self._keep.json))
+            _warm(self._predictor)
+            with Ending(listener.stop) as ending:
+                self._introduce(opened)
+                failure = self._show(listener, opened, json=json, screen=screen)
+            result = listener.result(str(self._keep.save or opened.name), threshold=self._threshold)
+            self._write(result, write)
+        if failure is not None:
+            raise failure
+        self._sum_up(result, to_stderr=json)
+        if listener.error is not None:
+            raise listener.error
+        return ending.status
+
+    def _listener(self, opened: Opened, stack: ExitStack) -> Listener:
+        source = stack.enter_context(closing(opened.source))
+        reader = stack.enter_context(
+            open_live(
+                source,
+                name=opened.name,
+                sample_rate=self._predictor.card.sample_rate,
+                channels=self._channels,
+                block_seconds=BLOCK_SECONDS,
+            )
+        )
+        pipeline = stack.enter_context(Pipeline(self._predictor))
+        stream = pipeline.open(channels=reader.channels, threshold=self._threshold, hop=self._hop)
+        recorder = None
+        if self._keep.save is not None:
+            recorder = Recorder(
+                self._keep.save,
+                rate=reader.sample_rate,
+                channels=reader.channels,
+                overwrite=self._keep.overwrite,
+            )
+        # a recording of one channel has but channel 0, and its result is to be the same
+        first = self._channels if isinstance(self._channels, int) and recorder is None else 0
+        listener = Listener(source, reader, stream, first_channel=first, recorder=recorder)
+        stack.callback(listener.close)
+        return listener
+
+    def _introduce(self, opened: Opened) -> None:
+        card = self._predictor.card
+        typer.echo(
+            f"{card.name} {card.version} listens to {printable(opened.title)}; {printable(str(self._keep))}", err=True
+        )
+
+    def _show(self, listener: Listener, opened: Opened, *, json: bool, screen: bool) -> OSError | None:
+        if not screen:
+            return _follow(listener, Lines(json=json, channels=listener.reader.channels))
+        from rich.console import Console
+
+        from emovox.cli.live.screen import Screen
+        from emovox.cli.live.view import View
+
+        card = self._predictor.card
+        first = self._channels if isinstance(self._channels, int) and self._keep.save is None else 0
+        view = View(
+            card.labels,
+            hop=self._hop,
+            channels=range(first, first + listener.reader.channels),
+            title=f"{card.name} {card.version}",
+            source=opened.title,
+            keeping=str(self._keep),
+        )
+        with Screen(view, console=Console()) as drawn:
+            return _follow(listener, drawn)
+
+    def _write(self, result: Result, write: Write | None) -> None:
+        if write is None:
+            return
+        card = self._predictor.card
+        for text in json_text([result], model=ModelInfo(card.name, card.version)):
+            write(text)
+
+    def _sum_up(self, result: Result, *, to_stderr: bool) -> None:
+        stream = sys.stderr if to_stderr else sys.stdout
+        for text in table_text([result], labels=self._predictor.labels, colour=coloured(stream)):
+            typer.echo(text, nl=False, file=stream)
+
+
+def _follow(listener: Listener, sink: Sink) -> OSError | None:
+    """Show everything until the end; when nobody reads any more, finish without showing, and give the error."""
+    failure: OSError | None = None
+    wait = 0.0
+    listener.start()
+    while True:
+        done = listener.is_done
+        try:
+            heard = listener.take(wait)
+        except PipelineError as error:
+            listener.error = listener.error or error
+            return failure
+        if failure is None:
+            try:
+                wait = sink.show(heard, listener)
+            except OSError as error:
+                failure = error
+                listener.stop()
+        if done:
+            return failure
+
+
+def _warm(predictor: Predictor) -> None:
+    """Run the model once: the first run is the slowest, and the first word shall not wait for it."""
+    card = predictor.card
+    predictor.model.run(np.zeros((1, round(card.window * card.sample_rate)), np.float32))

@@ -1,0 +1,174 @@
+"""One live source, listened to: its audio goes into a stream, its events and, at the end, its result come out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from emovox.audio.level import LevelMeter
+from emovox.audio.live import LiveSource
+from emovox.audio.reader import AudioReader
+from emovox.audio.recorder import Recorder
+from emovox.runtime.live_stream import LiveStream
+from emovox.runtime.timeline import summarise
+from emovox.schema.errors import ConfigError, EmovoxError, EmptyAudioError, PipelineError
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded
+from emovox.schema.result import Notice, Result, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An event, and how long it took.
+
+    `latency` is the time in seconds from when the last sample that an `EmotionUpdated` looks at was heard until the
+    event was here; None for other events, whose end is known only in retrospect, and for a file that is not played in
+    its own time.
+    """
+
+    event: Event
+    latency: float | None
+
+
+class Listener:
+    """Carries a source's audio into a stream, in a thread of its own, until the source ends or is stopped.
+
+    Whatever ends it (the source is gone, the disk is full, bad samples), what was heard before is finished: the
+    recording is whole, the stream gives its last events, and `error` holds what went wrong.
+
+    Args:
+        source: where the audio comes from.
+        reader: of that source, at the model's rate.
+        stream: takes the audio; `run` ends and closes it.
+        first_channel: the number of the stream's first channel in the events.
+        recorder: saves what is heard; the stream then hears what is saved, bit by bit.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        reader: AudioReader,
+        stream: LiveStream,
+        *,
+        first_channel: int = 0,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.source, self.reader = source, reader
+        self.meter = LevelMeter()
+        self.error: Exception | None = None
+        self.segments: list[Segment] = []
+        self._stream, self._recorder, self._first = stream, recorder, first_channel
+        self._fed = 0
+        self._thread = threading.Thread(target=self._listen, name="emovox-listen", daemon=True)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio heard so far."""
+        return self._fed / self.reader.sample_rate
+
+    @property
+    def given_up(self) -> int:
+        """Previews that gave way because the model could not keep up."""
+        return self._stream.given_up
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was heard is scored and was taken, or can be with one more `take`."""
+        return self._stream.is_done
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def take(self, timeout: float) -> list[Heard]:
+        """Wait up to `timeout` seconds for events, and give them in order.
+
+        Raises:
+            PipelineError: the model failed; nothing more will come.
+        """
+        self._stream.wait(max(0.0, timeout))
+        events = [_renumbered(event, self._first) for event in self._stream.take()]
+        self.segments += [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
+        return [Heard(event, self._latency(event)) for event in events]
+
+    def stop(self) -> None:
+        """Listen no more; the last events follow."""
+        self.source.stop()
+
+    def close(self) -> None:
+        """Stop, forget what is not scored yet, and wait until recording and source are closed."""
+        self.stop()
+        self._stream.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def result(self, name: str, *, threshold: float) -> Result:
+        """Sum up what was heard; the same as predicting the recording of it.
+
+        Args:
+            name: what to call it.
+            threshold: abstention threshold in [0, 1].
+        """
+        saved = self._recorder is not None
+        notices = [*self.reader.notices, *self._losses()]
+        if self.error is not None:
+            notices.append(Notice(getattr(self.error, "code", EmovoxError.code), str(self.error)))
+        return summarise(
+            name,
+            duration=self.seconds if saved else self.reader.seconds,
+            segments=self.segments,
+            notices=notices,
+            threshold=threshold,
+        )
+
+    def _losses(self) -> list[Notice]:
+        lost, times = self.source.lost, self.source.overflows
+        told = [f"{lost:.2f} s of sound were not taken in time"] if lost else []
+        told += [f"the system dropped sound {times} ×, it does not say how much"] if times else []
+        return [Notice("lost", "; ".join(told))] if told else []
+
+    def _listen(self) -> None:
+        try:
+            for block in self.reader.blocks():
+                heard = block if self._recorder is None else self._recorder.write(block)
+                self.meter.feed(heard)
+                self._stream.feed(heard)
+                self._fed += heard.shape[1]
+            self.error = self.source.failure
+        except Exception as error:  # of whatever kind: told when everything that was heard is finished
+            stopped = isinstance(error, EmptyAudioError) and self.source.is_stopped  # before the first sample came
+            self.error = self.source.failure or (None if stopped else error)
+        finally:
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            if self._recorder is not None:
+                self._recorder.close()
+        except ConfigError as error:
+            self.error = self.error or error
+        self.reader.close()
+        try:
+            self._stream.end()
+        except PipelineError:  # it has failed or was closed: `take` tells
+            return
+
+    def _latency(self, event: Event) -> float | None:
+        if not isinstance(event, EmotionUpdated) or not self.source.is_live:
+            return None
+        return max(0.0, time.monotonic() - self.source.captured_at(event.end))
+
+
+def _renumbered(event: Event, first: int) -> Event:
+    if not first:
+        return event
+    channel = event.channel + first
+    if isinstance(event, SpeechEnded):
+        segments: Sequence[Segment] = [
+            msgspec.structs.replace(segment, channel=segment.channel + first) for segment in event.segments
+        ]
+        return msgspec.structs.replace(event, channel=channel, segments=tuple(segments))
+    return msgspec.structs.replace(event, channel=channel)

@@ -1,0 +1,95 @@
+"""A recording is whole whenever the process ends, and takes nobody's place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emovox.audio.reader import load_audio, open_audio
+from emovox.audio.recorder import Recorder
+from emovox.schema.errors import ConfigError
+from tests.toy_models import RATE, tone
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from emovox.audio.recorder import Recorder
+recorder = Recorder(Path(sys.argv[1]), rate=16000, channels=1)
+samples = (0.1 * np.random.default_rng(0).standard_normal((1, 800))).astype(np.float32)
+for _ in range(61):
+    recorder.write(samples)
+os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+"""
+
+LOST_SECONDS = {".flac": 0.26, ".wav": 1e-6}
+"""Of flac the block at work: 4096 samples."""
+
+
+@pytest.fixture(params=[".flac", ".wav"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / f"録音{request.param}"
+
+
+def test_what_was_heard_is_what_can_be_read(path: Path) -> None:
+    recorder = Recorder(path, rate=RATE, channels=2)
+    sound = np.stack([1.2 * tone(200.0, seconds=1.0, level=1.0), tone(300.0, seconds=1.0)])
+    heard = np.concatenate([recorder.write(piece) for piece in np.split(sound, 10, axis=1)], axis=1)
+    recorder.close()
+    read, rate = load_audio(path, channels="split")
+    assert rate == RATE
+    np.testing.assert_array_equal(read, heard)
+    assert np.abs(heard - np.clip(sound, -1, 1)).max() <= 2**-15
+    assert soundfile.info(str(path)).subtype == "PCM_16"
+
+
+def test_a_kill_leaves_a_recording_that_can_be_read(path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Error" not in done.stderr
+    with open_audio(path) as reader:
+        seconds = sum(block.shape[1] for block in reader.blocks()) / RATE
+        assert reader.notices == ()
+    assert 61 * 0.05 - seconds <= LOST_SECONDS[path.suffix]
+
+
+def test_an_older_file_stays_unless_told(path: Path) -> None:
+    path.write_bytes(b"precious")
+    with pytest.raises(ConfigError, match="exists already; give another name, or --overwrite"):
+        Recorder(path, rate=RATE, channels=1)
+    assert path.read_bytes() == b"precious"
+    recorder = Recorder(path, rate=RATE, channels=1, overwrite=True)
+    recorder.write(tone(200.0, seconds=0.1)[None])
+    recorder.close()
+    assert load_audio(path)[0].shape == (1, RATE // 10)
+
+
+def test_nothing_heard_leaves_no_file(path: Path) -> None:
+    Recorder(path, rate=RATE, channels=1).close()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["a.mp3", "a", "none/a.flac"])
+def test_a_name_that_cannot_be_is_an_error(tmp_path: Path, name: str) -> None:
+    message = "cannot be written" if "/" in name else "expected a recording named .flac or .wav"
+    with pytest.raises(ConfigError, match=message):
+        Recorder(tmp_path / name, rate=RATE, channels=1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+def test_a_full_disk_is_an_error(path: Path) -> None:
+    path.symlink_to("/dev/full")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        _record(path)
+
+
+def _record(path: Path) -> None:
+    recorder = Recorder(path, rate=RATE, channels=1, overwrite=True)
+    for _ in range(20):
+        recorder.write(tone(200.0, seconds=0.5)[None])
+    recorder.close()
