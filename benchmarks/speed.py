@@ -12,7 +12,8 @@ from tables import table
 from emovox.benchmark.cold_start import ColdStart
 from emovox.benchmark.latency import LatencyTable
 from emovox.benchmark.streams import StreamTable
-from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows
+from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows, throughput_rows
+from emovox.benchmark.throughput import ThroughputTable
 
 INTRODUCTION = """# Speed
 
@@ -48,6 +49,19 @@ which somebody talks all the time, several streams' windows in a batch.
 {place}```
 """
 
+THROUGHPUT = """## Archives
+
+`emovox benchmark throughput --format json > results/speed/throughput.json`
+
+`emovox batch` over {hours:.1f} hours of generated talk with pauses, a third of it silence, in files of
+{file_seconds:g} s (16-bit wav, 16 kHz), with {workers} processes on two cores: decoding, model and Parquet, from the
+start of the command to its end. Times faster than real time; without voice activity all of it is scored.
+
+{table}
+```
+{place}```
+"""
+
 COLD_START = """## From the shell prompt
 
 `emovox benchmark cold-start --format json > results/speed/cold-start.json`
@@ -62,6 +76,7 @@ A recording of {seconds:g} s; the last rows are what a Python takes that does no
 SECTIONS: dict[str, tuple[str, type[Any], Callable[[Any], list[list[str]]]]] = {
     "latency": (LATENCY, LatencyTable, latency_rows),
     "stream": (STREAM, StreamTable, stream_rows),
+    "throughput": (THROUGHPUT, ThroughputTable, throughput_rows),
     "cold-start": (COLD_START, ColdStart, cold_start_rows),
 }
 """File in results/speed → its section, what it holds, and the rows of that."""
@@ -78,5 +93,5 @@ def _section(path: Path, text: str, kind: type[Any], rows: Callable[[Any], list[
     return text.format(
         table=table(head, body),
         place=place(result.matrix_product, result.machine),
-        **{name: getattr(result, name) for name in ("seconds", "repeats") if hasattr(result, name)},
+        **msgspec.structs.asdict(result),
     )

@@ -10,6 +10,7 @@ from emovox.benchmark.features import Comparison, compare_with_librosa
 from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyTable, Row
 from emovox.benchmark.machine import describe_machine
 from emovox.benchmark.streams import StreamRow, StreamTable
+from emovox.benchmark.throughput import ThroughputRow, ThroughputTable
 from emovox.benchmark.turns import Spread
 from emovox.cli.benchmark import app
 from emovox.schema.errors import MissingExtraError
@@ -105,6 +106,22 @@ def test_stream_shows_what_a_stream_costs(monkeypatch: pytest.MonkeyPatch) -> No
     text = CliRunner().invoke(app, ["stream", "--seconds", "6"]).stdout
     assert ["small", "3.46", "0.061%", "85", "kB", "140"] in [line.split() for line in text.splitlines()]
     assert json.loads(CliRunner().invoke(app, ["stream", "--format", "json"]).stdout)["rows"][0]["talking"] == 140.4
+
+
+def test_throughput_shows_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (ThroughputRow("small", True, 812.4, 450.6), ThroughputRow("small", False, 900.1, 500.0))
+    table = ThroughputTable(2.0, 14.0, 2, rows, PRODUCT, MACHINE)
+    asked: list[object] = []
+
+    def measure(names: list[str], *, hours: float, workers: int) -> ThroughputTable:
+        asked.append((names, hours, workers))
+        return table
+
+    monkeypatch.setattr("emovox.benchmark.throughput.measure_throughput", measure)
+    text = CliRunner().invoke(app, ["throughput", "--hours", "2"]).stdout
+    assert asked == [(("mobile",), 2.0, 2)]
+    assert ["small", "yes", "812", "×", "451", "×"] in [line.split() for line in text.splitlines()]
+    assert ["small", "no", "900", "×", "500", "×"] in [line.split() for line in text.splitlines()]
 
 
 def test_cold_start_shows_commands_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:

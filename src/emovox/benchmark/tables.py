@@ -6,6 +6,7 @@ from emovox.benchmark.cold_start import ColdStart
 from emovox.benchmark.latency import NEEDS, LatencyTable, Row
 from emovox.benchmark.machine import Machine
 from emovox.benchmark.streams import StreamTable
+from emovox.benchmark.throughput import ThroughputTable
 from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, Spread
 
 NOTHING = "–"
@@ -44,6 +45,18 @@ def cold_start_rows(result: ColdStart) -> Rows:
     titles |= {f"python: {part}": time for part, time in result.parts.items()}
     rows = [[title, f"{time.median:.0f}", f"{time.fastest:.0f}"] for title, time in titles.items()]
     return [["from the shell prompt", "ms", "fastest twentieth"], *rows]
+
+
+def throughput_rows(result: ThroughputTable) -> Rows:
+    """One row a model with and one without voice activity."""
+    head = ["model", "voice activity", "by the clock", "a core, by its time"]
+    return [
+        head,
+        *(
+            [row.model, "yes" if row.vad else "no", f"{row.real_time:.0f} ×", f"{row.a_core:.0f} ×"]
+            for row in result.rows
+        ),
+    ]
 
 
 def place(product: Spread, machine: Machine) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows
+from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows, throughput_rows
 from emovox.cli.console import columns
 from emovox.cli.form import Form
 from emovox.schema.extras import require
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from emovox.benchmark.features import Comparison
     from emovox.benchmark.latency import LatencyTable
     from emovox.benchmark.streams import StreamTable
+    from emovox.benchmark.throughput import ThroughputTable
 
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 FORM = "For people or for programs."
-Models = Annotated[list[str] | None, typer.Option(help="Name or path; repeat for several. Default: all shipped.")]
+Models = Annotated[
+    list[str] | None, typer.Option(help="Name or path; repeat for several. Default: all shipped, of batch mobile.")
+]
 
 
 @app.callback()
@@ -60,6 +63,20 @@ def latency(
 
     result = measure_models(model or (), seconds=seconds, repeats=repeats)
     typer.echo(json_document(result) if format is Form.JSON else _latency_text(result), nl=False)
+
+
+@app.command()
+def throughput(
+    model: Models = None,
+    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
+    hours: Annotated[float, typer.Option(min=0.01, max=1000, help="Length of the generated archive.")] = 2.0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of emovox batch.")] = 2,
+) -> None:
+    """Run `emovox batch` over a generated archive: how many times faster than speech, with and without VAD."""
+    from emovox.benchmark.throughput import measure_throughput
+
+    result = measure_throughput(model or ("mobile",), hours=hours, workers=workers)
+    typer.echo(json_document(result) if format is Form.JSON else _throughput_text(result), nl=False)
 
 
 @app.command()
@@ -104,6 +121,14 @@ def _latency_text(result: LatencyTable) -> str:
     )
     head = f"{result.seconds:g} s of generated audio to probabilities, one core, medians of {result.repeats} rounds\n\n"
     return head + columns(latency_rows(result)) + "\n" + left_out + place(result.matrix_product, result.machine)
+
+
+def _throughput_text(result: ThroughputTable) -> str:
+    head = (
+        f"emovox batch, {result.workers} processes, {result.hours:.2f} hours in files of {result.file_seconds:g} s; "
+        "times faster than real time\n\n"
+    )
+    return head + columns(throughput_rows(result)) + "\n" + place(result.matrix_product, result.machine)
 
 
 def _stream_text(result: StreamTable) -> str:
