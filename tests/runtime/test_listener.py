@@ -77,13 +77,13 @@ def run(
     source: LiveSource,
     *,
     channels: ChannelChoice = "mix",
-    first_channel: int = 0,
+    numbers: Sequence[int] = (),
     save: Path | None = None,
 ) -> Done:
     with open_live(source, name="call", channels=channels) as reader, Pipeline(predictor) as pipeline:
         recorder = None if save is None else Recorder(save, rate=RATE, channels=reader.channels)
-        stream = pipeline.open(channels=reader.channels)
-        listener = Listener(source, reader, stream, first_channel=first_channel, recorder=recorder)
+        stream = pipeline.open(channels=numbers or reader.channels)
+        listener = Listener(source, reader, stream, recorder=recorder)
         listener.start()
         heard = []
         done = False
@@ -162,7 +162,7 @@ def test_the_stream_hears_what_is_saved(predictor: Predictor, tmp_path: Path, ch
 
 def test_channels_have_the_numbers_that_they_have_in_the_source(predictor: Predictor) -> None:
     samples = np.stack([silence(8.4), talk()])
-    done = run(predictor, played(samples), channels=1, first_channel=1)
+    done = run(predictor, played(samples), channels=1, numbers=[1])
     assert {event.channel for event in done.events} == {1}
     assert {segment.channel for segment in done.result.segments} == {1}
     assert done.result.segments

@@ -202,6 +202,14 @@ def test_leaving_the_block_forgets_the_audio(predictor: Predictor) -> None:
     assert stream.flush() == []
 
 
+def test_channels_have_the_numbers_that_they_are_given(predictor: Predictor) -> None:
+    events = run(predictor.stream(channels=[5, 2]), [dialogue()])
+    assert {event.channel for event in events} == {5, 2}
+    assert {s.channel for e in events if isinstance(e, SpeechEnded) and e.channel == 2 for s in e.segments} == {2}
+    with pytest.raises(ChannelError, match=r"channels is \[\], expected at least 1"):
+        predictor.stream(channels=[])
+
+
 def test_threshold_withholds_labels_and_keeps_scores(predictor: Predictor) -> None:
     ended = run(predictor.stream(threshold=1.0), [dialogue()[0]])[-1]
     assert isinstance(ended, SpeechEnded)

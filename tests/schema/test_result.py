@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
-from emovox.schema.events import Event, SpeechEnded, SpeechStarted
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
 from emovox.schema.result import Failure, ModelInfo, Notice, Report, Result, Segment, rounded
 from tests.schema.rows import FAILURE, RESULT, SILENT
 
@@ -76,3 +76,17 @@ def test_events_carry_their_type() -> None:
     texts = [msgspec.json.encode(event) for event in (started, ended)]
     assert [msgspec.json.decode(text)["type"] for text in texts] == ["speech.started", "speech.ended"]
     assert [msgspec.json.decode(text, type=Event) for text in texts] == [started, ended]
+
+
+def test_events_are_rounded_as_rows_are() -> None:
+    scores = {"sad": 1 / 3, "angry": 2 / 3}
+    short = {"sad": 0.3333, "angry": 0.6667}
+    segment = Segment(0.5, 2.0, 0, "angry", 2 / 3, scores)
+    ended = rounded_event(SpeechEnded(0, 0, 0.5, 2.0, "angry", 2 / 3, scores, (segment,)))
+    updated = rounded_event(EmotionUpdated(0, 0, 0.5, 2.0, None, 2 / 3, scores))
+    for event in (ended, updated):
+        assert isinstance(event, SpeechEnded | EmotionUpdated)
+        assert (event.scores, event.confidence) == (short, 0.6667)
+    assert isinstance(ended, SpeechEnded)
+    assert (ended.segments[0].scores, ended.segments[0].confidence) == (short, 0.6667)
+    assert rounded_event(SpeechStarted(0, 0, 0.5)) == SpeechStarted(0, 0, 0.5)

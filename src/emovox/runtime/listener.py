@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import msgspec
 
 from emovox.audio.level import LevelMeter
 from emovox.audio.live import LiveSource
@@ -43,7 +40,6 @@ class Listener:
         source: where the audio comes from.
         reader: of that source, at the model's rate.
         stream: takes the audio; `run` ends and closes it.
-        first_channel: the number of the stream's first channel in the events.
         recorder: saves what is heard; the stream then hears what is saved, bit by bit.
     """
 
@@ -53,14 +49,13 @@ class Listener:
         reader: AudioReader,
         stream: LiveStream,
         *,
-        first_channel: int = 0,
         recorder: Recorder | None = None,
     ) -> None:
         self.source, self.reader = source, reader
         self.meter = LevelMeter()
         self.error: Exception | None = None
         self.segments: list[Segment] = []
-        self._stream, self._recorder, self._first = stream, recorder, first_channel
+        self._stream, self._recorder = stream, recorder
         self._fed = 0
         self._thread = threading.Thread(target=self._listen, name="emovox-listen", daemon=True)
 
@@ -90,7 +85,7 @@ class Listener:
             PipelineError: the model failed; nothing more will come.
         """
         self._stream.wait(max(0.0, timeout))
-        events = [_renumbered(event, self._first) for event in self._stream.take()]
+        events = self._stream.take()
         self.segments += [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
         return [Heard(event, self._latency(event)) for event in events]
 
@@ -160,15 +155,3 @@ class Listener:
         if not isinstance(event, EmotionUpdated) or not self.source.is_live:
             return None
         return max(0.0, time.monotonic() - self.source.captured_at(event.end))
-
-
-def _renumbered(event: Event, first: int) -> Event:
-    if not first:
-        return event
-    channel = event.channel + first
-    if isinstance(event, SpeechEnded):
-        segments: Sequence[Segment] = [
-            msgspec.structs.replace(segment, channel=segment.channel + first) for segment in event.segments
-        ]
-        return msgspec.structs.replace(event, channel=channel, segments=tuple(segments))
-    return msgspec.structs.replace(event, channel=channel)

@@ -77,7 +77,7 @@ class Pipeline:
     def open(
         self,
         *,
-        channels: int = 1,
+        channels: int | Sequence[int] = 1,
         threshold: float | None = None,
         hop: float | None = None,
         notify: Callable[[], None] = lambda: None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
@@ -85,16 +85,19 @@ class Predictor:
                 threshold=threshold,
             )
 
-    def stream(self, *, channels: int = 1, threshold: float | None = None, hop: float | None = None) -> Stream:
+    def stream(
+        self, *, channels: int | Sequence[int] = 1, threshold: float | None = None, hop: float | None = None
+    ) -> Stream:
         """Open a stream for live audio: samples at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
         Args:
-            channels: how many channels `feed` will get, each analysed on its own.
+            channels: how many channels `feed` will get, each analysed on its own, numbered from 0; or the number that
+                each has in the events.
             threshold: abstention threshold in [0, 1]; the card's unless given.
             hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; the card's unless given.
 
         Raises:
-            ChannelError: `channels` below 1.
+            ChannelError: no channel.
             ConfigError: `threshold` or `hop` out of range.
         """
         voices = live_voices(self.card, channels=channels, threshold=threshold, hop=hop)

@@ -165,19 +165,26 @@ def make_voices(
 
 
 def live_voices(
-    card: ModelCard, *, channels: int, threshold: float | None = None, hop: float | None = None
+    card: ModelCard, *, channels: int | Sequence[int], threshold: float | None = None, hop: float | None = None
 ) -> tuple[Voice, ...]:
-    """Make the channels of a live stream: numbered from 0, with previews; threshold and hop are the card's for None.
+    """Make the channels of a live stream, with previews.
+
+    Args:
+        card: of the model.
+        channels: how many, numbered from 0; or the number that each has in the events.
+        threshold: abstention threshold in [0, 1]; the card's for None.
+        hop: seconds between two previews, a multiple of 20 ms; the card's for None.
 
     Raises:
-        ChannelError: `channels` below 1.
+        ChannelError: no channel.
         ConfigError: `threshold` or `hop` out of range.
     """
-    if channels < 1:
+    numbers = range(channels) if isinstance(channels, int) else channels
+    if not numbers:
         raise ChannelError(f"channels is {channels}, expected at least 1")
     return make_voices(
         card,
-        range(channels),
+        numbers,
         threshold=card.threshold if threshold is None else threshold,
         hop=card.hop if hop is None else hop,
     )

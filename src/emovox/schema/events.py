@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from emovox.schema.result import Segment
+from emovox.schema.result import SCORE_DIGITS, Segment, rounded_scores, rounded_segment
 
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field="type"):
@@ -45,3 +45,14 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="ty
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded
+
+
+def rounded_event(event: Event) -> Event:
+    """Copy an event with scores and confidences rounded to `SCORE_DIGITS` decimals, as all text output is."""
+    if isinstance(event, SpeechStarted):
+        return event
+    scores, confidence = rounded_scores(event.scores), round(event.confidence, SCORE_DIGITS)
+    if isinstance(event, EmotionUpdated):
+        return msgspec.structs.replace(event, scores=scores, confidence=confidence)
+    segments = tuple(rounded_segment(segment) for segment in event.segments)
+    return msgspec.structs.replace(event, scores=scores, confidence=confidence, segments=segments)

@@ -87,17 +87,19 @@ def rounded(row: Row) -> Row:
     return msgspec.structs.replace(
         row,
         confidence=None if row.confidence is None else round(row.confidence, SCORE_DIGITS),
-        scores=None if row.scores is None else _rounded(row.scores),
-        shares=_rounded(row.shares),
-        segments=tuple(_rounded_segment(segment) for segment in row.segments),
+        scores=None if row.scores is None else rounded_scores(row.scores),
+        shares=rounded_scores(row.shares),
+        segments=tuple(rounded_segment(segment) for segment in row.segments),
     )
 
 
-def _rounded_segment(segment: Segment) -> Segment:
+def rounded_segment(segment: Segment) -> Segment:
+    """Copy a segment, rounded as `rounded` does."""
     return msgspec.structs.replace(
-        segment, confidence=round(segment.confidence, SCORE_DIGITS), scores=_rounded(segment.scores)
+        segment, confidence=round(segment.confidence, SCORE_DIGITS), scores=rounded_scores(segment.scores)
     )
 
 
-def _rounded(scores: dict[str, float]) -> dict[str, float]:
+def rounded_scores(scores: dict[str, float]) -> dict[str, float]:
+    """Round scores, keyed by label, to `SCORE_DIGITS` decimals."""
     return {label: round(value, SCORE_DIGITS) for label, value in scores.items()}

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
 import typer
 
 from emovox.cli.live.strokes import ranked
 from emovox.runtime.listener import Heard, Listener
-from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
 from emovox.schema.formats import UNCERTAIN
-from emovox.schema.result import SCORE_DIGITS, Segment
 
 WAIT_SECONDS = 0.5
 """Time after which to look whether listening was ended."""
-
-Scored = TypeVar("Scored", EmotionUpdated, SpeechEnded, Segment)
 
 
 class Lines:
@@ -60,18 +56,7 @@ def json_line(event: Event) -> str:
     >>> json_line(SpeechStarted(0, 0, 0.5))
     '{"type":"speech.started","utterance":0,"channel":0,"start":0.5}'
     """
-    if isinstance(event, SpeechEnded):
-        event = msgspec.structs.replace(event, segments=tuple(_rounded(segment) for segment in event.segments))
-        return msgspec.json.encode(_rounded(event)).decode()
-    return msgspec.json.encode(_rounded(event) if isinstance(event, EmotionUpdated) else event).decode()
-
-
-def _rounded(scored: Scored) -> Scored:
-    return msgspec.structs.replace(
-        scored,
-        confidence=round(scored.confidence, SCORE_DIGITS),
-        scores={label: round(score, SCORE_DIGITS) for label, score in scored.scores.items()},
-    )
+    return msgspec.json.encode(rounded_event(event)).decode()
 
 
 def _verdict(event: EmotionUpdated | SpeechEnded) -> str:

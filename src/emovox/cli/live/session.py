@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import typer
 
-from emovox.audio.reader import open_live
+from emovox.audio.reader import AudioReader, open_live
 from emovox.audio.recorder import Recorder, check_recording
 from emovox.audio.types import ChannelChoice
 from emovox.cli.console import Inputs, Write, coloured, printable, writing
@@ -137,7 +137,7 @@ class Session:
             )
         )
         pipeline = stack.enter_context(Pipeline(self._predictor))
-        stream = pipeline.open(channels=reader.channels, threshold=self._threshold, hop=self._hop)
+        stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
         recorder = None
         if self._keep.save is not None:
             recorder = Recorder(
@@ -146,11 +146,14 @@ class Session:
                 channels=reader.channels,
                 overwrite=self._keep.overwrite,
             )
-        # a recording of one channel has but channel 0, and its result is to be the same
-        first = self._channels if isinstance(self._channels, int) and recorder is None else 0
-        listener = Listener(source, reader, stream, first_channel=first, recorder=recorder)
+        listener = Listener(source, reader, stream, recorder=recorder)
         stack.callback(listener.close)
         return listener
+
+    def _numbers(self, reader: AudioReader) -> Sequence[int]:
+        """Of the channels in the events; a saved recording of one has but channel 0, and its result is the same."""
+        first = self._channels if isinstance(self._channels, int) and self._keep.save is None else 0
+        return range(first, first + reader.channels)
 
     def _introduce(self, opened: Opened) -> None:
         card = self._predictor.card
@@ -167,11 +170,10 @@ class Session:
         from emovox.cli.live.view import View
 
         card = self._predictor.card
-        first = self._channels if isinstance(self._channels, int) and self._keep.save is None else 0
         view = View(
             card.labels,
             hop=self._hop,
-            channels=range(first, first + listener.reader.channels),
+            channels=self._numbers(listener.reader),
             title=f"{card.name} {card.version}",
             source=opened.title,
             keeping=str(self._keep),
