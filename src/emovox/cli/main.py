@@ -27,6 +27,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "predict": Command("emovox.cli.predict", "predict", "Tell the emotions in recordings, as a timeline."),
+    "serve": Command("emovox.cli.serve", "serve", "Serve recordings by HTTP and live audio by WebSocket."),
     "features": Command("emovox.cli.features", "features", "Write acoustic features of recordings as tables."),
     "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora."),
     "train": Command("emovox.cli.train", "train", "Train a model from a recipe."),
