@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emovox.schema.errors import EmovoxError
@@ -83,7 +83,7 @@ class Access:
         log.info("request", extra=facts)
 
 
-def error_response(error: EmovoxError) -> Any:
+def error_response(error: EmovoxError) -> Response:
     """Answer with an error; after one that leaves a body unread the connection is closed."""
     status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
@@ -93,6 +93,6 @@ def error_response(error: EmovoxError) -> Any:
     return json_response(body, status=status, headers=headers)
 
 
-def internal_error() -> Any:
+def internal_error() -> Response:
     """Answer to a fault of the service itself."""
     return error_response(InternalError("the service has a fault; its log tells more, try again"))

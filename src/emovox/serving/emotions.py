@@ -96,7 +96,8 @@ class Emotions:
         leaving = asyncio.create_task(_left(request))
         kept = False
         try:
-            await asyncio.wait([waiting, leaving], return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [waiting, leaving]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 raise CancelledError("the client has left")
             result = waiting.result()

@@ -105,11 +105,12 @@ def encode(reply: Reply) -> str:
     >>> encode(SessionEnded(1.5, 0))
     '{"type":"session.ended","seconds":1.5,"previews_dropped":0}'
     """
-    if isinstance(reply, SpeechEnded):
-        reply = msgspec.structs.replace(reply, segments=tuple(_rounded(segment) for segment in reply.segments))
-    if not isinstance(reply, EmotionUpdated | SpeechEnded):
-        return _ENCODER.encode(reply).decode()
-    return _ENCODER.encode(_rounded(reply)).decode()
+    if isinstance(reply, EmotionUpdated):
+        reply = _rounded(reply)
+    elif isinstance(reply, SpeechEnded):
+        segments = tuple(_rounded(segment) for segment in reply.segments)
+        reply = _rounded(msgspec.structs.replace(reply, segments=segments))
+    return _ENCODER.encode(reply).decode()
 
 
 def type_of(event: Event) -> str:

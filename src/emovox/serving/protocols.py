@@ -69,4 +69,5 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Hand the way out to the route, which starts after this."""
         super().handle_connect(event)
         if hasattr(self, "scope"):  # else the handshake was refused
-            self.scope["extensions"][ABORT] = self.transport.abort  # type: ignore[index]
+            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
+            extensions[ABORT] = self.transport.abort

@@ -41,7 +41,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
     with workplace() as folder:
         if settings.workers > 1:
             _share_metrics(folder / "metrics")
-        from emovox.serving.server import check_certificate, listen, run_server  # after the counters' folder is known
+        from emovox.serving.server import check_certificate, listen, make_server  # after the counters' folder is known
         from emovox.serving.workers import Workers
 
         check_certificate(settings)
@@ -54,7 +54,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
             if not all_keys(settings) and not _is_local(settings.host):
                 log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
             if settings.workers == 1:
-                run_server(settings, listener, jobs=folder / "jobs", predictor=predictor)
+                make_server(settings, predictor, jobs=folder / "jobs").run(sockets=[listener])
             else:
                 del predictor  # each worker loads its own
                 Workers(settings, listener, folder=folder).run()

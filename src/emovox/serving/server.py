@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
-from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.predictor import Predictor
 from emovox.serving.app import Service, create_app
 from emovox.serving.protocols import HttpProtocol, WebSocketProtocol
 from emovox.serving.settings import Settings
@@ -38,18 +39,18 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, service: Service, *, signals: tuple[signal.Signals, ...]) -> None:
         super().__init__(config)
-        self._service, self._signals = service, signals
+        self.service, self._signals = service, signals
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more, drain the streams, then close the connections."""
         for server in self.servers:
             server.close()
-        draining = asyncio.create_task(self._service.drain(self._service.settings.shutdown_seconds))
+        draining = asyncio.create_task(self.service.drain(self.service.settings.shutdown_seconds))
         while not draining.done() and not self.force_exit:
             await asyncio.wait([draining], timeout=_POLL_SECONDS)
         draining.cancel()
         if self.force_exit:
-            self._service.analysts.cancel()
+            self.service.analysts.cancel()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -59,9 +60,10 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
-        """Take signals while it runs."""
-        before = {number: signal.signal(number, self.handle_exit) for number in self._signals}
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals while it runs; only the main thread can."""
+        main = threading.current_thread() is threading.main_thread()
+        before = {number: signal.signal(number, self.handle_exit) for number in self._signals if main}
         try:
             yield
         finally:
@@ -69,24 +71,22 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def run_server(
+def make_server(
     settings: Settings,
-    listener: socket.socket,
+    predictor: Predictor,
     *,
     jobs: Path,
-    predictor: Predictor | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
-) -> None:
-    """Serve until a signal comes.
+) -> Server:
+    """Make a server; `run(sockets=[listener])` serves until a signal comes.
 
     Args:
         settings: all settings.
-        listener: a socket that listens.
+        predictor: the model.
         jobs: an existing private folder.
-        predictor: the model; loaded here unless given.
         signals: those that end it.
     """
-    app = create_app(settings, predictor or load(settings.model), jobs=jobs)
+    app = create_app(settings, predictor, jobs=jobs)
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
@@ -104,7 +104,7 @@ def run_server(
         ssl_certfile=settings.ssl_cert,
         ssl_keyfile=settings.ssl_key,
     )
-    Server(config, service, signals=signals).run(sockets=[listener])
+    return Server(config, service, signals=signals)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -88,9 +88,9 @@ class Streams:
             return
         await websocket.accept()
         connection = _Connection(websocket)
-        code, seconds = "none", 0.0
+        code = "none"
         try:
-            seconds = await self._serve(connection)
+            await self._serve(connection)
             await connection.close(NORMAL)
         except (Gone, WebSocketDisconnect):
             code = "gone"
@@ -103,9 +103,9 @@ class Streams:
             await connection.fail(InternalError("the service has a fault; its log tells more, try again"))
         finally:
             self._metrics.streams_closed.labels(code).inc()
-            log.info("stream closed", extra={"code": code, "seconds": round(seconds, 1)})
+            log.info("stream closed", extra={"code": code, "seconds": round(connection.seconds, 1)})
 
-    async def _serve(self, connection: _Connection) -> float:
+    async def _serve(self, connection: _Connection) -> None:
         start = await self._first_message(connection)
         self._admit(connection.websocket, start)
         session = Session(
@@ -123,8 +123,8 @@ class Streams:
         finally:
             self._sessions.discard(session)
             self._metrics.streams.set(len(self._sessions))
+            connection.seconds = session.seconds
             self._metrics.audio_seconds.labels("stream").inc(session.seconds)
-        return session.seconds
 
     async def _first_message(self, connection: _Connection) -> SessionStart:
         try:
@@ -157,6 +157,7 @@ class _Connection:
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
+        self.seconds = 0.0
         self._abort: Callable[[], None] = websocket.scope.get("extensions", {}).get(ABORT, lambda: None)
 
     async def send(self, text: str) -> None:

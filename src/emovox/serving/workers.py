@@ -9,11 +9,13 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 
+from emovox.runtime.predictor import load
 from emovox.schema.errors import EmovoxError
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
@@ -76,7 +78,7 @@ class Workers:
         process.start()
         self._begun[process] = time.monotonic()
 
-    def _replace_dead(self, sentinels: list[object]) -> None:
+    def _replace_dead(self, sentinels: Sequence[object]) -> None:
         for process in [process for process in self._begun if process.sentinel in sentinels]:
             self._forget(process)
             log.error("worker died", extra={"pid": process.pid, "status": process.exitcode})
@@ -113,9 +115,10 @@ def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent passes it on
     set_up(settings)
     _end_with_parent()
-    from emovox.serving.server import run_server
+    from emovox.serving.server import make_server
 
-    run_server(settings, listener, jobs=folder / "jobs", signals=(signal.SIGTERM,))
+    server = make_server(settings, load(settings.model), jobs=folder / "jobs", signals=(signal.SIGTERM,))
+    server.run(sockets=[listener])
 
 
 def _end_with_parent() -> None:
