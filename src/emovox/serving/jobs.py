@@ -24,13 +24,16 @@ _NEW = "state.new"
 _ID = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
+_NOTHING = msgspec.Raw(b"null")
+
+
 class Job(msgspec.Struct, frozen=True):
     """A job: `progress` from 0 to 1, at the end the row of the result as JSON, or why there is none."""
 
     id: str
     status: Status
     progress: float
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = _NOTHING
     error: Notice | None = None
 
 
@@ -128,15 +131,20 @@ class JobStore:
 
     def _read(self, name: str) -> _State | None:
         try:
-            return msgspec.json.decode((self._folder / name / _STATE).read_bytes(), type=_State)
-        except (OSError, msgspec.DecodeError):  # deleted, or not yet written
+            data = (self._folder / name / _STATE).read_bytes()
+        except OSError:  # deleted, or not yet written
             return None
+        return msgspec.json.decode(data, type=_State)
 
 
 def answer(job: Job) -> dict[str, Any]:
     """Put a job in the form of an answer: `result` and `error` stand beside `job`."""
-    told = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
-    return told | {key: value for key in ("result", "error") if (value := getattr(job, key)) is not None}
+    told: dict[str, Any] = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
+    if job.status == "done":
+        told["result"] = job.result
+    if job.error is not None:
+        told["error"] = job.error
+    return told
 
 
 def _is_over(state: _State, now: float) -> bool:

@@ -40,7 +40,11 @@ def set_up(settings: Settings) -> None:
     """Send the log of the service, and the warnings of the server below it, to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if settings.log == "json" else TextLines())
-    for name, level in {"emovox.serving": settings.log_level.upper(), "uvicorn.error": "WARNING"}.items():
+    for name, level in {
+        "emovox.serving": settings.log_level.upper(),
+        "uvicorn.error": "WARNING",
+        "python_multipart": "ERROR",
+    }.items():
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
