@@ -68,7 +68,9 @@ class Running:
         return self.ask("POST", path, body=form(data, name=name), headers=told)
 
     def connect(self, **arguments: Any) -> ClientConnection:
-        return connect(f"ws://127.0.0.1:{self.port}/v1/stream", compression=None, **arguments)
+        url = f"ws://127.0.0.1:{self.port}/v1/stream"
+        connection: ClientConnection = connect(url, compression=None, **arguments)
+        return connection
 
     def settled(self) -> bool:
         """Wait until no stream and no upload is left anywhere."""

@@ -53,7 +53,7 @@ def test_a_stream_from_start_to_end_is_that_of_the_library(service: Running, toy
         messages = rest(socket)
         assert close_code(socket) == 1000
     stream = Predictor(toy).stream()
-    events = stream.feed(np.frombuffer(data, "<i2").astype(np.float32) / 32768) + stream.flush()
+    events = stream.feed((np.frombuffer(data, "<i2") / np.float32(32768)).astype(np.float32)) + stream.flush()
     expected = [json.loads(encode(event)) for event in events if not isinstance(event, EmotionUpdated)]
     assert bounds(messages) == bounds(expected)
     for ours, theirs in zip([m for m in messages if m["type"] == "speech.ended"], expected[1::2], strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -69,5 +69,4 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Hand the way out to the route, which starts after this."""
         super().handle_connect(event)
         if hasattr(self, "scope"):  # else the handshake was refused
-            extensions: dict[str, Any] = self.scope["extensions"]  # type: ignore[assignment]
-            extensions[ABORT] = self.transport.abort
+            cast(dict[str, Any], self.scope["extensions"])[ABORT] = self.transport.abort
