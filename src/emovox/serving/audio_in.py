@@ -100,5 +100,5 @@ def _resampler(start: SessionStart, sample_rate: int) -> Any:
     import soxr  # 4 ms, and not needed when the rates agree
 
     # From 8 kHz soxr's usual filter is up to 115 ms late, the one for variable rates 30 ms; they differ by 1e-5.
-    upwards = start.sample_rate < sample_rate
-    return soxr.ResampleStream(start.sample_rate, sample_rate, start.channels, dtype="float32", vr=upwards)
+    telephone = 2 * start.sample_rate == sample_rate
+    return soxr.ResampleStream(start.sample_rate, sample_rate, start.channels, dtype="float32", vr=telephone)
