@@ -18,6 +18,10 @@ SOCKET_BYTES = 64 * 1024
 """Buffer of a stream's socket in each direction. The system would let it grow to megabytes, for a client that sends too
 fast or reads too slowly; this is two seconds of 16 kHz."""
 
+WAITING_FRAMES = 4
+"""Frames that may wait for their stream before its socket is no longer read. uvicorn stops and starts the reading for
+every single one, which costs two system calls each."""
+
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP that closes a connection whose headers do not come in time."""
@@ -64,6 +68,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a frame on; reading goes on while few wait."""
+        if self.read_paused or self.queue.qsize() >= WAITING_FRAMES:
+            super().send_receive_event_to_app()
+            return
+        self.read_paused = True  # what uvicorn asks before it stops the reading
+        super().send_receive_event_to_app()
+        self.read_paused = False
 
     def handle_connect(self, event: Any) -> None:
         """Hand the way out to the route, which starts after this."""
