@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import io
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
+import soundfile
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
@@ -22,7 +25,8 @@ from emovox.runtime.predictor import Predictor
 from emovox.serving.app import Service
 from emovox.serving.server import Server, listen, make_server
 from emovox.serving.settings import Settings
-from tests.toy_models import speech
+from emovox.serving.uploads import Upload
+from tests.toy_models import RATE, speech
 
 PATIENCE = 30.0
 """Seconds after which a test gives up."""
@@ -144,3 +148,26 @@ def rest(socket: ClientConnection) -> list[dict[str, Any]]:
 def close_code(socket: ClientConnection) -> int | None:
     """The code of the close frame, None where the connection just ended."""
     return socket.close_code
+
+
+def wav(samples: Any, *, rate: int = RATE, kind: str = "WAV") -> bytes:
+    """A file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=kind)
+    return file.getvalue()
+
+
+def all_deleted(spools: list[Upload]) -> bool:
+    """Wait until all of them are closed, and so deleted; there must be some."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not all(spool._file.closed for spool in spools):
+        time.sleep(0.01)
+    return bool(spools) and all(spool._file.closed for spool in spools)
+
+
+def flood(raw: socket.socket, data: bytes) -> None:
+    """Send for ever; the other side has to end it."""
+    with contextlib.suppress(ConnectionError):
+        for _ in range(2000):
+            raw.sendall(data)
+        raise AssertionError("nobody has ended it")

@@ -12,13 +12,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.events import EmotionUpdated
 from emovox.serving.encodings import alaw_table, mulaw_table
 from emovox.serving.messages import encode
-from tests.serving.running import END, PATIENCE, START, Running, begin, close_code, pcm, received, rest, running, word
+from tests.serving.running import (
+    END,
+    PATIENCE,
+    START,
+    Running,
+    begin,
+    close_code,
+    flood,
+    pcm,
+    received,
+    rest,
+    running,
+    word,
+)
 
 SCORE_TOLERANCE = 2e-4
 """Scores are told with four decimals, and batches differ by rounding."""
@@ -244,6 +258,25 @@ def test_a_client_that_never_reads_is_cut_off(toy: Model, tmp_path: Path) -> Non
                     socket.send(words)
             assert service.settled()
         assert 'emovox_streams_closed_total{code="slow_reader"} 1.0' in service.service.metrics.text().decode()
+
+
+def test_pings_whose_answers_nobody_reads(service: Running) -> None:
+    raw = sockets.socket()
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", service.port))
+    raw.sendall(
+        b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
+    with raw:
+        flood(raw, ping * 1000)
+    assert service.settled()
+
+
+def test_there_is_one_websocket_only(service: Running) -> None:
+    with pytest.raises(InvalidStatus, match="403"), connect(f"ws://127.0.0.1:{service.port}/v1/other"):
+        pass
 
 
 def test_a_client_that_vanishes_leaves_nothing(service: Running) -> None:

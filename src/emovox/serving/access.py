@@ -28,6 +28,9 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 
+STREAM = "/v1/stream"
+"""The only WebSocket."""
+
 log = logging.getLogger("emovox.serving")
 
 
@@ -46,6 +49,9 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a WebSocket checks its key by itself, since browsers send it in the first message."""
+        if scope["type"] == "websocket" and scope["path"] != STREAM:
+            await send({"type": "websocket.close"})  # 403: the page's files below would take it for a request
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -21,7 +21,7 @@ from emovox import __version__
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
-from emovox.serving.access import Access, error_response, internal_error
+from emovox.serving.access import STREAM, Access, error_response, internal_error
 from emovox.serving.analysis import Analysts
 from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
 from emovox.serving.capacity import measure_streams, usable_cores
@@ -103,7 +103,7 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
     app.state.service = service
     app.include_router(service.emotions.router())
     app.include_router(service.about.router())
-    app.router.routes.append(WebSocketRoute("/v1/stream", service.streams.handle))
+    app.router.routes.append(WebSocketRoute(STREAM, service.streams.handle))
     _add_metrics(app, service)
     _add_docs(app)
     _add_errors(app)

@@ -14,6 +14,9 @@ from emovox.serving.streams import ABORT
 HEADER_SECONDS = 10.0
 """Time for the headers of a request: uvicorn itself waits for ever."""
 
+HEADER_BYTES = 64 * 1024
+"""Most that is read of headers: the parser itself has no limit."""
+
 SOCKET_BYTES = 64 * 1024
 """Buffer of a stream's socket in each direction. The system would let it grow to megabytes, for a client that sends too
 fast or reads too slowly; this is two seconds of 16 kHz."""
@@ -24,9 +27,10 @@ every single one, which costs two system calls each."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP that closes a connection whose headers do not come in time."""
+    """HTTP that closes a connection whose headers do not come in time, or do not end."""
 
     _headers_due: asyncio.TimerHandle | None = None
+    _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -37,6 +41,14 @@ class HttpProtocol(HttpToolsProtocol):
         """Stop waiting."""
         self._came()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; a body may begin in the same piece as its headers, so the piece itself does not count."""
+        if self._headers_due is not None and self._header_bytes > HEADER_BYTES:
+            self.transport.abort()
+            return
+        self._header_bytes += len(data)
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request."""
@@ -50,6 +62,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _wait(self) -> None:
         self._came()
+        self._header_bytes = 0
         self._headers_due = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
 
     def _came(self) -> None:
@@ -77,6 +90,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.read_paused = True  # what uvicorn asks before it stops the reading
         super().send_receive_event_to_app()
         self.read_paused = False
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client sends pings and reads nothing: the answers would pile up."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.transport.abort()
 
     def handle_connect(self, event: Any) -> None:
         """Hand the way out to the route, which starts after this."""

@@ -116,8 +116,8 @@ class Session:
         finally:
             self._task = None
             writer.cancel()
-            await asyncio.wait([writer])
             self.stream.close()
+            await asyncio.wait([writer])
 
     def stop(self, error: Exception) -> None:
         """End the session with this error; the first one counts."""
