@@ -85,10 +85,22 @@ def test_models_needs_no_model_runtime() -> None:
 def test_the_light_layers_name_nothing_heavy() -> None:
     """Also inside functions, which a run may not reach; import-linter checks the same with the import graph."""
     root = Path(__file__).parent.parent / "src" / "emovox"
-    sources = [path for layer in ("schema", "audio", "runtime", "archive") for path in (root / layer).rglob("*.py")]
+    layers = ("schema", "audio", "runtime", "archive", "serving")
+    sources = [path for layer in layers for path in (root / layer).rglob("*.py")]
     assert len(sources) >= 25
     forbidden = HEAVY - {"av"}  # audio.media decodes with PyAV when the extra is there
     for path in sources:
         lines = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
         named = {line[1].partition(".")[0] for line in lines if line[:1] in (["import"], ["from"]) and len(line) > 1}
         assert named & forbidden == set(), path
+
+
+def test_the_service_loads_nothing_heavy() -> None:
+    modules = loaded("import emovox.serving.run, emovox.serving.server, emovox.serving.workers")
+    assert {"fastapi", "uvicorn", "onnxruntime"} <= modules
+    assert modules & HEAVY == set()
+
+
+def test_the_flags_of_the_service_load_no_web_framework() -> None:
+    modules = loaded(COMMAND.format(arguments=["serve", "--help"]))
+    assert modules & {*HEAVY, "numpy", "onnxruntime", "fastapi", "pydantic", "uvicorn"} == set()

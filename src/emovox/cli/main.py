@@ -28,6 +28,7 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "predict": Command("emovox.cli.predict", "predict", "Tell the emotions in recordings, as a timeline."),
     "listen": Command("emovox.cli.listen", "listen", "Tell the emotions in a voice while it speaks."),
+    "serve": Command("emovox.cli.serve", "serve", "Serve recordings by HTTP and live audio by WebSocket."),
     "batch": Command("emovox.cli.batch", "batch", "Tell the emotions in an archive, on all cores or a cluster."),
     "features": Command("emovox.cli.features", "features", "Write acoustic features of recordings as tables."),
     "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora."),

@@ -1,0 +1,45 @@
+"""Turn a folder of interviews into Praat TextGrids, one each: a tier a channel, uncertain segments marked as such.
+
+    python examples/interviews_to_textgrid.py interviews/ grids/
+
+For research with people who have agreed to it. Interviews with applicants or employees about their work are prohibited
+in the EU; see RESPONSIBLE_USE.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import emovox
+from emovox.audio.files import audio_files
+from emovox.schema.formats import textgrid
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the TextGrids; an interview that cannot be read is named on standard error, the others are still done."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("interviews", type=Path, help="folder of recordings")
+    parser.add_argument("grids", type=Path, help="folder to write to")
+    parser.add_argument("--model", help="name of a shipped model")
+    given = parser.parse_args(arguments)
+    predictor = emovox.load(given.model)
+    failed = 0
+    for path in audio_files(given.interviews):
+        target = (given.grids / path.relative_to(given.interviews)).with_suffix(".TextGrid")
+        try:
+            result = predictor.predict(path, channels="split")
+        except emovox.EmovoxError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(textgrid(result), encoding="utf-8")
+        print(f"{target}: {len(result.segments)} segments")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Keep a diary of how one's own voice memos sound: a row a memo in a CSV, and the last rows on the screen.
+
+    python examples/mood_diary.py memos/ --diary diary.csv
+
+For recordings of oneself. A score says how a voice sounds compared with actors; it knows nothing of how one feels, and
+it is no diagnosis. A memo that stands in the diary already is not analysed again; delete the diary and it is forgotten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import emovox
+from emovox.audio.files import audio_files
+
+COLUMNS = ("recorded", "memo", "seconds", "label", "confidence")
+SHOWN = 7
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Add what is new, and show the last week's worth."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("memos", type=Path, help="folder of recordings")
+    parser.add_argument("--diary", type=Path, default=Path("diary.csv"))
+    parser.add_argument("--model", help="name of a shipped model")
+    given = parser.parse_args(arguments)
+    rows = read(given.diary)
+    known = {row["memo"] for row in rows}
+    new = [path for path in audio_files(given.memos) if str(path) not in known]
+    if new:
+        predictor = emovox.load(given.model)
+        rows += [entry(predictor, path) for path in new]
+    rows.sort(key=lambda row: row["recorded"])
+    write(given.diary, rows)
+    for row in rows[-SHOWN:]:
+        print(f"{row['recorded'][:16]}  {row['label']:10} {row['confidence']:>5}  {Path(row['memo']).name}")
+
+
+def entry(predictor: emovox.Predictor, path: Path) -> dict[str, str]:
+    """Analyse a memo; one that cannot be read is in the diary too, with the reason's code."""
+    recorded = datetime.fromtimestamp(path.stat().st_mtime).isoformat(timespec="seconds")
+    try:
+        result = predictor.predict(path)
+    except emovox.EmovoxError as error:
+        return dict(zip(COLUMNS, (recorded, str(path), "", error.code, ""), strict=True))
+    confidence = "" if result.confidence is None else f"{result.confidence:.2f}"
+    label = "no speech" if result.scores is None else result.label or "uncertain"
+    return dict(zip(COLUMNS, (recorded, str(path), f"{result.duration:.1f}", label, confidence), strict=True))
+
+
+def read(diary: Path) -> list[dict[str, str]]:
+    """Read the diary; none yet is an empty one."""
+    if not diary.exists():
+        return []
+    with diary.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write(diary: Path, rows: Sequence[dict[str, str]]) -> None:
+    """Write the diary, readable by its owner only."""
+    part = diary.with_suffix(".part")
+    with os.fdopen(
+        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="", encoding="utf-8"
+    ) as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    part.replace(diary)
+
+
+if __name__ == "__main__":
+    main()

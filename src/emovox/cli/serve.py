@@ -1,0 +1,65 @@
+"""`emovox serve`: the HTTP and WebSocket service; every setting is a flag."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emovox.schema.extras import require
+from emovox.schema.text import json_document
+from emovox.serving.settings import Field, fields
+from emovox.serving.settings_sources import resolve_settings, shown
+
+SECRET = frozenset({"keys"})
+"""Settings without a flag: a command line can be read by everybody on the machine."""
+
+NEEDED = ("fastapi", "uvicorn", "websockets", "httptools", "python_multipart", "prometheus_client")
+
+
+def serve(**flags: Any) -> None:
+    """Serve recordings by HTTP and live audio by WebSocket.
+
+    Settings come from flags, then EMOVOX_SERVE_… variables, then the file of --config, then the defaults.
+    """
+    file: Path | None = flags.pop("config")
+    show: bool = flags.pop("show_settings")
+    given = {name: value for name, value in flags.items() if value is not None and value != []}
+    settings = resolve_settings(given, environment=os.environ, file=file)
+    if show:
+        typer.echo(json_document(shown(settings)), nl=False)
+        return
+    for module in NEEDED:
+        require(module, need="emovox serve", extra="serve")
+    from emovox.serving.run import serve as run  # 0.6 s: the model runtime and the web framework
+
+    run(settings, say=lambda text: typer.echo(text, err=True))
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    kind: Any = list[str] if field.kind is tuple else field.kind
+    default = "" if field.default in (None, (), False) else f" [{field.default}]"
+    choices = f" ({' | '.join(field.choices)})" if field.choices else ""
+    flag = field.name.replace("_", "-")
+    name = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
+    option = typer.Option(name, help=f"{field.help[0].upper()}{field.help[1:]}{choices}.{default}", show_default=False)
+    return _option(field.name, Annotated[kind | None, option], None)
+
+
+def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _signature() -> inspect.Signature:
+    config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+    show = Annotated[bool, typer.Option("--show-settings", help="Print the settings in force, keys masked, and exit.")]
+    own = [_option("config", config, None), _option("show_settings", show, False)]
+    return inspect.Signature([*(_parameter(field) for field in fields() if field.name not in SECRET), *own])
+
+
+# Typer reads the flags from the signature; written by hand they would be forty lines that repeat the settings.
+serve.__signature__ = _signature()  # type: ignore[attr-defined]
+serve.__annotations__ = {name: parameter.annotation for name, parameter in _signature().parameters.items()}

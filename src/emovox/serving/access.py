@@ -1,0 +1,104 @@
+"""Around every HTTP request: the key, the security headers, one line of log, the counters."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from emovox.schema.errors import EmovoxError
+from emovox.serving.emotions import json_response
+from emovox.serving.errors import InternalError, status_of
+from emovox.serving.keys import KeyRing, key_in
+from emovox.serving.metrics import Metrics
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' blob: data:; "
+        "style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+STREAM = "/v1/stream"
+"""The only WebSocket."""
+
+log = logging.getLogger("emovox.serving")
+
+
+class Access:
+    """The outermost layer of the app.
+
+    Args:
+        app: what lies below.
+        keys: who may ask for what begins with `/v1/`, and for `/metrics`.
+        open_metrics: whether `/metrics` needs no key.
+        metrics: counts requests by route, never by path.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: KeyRing, open_metrics: bool, metrics: Metrics) -> None:
+        self._app, self._keys, self._open_metrics, self._metrics = app, keys, open_metrics, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; a WebSocket checks its key by itself, since browsers send it in the first message."""
+        if scope["type"] == "websocket" and scope["path"] != STREAM:
+            await send({"type": "websocket.close"})  # 403: the page's files below would take it for a request
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope["path"].startswith("/v1/"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            if self._is_guarded(scope):
+                self._keys.check(key_in(Headers(scope=scope)))
+            await self._app(scope, receive, answer)
+        except EmovoxError as error:
+            await error_response(error)(scope, receive, answer)
+        finally:
+            self._count(scope, status, time.perf_counter() - begun)
+
+    def _is_guarded(self, scope: Scope) -> bool:
+        path, preflight = scope["path"], scope["method"] == "OPTIONS"
+        return not preflight and (path.startswith("/v1/") or (path == "/metrics" and not self._open_metrics))
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = str(getattr(scope.get("route"), "path", "other"))
+        self._metrics.requests.labels(scope["method"], route, str(status)).inc()
+        self._metrics.request_seconds.labels(route).observe(seconds)
+        facts = {"method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)}
+        log.info("request", extra=facts)
+
+
+def error_response(error: EmovoxError) -> Response:
+    """Answer with an error; after one that leaves a body unread the connection is closed."""
+    status = status_of(error)
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+    if status in (400, 401, 408, 413, 503):
+        headers = {**headers, "Connection": "close"}
+    body = {"error": {"code": error.code, "message": str(error)}}
+    return json_response(body, status=status, headers=headers)
+
+
+def internal_error() -> Response:
+    """Answer to a fault of the service itself."""
+    return error_response(InternalError("the service has a fault; its log tells more, try again"))

@@ -1,0 +1,157 @@
+"""Uploads through the model in a few threads: progress, limits on what a header does not tell, and a way to stop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, TypeVar, cast
+
+from emovox.audio.reader import AudioReader
+from emovox.audio.types import ChannelChoice, Samples
+from emovox.runtime.predictor import Predictor
+from emovox.schema.result import Result
+from emovox.serving.capacity import usable_cores
+from emovox.serving.errors import BusyError, CancelledError, TooLongError
+from emovox.serving.settings import Settings
+from emovox.serving.uploads import Upload
+
+NICENESS = 5
+"""Of the threads that analyse uploads: live streams go first where both want a core."""
+
+
+T = TypeVar("T")
+
+
+class BecomesJob(Exception):
+    """The recording is longer than one answer waits for."""
+
+
+class Analysis:
+    """One upload on its way through the model; owns the file.
+
+    Args:
+        upload: the recording.
+        predictor: the model.
+        channels: as in `Predictor.predict`.
+        threshold: as in `Predictor.predict`.
+        max_seconds: longest recording.
+    """
+
+    def __init__(
+        self,
+        upload: Upload,
+        *,
+        predictor: Predictor,
+        channels: ChannelChoice,
+        threshold: float | None,
+        max_seconds: float,
+    ) -> None:
+        self.progress = 0.0
+        self.seconds = 0.0
+        self.on_progress: Callable[[], None] = lambda: None
+        self.answer_seconds: float | None = None
+        self._upload, self._predictor, self._channels = upload, predictor, channels
+        self._threshold, self._max_seconds = threshold, max_seconds
+        self._cancelled = threading.Event()
+
+    def run(self) -> Result:
+        """Analyse; in a thread of a pool.
+
+        Raises:
+            TooLongError: more than `max_seconds`, by the header or when decoded.
+            BecomesJob: more than `answer_seconds`, where that is set; `run` may be called again.
+            CancelledError: `cancel` was called.
+            EmovoxError: as `Predictor.predict`.
+        """
+        self._check_cancelled()
+        return self._predictor.predict(
+            cast(BinaryIO, self._upload), channels=self._channels, threshold=self._threshold, observer=self._observe
+        )
+
+    def cancel(self) -> None:
+        """Stop at the next block."""
+        self._cancelled.set()
+
+    def close(self) -> None:
+        """Delete the upload; nothing may run any more."""
+        self._upload.close()
+
+    def _observe(self, _: Samples, reader: AudioReader) -> None:
+        self._check_cancelled()
+        self.seconds = reader.seconds
+        promised = reader.duration or 0.0
+        length = max(reader.seconds, promised)  # a header may promise ten hours, or hide them
+        if length > self._max_seconds:
+            raise TooLongError(
+                f"{reader.name}: got more than {self._max_seconds:g} s of audio, which is the most; send it in parts"
+            )
+        if self.answer_seconds is not None and length > self.answer_seconds:
+            raise BecomesJob
+        self.progress = min(1.0, reader.seconds / promised if promised else self._upload.tell() / self._upload.size)
+        self.on_progress()
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError("nobody waits for the answer any more")
+
+
+class Analysts:
+    """The threads that analyse uploads: some for answers, one for jobs, so that long recordings keep nobody waiting.
+
+    Args:
+        settings: how many threads, and how many may wait.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        threads = settings.predict_threads or usable_cores()
+        self._places = threads + settings.max_waiting
+        self._answers = ThreadPoolExecutor(threads, "emovox-predict", initializer=_step_back)
+        self._jobs = ThreadPoolExecutor(1, "emovox-job", initializer=_step_back)
+        self._running: set[Analysis] = set()
+        self.admitted = 0
+
+    def admit(self) -> None:
+        """Take a place, before anything of an upload is read; `release` gives it back.
+
+        Raises:
+            BusyError: all are taken.
+        """
+        if self.admitted >= self._places:
+            raise BusyError(f"{self.admitted} uploads are at work or wait, which is the limit; try again in a moment")
+        self.admitted += 1
+
+    def release(self) -> None:
+        """Give a place back."""
+        self.admitted -= 1
+
+    def answer(self, analysis: Analysis) -> Future[Result]:
+        """Analyse as soon as a thread is free."""
+        return self._submit(self._answers, analysis, analysis.run)
+
+    def job(self, analysis: Analysis, work: Callable[[], None]) -> Future[None]:
+        """Do the work of a job, after the jobs before it."""
+        return self._submit(self._jobs, analysis, work)
+
+    def close(self) -> None:
+        """Cancel everything, and wait for the threads: they stop at their next block."""
+        self.cancel()
+        for pool in (self._answers, self._jobs):
+            pool.shutdown(cancel_futures=True)
+
+    def cancel(self) -> None:
+        """Cancel everything, without waiting."""
+        for analysis in tuple(self._running):
+            analysis.cancel()
+
+    def _submit(self, pool: ThreadPoolExecutor, analysis: Analysis, work: Callable[[], T]) -> Future[T]:
+        self._running.add(analysis)
+        future = pool.submit(work)
+        future.add_done_callback(lambda _: self._running.discard(analysis))
+        return future
+
+
+def _step_back() -> None:
+    if hasattr(os, "setpriority"):  # on Linux a thread has a priority of its own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

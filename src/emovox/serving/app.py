@@ -1,0 +1,188 @@
+"""The application: what `emovox serve` runs, and what tests and other servers can run as well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from emovox import __version__
+from emovox.runtime.pipeline import Pipeline
+from emovox.runtime.predictor import Predictor
+from emovox.schema.errors import EmovoxError
+from emovox.serving.access import STREAM, Access, error_response, internal_error
+from emovox.serving.analysis import Analysts
+from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
+from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.serving.docs_page import STYLE, page
+from emovox.serving.emotions import Emotions
+from emovox.serving.errors import NotFoundError, RequestError
+from emovox.serving.jobs import JobStore
+from emovox.serving.keys import KeyRing
+from emovox.serving.metrics import CONTENT_TYPE, Metrics
+from emovox.serving.models import About
+from emovox.serving.settings import Settings
+from emovox.serving.settings_sources import all_keys
+from emovox.serving.streams import Streams
+
+STATIC = Path(__file__).parent / "static"
+"""The page, built from web/; it is served where it is there."""
+
+
+class Service:
+    """The parts of a running service, for the server that drains them.
+
+    Args:
+        settings: the limits.
+        predictor: the model.
+        jobs: an existing private folder.
+    """
+
+    def __init__(self, settings: Settings, predictor: Predictor, *, jobs: Path) -> None:
+        self.settings, self.metrics = settings, Metrics()
+        self.keys = KeyRing(all_keys(settings))
+        most = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
+        self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
+        limits = _with_streams(settings, most)
+        self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
+        self.analysts = Analysts(settings)
+        store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
+        self.emotions = Emotions(predictor, analysts=self.analysts, jobs=store, settings=settings, metrics=self.metrics)
+        self.about = About(predictor.card, most_streams=most, streams=lambda: len(self.streams))
+
+    @contextlib.asynccontextmanager
+    async def running(self, _: FastAPI) -> AsyncIterator[None]:
+        """Run from start to end of the application; afterwards no thread and no file is left."""
+        watch = asyncio.create_task(self.streams.watch())
+        self.about.is_ready = True
+        try:
+            yield
+        finally:
+            watch.cancel()
+            await self.drain(0)
+            await asyncio.to_thread(self.analysts.close)
+            await asyncio.to_thread(self.pipeline.close)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more streams, and finish those in flight within so many seconds."""
+        self.about.is_ready = False
+        await self.streams.drain(seconds)
+
+
+def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastAPI:
+    """Make the application.
+
+    Args:
+        settings: all settings; `max_streams` 0 is measured here.
+        predictor: the model.
+        jobs: an existing folder for the states of jobs, which only this user may read; several workers share one.
+
+    Returns:
+        The application; `app.state.service` is its `Service`.
+    """
+    service = Service(settings, predictor, jobs=jobs)
+    app = FastAPI(
+        title="emovox",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=service.running,
+    )
+    app.state.service = service
+    app.include_router(service.emotions.router())
+    app.include_router(service.about.router())
+    app.router.routes.append(WebSocketRoute(STREAM, service.streams.handle))
+    _add_metrics(app, service)
+    _add_docs(app)
+    _add_errors(app)
+    if STATIC.is_dir():
+        app.mount("/", StaticFiles(directory=STATIC, html=True))
+    app.add_middleware(Access, keys=service.keys, open_metrics=settings.open_metrics, metrics=service.metrics)
+    if settings.cors:  # outside of the former, so that pages can read its errors
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "X-API-Key"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    return app
+
+
+def cores_of(settings: Settings) -> int:
+    """Return the cores that one worker may count on."""
+    return max(1, usable_cores() // settings.workers)
+
+
+def _with_streams(settings: Settings, most: int) -> Settings:
+    return msgspec.structs.replace(settings, max_streams=most)
+
+
+def _add_metrics(app: FastAPI, service: Service) -> None:
+    async def metrics() -> Response:
+        """Give the counters in the text format of Prometheus."""
+        service.metrics.follow(service.pipeline.counts)
+        return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    app.add_api_route("/metrics", metrics, methods=["GET"], **METRICS)
+
+
+def _add_docs(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            components = document.setdefault("components", {})
+            components["schemas"] = components.get("schemas", {}) | schemas()
+            components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    async def docs() -> Response:
+        return Response(page(app.openapi()), media_type="text/html")
+
+    async def style() -> Response:
+        return Response(STYLE, media_type="text/css")
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    app.add_api_route("/docs", docs, include_in_schema=False)
+    app.add_api_route("/docs/style.css", style, include_in_schema=False)
+
+
+def _add_errors(app: FastAPI) -> None:
+    async def known(_: Request, error: Exception) -> Response:
+        assert isinstance(error, EmovoxError)
+        return error_response(error)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        first = error.errors()[0]
+        return error_response(RequestError(f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}; see /docs"))
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
+            return error_response(NotFoundError(f"got no page {request.url.path[:80]}, expected one listed at /docs"))
+        response = error_response(RequestError(f"{error.detail}; see /docs"))
+        response.status_code = error.status_code
+        return response
+
+    async def fault(_: Request, __: Exception) -> Response:
+        return internal_error()  # the server below logs it
+
+    app.add_exception_handler(EmovoxError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(Exception, fault)

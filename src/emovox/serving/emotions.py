@@ -1,0 +1,181 @@
+"""The HTTP routes that analyse recordings: `/v1/emotions`, and `/v1/jobs` for the long ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+
+from emovox.audio.types import ChannelChoice
+from emovox.runtime.predictor import Predictor
+from emovox.schema.errors import EmovoxError
+from emovox.schema.result import ModelInfo, Notice, Result, rounded
+from emovox.serving.analysis import Analysis, Analysts, BecomesJob
+from emovox.serving.api_docs import DELETE_JOB, EMOTIONS, JOB
+from emovox.serving.errors import CancelledError, InternalError, RequestError
+from emovox.serving.jobs import Job, JobStore, answer
+from emovox.serving.metrics import Metrics
+from emovox.serving.settings import Settings
+from emovox.serving.uploads import receive_upload
+
+PROGRESS_SECONDS = 0.5
+"""Least time between two reports of a job's progress."""
+
+_MOST_DIGITS = 6
+"""Of a channel number."""
+
+
+class Emotions:
+    """What the routes share.
+
+    Args:
+        predictor: the model.
+        analysts: the threads.
+        jobs: the jobs of all workers.
+        settings: the limits.
+        metrics: counts.
+    """
+
+    def __init__(
+        self, predictor: Predictor, *, analysts: Analysts, jobs: JobStore, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._predictor, self._analysts, self._jobs = predictor, analysts, jobs
+        self._settings, self._metrics = settings, metrics
+
+    def router(self) -> APIRouter:
+        """Make the routes."""
+        router = APIRouter()
+        router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
+        router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
+        router.add_api_route("/v1/jobs/{name}", self.delete_job, methods=["DELETE"], **DELETE_JOB)
+        return router
+
+    async def analyse(
+        self,
+        request: Request,
+        channels: Annotated[str, Query(description="`mix`, `split`, or the number of one channel, from 0")] = "mix",
+        threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
+    ) -> Response:
+        """Tell the emotions in a recording, as a timeline."""
+        choice = channel_choice(channels)
+        self._analysts.admit()
+        self._metrics.uploads.inc()
+        try:
+            analysis = Analysis(
+                await receive_upload(
+                    request,
+                    max_bytes=round(self._settings.max_upload_mb * 1e6),
+                    slowest=self._settings.slowest_upload_kb * 1e3,
+                ),
+                predictor=self._predictor,
+                channels=choice,
+                threshold=threshold,
+                max_seconds=self._settings.max_seconds,
+            )
+            return await self._answered(request, analysis)
+        finally:
+            self._metrics.uploads.dec()
+            self._analysts.release()
+
+    async def job(self, name: str) -> Response:
+        """Tell how far a job is; `result` or `error` once it has ended."""
+        return json_response(answer(self._jobs.read(name)))
+
+    async def delete_job(self, name: str) -> Response:
+        """Cancel a job, or forget its result."""
+        self._jobs.delete(name)
+        return Response(status_code=204)
+
+    async def _answered(self, request: Request, analysis: Analysis) -> Response:
+        analysis.answer_seconds = self._settings.answer_seconds
+        future = self._analysts.answer(analysis)
+        waiting = asyncio.wrap_future(future)
+        leaving = asyncio.create_task(_left(request))
+        kept = False
+        try:
+            both: list[asyncio.Future[Any]] = [waiting, leaving]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not waiting.done():
+                raise CancelledError("the client has left")
+            result = waiting.result()
+            self._metrics.audio_seconds.labels("upload").inc(result.duration)
+            return json_response(self._row(result))
+        except BecomesJob:
+            job = self._start_job(analysis)
+            kept = True
+            return json_response(answer(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+        finally:
+            leaving.cancel()
+            if not kept:
+                analysis.cancel()
+                future.cancel()
+                future.add_done_callback(lambda _: analysis.close())  # at once, or when its thread has stopped
+
+    def _start_job(self, analysis: Analysis) -> Job:
+        job = self._jobs.create()
+        analysis.answer_seconds = None
+        future = self._analysts.job(analysis, lambda: self._work(job, analysis))
+        future.add_done_callback(lambda _: analysis.close())
+        return job
+
+    def _work(self, job: Job, analysis: Analysis) -> None:
+        """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
+        told = time.monotonic()
+
+        def report() -> None:
+            nonlocal told
+            if time.monotonic() - told >= PROGRESS_SECONDS:
+                told = time.monotonic()
+                self._jobs.write(Job(job.id, "running", analysis.progress))
+
+        analysis.on_progress = report
+        try:
+            self._jobs.write(Job(job.id, "running", 0.0))
+            result = analysis.run()
+            self._metrics.audio_seconds.labels("upload").inc(result.duration)
+            row = msgspec.Raw(msgspec.json.encode(self._row(result)))
+            self._jobs.write(Job(job.id, "done", 1.0, result=row))
+            self._metrics.jobs.labels("done").inc()
+        except CancelledError:
+            self._metrics.jobs.labels("cancelled").inc()
+        except Exception as error:
+            self._metrics.jobs.labels("failed").inc()
+            known = error if isinstance(error, EmovoxError) else InternalError("the service has a fault; try again")
+            self._jobs.write(Job(job.id, "failed", analysis.progress, error=Notice(known.code, str(known))))
+            if known is not error:
+                raise
+
+    def _row(self, result: Result) -> dict[str, Any]:
+        card = self._predictor.card
+        row: dict[str, Any] = msgspec.to_builtins(rounded(result))
+        return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
+
+
+def channel_choice(text: str) -> ChannelChoice:
+    """Read the parameter `channels`.
+
+    Raises:
+        RequestError: neither a word that there is nor a channel number.
+
+    >>> channel_choice("split"), channel_choice("1")
+    ('split', 1)
+    """
+    if text == "mix" or text == "split":
+        return "mix" if text == "mix" else "split"
+    if text.isdecimal() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    raise RequestError(f"channels is '{text[:20]}', expected mix, split, or a channel number from 0")
+
+
+def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Answer with JSON."""
+    return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
+
+
+async def _left(request: Request) -> None:
+    """Wait until the client closes the connection; the body was read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

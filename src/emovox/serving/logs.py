@@ -1,0 +1,59 @@
+"""The log on standard error: a line an event, as text or JSON. Never a key, a file's name, an address, or audio."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from emovox.serving.settings import Settings
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class JsonLines(logging.Formatter):
+    """A JSON object a line: time (UTC), level, event, and the facts that were given."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        line: dict[str, Any] = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        line |= _facts(record)
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return msgspec.json.encode(line).decode()
+
+
+class TextLines(logging.Formatter):
+    """The same for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record."""
+        facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
+        line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}{facts}"
+        return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def set_up(settings: Settings) -> None:
+    """Send the log of the service, and the warnings of the server below it, to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if settings.log == "json" else TextLines())
+    for name, level in {
+        "emovox.serving": settings.log_level.upper(),
+        "uvicorn.error": "WARNING",
+        "python_multipart": "ERROR",
+    }.items():
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(level)
+    logging.getLogger("uvicorn.access").disabled = True  # it would log addresses and query strings
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _PLAIN}

@@ -1,0 +1,121 @@
+"""What is said on the WebSocket besides audio: JSON with a `type`, checked where it comes in, rounded where it goes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from emovox.schema.events import Event, rounded_event
+from emovox.schema.expected import expected
+from emovox.schema.result import ModelInfo
+from emovox.serving.encodings import Encoding
+from emovox.serving.errors import MessageError
+
+SampleRate = Annotated[int, Meta(ge=8000, le=48000)]
+Channels = Annotated[int, Meta(ge=1, le=2)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Hop = Annotated[float, Meta(gt=0, le=10)]
+
+
+class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="session.start", tag_field="type"):
+    """The first message of a client: what its binary frames will hold.
+
+    `sample_rate` in Hz; `hop` in seconds, a multiple of 0.02; `threshold` and `hop` are the model's unless given.
+    """
+
+    sample_rate: SampleRate
+    encoding: Encoding = "s16le"
+    channels: Channels = 1
+    key: str | None = None
+    threshold: Probability | None = None
+    hop: Hop | None = None
+
+
+class SessionEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="session.end", tag_field="type"):
+    """The audio is over: the last events follow."""
+
+
+class SessionStarted(msgspec.Struct, frozen=True, tag="session.started", tag_field="type"):
+    """The settings in force; `hop` and `window` in seconds."""
+
+    model: ModelInfo
+    labels: tuple[str, ...]
+    encoding: Encoding
+    sample_rate: int
+    channels: int
+    hop: float
+    window: float
+    threshold: float
+
+
+class SessionEnded(msgspec.Struct, frozen=True, tag="session.ended", tag_field="type"):
+    """All events were sent. `seconds` of audio were taken; `previews_dropped` updates gave way under overload."""
+
+    seconds: float
+    previews_dropped: int
+
+
+class ErrorMessage(msgspec.Struct, frozen=True, tag="error", tag_field="type"):
+    """What went wrong; the connection is closed after it."""
+
+    code: str
+    message: str
+
+
+Reply = SessionStarted | SessionEnded | ErrorMessage | Event
+
+_START = msgspec.json.Decoder(SessionStart)
+_CONTROL = msgspec.json.Decoder(SessionEnd)
+_ENCODER = msgspec.json.Encoder()
+
+
+def decode_start(text: str) -> SessionStart:
+    """Read the first message.
+
+    Raises:
+        MessageError: not JSON, not a `session.start`, an unknown key, or a value out of range.
+    """
+    try:
+        return _START.decode(text)
+    except msgspec.DecodeError as error:
+        raise MessageError(f"the first message is no session.start: {error}{_places(text, error)}") from error
+
+
+def decode_end(text: str) -> SessionEnd:
+    """Read a later text message.
+
+    Raises:
+        MessageError: anything but a `session.end`.
+    """
+    try:
+        return _CONTROL.decode(text)
+    except msgspec.DecodeError as error:
+        raise MessageError(
+            f'got a text message that is not {{"type": "session.end"}} ({error}); send audio as binary frames'
+        ) from error
+
+
+def encode(reply: Reply) -> str:
+    """Write a message; scores with as many decimals as all text output.
+
+    >>> encode(SessionEnded(1.5, 0))
+    '{"type":"session.ended","seconds":1.5,"previews_dropped":0}'
+    """
+    return _ENCODER.encode(rounded_event(reply) if isinstance(reply, Event) else reply).decode()
+
+
+def type_of(event: Event) -> str:
+    """Return the `type` of an event.
+
+    >>> type_of(SpeechStarted(0, 0, 0.5))
+    'speech.started'
+    """
+    return str(event.__struct_config__.tag)
+
+
+def _places(text: str, error: msgspec.DecodeError) -> str:
+    if not isinstance(error, msgspec.ValidationError):
+        return '; expected {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}'
+    return expected(str(error), msgspec.json.decode(text), SessionStart)

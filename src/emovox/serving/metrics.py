@@ -1,0 +1,83 @@
+"""What the service counts, for Prometheus; with several workers over files that all of them share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from emovox.runtime.pipeline import Counts
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's variable for the folder that workers share; it must be set before the library is loaded."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_DELAYS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
+_DURATIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """The counters of one worker, with a registry of their own: a process may hold several services, as tests do."""
+
+    def __init__(self) -> None:
+        self.registry = own = CollectorRegistry()
+        self.requests = Counter(
+            "emovox_requests", "HTTP requests that were answered.", ["method", "route", "status"], registry=own
+        )
+        self.request_seconds = Histogram(
+            "emovox_request_seconds", "From request to answer.", ["route"], registry=own, buckets=_DURATIONS
+        )
+        self.streams = Gauge("emovox_streams", "Streams that are open.", registry=own, multiprocess_mode="livesum")
+        self.streams_closed = Counter(
+            "emovox_streams_closed",
+            "Streams that have ended, by error code ('none': as wished).",
+            ["code"],
+            registry=own,
+        )
+        self.audio_seconds = Counter(
+            "emovox_audio_seconds", "Seconds of audio analysed, by way in (stream, upload).", ["way"], registry=own
+        )
+        self.events = Counter("emovox_events", "Events sent to streams, by type.", ["type"], registry=own)
+        self.update_delay = Histogram(
+            "emovox_update_delay_seconds",
+            "From the arrival of a frame to the update that its audio ends with.",
+            registry=own,
+            buckets=_DELAYS,
+        )
+        self.windows = Counter("emovox_windows", "Windows scored for streams (tile, preview).", ["kind"], registry=own)
+        self.previews_lost = Counter(
+            "emovox_previews_lost", "Updates that gave way under overload (merged, dropped).", ["how"], registry=own
+        )
+        self.windows_waiting = Gauge(
+            "emovox_windows_waiting", "Windows that wait for the model.", registry=own, multiprocess_mode="livesum"
+        )
+        self.uploads = Gauge(
+            "emovox_uploads", "Uploads received, waiting or analysed.", registry=own, multiprocess_mode="livesum"
+        )
+        self.jobs = Counter("emovox_jobs", "Jobs that have ended, by outcome.", ["outcome"], registry=own)
+        self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, batches=0)
+
+    def follow(self, counts: Counts) -> None:
+        """Take over what the pipeline has counted since the last call."""
+        last, self._last = self._last, counts
+        self.windows_waiting.set(counts.waiting)
+        self.windows.labels("tile").inc(counts.tiles - last.tiles)
+        self.windows.labels("preview").inc(counts.previews - last.previews)
+        self.previews_lost.labels("merged").inc(counts.merged - last.merged)
+        self.previews_lost.labels("dropped").inc(counts.dropped - last.dropped)
+
+    def text(self) -> bytes:
+        """Write all counters, those of the other workers included."""
+        registry = self.registry
+        if SHARED in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
+
+
+def forget_worker(pid: int, folder: Path) -> None:
+    """Take the gauges of a worker that is gone out of the sums; what it counted stays."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

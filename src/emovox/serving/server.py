@@ -1,0 +1,148 @@
+"""Run the application in this process: sockets, TLS, and an end that finishes what is in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from emovox.runtime.predictor import Predictor
+from emovox.serving.app import Service, create_app
+from emovox.serving.protocols import HttpProtocol, WebSocketProtocol
+from emovox.serving.settings import Settings
+from emovox.serving.settings_sources import SettingsError
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+_SPARE_CONNECTIONS = 256  # besides two a stream; beyond it the server answers 503 before it reads anything
+_POLL_SECONDS = 0.05
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which lets streams finish before it closes their connections.
+
+    The first signal ends it gracefully, the second at once. It ends with a return, not by raising the signal again.
+
+    Args:
+        config: of uvicorn.
+        service: what to drain.
+        signals: those that end it.
+    """
+
+    def __init__(self, config: uvicorn.Config, service: Service, *, signals: tuple[signal.Signals, ...]) -> None:
+        super().__init__(config)
+        self.service, self._signals = service, signals
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, drain the streams, then close the connections."""
+        for server in self.servers:
+            server.close()
+        draining = asyncio.create_task(self.service.drain(self.service.settings.shutdown_seconds))
+        while not draining.done() and not self.force_exit:
+            await asyncio.wait([draining], timeout=_POLL_SECONDS)
+        draining.cancel()
+        if self.force_exit:
+            self.service.analysts.cancel()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal; the second one counts as haste, whichever it is."""
+        del sig, frame
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take signals while it runs; only the main thread can."""
+        main = threading.current_thread() is threading.main_thread()
+        before = {number: signal.signal(number, self.handle_exit) for number in self._signals if main}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def make_server(
+    settings: Settings,
+    predictor: Predictor,
+    *,
+    jobs: Path,
+    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
+) -> Server:
+    """Make a server; `run(sockets=[listener])` serves until a signal comes.
+
+    Args:
+        settings: all settings.
+        predictor: the model.
+        jobs: an existing private folder.
+        signals: those that end it.
+    """
+    app = create_app(settings, predictor, jobs=jobs)
+    service: Service = app.state.service
+    config = uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        ws_max_size=settings.max_frame_kb * 1000,
+        ws_ping_interval=None,  # a client that is made to wait would not be heard to answer; idle streams are closed
+        ws_per_message_deflate=False,  # 300 kB a stream, and audio hardly shrinks
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=2 * service.about.most_streams + _SPARE_CONNECTIONS,
+        timeout_graceful_shutdown=max(1, round(settings.shutdown_seconds)),
+        ssl_certfile=settings.ssl_cert,
+        ssl_keyfile=settings.ssl_key,
+    )
+    return Server(config, service, signals=signals)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Open the socket of the service.
+
+    Raises:
+        SettingsError: the address is taken, or not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error}); "
+            "choose another --port, or a --host of this machine"
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def check_certificate(settings: Settings) -> None:
+    """Check that the certificate and its key can be used.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if settings.ssl_cert is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.ssl_cert, settings.ssl_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"ssl_cert {settings.ssl_cert} and ssl_key {settings.ssl_key}: cannot be used ({error}); "
+            "give a certificate chain and its own key as PEM files"
+        ) from error

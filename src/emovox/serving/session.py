@@ -1,0 +1,243 @@
+"""One stream on one WebSocket: a reader that feeds the pipeline, a writer that sends its events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from emovox.audio.types import Samples
+from emovox.runtime.live_stream import LiveStream
+from emovox.runtime.pipeline import Pipeline
+from emovox.schema.errors import OverloadError
+from emovox.schema.events import EmotionUpdated, Event
+from emovox.schema.result import ModelInfo
+from emovox.serving.audio_in import AudioIn
+from emovox.serving.errors import ClosingError, IdleError, SlowReaderError, TooLongError
+from emovox.serving.messages import (
+    Reply,
+    SessionEnded,
+    SessionStart,
+    SessionStarted,
+    decode_end,
+    encode,
+    type_of,
+)
+from emovox.serving.metrics import Metrics
+from emovox.serving.settings import Settings
+
+BURST_SECONDS = 10.0
+"""Audio that a client may be ahead of real time before `max_speed` counts."""
+
+_ARRIVALS = 64
+"""Frames whose time of arrival is remembered, for the delay of updates."""
+
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[str], Awaitable[None]]
+
+
+class Gone(Exception):
+    """The client has closed the connection, or it broke."""
+
+
+class Session:
+    """A stream from `session.started` to `session.ended`.
+
+    Args:
+        start: the first message of the client.
+        pipeline: opens the stream.
+        settings: the limits.
+        metrics: counts what is sent, and how late.
+        receive: gives the next ASGI message of the socket.
+        send: sends a text message; waits while the client reads too slowly.
+
+    Raises:
+        EmovoxError: as `Pipeline.open`.
+    """
+
+    def __init__(
+        self,
+        start: SessionStart,
+        *,
+        pipeline: Pipeline,
+        settings: Settings,
+        metrics: Metrics,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread_wakes = self._loop.call_soon_threadsafe
+        self._pipeline, self._settings, self._metrics, self._start = pipeline, settings, metrics, start
+        self._receive, self._send = receive, send
+        self._wake, self._room = asyncio.Event(), asyncio.Event()
+        card = pipeline.predictor.card
+        self._hop = card.hop if start.hop is None else start.hop
+        self.stream: LiveStream = pipeline.open(
+            channels=start.channels, threshold=start.threshold, hop=self._hop, notify=self._notify
+        )
+        self._input = AudioIn(start, sample_rate=card.sample_rate, hop=self._hop)
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_ARRIVALS)
+        self._task: asyncio.Task[Any] | None = None
+        self._stopping: Exception | None = None
+        self._ended = False
+        self._begun = time.monotonic()
+        self._listening: float | None = None
+        self._sending: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio received so far."""
+        return self._input.seconds
+
+    async def run(self) -> None:
+        """Serve the stream up to its `session.ended`; the stream is closed afterwards, whatever happens.
+
+        Raises:
+            Gone: the client has left.
+            ClosingError: the service is being shut down; the last events and `session.ended` were sent.
+            EmovoxError: why the stream cannot go on; nobody has told the client yet.
+        """
+        self._task = task = asyncio.current_task()
+        assert task is not None
+        writer = asyncio.create_task(self._write())
+        writer.add_done_callback(self._writer_done)
+        try:
+            await self._serve(writer)
+        except asyncio.CancelledError:
+            if self._stopping is None:
+                raise
+            task.uncancel()
+            if isinstance(self._stopping, ClosingError):
+                await self._finish(writer)
+            raise self._stopping from None
+        finally:
+            self._task = None
+            writer.cancel()
+            self.stream.close()
+            await asyncio.wait([writer])
+
+    def stop(self, error: Exception) -> None:
+        """End the session with this error; the first one counts."""
+        if self._stopping is None and self._task is not None:
+            self._stopping = error
+            self._task.cancel()
+
+    def check(self) -> None:
+        """Stop if a limit in time is passed; called about once a second."""
+        now, limits = time.monotonic(), self._settings
+        if self._sending is not None and now - self._sending > limits.slow_reader_seconds:
+            self.stop(
+                SlowReaderError(
+                    f"got no reading client for {limits.slow_reader_seconds:g} s, expected one that takes its events; "
+                    "read them while sending"
+                )
+            )
+        elif self._listening is not None and now - self._listening > limits.idle_seconds:
+            self.stop(
+                IdleError(
+                    f"got no audio for {limits.idle_seconds:g} s, expected frames or session.end; "
+                    "send silence while nobody speaks, or open a stream for each call"
+                )
+            )
+        elif now - self._begun > limits.session_seconds:
+            self.stop(
+                TooLongError(f"the stream is open for {limits.session_seconds:g} s, which is the longest; open another")
+            )
+
+    async def _serve(self, writer: asyncio.Task[None]) -> None:
+        await self._emit(self._started())
+        await self._read()
+        await self._finish(writer)
+
+    async def _finish(self, writer: asyncio.Task[None]) -> None:
+        if not self._ended:
+            self._ended = True
+            for piece in self._input.flush():
+                await self._feed(piece)
+            self.stream.end()
+        await asyncio.shield(writer)
+        await self._emit(SessionEnded(round(self.seconds, 3), self.stream.given_up))
+
+    async def _read(self) -> None:
+        while True:
+            self._listening = time.monotonic()
+            message = await self._receive()
+            self._listening = None
+            if message["type"] == "websocket.disconnect":
+                raise Gone
+            frame = message.get("bytes")
+            if frame is None:
+                decode_end(message["text"])
+                return
+            self._arrivals.append((self.seconds + 1e-6, time.monotonic()))
+            for count, piece in enumerate(self._input.feed(frame)):
+                if count:
+                    await asyncio.sleep(0)  # the other streams' turn
+                await self._feed(piece)
+            await self._pace()
+
+    async def _feed(self, piece: Samples) -> None:
+        while True:
+            self._room.clear()
+            try:
+                self.stream.feed(piece, timeout=0)
+            except OverloadError:
+                await self._room.wait()
+            else:
+                return
+
+    async def _pace(self) -> None:
+        """Let a client that is far ahead of real time wait; its socket fills, and so it comes to feel it."""
+        ahead = self.seconds - BURST_SECONDS - (time.monotonic() - self._begun) * self._settings.max_speed
+        if ahead > 0:
+            await asyncio.sleep(ahead / self._settings.max_speed)
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            done = self.stream.is_done  # before the last events are taken, not after
+            for event in self.stream.take():
+                await self._emit(event)
+                self._measure(event)
+            self._room.set()
+            if done:
+                return
+
+    async def _emit(self, reply: Reply) -> None:
+        self._sending = time.monotonic()
+        await self._send(encode(reply))
+        self._sending = None
+
+    def _measure(self, event: Event) -> None:
+        self._metrics.events.labels(type_of(event)).inc()
+        if isinstance(event, EmotionUpdated):
+            while len(self._arrivals) > 1 and self._arrivals[1][0] <= event.end:
+                self._arrivals.popleft()
+            if self._arrivals:
+                self._metrics.update_delay.observe(time.monotonic() - self._arrivals[0][1])
+
+    def _started(self) -> SessionStarted:
+        card, start = self._pipeline.predictor.card, self._start
+        return SessionStarted(
+            model=ModelInfo(card.name, card.version),
+            labels=card.labels,
+            encoding=start.encoding,
+            sample_rate=start.sample_rate,
+            channels=start.channels,
+            hop=self._hop,
+            window=card.window,
+            threshold=card.threshold if start.threshold is None else start.threshold,
+        )
+
+    def _notify(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._thread_wakes(self._wake.set)
+
+    def _writer_done(self, writer: asyncio.Task[None]) -> None:
+        error = None if writer.cancelled() else writer.exception()
+        if isinstance(error, Exception):
+            self.stop(error)

@@ -1,0 +1,183 @@
+"""The WebSocket `/v1/stream`: who may open a stream, how many there are, and how each of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from emovox.runtime.pipeline import Pipeline
+from emovox.schema.errors import EmovoxError
+from emovox.serving.errors import (
+    NORMAL,
+    BusyError,
+    ClosingError,
+    InternalError,
+    MessageError,
+    OriginError,
+    RequestError,
+    TooSlowError,
+    close_code_of,
+)
+from emovox.serving.keys import KeyRing, check_origin, key_in
+from emovox.serving.messages import ErrorMessage, SessionStart, decode_start, encode
+from emovox.serving.metrics import Metrics
+from emovox.serving.session import Gone, Session
+from emovox.serving.settings import Settings
+
+TICK_SECONDS = 0.5
+"""How often the limits in time are looked at."""
+
+LAST_WORD_SECONDS = 1.0
+"""How long the last message may take: a client that reads nothing does not get it."""
+
+ABORT = "emovox.abort"
+"""Extension of the ASGI scope (see `emovox.serving.protocols`): a function that ends the connection without a word."""
+
+_LONGEST_REASON = 120  # bytes; a close frame holds 123
+
+log = logging.getLogger("emovox.serving")
+
+
+class Streams:
+    """All streams of a worker.
+
+    Args:
+        pipeline: scores them.
+        settings: the limits; `max_streams` above 0.
+        keys: who may open one.
+        metrics: counts them.
+    """
+
+    def __init__(self, pipeline: Pipeline, *, settings: Settings, keys: KeyRing, metrics: Metrics) -> None:
+        self._pipeline, self._settings, self._keys, self._metrics = pipeline, settings, keys, metrics
+        self._sessions: set[Session] = set()
+        self._closing = False
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    async def watch(self) -> None:
+        """Look at the limits in time and at the pipeline's counts, for ever."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for session in tuple(self._sessions):
+                session.check()
+            self._metrics.follow(self._pipeline.counts)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more streams, and let those in flight give their last events, for up to so many seconds."""
+        self._closing = True
+        for session in tuple(self._sessions):
+            session.stop(ClosingError("the service is being shut down; connect again in a moment"))
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._sessions and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+
+    async def handle(self, websocket: WebSocket) -> None:
+        """Serve one connection, from the handshake to the close frame."""
+        try:
+            check_origin(websocket.headers, allowed=self._settings.cors)
+        except OriginError:
+            await websocket.close()  # before accept: the handshake is answered with 403
+            self._metrics.streams_closed.labels(OriginError.code).inc()
+            return
+        await websocket.accept()
+        connection = _Connection(websocket)
+        code = "none"
+        try:
+            await self._serve(connection)
+            await connection.close(NORMAL)
+        except (Gone, WebSocketDisconnect):
+            code = "gone"
+        except EmovoxError as error:
+            code = error.code
+            await connection.fail(error)
+        except Exception:
+            code = InternalError.code
+            log.exception("stream failed")
+            await connection.fail(InternalError("the service has a fault; its log tells more, try again"))
+        finally:
+            self._metrics.streams_closed.labels(code).inc()
+            log.info("stream closed", extra={"code": code, "seconds": round(connection.seconds, 1)})
+
+    async def _serve(self, connection: _Connection) -> None:
+        start = await self._first_message(connection)
+        self._admit(connection.websocket, start)
+        session = Session(
+            start,
+            pipeline=self._pipeline,
+            settings=self._settings,
+            metrics=self._metrics,
+            receive=connection.websocket.receive,
+            send=connection.send,
+        )
+        self._sessions.add(session)
+        self._metrics.streams.set(len(self._sessions))
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+            self._metrics.streams.set(len(self._sessions))
+            connection.seconds = session.seconds
+            self._metrics.audio_seconds.labels("stream").inc(session.seconds)
+
+    async def _first_message(self, connection: _Connection) -> SessionStart:
+        try:
+            async with asyncio.timeout(self._settings.start_seconds):
+                message = await connection.websocket.receive()
+        except TimeoutError:
+            raise TooSlowError(
+                f"got no message for {self._settings.start_seconds:g} s, expected a session.start; send it at once"
+            ) from None
+        if message["type"] == "websocket.disconnect":
+            raise Gone
+        if message.get("text") is None:
+            raise MessageError("got a binary frame, expected a session.start first; send it as text")
+        return decode_start(message["text"])
+
+    def _admit(self, websocket: WebSocket, start: SessionStart) -> None:
+        self._keys.check(start.key if start.key is not None else key_in(websocket.headers))
+        if start.hop is not None and start.hop < self._settings.shortest_hop:
+            raise RequestError(f"hop is {start.hop} s, expected at least {self._settings.shortest_hop:g}; ask for more")
+        if self._closing:
+            raise ClosingError("the service is being shut down; connect again in a moment")
+        if len(self._sessions) >= self._settings.max_streams:
+            raise BusyError(
+                f"{len(self._sessions)} streams are open, which is the limit; try again later, or raise max_streams"
+            )
+
+
+class _Connection:
+    """A WebSocket that can be closed although its client does not read."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self.websocket = websocket
+        self.seconds = 0.0
+        self._abort: Callable[[], None] = websocket.scope.get("extensions", {}).get(ABORT, lambda: None)
+
+    async def send(self, text: str) -> None:
+        try:
+            await self.websocket.send({"type": "websocket.send", "text": text})
+        except (WebSocketDisconnect, RuntimeError) as error:  # RuntimeError: it has been closed
+            raise Gone from error
+
+    async def fail(self, error: EmovoxError) -> None:
+        """Say what is wrong, and close; a client that does not read is cut off."""
+        await self._last(self.send(encode(ErrorMessage(error.code, str(error)))))
+        await self.close(close_code_of(error), error.code)
+
+    async def close(self, code: int, reason: str = "") -> None:
+        await self._last(self.websocket.close(code, reason[:_LONGEST_REASON]))
+
+    async def _last(self, words: Awaitable[Any]) -> None:
+        with contextlib.suppress(Gone, WebSocketDisconnect, RuntimeError):
+            try:
+                async with asyncio.timeout(LAST_WORD_SECONDS):
+                    await words
+            except TimeoutError:
+                self._abort()

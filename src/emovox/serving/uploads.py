@@ -1,0 +1,192 @@
+"""Receive the file of a multipart request: limits count while the bytes come, and nothing of it outlives the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import IO, Any, cast
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect, Request
+
+from emovox.audio.source import printable
+from emovox.serving.errors import CancelledError, RequestError, TooLargeError, TooSlowError
+
+PART = "file"
+"""Name of the part that holds the recording."""
+
+MEMORY_BYTES = 2**20
+"""An upload stays in memory up to this size, then goes to a file without a name, which dies with the process."""
+
+GRACE_SECONDS = 10.0
+"""Time that an upload has whatever its size."""
+
+_FORM_BYTES = 64 * 1024  # of boundaries, headers and other parts
+_NAME_LENGTH = 200
+
+
+class Upload:
+    """A recording as it was sent: an open file with the client's name for it, deleted when it is closed."""
+
+    def __init__(self) -> None:
+        self.name = PART
+        self.size = 0
+        self._file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115
+        self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
+
+    def seekable(self) -> bool:
+        """Yes: decoders read it from its beginning, more than once if need be."""
+        return True
+
+    def write(self, data: bytes) -> None:
+        """Add bytes at the end."""
+        self._file.write(data)
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Delete it."""
+        self._file.close()
+
+
+async def receive_upload(request: Request, *, max_bytes: int, slowest: float) -> Upload:
+    """Read a multipart request with one part `file`.
+
+    Args:
+        request: whose body nobody has read.
+        max_bytes: largest file.
+        slowest: bytes/s that must come on average, after a grace of 10 s.
+
+    Returns:
+        The file, at its beginning; the caller closes it.
+
+    Raises:
+        TooLargeError: more bytes; said before anything is read where the header tells.
+        TooSlowError: too few bytes in the time.
+        RequestError: no multipart, or not exactly one part `file`.
+        CancelledError: the client has left.
+    """
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > max_bytes + _FORM_BYTES:
+        raise _too_large(max_bytes)
+    upload = Upload()
+    try:
+        form = _Form(request.headers.get("content-type", ""), upload)
+        async for chunk in _chunks(request, slowest):
+            form.feed(chunk)
+            if upload.size > max_bytes or form.size > max_bytes + _FORM_BYTES:
+                raise _too_large(max_bytes)
+        form.finish()
+    except BaseException:  # whatever happens: cancellation too
+        upload.close()
+        raise
+    upload.seek(0)
+    return upload
+
+
+async def _chunks(request: Request, slowest: float) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    begun, received = loop.time(), 0
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout_at(begun + GRACE_SECONDS + received / slowest):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise TooSlowError(
+                f"got {received} bytes in {loop.time() - begun:.0f} s, expected {slowest:g} a second; "
+                "use a faster connection, or send a compressed form such as opus"
+            ) from None
+        except ClientDisconnect:
+            raise CancelledError("the client has left during the upload") from None
+        received += len(chunk)
+        yield chunk
+
+
+class _Form:
+    """Take a multipart body apart as it comes; the part `file` goes into the upload, others are read and dropped."""
+
+    def __init__(self, content_type: str, upload: Upload) -> None:
+        kind, options = parse_options_header(content_type)
+        boundary = options.get(b"boundary")
+        if kind != b"multipart/form-data" or not boundary:
+            raise RequestError(
+                f"got content type '{content_type[:80]}', expected multipart/form-data with a part '{PART}'; "
+                f"for example curl -F {PART}=@call.wav"
+            )
+        self.size = 0
+        self._upload, self._found, self._ended = upload, 0, False
+        self._wanted = False
+        self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
+        self._parser = MultipartParser(
+            boundary,
+            cast(
+                Any,
+                {
+                    "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+                    "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+                    "on_header_end": self._header_end,
+                    "on_part_begin": self._part_begin,
+                    "on_part_data": self._part_data,
+                    "on_end": self._end,
+                },
+            ),
+        )
+
+    def feed(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        try:
+            self._parser.write(chunk)
+        except MultipartParseError as error:
+            raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
+
+    def finish(self) -> None:
+        if not self._ended:
+            raise RequestError("got a multipart body without its end, expected all of it; send it again")
+        if self._found != 1:
+            raise RequestError(
+                f"got {self._found} parts '{PART}', expected one; send each recording in a request of its own"
+            )
+
+    def _part_begin(self) -> None:
+        self._wanted = False
+
+    def _header_end(self) -> None:
+        (field, value), self._header = self._header, (bytearray(), bytearray())
+        if field.lower() != b"content-disposition":
+            return
+        _, options = parse_options_header(bytes(value))
+        if options.get(b"name") == PART.encode():
+            self._wanted = True
+            self._found += 1
+            self._upload.name = _clean(options.get(b"filename", b"").decode("utf-8", "replace"))
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._wanted and self._found == 1:
+            self._upload.write(data[start:end])
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _clean(name: str) -> str:
+    r"""Keep of a client's file name what can stand in an answer: the last part, printable, of bounded length.
+
+    >>> _clean("C:\\calls\\a\nb.wav"), _clean("../etc/x.wav"), _clean("")
+    ('a\ufffdb.wav', 'x.wav', 'file')
+    """
+    last = PurePosixPath(PureWindowsPath(printable(name)).name).name
+    return (
+        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in last)[:_NAME_LENGTH]
+        or PART
+    )
+
+
+def _too_large(max_bytes: int) -> TooLargeError:
+    return TooLargeError(
+        f"got more than {max_bytes / 1e6:g} MB, which is the most; send a compressed form such as opus, or parts"
+    )

@@ -1,0 +1,173 @@
+"""A service on a free loopback port, in a thread of the test, with the toy model; and small clients for it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import soundfile
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from emovox.audio.types import Samples
+from emovox.runtime.model import Model
+from emovox.runtime.predictor import Predictor
+from emovox.serving.app import Service
+from emovox.serving.server import Server, listen, make_server
+from emovox.serving.settings import Settings
+from emovox.serving.uploads import Upload
+from tests.toy_models import RATE, speech
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up."""
+
+START: dict[str, Any] = {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}
+END = json.dumps({"type": "session.end"})
+BOUNDARY = "----limit"
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; `json` is None where it is no JSON."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Running:
+    """A service that runs."""
+
+    def __init__(self, server: Server, port: int) -> None:
+        self.server, self.port = server, port
+
+    @property
+    def service(self) -> Service:
+        return self.server.service
+
+    def ask(self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body=body, headers=headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def post(self, data: bytes, path: str = "/v1/emotions", *, name: str = "a.wav", **headers: str) -> Answer:
+        told = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"} | headers
+        return self.ask("POST", path, body=form(data, name=name), headers=told)
+
+    def connect(self, **arguments: Any) -> ClientConnection:
+        url = f"ws://127.0.0.1:{self.port}/v1/stream"
+        connection: ClientConnection = connect(url, compression=None, **arguments)
+        return connection
+
+    def settled(self) -> bool:
+        """Wait until no stream and no upload is left anywhere."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            counts = self.service.pipeline.counts
+            if not (len(self.service.streams) or counts.streams or counts.waiting or self.service.analysts.admitted):
+                return True
+            time.sleep(0.02)
+        return False
+
+
+@contextlib.contextmanager
+def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
+    """Start a service with some settings changed, and end it gracefully."""
+    settings = msgspec.structs.replace(Settings(port=0, max_streams=20, shutdown_seconds=5.0), **changes)
+    folder.mkdir(exist_ok=True)
+    server = make_server(settings, Predictor(model), jobs=folder)
+    with listen(settings) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield Running(server, listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def form(data: bytes, *, name: str = "a.wav", part: str = "file") -> bytes:
+    """A multipart body with one file."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def pcm(samples: Samples) -> bytes:
+    """16-bit samples."""
+    return np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes()
+
+
+def word(f0: float = 200.0, *, seconds: float = 1.2) -> Samples:
+    """A word between pauses."""
+    pause = speech(f0, seconds=0.8, level=0.0)
+    return np.concatenate([pause, speech(f0, seconds=seconds), pause])
+
+
+def begin(socket: ClientConnection, **changes: Any) -> dict[str, Any]:
+    """Send a session.start, and give the answer."""
+    socket.send(json.dumps(START | changes))
+    return received(socket)
+
+
+def received(socket: ClientConnection) -> dict[str, Any]:
+    """The next message."""
+    told: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
+    return told
+
+
+def rest(socket: ClientConnection) -> list[dict[str, Any]]:
+    """All messages up to the close."""
+    messages = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            messages.append(received(socket))
+    return messages
+
+
+def close_code(socket: ClientConnection) -> int | None:
+    """The code of the close frame, None where the connection just ended."""
+    return socket.close_code
+
+
+def wav(samples: Any, *, rate: int = RATE, kind: str = "WAV") -> bytes:
+    """A file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format=kind)
+    return file.getvalue()
+
+
+def all_deleted(spools: list[Upload]) -> bool:
+    """Wait until all of them are closed, and so deleted; there must be some."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not all(spool._file.closed for spool in spools):
+        time.sleep(0.01)
+    return bool(spools) and all(spool._file.closed for spool in spools)
+
+
+def flood(raw: socket.socket, data: bytes) -> None:
+    """Send for ever; the other side has to end it."""
+    with contextlib.suppress(ConnectionError):
+        for _ in range(2000):
+            raw.sendall(data)
+        raise AssertionError("nobody has ended it")

@@ -1,0 +1,40 @@
+"""Codes, statuses and close codes: one table, which the docs repeat."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from emovox.schema.errors import EmovoxError
+from emovox.serving import workers
+from emovox.serving.errors import (
+    ServiceError,
+    close_code_of,
+    status_of,
+)
+
+DOCS = Path(__file__).parents[2] / "docs" / "service.md"
+UNSEEN = {"cancelled", "worker_lost", "service"}
+"""Codes of which no client hears by a status: nobody waits, the job tells, the root."""
+
+
+def subclasses(kind: type[EmovoxError]) -> set[type[EmovoxError]]:
+    return {kind}.union(*(subclasses(below) for below in kind.__subclasses__()))
+
+
+def test_codes_are_unique() -> None:
+    assert workers.WorkersError in subclasses(EmovoxError)
+    found = [kind.code for kind in subclasses(ServiceError)]
+    assert len(found) >= 15
+    assert len(set(found)) == len(found)
+
+
+def test_the_docs_list_them_with_status_and_close_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d{3}|) ?\| (\d{4}|) ?\|", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = {code: (status, close) for code, status, close in rows}
+    kinds = {kind.code: kind for kind in subclasses(EmovoxError)}
+    for kind in subclasses(ServiceError):
+        assert kind.code in listed or kind.code in UNSEEN, kind.code
+    for code, (status, close) in listed.items():
+        assert status in ("", str(status_of(kinds[code]))), code
+        assert close in ("", str(close_code_of(kinds[code]))), code

@@ -1,0 +1,170 @@
+"""The HTTP side, by a real client: answers, keys, headers, and what is told about the service."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emovox.runtime.model import Model
+from emovox.runtime.predictor import Predictor
+from emovox.schema.result import ModelInfo, Report
+from emovox.serving import uploads
+from tests.serving.running import Running, all_deleted, running, wav, word
+from tests.toy_models import RATE
+
+
+def test_a_recording_gives_the_row_of_predict(service: Running, toy: Model, spools: list[uploads.Upload]) -> None:
+    data = wav(np.concatenate([word(150.0), word(400.0)]))
+    answer = service.post(data, name="ä/../a b.wav")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    result = Predictor(toy).predict(data)
+    expected = json.loads(Report(ModelInfo("toy", "1.2.0"), (result,)).to_json())
+    assert answer.json == {"model": expected["model"]} | expected["results"][0] | {"file": "a b.wav"}
+    assert all_deleted(spools)
+    assert service.settled()
+
+
+def test_channels_and_threshold(service: Running) -> None:
+    data = wav(np.stack([word(150.0), word(400.0)], axis=1))
+    channels = {
+        choice: {
+            segment["channel"] for segment in service.post(data, f"/v1/emotions?channels={choice}").json["segments"]
+        }
+        for choice in ("mix", "split", "1")
+    }
+    assert channels == {"mix": {0}, "split": {0, 1}, "1": {1}}
+    assert service.post(data, "/v1/emotions?threshold=1").json["label"] is None
+
+
+@pytest.mark.parametrize(("kind", "codec"), [("webm", "libopus"), ("mp4", "aac")])
+def test_what_browsers_and_phones_record(service: Running, kind: str, codec: str) -> None:
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        track = container.add_stream(codec, rate=48000, layout="mono")
+        samples = np.interp(np.arange(0, 2.8, 1 / 48000), np.arange(word().size) / RATE, word())
+        for first in range(0, samples.size, 960):
+            part = samples[first : first + 960].astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(part[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 48000, first
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    answer = service.post(file.getvalue(), name=f"memo.{kind}")
+    assert answer.status == 200
+    assert [segment["channel"] for segment in answer.json["segments"]] == [0]
+
+
+class TestKeys:
+    KEY = "correct horse battery"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def locked(cls, toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+        with running(toy, tmp_path_factory.mktemp("jobs"), keys=(cls.KEY, "another key of mine")) as found:
+            yield found
+
+    @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": "Basic abc"}])
+    @pytest.mark.parametrize("path", ["/v1/models", "/v1/jobs/abc", "/metrics", "/v1/emotions"])
+    def test_without_one(self, locked: Running, path: str, headers: dict[str, str]) -> None:
+        answer = locked.ask("GET", path, headers=headers)
+        assert (answer.status, answer.json["error"]["code"]) == (401, "unauthorised")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("headers", [{"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}])
+    def test_with_one(self, locked: Running, headers: dict[str, str]) -> None:
+        assert locked.ask("GET", "/v1/models", headers=headers).status == 200
+        assert locked.ask("GET", "/metrics", headers=headers).status == 200
+
+    def test_what_needs_none(self, locked: Running, toy: Model, tmp_path: Path) -> None:
+        for path in ("/healthz", "/docs", "/docs/style.css", "/openapi.json"):
+            assert locked.ask("GET", path).status == 200
+        with running(toy, tmp_path, keys=(self.KEY,), open_metrics=True) as service:
+            assert service.ask("GET", "/metrics").status == 200
+
+    def test_an_upload_without_one_is_not_read(self, locked: Running, spools: list[uploads.Upload]) -> None:
+        assert locked.post(wav(word())).status == 401
+        assert spools == []
+
+
+def test_cors_is_off_unless_it_is_set(service: Running, toy: Model, tmp_path: Path) -> None:
+    origin = {"Origin": "https://friend.example"}
+    assert "access-control-allow-origin" not in service.ask("GET", "/healthz", headers=origin).headers
+    with running(toy, tmp_path, cors=("https://friend.example",), keys=("correct horse battery",)) as friendly:
+        allowed = friendly.ask("GET", "/v1/models", headers=origin)
+        assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (401, "https://friend.example")
+        asked = origin | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        assert friendly.ask("OPTIONS", "/v1/emotions", headers=asked).status == 200
+        evil = friendly.ask("GET", "/healthz", headers={"Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in evil.headers
+
+
+def test_models_and_health(service: Running) -> None:
+    models = service.ask("GET", "/v1/models").json["models"]
+    assert [model["name"] for model in models if model["default"]] == ["toy"]
+    assert {"mobile", "accurate"} <= {model["name"] for model in models}
+    figure = {"corpus": "tones", "protocol": "si", "metric": "UAR", "value": 90.0, "low": 85.0, "high": 95.0}
+    assert models[0]["figures"] == [figure]
+    assert models[0]["licence_risk"] == "none"
+    health = service.ask("GET", "/healthz").json
+    assert (health["status"], health["ready"], health["model"]["name"]) == ("ok", True, "toy")
+
+
+def test_security_headers(service: Running) -> None:
+    headers = service.ask("GET", "/docs").headers
+    assert headers["content-security-policy"].startswith("default-src 'self'; connect-src 'self' ws: wss:;")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "server" not in headers
+    assert service.ask("GET", "/v1/models").headers["cache-control"] == "no-store"
+
+
+def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: Running) -> None:
+    document = service.ask("GET", "/openapi.json").json
+    assert set(document["paths"]) == {"/v1/emotions", "/v1/jobs/{name}", "/v1/models", "/healthz", "/metrics"}
+    answers = document["paths"]["/v1/emotions"]["post"]["responses"]
+    assert {"200", "202", "400", "401", "408", "413", "415", "422", "503"} == set(answers)
+    assert answers["200"]["content"]["application/json"]["example"]["label"] == "angry"
+    text = json.dumps(document)
+    names = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert names <= set(document["components"]["schemas"])
+    page = service.ask("GET", "/docs").body.decode()
+    assert "mJ2pGsYhWkc1Zr0vQ8xTn4Bd" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "").split("<body>")[0]
+
+
+def test_metrics(service: Running) -> None:
+    service.post(wav(word()))
+    text = service.ask("GET", "/metrics").body.decode()
+    assert 'emovox_requests_total{method="POST",route="/v1/emotions",status="200"}' in text
+    assert "emovox_streams 0.0" in text
+    assert 'emovox_audio_seconds_total{way="upload"}' in text
+
+
+def test_the_page_is_served_where_it_is(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    static = tmp_path / "static"
+    static.mkdir()
+    (static / "index.html").write_text("<h1>live</h1>")
+    monkeypatch.setattr("emovox.serving.app.STATIC", static)
+    with running(toy, tmp_path / "jobs") as service:
+        assert service.ask("GET", "/").body == b"<h1>live</h1>"
+        assert service.ask("GET", "/healthz").json["ready"]
+        assert service.ask("GET", "/../conftest.py").status == 404
+
+
+def test_nothing_of_a_recording_is_logged_or_kept(
+    toy: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with caplog.at_level("DEBUG", logger="emovox.serving"), running(toy, tmp_path / "jobs") as service:
+        service.post(wav(np.concatenate([word()] * 20)), "/v1/emotions?threshold=0.123", name="secret-name.wav")
+        assert sorted(os.listdir(tmp_path)) == ["jobs"]
+    logged = "".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
+    assert "/v1/emotions" in logged
+    for word_ in ("secret-name", "0.123", "127.0.0.1", "neutral"):
+        assert word_ not in logged

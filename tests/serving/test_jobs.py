@@ -1,0 +1,133 @@
+"""Recordings too long for one answer."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from emovox.runtime.model import Model
+from emovox.serving import emotions, uploads
+from emovox.serving.errors import BusyError, CancelledError, NotFoundError
+from emovox.serving.jobs import Job, JobStore, answer
+from tests.serving.running import PATIENCE, Running, all_deleted, running, wav, word
+from tests.toy_models import RATE
+
+
+def ended(service: Running, path: str) -> dict[str, Any]:
+    """The job once it has ended."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        told: dict[str, Any] = service.ask("GET", path).json
+        if "job" not in told or told["job"]["status"] in ("done", "failed"):
+            return told
+        assert 0 <= told["job"]["progress"] <= 1
+        time.sleep(0.02)
+    raise AssertionError("the job does not end")
+
+
+class TestJobs:
+    def test_a_long_recording_becomes_a_job(
+        self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(emotions, "PROGRESS_SECONDS", 0.0)
+        data = wav(np.concatenate([word(150.0)] * 20))
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            answer = service.post(data)
+            assert answer.status == 202
+            job = answer.json["job"]
+            assert (job["status"], job["progress"]) == ("queued", 0.0)
+            assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
+            told = ended(service, answer.headers["location"])
+            assert told["job"] == {"id": job["id"], "status": "done", "progress": 1.0}
+            assert len(told["result"]["segments"]) == 20
+            assert told["result"]["model"]["name"] == "toy"
+            assert service.ask("DELETE", answer.headers["location"]).status == 204
+            assert service.ask("GET", answer.headers["location"]).json["error"]["code"] == "not_found"
+        assert all_deleted(spools)
+
+    def test_a_job_may_fail(self, toy: Model, tmp_path: Path) -> None:
+        samples = np.concatenate([word()] * 10)
+        samples[-10] = np.nan
+        file = io.BytesIO()
+        soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            told = ended(service, service.post(file.getvalue()).headers["location"])
+        assert told["job"]["status"] == "failed"
+        assert told["error"]["code"] == "non_finite"
+
+    def test_a_job_can_be_cancelled(
+        self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(emotions, "PROGRESS_SECONDS", 0.0)
+        begun, gate, before = threading.Semaphore(0), threading.Event(), toy.run
+
+        def held(batch: Any) -> Any:
+            if threading.current_thread().name.startswith("emovox-job"):
+                begun.release()
+                assert gate.wait(PATIENCE)
+            return before(batch)
+
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            monkeypatch.setattr(toy, "run", held)
+            path = service.post(wav(np.concatenate([word()] * 60))).headers["location"]
+            assert begun.acquire(timeout=PATIENCE)
+            assert service.ask("DELETE", path).status == 204
+            gate.set()
+            assert all_deleted(spools)
+            assert service.ask("GET", path).status == 404
+        assert 'emovox_jobs_total{outcome="cancelled"} 1.0' in service.service.metrics.text().decode()
+
+    def test_they_are_bounded_in_number_and_forgotten_in_time(self, toy: Model, tmp_path: Path) -> None:
+        data = wav(np.concatenate([word()] * 10))
+        with running(toy, tmp_path, answer_seconds=5.0, max_jobs=1, job_seconds=1.0) as service:
+            path = service.post(data).headers["location"]
+            assert ended(service, path)["job"]["status"] == "done"
+            refused = service.post(data)
+            assert (refused.status, refused.json["error"]["code"]) == (503, "busy")
+            time.sleep(1.1)
+            assert service.ask("GET", path).status == 404
+            assert service.post(data).status == 202
+
+    def test_names_that_are_none(self, service: Running) -> None:
+        for name in ("x", "..%2f..%2fetc", "a" * 24, "%00"):
+            assert service.ask("GET", f"/v1/jobs/{name}").status == 404
+
+    def test_shutdown_stops_them(self, toy: Model, tmp_path: Path, spools: list[uploads.Upload]) -> None:
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            service.post(wav(np.concatenate([word()] * 200)))
+        assert all_deleted(spools)
+
+
+class TestJobStore:
+    def test_a_job_whose_process_is_gone_has_failed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = JobStore(tmp_path, most=2, seconds=60)
+        monkeypatch.setattr("os.getpid", lambda: 2**22 - 3)
+        job = store.create()
+        monkeypatch.undo()
+        told = answer(store.read(job.id))
+        assert told["job"]["status"] == "failed"
+        assert told["error"].code == "worker_lost"
+        store.create()  # the lost one was swept
+        store.create()
+        with pytest.raises(BusyError, match="2 jobs are waiting, running or kept"):
+            store.create()
+
+    def test_one_that_was_deleted_cannot_be_written(self, tmp_path: Path) -> None:
+        store = JobStore(tmp_path, most=2, seconds=60)
+        job = store.create()
+        store.delete(job.id)
+        with pytest.raises(CancelledError):
+            store.write(Job(job.id, "running", 0.5))
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a" * 100, "x" * 24])
+    def test_unknown_names(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(NotFoundError, match="got no job of this name"):
+            JobStore(tmp_path, most=2, seconds=60).read(name)

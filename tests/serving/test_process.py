@@ -1,0 +1,253 @@
+"""`emovox serve` as a process: its first words, signals, workers, TLS, and what is left of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.serving.running import END, PATIENCE, begin, close_code, pcm, received, rest, word
+from tests.toy_models import write_toy
+
+CODE = "from emovox.cli.main import main; main()"
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
+
+
+class Process:
+    """A service in a process of its own."""
+
+    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        command = [sys.executable, "-c", CODE, "serve", "--port", "0", "--model", str(folder / "toy.json"), *arguments]
+        variables = os.environ | {"TMPDIR": str(folder / "tmp")} | (environment or {})
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables)
+        self.lines: list[str] = []
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if found := re.search(r"(https?)://127\.0\.0\.1:(\d+)", line):
+                self.scheme, self.port = found[1], int(found[2])
+                return
+        raise AssertionError("".join(self.lines))
+
+    def get(self, path: str) -> Any:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+            try:
+                connection.request("GET", path)
+                return connection.getresponse().read()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+            finally:
+                connection.close()
+
+    def wait(self) -> int:
+        assert self.process.stderr is not None
+        self.lines += self.process.stderr.readlines()
+        return self.process.wait(PATIENCE)
+
+    @property
+    def url(self) -> str:
+        return f"{'wss' if self.scheme == 'https' else 'ws'}://127.0.0.1:{self.port}/v1/stream"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_toy(tmp_path)
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+@contextlib.contextmanager
+def service(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
+    process = Process(folder, *arguments, environment=environment)
+    try:
+        yield process
+    finally:
+        process.process.kill()
+        process.process.wait(PATIENCE)
+        assert process.process.stderr is not None
+        process.process.stderr.close()
+
+
+def test_it_says_what_it_serves_and_leaves_nothing(folder: Path) -> None:
+    with service(folder) as found:
+        assert json.loads(found.get("/healthz"))["ready"]
+        assert oct((next((folder / "tmp").glob("emovox-serve-*"))).stat().st_mode)[-3:] == "700"
+        found.process.send_signal(signal.SIGTERM)
+        assert found.wait() == 0
+        said = "".join(found.lines)
+    assert "serves toy 1.2.0 at http://127.0.0.1:" in said
+    assert "weights: Apache-2.0; risk: none" in said
+    assert re.search(r"about \d+ live ones on \d+ cores", said)
+    assert "prohibited in the EU" in said
+    assert "Traceback" not in said
+    assert list((folder / "tmp").glob("emovox*")) == []
+
+
+def test_log_as_json(folder: Path) -> None:
+    with service(folder, "--log", "json") as found:
+        found.get("/healthz")
+        found.process.send_signal(signal.SIGTERM)
+        assert found.wait() == 0
+        lines = [json.loads(line) for line in found.lines]
+    assert lines[0]["event"] == "ready"
+    assert lines[0]["model"] == "toy 1.2.0"
+    request = next(line for line in lines if line["event"] == "request")
+    assert (request["route"], request["status"], request["level"]) == ("/healthz", 200, "info")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_finishes_what_is_in_flight(folder: Path, number: signal.Signals, workers: str) -> None:
+    with service(folder, "--workers", workers) as found:
+        found.get("/healthz")
+        with connect(found.url) as socket:
+            begin(socket)
+            socket.send(pcm(word())[:60_000])
+            assert received(socket)["type"] == "speech.started"
+            found.process.send_signal(number)
+            kinds = [message["type"] for message in rest(socket) if message["type"] != "emotion.updated"]
+            assert kinds == ["speech.ended", "session.ended", "error"]
+            assert close_code(socket) == 1001
+        assert found.wait() == 0
+    assert list((folder / "tmp").glob("emovox*")) == []
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_signal_ends_it_at_once(folder: Path, workers: str) -> None:
+    with service(folder, "--workers", workers, "--shutdown-seconds", "60") as found:
+        found.get("/healthz")
+        with connect(found.url, max_queue=1, close_timeout=0.1) as socket:
+            begin(socket)
+            for _ in range(2):
+                found.process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
+            begun = time.monotonic()
+            assert found.wait() in (0, 143)  # 143: it had ended its streams before the second one came
+            assert time.monotonic() - begun < 10
+    assert list((folder / "tmp").glob("emovox*")) == []
+
+
+def test_workers_share_the_work_and_one_that_is_killed_is_replaced(folder: Path) -> None:
+    with service(folder, "--workers", "2", "--answer-seconds", "1") as found:
+        found.get("/healthz")
+        for _ in range(8):
+            found.get("/v1/models")
+        before = _children(found.process.pid)
+        assert len(before) == 2
+        assert _requests(found) >= 8
+        os.kill(before[0], signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while (len(now := _children(found.process.pid)) < 2 or now == before) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(now) == 2
+        for _ in range(4):
+            with connect(found.url) as socket:
+                begin(socket)
+                socket.send(END)
+                assert rest(socket)[-1]["type"] == "session.ended"
+        assert b"emovox_streams 0.0" in found.get("/metrics")
+        found.process.send_signal(signal.SIGTERM)
+        assert found.wait() == 0
+        assert any("worker died" in line for line in found.lines)
+
+
+def test_workers_do_not_outlive_their_parent(folder: Path) -> None:
+    with service(folder, "--workers", "2") as found:
+        found.get("/healthz")
+        children = _children(found.process.pid)
+        found.process.kill()
+        deadline = time.monotonic() + PATIENCE
+        while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+    with service(folder):
+        assert len(list((folder / "tmp").glob("emovox-serve-*"))) == 1  # the killed one's was swept
+
+
+def test_tls(folder: Path) -> None:
+    certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
+    made = subprocess.run(
+        f"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+        f" -keyout {key} -out {certificate}".split(),
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("needs openssl")
+    trust = ssl.create_default_context(cafile=certificate)
+    with service(folder, "--ssl-cert", certificate, "--ssl-key", key) as found:
+        assert found.scheme == "https"
+        with connect(found.url, ssl=trust) as socket:
+            begin(socket)
+            socket.send(pcm(word()))
+            socket.send(END)
+            assert rest(socket)[-1]["type"] == "session.ended"
+        with contextlib.suppress(OSError, ConnectionClosed):
+            assert b"200" not in found.get("/healthz")[:20]
+
+
+def test_it_starts_in_time(folder: Path) -> None:
+    begun = time.monotonic()
+    with service(folder) as found:
+        found.get("/healthz")
+        stat = Path(f"/proc/{found.process.pid}/stat")
+        if stat.exists():  # what it costs, since other tests may share the cores
+            fields = stat.read_text().rpartition(")")[2].split()
+            assert (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") < 2.0
+        else:
+            assert time.monotonic() - begun < 4.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--ssl-cert", "x"], "got one of ssl_cert and ssl_key"),
+        (["--ssl-cert", "x", "--ssl-key", "y"], "ssl_cert x and ssl_key y: cannot be used"),
+        (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
+        (["--key-file", "nowhere"], "key_file nowhere: cannot be read"),
+        (["--workers", "0"], "Expected `int` >= 1 - at `$.workers`"),
+    ],
+)
+def test_what_cannot_work_is_one_line(folder: Path, arguments: list[str], problem: str) -> None:
+    command = [sys.executable, "-c", CODE, "serve", "--port", "0", "--model", str(folder / "toy.json"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert problem in line
+
+
+def _children(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sorted(int(child) for child in found if b"spawn_main" in _command(int(child)))
+
+
+def _command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _requests(found: Process) -> float:
+    text = found.get("/metrics").decode()
+    return sum(float(value) for value in re.findall(r'requests_total\{.*route="/v1/models".*\} ([\d.]+)', text))

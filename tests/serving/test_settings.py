@@ -1,0 +1,100 @@
+"""Settings from flags, environment and file; the docs list all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emovox.cli.main import main
+from emovox.serving.settings import Settings, fields
+from emovox.serving.settings_sources import SettingsError, all_keys, resolve_settings, shown
+
+DOCS = Path(__file__).parents[2] / "docs" / "service.md"
+
+
+def test_flags_before_environment_before_file_before_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "serve.toml"
+    file.write_text('port = 1\nhost = "0.0.0.0"\nmax_streams = 5\ncors = ["https://a.example"]\n')
+    environment = {"EMOVOX_SERVE_PORT": "2", "EMOVOX_SERVE_MAX_STREAMS": "6", "EMOVOX_CORPORA": "elsewhere"}
+    found = resolve_settings({"port": 3}, environment=environment, file=file)
+    assert (found.port, found.max_streams, found.host, found.workers) == (3, 6, "0.0.0.0", 1)
+    assert found.cors == ("https://a.example",)
+
+
+def test_lists_and_truth_in_the_environment() -> None:
+    environment = {"EMOVOX_SERVE_CORS": "https://a.example, https://b.example", "EMOVOX_SERVE_OPEN_METRICS": "true"}
+    found = resolve_settings({}, environment=environment)
+    assert (found.cors, found.open_metrics) == (("https://a.example", "https://b.example"), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("prt = 1", r"serve\.toml: .*unknown field `prt`; expected one of host, port"),
+        ("port = '1'", r"serve\.toml: Expected `int`, got `str` - at `\$\.port`"),
+        ("port = 70000", r"serve\.toml: Expected `int` <= 65535"),
+        ("log = 'xml'", r"serve\.toml: Invalid enum value 'xml' - at `\$\.log`"),
+        ("keys = ['short']", r"serve\.toml: Expected `str` of length >= 16"),
+        ("port =", r"serve\.toml: not valid TOML"),
+    ],
+)
+def test_a_bad_file_names_itself_and_the_key(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "serve.toml").write_text(text)
+    with pytest.raises(SettingsError, match=problem):
+        resolve_settings({}, environment={}, file=tmp_path / "serve.toml")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no such file"):
+        resolve_settings({}, environment={}, file=tmp_path / "no.toml")
+
+
+@pytest.mark.parametrize(
+    ("environment", "problem"),
+    [
+        ({"EMOVOX_SERVE_PROT": "1"}, "environment: .*unknown field `prot`"),
+        ({"EMOVOX_SERVE_PORT": "many"}, r"environment: Expected `int`, got `str`"),
+        ({"EMOVOX_SERVE_SSL_KEY": "x"}, "got one of ssl_cert and ssl_key"),
+    ],
+)
+def test_a_bad_variable(environment: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        resolve_settings({}, environment=environment)
+
+
+def test_keys_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text("correct-horse-battery\nanother-key-of-mine\n")
+    found = resolve_settings({"key_file": str(file)}, environment={"EMOVOX_SERVE_KEYS": "a key of the environment"})
+    assert all_keys(found) == ("a key of the environment", "correct-horse-battery", "another-key-of-mine")
+    file.write_text("short\n")
+    with pytest.raises(SettingsError, match="16 characters or more each"):
+        all_keys(found)
+
+
+def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOVOX_SERVE_KEYS", "correct horse battery")
+    with pytest.raises(SystemExit) as stop:
+        main(["serve", "--show-settings", "--port", "9000", "--cors", "https://a.example", "--open-metrics"])
+    assert stop.value.code == 0
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (told["port"], told["keys"], told["cors"]) == (9000, ["********"], ["https://a.example"])
+    assert told["open_metrics"]
+    assert told == shown(
+        Settings(port=9000, keys=("correct horse battery",), cors=("https://a.example",), open_metrics=True)
+    ) | {"cors": ["https://a.example"]}
+
+
+def test_every_setting_is_described_and_stands_in_the_docs() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `?([^|`]*)`? \| (.*) \|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = {name: (default, help) for name, default, help in rows}
+    assert len(list(fields())) >= 25
+    for field in fields():
+        assert field.help
+        default, help = listed[field.name]
+        assert help == field.help
+        assert default.strip() == ("" if field.default in (None, ()) else json.dumps(field.default).strip('"'))

@@ -1,0 +1,192 @@
+"""Uploads that are wrong, too large, too slow or too many: a typed error, and nothing is left."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from emovox.runtime.model import Model
+from emovox.serving import uploads
+from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, wav, word
+from tests.toy_models import RATE
+
+
+@pytest.mark.parametrize(
+    ("data", "path", "status", "code"),
+    [
+        (b"not audio at all" * 100, "/v1/emotions", 415, "undecodable"),
+        (b"", "/v1/emotions", 422, "empty"),
+        (wav(np.full(1600, np.nan, np.float32), kind="AU")[:0] or b"RIFF", "/v1/emotions", 415, "undecodable"),
+        (wav(word()), "/v1/emotions?channels=5", 422, "no_such_channel"),
+        (wav(word()), "/v1/emotions?channels=left", 400, "bad_request"),
+        (wav(word()), "/v1/emotions?threshold=2", 400, "bad_request"),
+        (wav(word()), "/v1/nothing", 404, "not_found"),
+    ],
+)
+def test_bad_uploads(service: Running, data: bytes, path: str, status: int, code: str) -> None:
+    answer = service.post(data, path)
+    assert (answer.status, answer.json["error"]["code"]) == (status, code)
+    assert answer.json["error"]["message"]
+    assert service.settled()
+
+
+def test_nan_samples(service: Running) -> None:
+    samples = word()
+    samples[9000] = np.nan
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
+    answer = service.post(file.getvalue())
+    assert (answer.status, answer.json["error"]["code"]) == (422, "non_finite")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "problem"),
+    [
+        ("audio/wav", wav(word()), "expected multipart/form-data"),
+        ("multipart/form-data", form(b"x"), "expected multipart/form-data"),
+        (f"multipart/form-data; boundary={BOUNDARY}", form(b"x", part="audio"), "got 0 parts 'file'"),
+        (
+            f"multipart/form-data; boundary={BOUNDARY}",
+            form(b"x").removesuffix(f"--{BOUNDARY}--\r\n".encode()) + form(b"y"),
+            "got 2 parts 'file'",
+        ),
+        (f"multipart/form-data; boundary={BOUNDARY}", form(b"x")[:-9], "without its end"),
+        (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", "damaged multipart"),
+    ],
+)
+def test_bad_forms(service: Running, kind: str, body: bytes, problem: str) -> None:
+    answer = service.ask("POST", "/v1/emotions", body=body, headers={"Content-Type": kind})
+    assert answer.status == 400
+    assert problem in answer.json["error"]["message"]
+    assert service.settled()
+
+
+class TestSize:
+    def test_two_gigabytes_are_refused_before_they_come(self, service: Running) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(
+                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            )
+            answer = raw.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert service.settled()
+
+    def test_two_gigabytes_of_unknown_length_are_cut_off(
+        self, toy: Model, tmp_path: Path, spools: list[uploads.Upload]
+    ) -> None:
+        sent = 0
+
+        def endless() -> Iterator[bytes]:
+            nonlocal sent
+            yield form(b"")[:-20]
+            while sent < 2_000_000_000:
+                sent += 65536
+                yield b"\0" * 65536
+
+        with running(toy, tmp_path, max_upload_mb=2.0) as service:
+            kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Transfer-Encoding": "chunked"}
+            try:
+                answer = service.ask("POST", "/v1/emotions", body=endless(), headers=kind)
+            except OSError:  # the connection was reset while bytes were under way: the answer may be lost with it
+                pass
+            else:
+                assert (answer.status, answer.json["error"]["code"]) == (413, "too_large")
+            assert sent < 50_000_000
+            assert service.settled()
+        assert spools[0].size <= 2_200_000
+        assert all_deleted(spools)
+
+    def test_ten_hours_in_a_small_flac(self, service: Running, spools: list[uploads.Upload]) -> None:
+        file = io.BytesIO()
+        with soundfile.SoundFile(file, "w", 8000, 1, format="FLAC") as out:
+            for _ in range(600):
+                out.write(np.zeros(60 * 8000, np.int16))
+        assert len(file.getvalue()) < 5_000_000
+        begun = time.monotonic()
+        answer = service.post(file.getvalue())
+        assert (answer.status, answer.json["error"]["code"]) == (413, "too_long")
+        assert time.monotonic() - begun < 5.0
+        assert all_deleted(spools)
+
+    def test_a_header_that_hides_the_length(self, toy: Model, tmp_path: Path) -> None:
+        data = bytearray(wav(np.zeros(60 * 8000, np.int16), rate=8000, kind="FLAC"))
+        data[21] &= 0xF0  # the number of samples, 36 bits
+        data[22:26] = bytes(4)
+        with running(toy, tmp_path, max_seconds=20.0) as service:
+            answer = service.post(bytes(data))
+            assert (answer.status, answer.json["error"]["code"]) == (413, "too_long")
+
+
+class TestSlowness:
+    def test_headers_that_do_not_come(self, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("emovox.serving.protocols.HEADER_SECONDS", 0.5)
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHo")
+            assert raw.recv(100) == b""
+
+    def test_headers_without_end(self, service: Running) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+            flood(raw, b"y" * 65536)
+        assert service.ask("GET", "/healthz").status == 200
+
+    def test_a_body_that_drips(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spools: list[uploads.Upload]
+    ) -> None:
+        monkeypatch.setattr(uploads, "GRACE_SECONDS", 0.5)
+        with running(toy, tmp_path) as service:
+            with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+                raw.sendall(
+                    b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                    b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+                )
+                for _ in range(5):
+                    raw.sendall(b"x")
+                    time.sleep(0.05)
+                assert service.post(wav(word())).status == 200  # the others are unharmed
+                assert raw.recv(65536).startswith(b"HTTP/1.1 408")
+            assert service.settled()
+        assert all_deleted(spools)
+
+    def test_a_client_that_leaves_during_the_upload(self, service: Running, spools: list[uploads.Upload]) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(
+                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            )
+            time.sleep(0.2)
+        assert service.settled()
+        assert all_deleted(spools)
+
+
+def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
+
+    def held(batch: Any) -> Any:
+        begun.release()
+        assert gate.wait(PATIENCE)
+        return before(batch)
+
+    monkeypatch.setattr(toy, "run", held)
+    with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service:
+        answers = []
+        first = threading.Thread(target=lambda: answers.append(service.post(wav(word()))))
+        first.start()
+        assert begun.acquire(timeout=PATIENCE)
+        refused = service.post(wav(word()))
+        gate.set()
+        first.join(PATIENCE)
+        assert (refused.status, refused.json["error"]["code"]) == (503, "busy")
+        assert int(refused.headers["retry-after"]) > 0
+        assert answers[0].status == 200
+        assert service.settled()
