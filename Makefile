@@ -14,7 +14,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports coverage results readme benchmark python clean
+.PHONY: help demo test lint format types imports coverage results readme benchmark web browser load python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,8 +49,17 @@ results: $(VENV)/dev.done  ## rebuild every table of figures from results/
 readme: $(VENV)/dev.done  ## run the READMEs' commands again and write their output and picture
 	$(BIN)/python -m tests.readme
 
-benchmark: $(VENV)/dev.done  ## speed of the features against librosa, on one core
-	$(BIN)/emovox benchmark features
+benchmark: $(VENV)/dev.done  ## speed on this machine: features, models, streams, archives, start
+	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done
+
+web: web/node_modules  ## check and test the page, and build it anew (needs Node 20)
+	cd web && npm run --silent check && npm test --silent && npm run --silent build
+
+browser: web/node_modules  ## the page in a real Chromium, with a microphone that plays a file
+	cd web && npm run --silent e2e
+
+load: $(VENV)/dev.done  ## a hundred live streams on emovox serve for a minute
+	$(BIN)/python benchmarks/load.py
 
 python:  ## which Python the environment is made with
 	@echo '$(PYTHON)'
@@ -58,6 +67,10 @@ python:  ## which Python the environment is made with
 clean:  ## remove the virtual environment and everything that can be made again
 	rm -rf $(VENV) build dist demo.png .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci --silent
+	@touch $@
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'got no Python that can be used, expected 3.11 or newer with venv;' \

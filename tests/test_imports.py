@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import soundfile
 
 from tests.toy_models import RATE, speech, write_toy
 
+ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib", "av", "onnx", "hypothesis"}
 
 WATCH = """
@@ -84,7 +86,7 @@ def test_models_needs_no_model_runtime() -> None:
 
 def test_the_light_layers_name_nothing_heavy() -> None:
     """Also inside functions, which a run may not reach; import-linter checks the same with the import graph."""
-    root = Path(__file__).parent.parent / "src" / "emovox"
+    root = ROOT / "src" / "emovox"
     layers = ("schema", "audio", "runtime", "archive", "serving")
     sources = [path for layer in layers for path in (root / layer).rglob("*.py")]
     assert len(sources) >= 25
@@ -104,3 +106,11 @@ def test_the_service_loads_nothing_heavy() -> None:
 def test_the_flags_of_the_service_load_no_web_framework() -> None:
     modules = loaded(COMMAND.format(arguments=["serve", "--help"]))
     assert modules & {*HEAVY, "numpy", "onnxruntime", "fastapi", "pydantic", "uvicorn"} == set()
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    """ONNX Runtime's telemetry would leave a session file among the temporary ones."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = f"import emovox; emovox.load('mobile').predict({str(ROOT / 'examples' / 'demo.flac')!r})"
+    subprocess.run([sys.executable, "-c", code], env=environment | {"TMPDIR": str(tmp_path)}, check=True)
+    assert list(tmp_path.iterdir()) == []

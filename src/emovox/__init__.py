@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from emovox._version import __version__
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from emovox.schema.result import Result, Segment
 
 __all__ = ["EMOTIONS", "EmovoxError", "Predictor", "Result", "Segment", "__version__", "load", "predict"]
+
+# From 1.32 on ONNX Runtime reports its use to its makers; it looks at this when it is loaded. emovox sends nothing.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Resolved on first use: `import emovox` stays below 50 ms because it loads neither numpy nor ONNX Runtime.
 _HOME = {

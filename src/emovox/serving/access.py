@@ -16,6 +16,7 @@ from emovox.serving.keys import KeyRing, key_in
 from emovox.serving.metrics import Metrics
 
 SECURITY_HEADERS = {
+    "Cache-Control": "no-store",  # answers are private, and the files of a wheel are all equally old
     "Content-Security-Policy": (
         "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' blob: data:; "
         "style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
