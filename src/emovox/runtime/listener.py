@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from emovox.audio.level import LevelMeter
@@ -12,7 +13,7 @@ from emovox.audio.reader import AudioReader
 from emovox.audio.recorder import Recorder
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.timeline import summarise
-from emovox.schema.errors import ConfigError, EmovoxError, EmptyAudioError, PipelineError
+from emovox.schema.errors import EmovoxError, EmptyAudioError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded
 from emovox.schema.result import Notice, Result, Segment
 
@@ -71,7 +72,7 @@ class Listener:
 
     @property
     def is_done(self) -> bool:
-        """Whether everything that was heard is scored and was taken, or can be with one more `take`."""
+        """Whether everything that was heard is scored and was taken, errors too."""
         return self._stream.is_done
 
     def start(self) -> None:
@@ -140,16 +141,16 @@ class Listener:
             self._finish()
 
     def _finish(self) -> None:
-        try:
-            if self._recorder is not None:
-                self._recorder.close()
-        except ConfigError as error:
-            self.error = self.error or error
-        self.reader.close()
-        try:
+        for close in (self._recorder.close if self._recorder is not None else None, self.reader.close, self._end):
+            try:
+                if close is not None:
+                    close()
+            except Exception as error:  # of whatever kind: the others are closed, and what was heard is finished
+                self.error = self.error or error
+
+    def _end(self) -> None:
+        with suppress(PipelineError):  # it has failed or was closed: `take` tells
             self._stream.end()
-        except PipelineError:  # it has failed or was closed: `take` tells
-            return
 
     def _latency(self, event: Event) -> float | None:
         if not isinstance(event, EmotionUpdated) or not self.source.is_live:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -36,8 +37,8 @@ class LiveStream:
         queue: where windows wait for the model.
         changed: the lock of the queue and of all streams, notified when something was scored or taken.
         sample_rate: of the samples, in Hz.
-        notify: called when events can be taken or there is room again.
-        on_close: called once with this stream when it is closed.
+        notify: called when something can be taken, there is room again, or the stream is over.
+        on_close: called with this stream when it is closed, with the lock held; more than once does no harm.
     """
 
     def __init__(
@@ -53,12 +54,13 @@ class LiveStream:
         self.voices = tuple(voices)
         self.notify = notify
         self.given_up = 0
-        """Previews that gave way under overload."""
+        """Previews that gave way under overload, or to a newer one before they were taken."""
         self._piece = round(PIECE_SECONDS * sample_rate)
         self._queue, self._changed, self._on_close = queue, changed, on_close
         self._pending: deque[Pending] = deque()
         self._events: list[Event] = []
         self._error: Exception | None = None
+        self._told = False
         self._ended = self._closed = False
 
     @property
@@ -69,25 +71,29 @@ class LiveStream:
 
     @property
     def is_done(self) -> bool:
-        """Whether `end` was called and every event is there to be taken, or was."""
+        """Whether nothing is left to take, no event and no error, and nothing more will come.
+
+        So `while not stream.is_done: stream.wait(); events = stream.take()` sees all there is.
+        """
         with self._changed:
-            return self._ended and not self._pending
+            return self._is_over() and not self._events and (self._error is None or self._told)
 
     def feed(self, samples: Samples, *, timeout: float | None = None) -> None:
         """Take the next audio; waits while the stream has no room.
 
         Args:
             samples: as in `Stream.feed`.
-            timeout: seconds to wait for room, None for as long as it takes.
+            timeout: seconds to wait for room, all in all; None for as long as it takes.
 
         Raises:
-            AudioError: as `Stream.feed`.
-            OverloadError: no room within `timeout`; what lies before the piece without room was taken.
+            AudioError: as `Stream.feed`; nothing was taken.
+            OverloadError: no room within `timeout`; its `taken` says how many samples were taken.
             PipelineError: the stream was ended or closed, or the model failed.
         """
         rows = checked_rows(samples, channels=len(self.voices))
+        deadline = None if timeout is None else time.monotonic() + timeout
         for first in range(0, rows.shape[1], self._piece):
-            self._wait_for_room(timeout)
+            self._wait_for_room(deadline, taken=first)
             piece = rows[:, first : first + self._piece]
             self._add([voice.cutter.feed(row) for voice, row in zip(self.voices, piece, strict=True)])
 
@@ -108,30 +114,35 @@ class LiveStream:
             PipelineError: the model failed on audio of this stream; the events before it were given.
         """
         with self._changed:
+            had_room, error = self._has_room(), self._error
             events, self._events = self._events, []
-            if not events and self._error is not None:
-                raise PipelineError(f"the stream has ended because of an error: {self._error}") from self._error
+            if not events and error is not None:
+                self._told = True
+                raise PipelineError(f"the stream has ended because of an error: {error}") from error
             self._changed.notify_all()
+        if not had_room:
+            self.notify()
         return events
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until events can be taken or no more will come; False when `timeout` seconds passed before."""
+        """Wait until there is something to take or no more will come; False when `timeout` seconds passed before."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: bool(self._events) or self._closed or (self._ended and not self._pending), timeout
-            )
+            return self._changed.wait_for(lambda: bool(self._events) or self._is_over(), timeout)
 
     def close(self) -> None:
-        """Forget what still waits, and take nothing more."""
+        """Take no more audio and forget what is not scored yet; events that are there can still be taken."""
         with self._changed:
-            if self._closed:
-                return
-            self._closed = True
-            for pending in self._pending:
-                self._queue.discard(pending)
-            self._pending.clear()
-            self._on_close(self)
-            self._changed.notify_all()
+            closed, self._closed = self._closed, True
+            self._forget()
+        if not closed:
+            self.notify()
+
+    def fail(self, error: Exception) -> None:
+        """Close because of an error, which `take` will raise."""
+        with self._changed:
+            if not self._closed:
+                self._error = error
+        self.close()
 
     def advance(self) -> None:
         """Turn what is scored into events, in order; the caller holds the lock."""
@@ -144,12 +155,6 @@ class LiveStream:
             for event in pending.voice.advance([pending.mark], scores):
                 self._emit(event)
 
-    def fail(self, error: Exception) -> None:
-        """Close because of an error, which `take` will raise."""
-        with self._changed:
-            self._error = error
-            self.close()
-
     def __enter__(self) -> LiveStream:
         return self
 
@@ -158,32 +163,35 @@ class LiveStream:
     ) -> None:
         self.close()
 
+    def _is_over(self) -> bool:
+        return self._closed or (self._ended and not self._pending)
+
     def _has_room(self) -> bool:
         tiles = sum(isinstance(pending.mark, Tile) for pending in self._pending)
         return tiles < MOST_TILES and len(self._events) < MOST_EVENTS
 
-    def _wait_for_room(self, timeout: float | None) -> None:
+    def _wait_for_room(self, deadline: float | None, *, taken: int) -> None:
         with self._changed:
-            if not self._changed.wait_for(lambda: self._has_room() or self._closed, timeout):
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not self._changed.wait_for(lambda: self._has_room() or self._closed, left):
                 raise OverloadError(
-                    f"no room for more audio within {timeout} s: its events are not taken, or the model cannot keep "
-                    "up; take them, or send the audio no faster than it was spoken"
+                    "no room for more audio in time: its events are not taken, or the model cannot keep up; take them, "
+                    "or send the audio no faster than it was spoken",
+                    taken=taken,
                 )
             self._check_open()
 
     def _check_open(self) -> None:
-        if self._error is not None:
-            raise PipelineError(f"the stream has ended because of an error: {self._error}") from self._error
         if self._closed or self._ended:
-            raise PipelineError("the stream has ended, expected an open one; open another")
+            why = "" if self._error is None else f" because of an error: {self._error}"
+            raise PipelineError(f"the stream has ended{why}, expected an open one; open another") from self._error
 
     def _add(self, marks: Sequence[Sequence[SegmenterEvent]], *, ended: bool = False) -> None:
         found = [Pending(voice, mark) for voice, own in zip(self.voices, marks, strict=True) for mark in own]
         if not found and not ended:
             return
         with self._changed:
-            if self._closed:
-                return
+            self._check_open()  # again: somebody else may have closed it meanwhile
             self._ended = ended
             for pending in found:
                 self._pending.append(pending)
@@ -193,10 +201,18 @@ class LiveStream:
             self._changed.notify_all()
         self.notify()
 
+    def _forget(self) -> None:
+        for pending in self._pending:
+            self._queue.discard(pending)
+        self._pending.clear()
+        self._on_close(self)
+        self._changed.notify_all()
+
     def _emit(self, event: Event) -> None:
         if isinstance(event, EmotionUpdated):
             latest = next((old for old in reversed(self._events) if old.channel == event.channel), None)
             if isinstance(latest, EmotionUpdated):  # nobody has looked at it: the newer one says more
                 self._events.remove(latest)
+                self._queue.counts.unread += 1
                 self.given_up += 1
         self._events.append(event)

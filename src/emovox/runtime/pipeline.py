@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -28,7 +29,8 @@ PREVIEWS_WAITING = 256
 class Counts:
     """What a pipeline has done since it was made, and what waits now.
 
-    `merged` previews gave way to a newer one of the same channel, `dropped` ones found the queue full.
+    `merged` previews gave way to a newer one of the same channel while they waited for the model, `dropped` ones found
+    the queue full, `unread` ones gave way because nobody had taken them.
     """
 
     streams: int
@@ -37,6 +39,7 @@ class Counts:
     previews: int
     merged: int
     dropped: int
+    unread: int
     batches: int
 
 
@@ -47,10 +50,11 @@ class Pipeline:
     the caller's thread → the windows wait for a model thread, which takes several of one length at once, the oldest
     first → their events wait for `LiveStream.take`.
 
-    Under overload previews give way, tiles and the bounds of speech never do: a preview that still waits is replaced
-    by the next one of its channel and keeps its turn; beyond 256 over all streams new ones are dropped; both are
-    counted. A stream whose tiles or events wait for too long takes no more audio (`has_room`), which is how a source
-    that is too fast, or a reader that is too slow, comes to feel it. So memory is bounded.
+    Under overload previews give way, tiles and the bounds of speech never do: a preview that still waits, for the model
+    or to be taken, is replaced by the next one of its channel (by one of its length in its turn); beyond 256 over all
+    streams new ones are dropped; all is counted. A stream whose tiles or events pile up takes no more audio
+    (`has_room`), which is how a source that is too fast, or a reader that is too slow, comes to feel it. So memory is
+    bounded.
 
     Args:
         predictor: the model; shared.
@@ -88,7 +92,8 @@ class Pipeline:
             channels: as in `Predictor.stream`.
             threshold: as in `Predictor.stream`.
             hop: as in `Predictor.stream`.
-            notify: called from a model thread when events can be taken or there is room again; must return at once.
+            notify: called when something can be taken, there is room again, or the stream is over, by whatever thread
+                made it so, a model thread as a rule; must return at once.
 
         Raises:
             PipelineError: the pipeline is closed.
@@ -121,6 +126,7 @@ class Pipeline:
                 previews=done.previews,
                 merged=done.merged,
                 dropped=done.dropped,
+                unread=done.unread,
                 batches=self._batches,
             )
 
@@ -128,9 +134,10 @@ class Pipeline:
         """End the threads and close every stream; what was not scored is given up. `LiveStream.end` them before."""
         with self._changed:
             self._closed = True
-            for stream in set(self._owners.values()):
-                stream.close()
+            streams = set(self._owners.values())
             self._changed.notify_all()
+        for stream in streams:
+            stream.close()
         for thread in self._threads:
             thread.join()
 
@@ -145,11 +152,9 @@ class Pipeline:
     def _work(self) -> None:
         while batch := self._next_batch():
             try:
-                scores = self._model.run(np.stack([pending.window for pending in batch])).scores
+                self._deliver(batch, self._model.run(np.stack([pending.window for pending in batch])).scores)
             except Exception as error:  # of whatever kind: these streams fail, the others and the thread go on
                 self._fail(batch, error)
-            else:
-                self._deliver(batch, scores)
 
     def _next_batch(self) -> list[Pending]:
         with self._changed:
@@ -167,15 +172,21 @@ class Pipeline:
                 stream.advance()
             self._changed.notify_all()
         for stream in streams:
+            self._tell(stream)
+
+    def _tell(self, stream: LiveStream) -> None:
+        try:
             stream.notify()
+        except Exception as error:  # whoever listens there is broken: that is no matter of the others
+            with suppress(Exception):
+                stream.fail(error)
 
     def _fail(self, batch: Sequence[Pending], error: Exception) -> None:
         with self._changed:
             streams = self._owners_of(batch)
-            for stream in streams:
-                stream.fail(error)
         for stream in streams:
-            stream.notify()
+            with suppress(Exception):  # of its notify
+                stream.fail(error)
 
     def _owners_of(self, batch: Sequence[Pending]) -> set[LiveStream]:
         """The streams that these windows belong to and that are still open."""
@@ -183,4 +194,4 @@ class Pipeline:
 
     def _forget(self, stream: LiveStream) -> None:
         for voice in stream.voices:
-            del self._owners[voice]
+            self._owners.pop(voice, None)

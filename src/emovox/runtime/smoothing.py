@@ -10,9 +10,9 @@ from emovox.audio.types import Samples
 class Smoother:
     """Mean of the scores of the latest two windows.
 
-    When two windows in a row agree on the best label, that label has the highest mean, whatever came before: a real
-    change is shown one hop late at most. A single window that disagrees shows only if it is surer of its label than
-    the one before it was of its own.
+    When two windows in a row agree on the best label, that label has the highest mean, whatever came before: a change
+    that lasts is shown one window late at most. A single window that disagrees changes the label only where its lead
+    over the former label is larger than the lead that this one had in the window before.
 
     >>> smoother = Smoother()
     >>> [smoother.feed(np.array(scores)).argmax().item() for scores in ([0.9, 0.1], [0.2, 0.8], [0.4, 0.6])]

@@ -40,12 +40,13 @@ class Pending:
 
 @dataclass(slots=True)
 class WindowCounts:
-    """Windows that were handed out, and previews that were not: replaced while they waited, or refused."""
+    """Windows that were handed out, and previews that gave way: replaced while they waited, refused, or not taken."""
 
     tiles: int = 0
     previews: int = 0
     merged: int = 0
     dropped: int = 0
+    unread: int = 0
 
 
 class WindowQueue:

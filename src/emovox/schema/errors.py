@@ -156,9 +156,18 @@ class PipelineError(EmovoxError):
 
 
 class OverloadError(EmovoxError):
-    """Audio comes faster than it can be worked off, or answers are not taken."""
+    """Audio comes faster than it can be worked off, or answers are not taken.
+
+    Args:
+        message: what happened.
+        taken: samples of each channel that were taken before.
+    """
 
     code = "overload"
+
+    def __init__(self, message: str, *, taken: int = 0) -> None:
+        super().__init__(message)
+        self.taken = taken
 
 
 class ArchiveError(EmovoxError):

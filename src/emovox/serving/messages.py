@@ -109,6 +109,7 @@ def encode(reply: Reply) -> str:
 def type_of(event: Event) -> str:
     """Return the `type` of an event.
 
+    >>> from emovox.schema.events import SpeechStarted
     >>> type_of(SpeechStarted(0, 0, 0.5))
     'speech.started'
     """

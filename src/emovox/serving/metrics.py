@@ -49,7 +49,10 @@ class Metrics:
         )
         self.windows = Counter("emovox_windows", "Windows scored for streams (tile, preview).", ["kind"], registry=own)
         self.previews_lost = Counter(
-            "emovox_previews_lost", "Updates that gave way under overload (merged, dropped).", ["how"], registry=own
+            "emovox_previews_lost",
+            "Updates that gave way under overload (merged, dropped, unread).",
+            ["how"],
+            registry=own,
         )
         self.windows_waiting = Gauge(
             "emovox_windows_waiting", "Windows that wait for the model.", registry=own, multiprocess_mode="livesum"
@@ -58,7 +61,7 @@ class Metrics:
             "emovox_uploads", "Uploads received, waiting or analysed.", registry=own, multiprocess_mode="livesum"
         )
         self.jobs = Counter("emovox_jobs", "Jobs that have ended, by outcome.", ["outcome"], registry=own)
-        self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, batches=0)
+        self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, unread=0, batches=0)
 
     def follow(self, counts: Counts) -> None:
         """Take over what the pipeline has counted since the last call."""
@@ -68,6 +71,7 @@ class Metrics:
         self.windows.labels("preview").inc(counts.previews - last.previews)
         self.previews_lost.labels("merged").inc(counts.merged - last.merged)
         self.previews_lost.labels("dropped").inc(counts.dropped - last.dropped)
+        self.previews_lost.labels("unread").inc(counts.unread - last.unread)
 
     def text(self) -> bytes:
         """Write all counters, those of the other workers included."""

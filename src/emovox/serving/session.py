@@ -196,16 +196,14 @@ class Session:
             await asyncio.sleep(ahead / self._settings.max_speed)
 
     async def _write(self) -> None:
-        while True:
+        while not self.stream.is_done:
             await self._wake.wait()
             self._wake.clear()
-            done = self.stream.is_done  # before the last events are taken, not after
-            for event in self.stream.take():
-                await self._emit(event)
-                self._measure(event)
+            while events := self.stream.take():  # until none is left: then it tells of an error, too
+                for event in events:
+                    await self._emit(event)
+                    self._measure(event)
             self._room.set()
-            if done:
-                return
 
     async def _emit(self, reply: Reply) -> None:
         self._sending = time.monotonic()

@@ -199,8 +199,7 @@ def _follow(listener: Listener, sink: Sink) -> OSError | None:
     failure: OSError | None = None
     wait = 0.0
     listener.start()
-    while True:
-        done = listener.is_done
+    while not listener.is_done:
         try:
             heard = listener.take(wait)
         except PipelineError as error:
@@ -212,8 +211,7 @@ def _follow(listener: Listener, sink: Sink) -> OSError | None:
             except OSError as error:
                 failure = error
                 listener.stop()
-        if done:
-            return failure
+    return failure
 
 
 def _warm(predictor: Predictor) -> None:
