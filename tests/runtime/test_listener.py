@@ -219,6 +219,17 @@ class TestEndings:
         assert [type(event) for event in but_previews(done.events)] == [SpeechStarted, SpeechEnded]
         assert predictor.predict(tmp_path / "a.flac").duration == done.result.duration == 4.0
 
+    def test_a_recording_that_cannot_be_closed(
+        self, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def close(recorder: Recorder) -> None:
+            raise PermissionError("read-only file system")
+
+        monkeypatch.setattr(Recorder, "close", close)
+        done = run(predictor, played(talk()), save=tmp_path / "a.flac")
+        assert isinstance(done.listener.error, PermissionError)
+        assert isinstance(done.events[-1], SpeechEnded), "what was heard is finished all the same"
+
     def test_a_model_that_fails(self, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(batch: Samples) -> None:
             raise RuntimeError(f"out of memory for {len(batch)}")
