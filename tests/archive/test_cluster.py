@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,6 +126,16 @@ def test_what_others_print_meanwhile_is_printed(
     with opened(calls, tmp_path / "ray.parquet") as archive:
         archive.run(RayEngine(cluster.address), lambda item, _answer: typer.echo(item.index))
     assert sorted(map(int, capfd.readouterr().out.split())) == list(range(12))
+
+
+def test_what_rays_threads_write_is_dropped() -> None:
+    stream = io.StringIO()
+    sieve = cluster_module.RayLess(stream)
+    for name in ("ray_print_logs", "other"):
+        thread = threading.Thread(target=sieve.write, args=(name,), name=name)
+        thread.start()
+        thread.join()
+    assert sieve.getvalue() == "other"
 
 
 def test_a_failure_puts_the_signal_back() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -97,7 +99,7 @@ def test_too_many_channels_leave_nothing_and_lose_nothing(tmp_path: Path, name: 
 def test_what_libsndfile_refuses_at_the_end_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = recorder._opened
 
-    def refuse(file: object, *arguments: object, **options: object) -> object:
+    def refuse(file: bytes | io.BytesIO, *arguments: Any, **options: Any) -> soundfile.SoundFile:
         if isinstance(file, bytes):
             raise soundfile.LibsndfileError(2)
         return opened(file, *arguments, **options)

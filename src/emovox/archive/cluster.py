@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, redirect_stdout
 from functools import lru_cache, partial
 from math import ceil
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 import ray
@@ -36,6 +37,7 @@ KNOCK_SECONDS = 10
 Hushed = Callable[[], AbstractContextManager[object]]
 """Makes a block in which standard output goes nowhere."""
 
+_RAY_THREADS = "ray_"
 _SILENT = logging.CRITICAL + 1
 _decoder = msgspec.msgpack.Decoder(Answer)
 
@@ -112,6 +114,27 @@ def _prepared(prepare: Prepare, job: Job) -> Analyse:
     return prepare(job)
 
 
+class RayLess:
+    """A stream without what Ray's own threads write: they tell at any time of nodes that died.
+
+    Args:
+        stream: gets the rest.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        if threading.current_thread().name.startswith(_RAY_THREADS):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be that stream in all else."""
+        return getattr(self._stream, name)
+
+
 @contextmanager
 def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
     """Connect to the cluster, or start Ray here, and let it say nothing: it writes to standard output, much and late.
@@ -123,7 +146,11 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     start: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # open to the end: Ray may hold on to it
+    with (
+        ExitStack() as stack,
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+    ):  # open to the end: Ray may hold on to it
+        stack.enter_context(redirect_stdout(cast("TextIO", RayLess(sys.stdout))))
         hushed = partial(redirect_stdout, nowhere)
         try:
             _knock(address)
