@@ -31,6 +31,10 @@ by hand, features from librosa (log-mel, MFCC with two derivatives, F0 by YIN an
 and the same layers in PyTorch's eager mode; and openSMILE's eGeMAPS with a support vector machine, which is another
 model.
 
+F0 is the dearest of librosa's features. In *librosa + torch eager* it is computed for every frame, as it must be to
+stand beside the other features there; the shipped front end computes it for every second frame. *F0 every second
+frame* is the same with librosa doing so as well: the ratio for equal work.
+
 {table}
 ```
 {place}```

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from emovox.archive import cluster as cluster_module
 from emovox.archive.cluster import RayEngine
 from emovox.archive.job import Answer, Item
 from emovox.schema.errors import WorkerError
@@ -104,6 +109,46 @@ def test_a_node_that_is_lost_on_the_way_loses_no_row(
     assert tally.failed == 0
     assert same_rows(tmp_path / "ray.parquet", tmp_path / "one.parquet")
     assert capfd.readouterr().out == ""
+
+
+def test_alone_is_alone_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "MOST_TASKS", 2)
+    items = [Item(number, b"a.wav", 10) for number in range(5)]
+    shares = list(RayEngine(workers=1)._shares(items, alone=True))
+    assert [(len(some), tasks) for some, tasks in shares] == [(2, 2), (2, 2), (1, 1)]
+    assert [item for some, _ in shares for item in some] == items
+    assert list(RayEngine(workers=1)._shares(items, alone=False)) == [(items, 2)]
+
+
+def test_what_others_print_meanwhile_is_printed(
+    cluster: Any, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with opened(calls, tmp_path / "ray.parquet") as archive:
+        archive.run(RayEngine(cluster.address), lambda item, _answer: typer.echo(item.index))
+    assert sorted(map(int, capfd.readouterr().out.split())) == list(range(12))
+
+
+def test_what_rays_threads_write_is_dropped() -> None:
+    stream = io.StringIO()
+    sieve = cluster_module.RayLess(stream)
+    for name in ("ray_print_logs", "other"):
+        thread = threading.Thread(target=sieve.write, args=(name,), name=name)
+        thread.start()
+        thread.join()
+    assert sieve.getvalue() == "other"
+
+
+def test_a_failure_puts_the_signal_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    def fail() -> None:
+        with cluster_module._signals_kept():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            raise OSError("no Ray")
+
+    with pytest.raises(OSError, match="no Ray"):
+        fail()
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_no_cluster_at_the_address(calls: Path, tmp_path: Path) -> None:

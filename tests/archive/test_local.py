@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import deque
+from collections.abc import Callable
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from emovox.archive import local
 from emovox.archive.job import Answer, Item
-from emovox.archive.local import LocalEngine, count_cores
+from emovox.archive.local import LocalEngine
 from emovox.schema.errors import WorkerError
+from emovox.schema.processes import usable_cores
 from tests.archive.archives import (
     Dying,
     Slow,
@@ -97,4 +103,22 @@ def test_an_interrupt_leaves_no_worker(calls: Path, output: Path) -> None:
 
 
 def test_as_many_workers_as_cores() -> None:
-    assert LocalEngine().workers == count_cores() >= 1
+    assert LocalEngine().workers == usable_cores() >= 1
+
+
+def test_pipes_of_any_type_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are no `Connection` on Windows."""
+    answer = Answer(0, None)
+
+    class Pipe:
+        def __init__(self) -> None:
+            self.recv_bytes: Callable[[], bytes] = lambda: msgspec.msgpack.encode(answer)
+            self.close = lambda: None
+
+    pool, pipe = local._Pool(lambda _pipe: None, [], ahead=1), Pipe()
+    given = deque([Item(0, b"a.wav", 0)])
+    pool._workers[pipe] = SimpleNamespace(pipe=pipe, given=given, close=pipe.close)  # type: ignore[assignment]
+    rounds = iter([[pipe]])
+    monkeypatch.setattr(local, "wait", lambda _pipes: next(rounds))
+    monkeypatch.setattr(pool, "_give", lambda _count: None if given else pool._workers.clear())
+    assert list(pool.answers(1)) == [answer]

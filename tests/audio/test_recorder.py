@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
+from emovox.audio import recorder
 from emovox.audio.reader import load_audio, open_audio
 from emovox.audio.recorder import Recorder
 from emovox.schema.errors import ConfigError
@@ -37,10 +40,10 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_what_was_heard_is_what_can_be_read(path: Path) -> None:
-    recorder = Recorder(path, rate=RATE, channels=2)
+    made = Recorder(path, rate=RATE, channels=2)
     sound = np.stack([1.2 * tone(200.0, seconds=1.0, level=1.0), tone(300.0, seconds=1.0)])
-    heard = np.concatenate([recorder.write(piece) for piece in np.split(sound, 10, axis=1)], axis=1)
-    recorder.close()
+    heard = np.concatenate([made.write(piece) for piece in np.split(sound, 10, axis=1)], axis=1)
+    made.close()
     read, rate = load_audio(path, channels="split")
     assert rate == RATE
     np.testing.assert_array_equal(read, heard)
@@ -63,9 +66,9 @@ def test_an_older_file_stays_unless_told(path: Path) -> None:
     with pytest.raises(ConfigError, match="exists already; give another name, or --overwrite"):
         Recorder(path, rate=RATE, channels=1)
     assert path.read_bytes() == b"precious"
-    recorder = Recorder(path, rate=RATE, channels=1, overwrite=True)
-    recorder.write(tone(200.0, seconds=0.1)[None])
-    recorder.close()
+    made = Recorder(path, rate=RATE, channels=1, overwrite=True)
+    made.write(tone(200.0, seconds=0.1)[None])
+    made.close()
     assert load_audio(path)[0].shape == (1, RATE // 10)
 
 
@@ -81,6 +84,40 @@ def test_a_name_that_cannot_be_is_an_error(tmp_path: Path, name: str) -> None:
         Recorder(tmp_path / name, rate=RATE, channels=1)
 
 
+@pytest.mark.parametrize(("name", "channels"), [("a.flac", 10), ("a.wav", 2000)])
+def test_too_many_channels_leave_nothing_and_lose_nothing(tmp_path: Path, name: str, channels: int) -> None:
+    message = rf"got {channels} channels at {RATE} Hz, .*expected at most 8 channels in \.flac"
+    with pytest.raises(ConfigError, match=message):
+        Recorder(tmp_path / name, rate=RATE, channels=channels)
+    assert not (tmp_path / name).exists()
+    (tmp_path / name).write_bytes(b"precious")
+    with pytest.raises(ConfigError, match=message):
+        Recorder(tmp_path / name, rate=RATE, channels=channels, overwrite=True)
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
+def test_what_libsndfile_refuses_at_the_end_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = recorder._opened
+
+    def refuse(file: bytes | io.BytesIO, *arguments: Any, **options: Any) -> soundfile.SoundFile:
+        if isinstance(file, bytes):
+            raise soundfile.LibsndfileError(2)
+        return opened(file, *arguments, **options)
+
+    monkeypatch.setattr(recorder, "_opened", refuse)
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Recorder(path, rate=RATE, channels=1)
+    assert not path.exists()
+
+
+def test_closing_twice_removes_no_later_file(path: Path) -> None:
+    made = Recorder(path, rate=RATE, channels=1)
+    made.close()
+    path.write_bytes(b"another's")
+    made.close()
+    assert path.exists()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
 def test_a_full_disk_is_an_error(path: Path) -> None:
     path.symlink_to("/dev/full")
@@ -89,7 +126,7 @@ def test_a_full_disk_is_an_error(path: Path) -> None:
 
 
 def _record(path: Path) -> None:
-    recorder = Recorder(path, rate=RATE, channels=1, overwrite=True)
+    made = Recorder(path, rate=RATE, channels=1, overwrite=True)
     for _ in range(20):
-        recorder.write(tone(200.0, seconds=0.5)[None])
-    recorder.close()
+        made.write(tone(200.0, seconds=0.5)[None])
+    made.close()

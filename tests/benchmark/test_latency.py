@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from emovox.benchmark import latency
 from emovox.benchmark.by_hand import NETWORKS, by_hand
-from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyTable, Row, measure_models
+from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyTable, Row, measure_models
 from emovox.benchmark.turns import Spread
 from emovox.features.speech_like import speech_like
 from emovox.models.network import count_parameters
@@ -26,6 +27,7 @@ def test_shipped_networks_stand_beside_their_hand_written_selves(table: LatencyT
     rows = {row.model: row for row in table.rows}
     assert list(rows) == ["mobile", "svm"]
     assert EAGER in rows["mobile"].sides
+    assert EAGER_SPARSE in rows["mobile"].sides
     assert EAGER not in rows["svm"].sides, "it is no network"
     for row in rows.values():
         for side, times in row.sides.items():
@@ -35,7 +37,7 @@ def test_shipped_networks_stand_beside_their_hand_written_selves(table: LatencyT
 
 
 def test_every_side_is_measured_or_named(table: LatencyTable) -> None:
-    assert {*table.rows[0].sides, *table.left_out} == {EAGER, OPENSMILE}
+    assert {*table.rows[0].sides, *table.left_out} == {EAGER, EAGER_SPARSE, OPENSMILE}
     for side, extra in table.left_out.items():
         assert extra == latency.NEEDS[side][-1]
 
@@ -44,7 +46,7 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(latency, "find_spec", lambda _module: None)
     table = latency._measure([str(resolve("mobile"))], 0.5, 1)
     assert table.rows[0].sides == {}
-    assert table.left_out == {EAGER: "dev", OPENSMILE: "opensmile"}
+    assert table.left_out == {EAGER: "dev", EAGER_SPARSE: "dev", OPENSMILE: "opensmile"}
 
 
 def test_a_model_of_ones_own_has_no_hand_written_self(tmp_path: Path) -> None:
@@ -97,6 +99,31 @@ def test_librosas_features_are_those_of_the_front_end() -> None:
         mine, other = getattr(ours, name).numpy(), getattr(theirs, name).numpy()
         assert mine.shape == other.shape
         assert np.corrcoef(mine.ravel(), other.ravel())[0, 1] > 0.98, name
+
+
+def test_f0_is_computed_for_every_frame_or_every_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import librosa
+    import torch
+
+    from emovox.benchmark.by_hand import LibrosaFrames
+    from emovox.features.config import FeatureConfig
+
+    hops, yin = [], librosa.yin
+
+    def counted(*arguments: Any, hop_length: int, **options: Any) -> Any:
+        hops.append(hop_length)
+        return yin(*arguments, hop_length=hop_length, **options)
+
+    monkeypatch.setattr(librosa, "yin", counted)
+    config, samples = FeatureConfig(hop=320), torch.from_numpy(speech_like(1.0))[None]
+    every, second = (LibrosaFrames(config, f0_step=step).time_last(samples).f0 for step in (1, 2))
+    assert hops == [320, 640]
+    torch.testing.assert_close(every, second)
+    for model in ("mobile", "hybrid"):
+        by_hand(model, f0_step=2)(speech_like(1.0))
+    assert hops[2:] == [640, 640]
+    with pytest.raises(ConfigError, match="f0_step: got 3, expected 1 or 2"):
+        LibrosaFrames(config, f0_step=3)
 
 
 def test_opensmile_gives_a_label() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from emovox.audio.types import Samples
 from emovox.benchmark import streams
 from emovox.benchmark.streams import StreamTable, measure_streams
 from emovox.features.speech_like import talk_like
@@ -42,3 +43,26 @@ def test_the_talk_has_no_pause_and_the_hiss_no_voice() -> None:
 
 def test_what_is_held_is_counted() -> None:
     assert streams._held(lambda: np.zeros(1_000_000)) == pytest.approx(8e6, rel=0.01)
+
+
+def test_streams_together_are_at_different_places() -> None:
+    chunks = [np.full(1, number, np.float32) for number in range(4)]
+    steps = [{number: int(chunk[0]) for number, chunk in fed} for fed in streams._staggered(chunks, 3)]
+    assert steps == [{0: 0}, {0: 1, 1: 0}, {0: 2, 1: 1, 2: 0}, {0: 3, 1: 2, 2: 1}, {1: 3, 2: 2}, {2: 3}]
+
+
+def test_a_warm_model_is_measured_and_the_median_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = iter([100.0, 3.0, 1.0, 2.0, 0.03, 0.01, 0.02])
+    heard = []
+
+    def alone(_stream: object, samples: Samples, *, rate: int) -> tuple[float, int]:
+        heard.append(samples.size / rate)
+        return next(taken), 10
+
+    monkeypatch.setattr(streams, "_alone", alone)
+    monkeypatch.setattr(streams, "_memory", lambda _predictor: 0)
+    monkeypatch.setattr(streams, "_together", lambda _predictor, _samples: 1.0)
+    row = streams._row(load("mobile"), 6.0)
+    assert heard == [streams.WARM_SECONDS, *[6.0] * 6]
+    assert row.update_ms == pytest.approx(1e3 * 2.0 / 10)
+    assert row.silent_share == pytest.approx(0.02 / 6)

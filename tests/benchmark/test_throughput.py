@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
@@ -8,7 +9,15 @@ import soundfile
 
 from emovox.audio.reader import load_audio
 from emovox.benchmark import throughput
-from emovox.benchmark.throughput import FILE_SECONDS, RATE, ThroughputTable, measure_throughput, write_archive
+from emovox.benchmark.throughput import (
+    FILE_SECONDS,
+    RATE,
+    ThroughputRow,
+    ThroughputTable,
+    measure_throughput,
+    write_archive,
+)
+from emovox.runtime.registry import shipped
 from emovox.runtime.segmenter import cut_tiles
 from emovox.schema.errors import ConfigError, EmovoxError, MissingExtraError
 
@@ -48,3 +57,17 @@ def test_wrong_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(throughput, "require", missing)
     with pytest.raises(MissingExtraError, match=r"emovox\[batch\]"):
         measure_throughput()
+
+
+def test_a_system_without_processor_times_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    with pytest.raises(ConfigError, match=r"does not count the processor time .* expected Linux or macOS"):
+        measure_throughput(["svm"], hours=0.01)
+
+
+def test_all_shipped_models_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def row(_archive: Path, model: str, *, seconds: float, vad: bool, workers: int) -> ThroughputRow:
+        return ThroughputRow(model, vad, seconds, workers)
+
+    monkeypatch.setattr(throughput, "_row", row)
+    assert {row.model for row in measure_throughput(hours=0.01).rows} == set(shipped())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -119,7 +121,7 @@ def test_throughput_shows_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("emovox.benchmark.throughput.measure_throughput", measure)
     text = CliRunner().invoke(app, ["throughput", "--hours", "2"]).stdout
-    assert asked == [(("mobile",), 2.0, 2)]
+    assert asked == [((), 2.0, 2)]
     assert ["small", "yes", "812", "×", "451", "×"] in [line.split() for line in text.splitlines()]
     assert ["small", "no", "900", "×", "500", "×"] in [line.split() for line in text.splitlines()]
 
@@ -139,3 +141,13 @@ def test_cold_start_shows_commands_and_parts(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_values_out_of_range_are_wrong_usage(arguments: list[str]) -> None:
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_help_loads_no_benchmark() -> None:
+    code = (
+        "import sys\nfrom emovox.cli.main import main\ntry: main(['benchmark', '--help'])\n"
+        "except SystemExit: print([name for name in sys.modules if name.startswith('emovox.benchmark.')]"
+        " + [name for name in ('numpy', 'onnxruntime') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"

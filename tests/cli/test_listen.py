@@ -141,6 +141,24 @@ class TestKeeping:
         same = ["--channels", "split"] if channels == "split" else []
         assert (folder / "b.json").read_text() == predicted(capsys, name, *same, "--format", "json")
 
+    def test_an_older_recording_is_lost_only_when_all_else_is_ready(
+        self, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (folder / "old.flac").write_bytes(b"precious")
+        emovox("--input", "a.wav", "--save", "old.flac", "--overwrite", "--json", "none/x.json", status=1)
+        assert "none/x.json: cannot be written" in capsys.readouterr().err
+        assert (folder / "old.flac").read_bytes() == b"precious"
+        emovox("--input", "a.wav", "--save", "new.wav", "--json", "none/x.json", status=1)
+        assert not (folder / "new.wav").exists()
+
+    def test_a_recording_is_removed_when_listening_never_began(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("emovox.cli.live.session.Listener", SimpleNamespace)  # knows no such arguments
+        with pytest.raises(TypeError):
+            main(["listen", "--model", "toy.onnx", "--input", "a.wav", "--save", "new.wav"])
+        assert not (folder / "new.wav").exists()
+
     @pytest.mark.parametrize("option", ["--save", "--json"])
     def test_an_older_file_stays_unless_told(
         self, folder: Path, capsys: pytest.CaptureFixture[str], option: str

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import warnings
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, redirect_stdout
-from functools import lru_cache
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, redirect_stdout
+from functools import lru_cache, partial
 from math import ceil
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 import ray
@@ -33,6 +34,10 @@ TASKS_A_CORE, MOST_TASKS = 4, 10_000
 KNOCK_SECONDS = 10
 """Time that a cluster has to answer."""
 
+Hushed = Callable[[], AbstractContextManager[object]]
+"""Makes a block in which standard output goes nowhere."""
+
+_RAY_THREADS = "ray_"
 _SILENT = logging.CRITICAL + 1
 _decoder = msgspec.msgpack.Decoder(Answer)
 
@@ -57,15 +62,25 @@ class RayEngine:
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
         """See `Engine.run`; with `alone`, each recording is a task of its own."""
-        with _connected(self._address, self._workers):
-            _check_nodes(job, self._prepare)
-            tasks = len(items) if alone else _count_tasks(items, self._workers or _count_cores())
-            with closing(self._answers(job, items, tasks=min(tasks, MOST_TASKS))) as answers:
-                yield from answers
+        with _connected(self._address, self._workers) as hushed:
+            with hushed():
+                _check_nodes(job, self._prepare)
+            for some, tasks in self._shares(items, alone=alone):
+                with closing(self._answers(job, some, tasks=tasks, hushed=hushed)) as answers:
+                    yield from answers
 
-    def _answers(self, job: Job, items: Sequence[Item], *, tasks: int) -> Generator[Answer]:
+    def _shares(self, items: Sequence[Item], *, alone: bool) -> Iterator[tuple[Sequence[Item], int]]:
+        """Give what is to be done in one go, and in how many tasks."""
+        if not alone:
+            yield items, min(_count_tasks(items, self._workers or _count_cores()), MOST_TASKS)
+            return
+        for first in range(0, len(items), MOST_TASKS):
+            some = items[first : first + MOST_TASKS]
+            yield some, len(some)
+
+    def _answers(self, job: Job, items: Sequence[Item], *, tasks: int, hushed: Hushed) -> Generator[Answer]:
         encoded = [{"item": msgspec.msgpack.encode(item)} for item in items]
-        with warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
+        with hushed(), warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
             warnings.simplefilter("ignore")
             answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
                 analyse_batch,
@@ -77,8 +92,13 @@ class RayEngine:
                 max_retries=0,
             )
         try:
-            for batch in answered.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0):
+            with hushed():
+                batches = iter(answered.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0))
+                batch = next(batches, None)
+            while batch is not None:
                 yield from map(_decoder.decode, batch["answer"])
+                with hushed():
+                    batch = next(batches, None)
         except RayError:  # a node died with answers on it: those that have come are good
             return
 
@@ -94,19 +114,47 @@ def _prepared(prepare: Prepare, job: Job) -> Analyse:
     return prepare(job)
 
 
+class RayLess:
+    """A stream without what Ray's own threads write: they tell at any time of nodes that died.
+
+    Args:
+        stream: gets the rest.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        if threading.current_thread().name.startswith(_RAY_THREADS):
+            return len(text)
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be that stream in all else."""
+        return getattr(self._stream, name)
+
+
 @contextmanager
-def _connected(address: str | None, workers: int | None) -> Iterator[None]:
+def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
     """Connect to the cluster, or start Ray here, and let it say nothing: it writes to standard output, much and late.
+
+    Gives what its callers put around calls of Ray, and around nothing else: other output is not ours to hide.
 
     Raises:
         WorkerError: there is no cluster at `address`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     start: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
-    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+    with (
+        ExitStack() as stack,
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+    ):  # open to the end: Ray may hold on to it
+        stack.enter_context(redirect_stdout(cast("TextIO", RayLess(sys.stdout))))
+        hushed = partial(redirect_stdout, nowhere)
         try:
             _knock(address)
-            with _signals_kept():
+            with hushed(), _signals_kept():
                 ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
         except (OSError, RuntimeError, ValueError) as error:
             raise WorkerError(
@@ -114,19 +162,23 @@ def _connected(address: str | None, workers: int | None) -> Iterator[None]:
                 "node, as 'ray start --head' tells it"
             ) from error
         try:
-            _quieten()
-            yield
+            with hushed():
+                _quieten()
+            yield hushed
         finally:
-            ray.shutdown()
+            with hushed():
+                ray.shutdown()
 
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
     """Put back what a termination signal does: Ray's own way ends in an abort, with a stack trace."""
     before = signal.getsignal(signal.SIGTERM)
-    yield
-    if before is not None and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _knock(address: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -15,7 +14,7 @@ import msgspec
 
 from emovox.archive.job import Analyst, Answer, Item, Job, Prepare
 from emovox.schema.errors import WorkerError
-from emovox.schema.processes import obey_parent
+from emovox.schema.processes import obey_parent, usable_cores
 
 AHEAD = 2
 """Recordings given to a worker at once: it never waits for the next one."""
@@ -42,7 +41,7 @@ class LocalEngine:
     retries = 1
 
     def __init__(self, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
-        self.workers = workers or count_cores()
+        self.workers = workers or usable_cores()
         self._prepare = prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
@@ -61,14 +60,14 @@ class _Pool:
     def __init__(self, serve: Serve, items: Sequence[Item], *, ahead: int) -> None:
         self._serve, self._ahead = serve, ahead
         self._waiting = deque(items)
-        self._workers: dict[Connection, _Worker] = {}
+        self._workers: dict[object, _Worker] = {}  # by their pipes, which are of another type on Windows
         self._deaths = 0
 
     def answers(self, count: int) -> Iterator[Answer]:
         self._give(count)
         while self._workers:
-            for pipe in wait(list(self._workers)):
-                if isinstance(pipe, Connection) and (answer := self._hear(self._workers[pipe])):
+            for pipe in wait([worker.pipe for worker in self._workers.values()]):
+                if answer := self._hear(self._workers[pipe]):
                     yield answer
             self._give(count)
 
@@ -138,13 +137,6 @@ class _Worker:
         """End it: without its pipe it has nothing to do."""
         self.pipe.close()
         self.process.join()
-
-
-def count_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from emovox.archive.job import Stamp
 from emovox.archive.tally import Tally
 from emovox.schema.errors import ArchiveError, ConfigError
-from emovox.schema.files import replacing
+from emovox.schema.files import replacing, write_whole
 
 SUFFIX = ".parts"
 MANIFEST, LOCK, JOINED = "manifest", "lock", "joined.parquet"
@@ -31,8 +31,15 @@ _COMPRESSION = "zstd"
 
 
 class PartNote(msgspec.Struct, frozen=True):
-    """What a part says of itself: the stamps of its recordings as they were analysed, and what came of them."""
+    """What a part says of itself.
 
+    Attributes:
+        plan: digest of the manifest that it was made for.
+        stamps: those of its recordings as they were analysed.
+        tally: what came of them.
+    """
+
+    plan: str
     stamps: tuple[Stamp | None, ...]
     tally: Tally
 
@@ -74,20 +81,45 @@ class Parts:
                 f"{self.folder}: cannot be made ({error.strerror}); expected --output in an existing folder that you "
                 "may write to, with room for it"
             ) from error
-        with lock:
+        with ExitStack() as closed, lock:
             self._lock(lock)
             try:
                 yield
             finally:
                 if not self.begun():
                     self.clear()
+                    if not self._remove_folder():
+                        closed.callback(self._remove_folder)
 
     def clear(self) -> None:
-        """Remove what lies in the folder and came from here, the manifest first, and the folder if it is empty then."""
+        """Remove what lies in the folder and came from here, but for the lock."""
         with suppress(OSError):
-            self.manifest.unlink(missing_ok=True)  # first: without it nothing takes the rest for finished work
-            self._remove(path for path in self.folder.iterdir() if _OURS.fullmatch(path.name))
-            self.folder.rmdir()
+            self.empty()
+
+    def empty(self) -> None:
+        """As `clear`, for new work.
+
+        Raises:
+            OSError: something cannot be removed.
+        """
+        # First: what a kill leaves is not taken for finished work then, and new work removes it before it begins.
+        self.manifest.unlink(missing_ok=True)
+        self._remove(path for path in self.folder.iterdir() if _OURS.fullmatch(path.name) and path.name != LOCK)
+
+    def begin(self, manifest: bytes) -> None:
+        """Begin new work: whatever parts are there belong to other work, and go.
+
+        Raises:
+            ConfigError: they cannot be removed, or the manifest cannot be written.
+        """
+        try:
+            self.empty()
+        except OSError as error:
+            raise ConfigError(
+                f"{self.folder}: got parts of other work that cannot be removed ({error.strerror}), expected none; "
+                "remove that folder"
+            ) from error
+        write_whole(self.manifest, manifest)
 
     def sweep(self) -> None:
         """Remove the unfinished files of processes that were killed."""
@@ -113,7 +145,7 @@ class Parts:
             return None
 
     def join(self, count: int, schema: pa.Schema) -> None:
-        """Write all parts into the output, which appears whole, and remove the folder.
+        """Write all parts into the output, which appears whole, and remove them.
 
         Args:
             count: how many parts there are.
@@ -148,6 +180,16 @@ class Parts:
     def _remove(self, paths: Iterable[Path]) -> None:
         for path in list(paths):
             path.unlink(missing_ok=True)
+
+    def _remove_folder(self) -> bool:
+        """Remove the lock, and the folder if it is empty then; whether the lock is gone, as on Windows no open file."""
+        try:
+            (self.folder / LOCK).unlink(missing_ok=True)
+        except OSError:
+            return False
+        with suppress(OSError):
+            self.folder.rmdir()
+        return True
 
     def _lock(self, file: BinaryIO) -> None:
         if sys.platform == "win32":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,7 +23,6 @@ from emovox.runtime.predictor import load
 from emovox.runtime.registry import resolve, shipped
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ArchiveError, UnreadableError
-from emovox.schema.files import write_whole
 
 Observer = Callable[[Item, Answer], None]
 """Called after each recording, with what came of it."""
@@ -39,6 +39,7 @@ class Archive:
 
     def __init__(self, plan: Plan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
         self.files = len(plan.names)
+        self._digest = _digest(encode_manifest(plan, job.settings))
         self._plan, self._parts, self._job = plan, parts, job
         self._groups = plan.groups()
         self._schema = row_schema(labels, job.settings)
@@ -87,13 +88,13 @@ class Archive:
     def _finish(self, number: int, group: dict[int, Answer]) -> None:
         ordered = [group[index] for index in self._groups[number]]
         names = (self._plan.names[answer.index] for answer in ordered)
-        note = PartNote(tuple(answer.stamp for answer in ordered), tally_of(ordered))
+        note = PartNote(self._digest, tuple(answer.stamp for answer in ordered), tally_of(ordered))
         self._parts.write(number, to_table(zip(names, ordered, strict=True), self._schema), note)
         self._notes[number] = note
 
     def _valid_note(self, number: int) -> PartNote | None:
         note, group = self._parts.note(number), self._groups[number]
-        if note is None or len(note.stamps) != len(group):
+        if note is None or note.plan != self._digest or len(note.stamps) != len(group):
             return None
         same = (self._same(index, stamp) for index, stamp in zip(group, note.stamps, strict=True))
         return note if all(same) else None
@@ -175,6 +176,10 @@ def _portable(model: str | None) -> str:
     return path.stem if path in shipped().values() else os.path.abspath(path)
 
 
+def _digest(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()
+
+
 def _check_state(parts: Parts, *, resume: bool) -> None:
     if parts.begun() and not resume:
         raise ArchiveError(
@@ -190,7 +195,7 @@ def _check_state(parts: Parts, *, resume: bool) -> None:
 
 def _new_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
     plan = make_plan(directory)
-    write_whole(parts.manifest, encode_manifest(plan, settings))
+    parts.begin(encode_manifest(plan, settings))
     return plan
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -31,19 +33,25 @@ class Recorder:
         overwrite: whether a file of this name may be replaced.
 
     Raises:
-        ConfigError: another suffix, the file exists, or it cannot be made.
+        ConfigError: another suffix, the file exists, or it cannot be made; nothing is left or lost then.
     """
 
     def __init__(self, path: Path, *, rate: int, channels: int, overwrite: bool = False) -> None:
         check_recording(path, overwrite=overwrite)
+        check_format(path, rate=rate, channels=channels)
         self.path, self.written = path, 0
+        is_new = not os.path.lexists(path)
         try:
             path.open("ab" if overwrite else "xb").close()  # "x": nobody made it since we looked
+        except OSError as error:
+            raise self._cannot(error) from error
+        try:
             # By name, so that libsndfile writes by itself: a full disk is an error of its own then, and no callback's.
-            self._file = soundfile.SoundFile(
-                os.fsencode(path), "w", rate, channels, subtype="PCM_16", format=FORMATS[path.suffix.lower()]
-            )
+            self._file = _opened(os.fsencode(path), path, rate=rate, channels=channels)
         except (OSError, soundfile.LibsndfileError) as error:
+            if is_new:
+                with suppress(OSError):
+                    path.unlink()
             raise self._cannot(error) from error
 
     def write(self, samples: Samples) -> Samples:
@@ -62,11 +70,13 @@ class Recorder:
         return heard
 
     def close(self) -> None:
-        """Finish the file.
+        """Finish the file; once more does nothing.
 
         Raises:
             ConfigError: the last of it cannot be written.
         """
+        if self._file.closed:
+            return
         try:
             self._file.close()
         except (OSError, soundfile.LibsndfileError) as error:
@@ -92,3 +102,22 @@ def check_recording(path: Path, *, overwrite: bool) -> None:
         raise ConfigError(f"{path}: got '{path.suffix}', expected a recording named .flac or .wav")
     if os.path.lexists(path) and not overwrite:
         raise ConfigError(f"{path}: exists already; give another name, or --overwrite to lose what is in it")
+
+
+def check_format(path: Path, *, rate: int, channels: int) -> None:
+    """Check in memory what libsndfile makes of it, since it empties a file before it refuses.
+
+    Raises:
+        ConfigError: this format cannot hold so many channels, or this rate.
+    """
+    try:
+        _opened(io.BytesIO(), path, rate=rate, channels=channels).close()
+    except soundfile.LibsndfileError as error:
+        raise ConfigError(
+            f"{path}: got {channels} channels at {rate} Hz, which '{path.suffix}' cannot hold ({error.error_string}); "
+            "expected at most 8 channels in .flac and 1024 in .wav; rename it, or take fewer channels"
+        ) from error
+
+
+def _opened(file: bytes | io.BytesIO, path: Path, *, rate: int, channels: int) -> soundfile.SoundFile:
+    return soundfile.SoundFile(file, "w", rate, channels, subtype="PCM_16", format=FORMATS[path.suffix.lower()])

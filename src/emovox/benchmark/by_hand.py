@@ -21,6 +21,7 @@ from emovox.models.head import Head, HeadConfig
 from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
 from emovox.models.whisper import FRAMES, WhisperBlocks, WhisperConfig
+from emovox.schema.errors import ConfigError
 
 N_CLASSES = 9
 """The seven, calm and boredom: what the shipped models learnt from."""
@@ -34,17 +35,23 @@ class LibrosaFrames(nn.Module):
 
     Args:
         config: as of `FrameFrontEnd`.
+        f0_step: frames from one F0 to the next, 1 or 2: for every frame, as it must be to stand beside the others in
+            librosa, or for every second one, as the shipped front end does.
+
+    Raises:
+        ConfigError: another step.
     """
 
-    def __init__(self, config: FeatureConfig) -> None:
+    def __init__(self, config: FeatureConfig, *, f0_step: int = 1) -> None:
         super().__init__()
-        self.config = config
+        if f0_step not in (1, 2):
+            raise ConfigError(f"f0_step: got {f0_step}, expected 1 or 2 frames from one F0 to the next")
+        self.config, self.f0_step = config, f0_step
 
     def time_last(self, samples: Tensor) -> FrameTensors:
         """Compute what the small networks read of [1, n]; the rest of the tuple is empty.
 
-        F0 comes with every frame, as the other features do. The shipped front end computes every second one, which
-        would save librosa 6.8 of its 14 ms for 3 s of audio.
+        The network reads F0 of every second frame, whichever were computed.
         """
         config, audio = self.config, samples[0].numpy()
         rate, hop = config.sample_rate, config.hop
@@ -53,7 +60,8 @@ class LibrosaFrames(nn.Module):
         )
         decibels = librosa.power_to_db(power, top_db=config.top_db)
         mfcc = librosa.feature.mfcc(S=decibels, n_mfcc=config.n_mfcc)
-        f0 = librosa.yin(audio, sr=rate, fmin=config.f0_fmin, fmax=config.f0_fmax, hop_length=hop)
+        f0 = librosa.yin(audio, sr=rate, fmin=config.f0_fmin, fmax=config.f0_fmax, hop_length=self.f0_step * hop)
+        f0 = f0[:: 2 // self.f0_step]
         found = {
             "mfcc": mfcc,
             "delta": librosa.feature.delta(mfcc),
@@ -92,17 +100,17 @@ class LibrosaWhisper(nn.Module):
         return torch.cat([values.mean(1) for values in hidden], dim=1)
 
 
-def mobile() -> tuple[nn.Module, Head]:
-    """Build `mobile` over librosa's features: encoder and head."""
+def mobile(f0_step: int = 1) -> tuple[nn.Module, Head]:
+    """Build `mobile` over librosa's features: encoder and head; `f0_step` as of `LibrosaFrames`."""
     encoder = MobileEncoder(MobileConfig(frames=FrameInputsConfig(hop=HOP)))
-    _replace(encoder.front_end)
+    _replace(encoder.front_end, f0_step)
     return encoder, _head(encoder.n_statistics, 128)
 
 
-def hybrid() -> tuple[nn.Module, Head]:
-    """Build `hybrid` over librosa's features: encoder and head."""
+def hybrid(f0_step: int = 1) -> tuple[nn.Module, Head]:
+    """Build `hybrid` over librosa's features: encoder and head; `f0_step` as of `LibrosaFrames`."""
     encoder = HybridEncoder(HybridConfig(frames=FrameInputsConfig(hop=HOP)))
-    _replace(encoder.front_end)
+    _replace(encoder.front_end, f0_step)
     return encoder, _head(encoder.n_statistics, 256)
 
 
@@ -112,21 +120,26 @@ def accurate() -> tuple[nn.Module, Head]:
     return encoder, _head(encoder.n_statistics, 3 * 128)  # three heads, joined into one
 
 
-NETWORKS: dict[str, Callable[[], tuple[nn.Module, Head]]] = {"mobile": mobile, "hybrid": hybrid, "accurate": accurate}
+NETWORKS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {"mobile": mobile, "hybrid": hybrid, "accurate": accurate}
 """By the names of the shipped models."""
 
+WITH_F0 = ("mobile", "hybrid")
+"""Those that read F0, and take `f0_step`."""
 
-def by_hand(model: str) -> Callable[[Samples], Samples]:
+
+def by_hand(model: str, *, f0_step: int = 1) -> Callable[[Samples], Samples]:
     """Make the hand-written counterpart of a shipped network, for one thread.
 
     Args:
         model: a key of `NETWORKS`.
+        f0_step: as of `LibrosaFrames`, for those in `WITH_F0`.
 
     Returns:
         A function from samples [n] float32 at 16 kHz to probabilities [classes].
     """
     torch.set_num_threads(1)
-    network = nn.Sequential(*NETWORKS[model](), nn.Softmax(dim=1)).eval()
+    parts = NETWORKS[model](f0_step=f0_step) if model in WITH_F0 else NETWORKS[model]()
+    network = nn.Sequential(*parts, nn.Softmax(dim=1)).eval()
 
     def predict(samples: Samples) -> Samples:
         with torch.inference_mode():
@@ -140,5 +153,6 @@ def _head(n_statistics: int, hidden: int) -> Head:
     return Head(n_statistics, N_CLASSES, HeadConfig(hidden=hidden))
 
 
-def _replace(inputs: FrameInputs) -> None:
-    setattr(inputs, "front_end", LibrosaFrames(inputs.config.features()))  # noqa: B010  # another type, the same method
+def _replace(inputs: FrameInputs, f0_step: int) -> None:
+    frames = LibrosaFrames(inputs.config.features(), f0_step=f0_step)
+    setattr(inputs, "front_end", frames)  # noqa: B010  # another type, the same method

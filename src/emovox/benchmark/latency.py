@@ -18,8 +18,14 @@ from emovox.schema.errors import ConfigError
 
 RATE = 16000
 EAGER, OPENSMILE = "librosa + torch eager", "openSMILE eGeMAPS + SVM"
+EAGER_SPARSE = f"{EAGER}, F0 every second frame"
+"""As the shipped front end computes it; people stack F0 of every frame."""
 
-NEEDS = {EAGER: ("librosa", "torch", "dev"), OPENSMILE: ("opensmile", "sklearn", "opensmile")}
+NEEDS = {
+    EAGER: ("librosa", "torch", "dev"),
+    EAGER_SPARSE: ("librosa", "torch", "dev"),
+    OPENSMILE: ("opensmile", "sklearn", "opensmile"),
+}
 """Side → two modules that it needs, and the extra that brings them."""
 
 
@@ -91,7 +97,7 @@ def _measure(paths: Sequence[str], seconds: float, repeats: int) -> LatencyTable
         ),
         left_out={side: extra for side, (*_, extra) in NEEDS.items() if side not in installed},
         matrix_product=times[MATRIX],
-        machine=describe_machine(["numpy", "onnxruntime", *(name for side in installed for name in _packages(side))]),
+        machine=describe_machine(["numpy", "onnxruntime", *_packages(installed)]),
     )
 
 
@@ -102,11 +108,14 @@ def _graph(model: Model, samples: Samples) -> Callable[[], object]:
 def _sides(model: Model, installed: Sequence[str], samples: Samples) -> dict[str, Callable[[], object]]:
     sides: dict[str, Callable[[], object]] = {}
     if EAGER in installed:
-        from emovox.benchmark.by_hand import NETWORKS, by_hand
+        from emovox.benchmark.by_hand import NETWORKS, WITH_F0, by_hand
 
         if model.card.name in NETWORKS:
             eager = by_hand(model.card.name)
             sides[EAGER] = lambda: eager(samples)
+        if model.card.name in WITH_F0:
+            sparse = by_hand(model.card.name, f0_step=2)
+            sides[EAGER_SPARSE] = lambda: sparse(samples)
     if OPENSMILE in installed:
         from emovox.benchmark.opensmile import egemaps_svm
 
@@ -115,5 +124,6 @@ def _sides(model: Model, installed: Sequence[str], samples: Samples) -> dict[str
     return sides
 
 
-def _packages(side: str) -> tuple[str, ...]:
-    return {EAGER: ("librosa", "torch"), OPENSMILE: ("opensmile", "scikit-learn")}[side]
+def _packages(installed: Sequence[str]) -> list[str]:
+    by_hand = ["librosa", "torch"] if EAGER in installed else []
+    return by_hand + (["opensmile", "scikit-learn"] if OPENSMILE in installed else [])

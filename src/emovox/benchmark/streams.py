@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
 
 import msgspec
 import numpy as np
@@ -30,6 +31,12 @@ OPEN = 50
 
 TOGETHER = 8
 """Talking streams whose windows share batches."""
+
+RUNS = 3
+"""Measured runs of a single stream, of which the median counts."""
+
+WARM_SECONDS = 5.0
+"""Of speech that goes through before anything is measured: first runs allocate and load."""
 
 NOISE = 1e-3
 """Root mean square of what a silent stream hears: a quiet room."""
@@ -87,12 +94,13 @@ def _measure(names: Sequence[str], seconds: float) -> StreamTable:
 def _row(predictor: Predictor, seconds: float) -> StreamRow:
     rate = predictor.card.sample_rate
     speech, silence = talk_like(seconds, sample_rate=rate), _hiss(seconds, rate=rate)
-    update, updates = _alone(predictor.stream(), speech, rate=rate)
-    silent, _ = _alone(predictor.stream(), silence, rate=rate)
+    _alone(predictor.stream(), speech[: round(WARM_SECONDS * rate)], rate=rate)
+    updates = [_alone(predictor.stream(), speech, rate=rate) for _ in range(RUNS)]
+    silent = [_alone(predictor.stream(), silence, rate=rate)[0] for _ in range(RUNS)]
     return StreamRow(
         model=predictor.card.name,
-        update_ms=1e3 * update / updates,
-        silent_share=silent / seconds,
+        update_ms=1e3 * median(taken / count for taken, count in updates),
+        silent_share=median(silent) / seconds,
         silent_bytes=_memory(predictor),
         talking=TOGETHER * seconds / _together(predictor, speech),
     )
@@ -120,13 +128,22 @@ def _together(predictor: Predictor, samples: Samples) -> float:
     with Pipeline(predictor) as pipeline:
         streams = [pipeline.open() for _ in range(TOGETHER)]
         begun = time.process_time()
-        for chunk in _chunks(samples, rate=predictor.card.sample_rate):
-            for stream in streams:
-                stream.feed(chunk)
+        for fed in _staggered(_chunks(samples, rate=predictor.card.sample_rate), TOGETHER):
+            for number, chunk in fed:
+                streams[number].feed(chunk)
             while pipeline.counts.waiting:  # in real time the model has half a second
                 time.sleep(1e-4)
             _take(streams)
         return time.process_time() - begun
+
+
+def _staggered(chunks: Sequence[Samples], count: int) -> Iterator[list[tuple[int, Samples]]]:
+    """Give step by step which stream hears what; each begins a chunk after the one before.
+
+    Otherwise all windows would be due at once, and fill batches as callers who do not know of each other never do.
+    """
+    for step in range(len(chunks) + count - 1):
+        yield [(number, chunks[step - number]) for number in range(count) if 0 <= step - number < len(chunks)]
 
 
 def _take(streams: Sequence[LiveStream]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from emovox.benchmark.machine import Machine, describe_machine
 from emovox.benchmark.one_core import THREAD_VARIABLES
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.speech_like import talk_like
+from emovox.runtime.registry import shipped
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 
@@ -59,27 +59,30 @@ class ThroughputTable(msgspec.Struct, frozen=True):
     machine: Machine
 
 
-def measure_throughput(names: Sequence[str] = ("mobile",), *, hours: float = 2.0, workers: int = 2) -> ThroughputTable:
+def measure_throughput(names: Sequence[str] = (), *, hours: float = 0.5, workers: int = 2) -> ThroughputTable:
     """Run `emovox batch` over generated recordings, 16-bit wav at 16 kHz, with and without voice activity.
 
     Args:
-        names: models, or paths of theirs.
+        names: models, or paths of theirs; all that are shipped for none.
         hours: length of the archive, at least 0.01.
         workers: processes, >= 1.
 
     Raises:
-        ConfigError: `hours` or `workers` out of range.
+        ConfigError: `hours` or `workers` out of range, or a system that counts no processor time of other processes.
         MissingExtraError: pyarrow is not installed.
         EmovoxError: the command failed.
     """
     if not 0.01 <= hours <= 1000 or workers < 1:
         raise ConfigError(f"got {hours} hours, {workers} workers; expected 0.01 to 1000 hours and 1 or more workers")
     require("pyarrow", need="emovox benchmark throughput", extra="batch")
+    _processor_seconds()  # an error before the work, not after it
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive"
         seconds = write_archive(archive, hours=hours)
         rows = tuple(
-            _row(archive, name, seconds=seconds, vad=vad, workers=workers) for name in names for vad in (True, False)
+            _row(archive, name, seconds=seconds, vad=vad, workers=workers)
+            for name in names or shipped()
+            for vad in (True, False)
         )
     return ThroughputTable(
         hours=seconds / 3600,
@@ -113,11 +116,23 @@ def _row(archive: Path, model: str, *, seconds: float, vad: bool, workers: int) 
     output = archive.with_name("out.parquet")
     command = [sys.executable, "-m", "emovox", "batch", str(archive), "--output", str(output), "--model", model]
     command += ["--workers", str(workers), *(() if vad else ("--no-vad",))]
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    before, begun = _processor_seconds(), time.perf_counter()
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
-    taken, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)
+    taken, processor = time.perf_counter() - begun, _processor_seconds() - before
     if done.returncode:
         raise EmovoxError(f"{' '.join(command[2:])} exited with {done.returncode}: {done.stderr.decode()[-500:]}")
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return ThroughputRow(model, vad, seconds / taken, seconds / processor)
+
+
+def _processor_seconds() -> float:
+    """Of all processes that this one has started and that have ended."""
+    try:
+        import resource
+    except ImportError as error:
+        raise ConfigError(
+            f"emovox benchmark throughput: got {sys.platform}, which does not count the processor time of processes "
+            "that have ended; expected Linux or macOS"
+        ) from error
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

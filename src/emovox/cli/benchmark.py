@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.benchmark.tables import cold_start_rows, latency_rows, place, stream_rows, throughput_rows
 from emovox.cli.console import columns
 from emovox.cli.form import Form
 from emovox.schema.extras import require
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
 
 FORM = "For people or for programs."
-Models = Annotated[
-    list[str] | None, typer.Option(help="Name or path; repeat for several. Default: all shipped, of batch mobile.")
-]
+Models = Annotated[list[str] | None, typer.Option(help="Name or path; repeat for several. Default: all shipped.")]
 
 
 @app.callback()
@@ -69,13 +66,13 @@ def latency(
 def throughput(
     model: Models = None,
     format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    hours: Annotated[float, typer.Option(min=0.01, max=1000, help="Length of the generated archive.")] = 2.0,
+    hours: Annotated[float, typer.Option(min=0.01, max=1000, help="Length of the generated archive.")] = 0.5,
     workers: Annotated[int, typer.Option(min=1, help="Processes of emovox batch.")] = 2,
 ) -> None:
     """Run `emovox batch` over a generated archive: how many times faster than speech, with and without VAD."""
     from emovox.benchmark.throughput import measure_throughput
 
-    result = measure_throughput(model or ("mobile",), hours=hours, workers=workers)
+    result = measure_throughput(model or (), hours=hours, workers=workers)
     typer.echo(json_document(result) if format is Form.JSON else _throughput_text(result), nl=False)
 
 
@@ -107,6 +104,8 @@ def cold_start(
 
 
 def _features_text(result: Comparison) -> str:
+    from emovox.benchmark.tables import place
+
     rows = [["part", "librosa ms", "emovox ms", "times faster"]]
     rows += [[t.part, f"{t.librosa_ms:.2f}", f"{t.emovox_ms:.2f}", f"{t.ratio:.1f}"] for t in result.timings]
     differences = [["largest difference", ""], *([name, f"{d:.2g}"] for name, d in result.differences.items())]
@@ -116,6 +115,8 @@ def _features_text(result: Comparison) -> str:
 
 
 def _latency_text(result: LatencyTable) -> str:
+    from emovox.benchmark.tables import latency_rows, place
+
     left_out = "".join(
         f"not measured: {side}, which needs pip install 'emovox[{extra}]'\n" for side, extra in result.left_out.items()
     )
@@ -124,6 +125,8 @@ def _latency_text(result: LatencyTable) -> str:
 
 
 def _throughput_text(result: ThroughputTable) -> str:
+    from emovox.benchmark.tables import place, throughput_rows
+
     head = (
         f"emovox batch, {result.workers} processes, {result.hours:.2f} hours in files of {result.file_seconds:g} s; "
         "times faster than real time\n\n"
@@ -132,10 +135,14 @@ def _throughput_text(result: ThroughputTable) -> str:
 
 
 def _stream_text(result: StreamTable) -> str:
+    from emovox.benchmark.tables import place, stream_rows
+
     head = f"{result.seconds:g} s of audio through each stream, one core, an update every 0.5 s of speech\n\n"
     return head + columns(stream_rows(result)) + "\n" + place(result.matrix_product, result.machine)
 
 
 def _cold_start_text(result: ColdStart) -> str:
+    from emovox.benchmark.tables import cold_start_rows, place
+
     head = f"a recording of {result.seconds:g} s, wall time, medians of {result.repeats} interleaved rounds\n\n"
     return head + columns(cold_start_rows(result)) + "\n" + place(result.matrix_product, result.machine)

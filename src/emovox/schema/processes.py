@@ -1,4 +1,4 @@
-"""Worker processes: they leave interrupts to their parent, and end when it does, however it ends."""
+"""Cores and worker processes: these leave interrupts to their parent, and end when it does, however it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import signal
 import threading
 from multiprocessing import parent_process
+
+
+def usable_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def obey_parent() -> None:

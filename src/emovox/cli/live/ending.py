@@ -43,5 +43,6 @@ class Ending:
     def _asked(self, number: int, _: FrameType | None) -> None:
         if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.number = self.number or number
-        self._stop()
+        if self.number is None:
+            self.number = number
+            self._stop()

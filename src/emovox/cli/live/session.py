@@ -110,9 +110,19 @@ class Session:
         with ExitStack() as stack:
             rate = self._predictor.card.sample_rate
             opened = open_source(self._wanted, rate=rate, channels=self._channels)
-            listener = self._listener(opened, stack)
+            source = stack.enter_context(closing(opened.source))
+            reader = stack.enter_context(
+                open_live(
+                    source, name=opened.name, sample_rate=rate, channels=self._channels, block_seconds=BLOCK_SECONDS
+                )
+            )
+            pipeline = stack.enter_context(Pipeline(self._predictor))
+            stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
             write = None if self._keep.json is None else stack.enter_context(writing(self._keep.json))
             _warm(self._predictor)
+            recorder = self._recorder(reader, stack)  # last: an older recording is lost by it
+            listener = Listener(source, reader, stream, recorder=recorder)
+            stack.callback(listener.close)
             with Ending(listener.stop) as ending:
                 self._introduce(opened)
                 failure = self._show(listener, opened, json=json, screen=screen)
@@ -125,30 +135,14 @@ class Session:
             raise listener.error
         return ending.status
 
-    def _listener(self, opened: Opened, stack: ExitStack) -> Listener:
-        source = stack.enter_context(closing(opened.source))
-        reader = stack.enter_context(
-            open_live(
-                source,
-                name=opened.name,
-                sample_rate=self._predictor.card.sample_rate,
-                channels=self._channels,
-                block_seconds=BLOCK_SECONDS,
-            )
+    def _recorder(self, reader: AudioReader, stack: ExitStack) -> Recorder | None:
+        if self._keep.save is None:
+            return None
+        recorder = Recorder(
+            self._keep.save, rate=reader.sample_rate, channels=reader.channels, overwrite=self._keep.overwrite
         )
-        pipeline = stack.enter_context(Pipeline(self._predictor))
-        stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
-        recorder = None
-        if self._keep.save is not None:
-            recorder = Recorder(
-                self._keep.save,
-                rate=reader.sample_rate,
-                channels=reader.channels,
-                overwrite=self._keep.overwrite,
-            )
-        listener = Listener(source, reader, stream, recorder=recorder)
-        stack.callback(listener.close)
-        return listener
+        stack.callback(recorder.close)  # the listener does, once it has begun
+        return recorder
 
     def _numbers(self, reader: AudioReader) -> Sequence[int]:
         """Of the channels in the events; a saved recording of one has but channel 0, and its result is the same."""

@@ -109,7 +109,7 @@ def initials(labels: Sequence[str]) -> dict[str, str]:
     >>> initials(["sad", "surprise", "happy"])
     {'sad': 's', 'surprise': 'u', 'happy': 'h'}
     """
-    spare = [chr(number) for number in range(ord("A"), ord("z")) if chr(number).isalpha()]
+    spare = [chr(number) for number in range(ord("A"), ord("z") + 1) if chr(number).isalpha()]
     taken: dict[str, str] = {}
     for label in labels:
         own = [letter for letter in label if letter.isalnum() and cell_len(letter) == 1]
