@@ -104,6 +104,13 @@ def test_cors_is_off_unless_it_is_set(service: Running, toy: Model, tmp_path: Pa
         assert "access-control-allow-origin" not in evil.headers
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_what_is_not_there(service: Running, method: str) -> None:
+    answer = service.ask(method, "/v1/nothing")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
+    assert service.ask("PUT", "/v1/models").status == 405
+
+
 def test_models_and_health(service: Running) -> None:
     models = service.ask("GET", "/v1/models").json["models"]
     assert [model["name"] for model in models if model["default"]] == ["toy"]

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from emovox import __version__
 from emovox.runtime.pipeline import Pipeline
@@ -108,7 +109,7 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
     _add_docs(app)
     _add_errors(app)
     if STATIC.is_dir():
-        app.mount("/", StaticFiles(directory=STATIC, html=True))
+        app.router.default = _Page(directory=STATIC, html=True)  # a mount would take what routes refuse: no 405 any more
     app.add_middleware(Access, keys=service.keys, open_metrics=settings.open_metrics, metrics=service.metrics)
     if settings.cors:  # outside of the former, so that pages can read its errors
         app.add_middleware(
@@ -119,6 +120,16 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
             expose_headers=["Location", "Retry-After"],
         )
     return app
+
+
+class _Page(StaticFiles):
+    """The page's files, for what no route knows."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Give a file; nothing of the interface lies here, and nothing can be sent here."""
+        if scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 def cores_of(settings: Settings) -> int:
