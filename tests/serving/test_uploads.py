@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import soundfile
 
 from emovox.runtime.model import Model
-from emovox.serving import uploads
+from emovox.serving import analysis, uploads
+from emovox.serving.server import Server
+from emovox.serving.settings import Settings
 from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, wav, word
 from tests.toy_models import RATE
 
@@ -167,6 +172,80 @@ class TestSlowness:
             time.sleep(0.2)
         assert service.settled()
         assert all_deleted(spools)
+
+
+class TestPlaces:
+    def test_slow_uploads_take_none(self, toy: Model, tmp_path: Path) -> None:
+        head = (
+            b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service, contextlib.ExitStack() as stack:
+            for number in range(4):
+                raw = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE))
+                raw.sendall(head)
+                if number == 2:
+                    assert soon(lambda: service.service.analysts.receiving == 3)
+                    assert service.post(wav(word())).status == 200
+            assert soon(lambda: service.service.analysts.receiving == 4)
+            refused = service.post(wav(word()))
+            assert (refused.status, refused.json["error"]["code"]) == (503, "busy")
+            assert "4 uploads are on their way" in refused.json["error"]["message"]
+
+    def test_a_client_that_leaves_keeps_its_place_while_the_thread_works(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
+
+        def held(batch: Any) -> Any:
+            begun.release()
+            assert gate.wait(PATIENCE)
+            return before(batch)
+
+        monkeypatch.setattr(toy, "run", held)
+        with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service:
+            body = form(wav(word()))
+            with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+                kind = f"multipart/form-data; boundary={BOUNDARY}"
+                head = f"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+                raw.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + body)
+                assert begun.acquire(timeout=PATIENCE)
+            assert soon(lambda: "emovox_uploads 0.0" in service.service.metrics.text().decode())
+            assert service.post(wav(word())).status == 503
+            gate.set()
+            assert service.settled()
+
+
+def test_split_counts_every_channel(toy: Model, tmp_path: Path) -> None:
+    data = wav(np.stack([word()] * 4, axis=1))
+    with running(toy, tmp_path, max_seconds=5.0) as service:
+        assert service.post(data).status == 200
+        answer = service.post(data, "/v1/emotions?channels=split")
+        assert (answer.status, answer.json["error"]["code"]) == (413, "too_long")
+
+
+def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "HASTE_SECONDS", 0.05)
+    gate, left = threading.Event(), list[int]()
+    analysts = analysis.Analysts(Settings())
+    analysts.job(Mock(), lambda: (gate.wait(PATIENCE), None)[1])
+    analysts.in_haste = True
+    analysts.close()
+    assert analysts.is_stuck
+    monkeypatch.setattr("os._exit", left.append)
+    Server.leave(cast(Server, SimpleNamespace(service=SimpleNamespace(analysts=analysts))))
+    assert left == [0]
+    gate.set()
+    analysts.in_haste = False
+    analysts.close()
+    assert not analysts.is_stuck
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.01)
+    return condition()
 
 
 def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import logging
 import os
@@ -38,7 +39,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
     predictor = load(settings.model)
     measured = measure_streams(predictor, cores=max(1, usable_cores() // settings.workers))
     settings = msgspec.structs.replace(settings, max_streams=settings.max_streams or measured)
-    with workplace() as folder:
+    with contextlib.ExitStack() as end, workplace() as folder:
         if settings.workers > 1:
             _share_metrics(folder / "metrics")
         from emovox.serving.server import check_certificate, listen, make_server  # after the counters' folder is known
@@ -54,7 +55,9 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
             if not all_keys(settings) and not _is_local(settings.host):
                 log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
             if settings.workers == 1:
-                make_server(settings, predictor, jobs=folder / "jobs").run(sockets=[listener])
+                server = make_server(settings, predictor, jobs=folder / "jobs")
+                end.callback(server.leave)  # after the folder is deleted
+                server.run(sockets=[listener])
             else:
                 del predictor  # each worker loads its own
                 Workers(settings, listener, folder=folder).run()
