@@ -109,8 +109,9 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
     _add_docs(app)
     _add_errors(app)
     if STATIC.is_dir():
-        app.router.default = _Page(directory=STATIC, html=True)  # a mount would also take what routes refuse
-    app.add_middleware(Access, keys=service.keys, open_metrics=settings.open_metrics, metrics=service.metrics)
+        # Not a mount: it would also take what a route refuses, such as a PUT.
+        app.router.default = _Page(directory=STATIC, html=True)
+    app.add_middleware(Access, keys=service.keys, settings=settings, metrics=service.metrics)
     if settings.cors:  # outside of the former, so that pages can read its errors
         app.add_middleware(
             CORSMiddleware,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import logging
 import os
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from emovox import __version__
 from emovox.runtime.predictor import load
 from emovox.schema.card import ModelCard
 from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
 from emovox.serving.settings_sources import all_keys
@@ -52,7 +52,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
                 log.info("ready", extra=facts)
             else:
                 say(_greeting(facts))
-            if not all_keys(settings) and not _is_local(settings.host):
+            if not all_keys(settings) and not is_local(settings.host):
                 log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
             if settings.workers == 1:
                 server = make_server(settings, predictor, jobs=folder / "jobs")
@@ -93,10 +93,3 @@ def _greeting(facts: dict[str, Any]) -> str:
 
 def _share_metrics(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
