@@ -66,6 +66,9 @@ def test_nan_samples(service: Running) -> None:
         ),
         (f"multipart/form-data; boundary={BOUNDARY}", form(b"x")[:-9], "without its end"),
         (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", "damaged multipart"),
+        (f"multipart/form-data; boundary={'b' * 300}", form(b"x"), "got a boundary that no form has"),
+        (f"multipart/form-data; boundary={BOUNDARY}", form(bytes(200_000), part="audio"), "besides the file"),
+        (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n\r\n".encode() * 20, "or 16 parts"),
     ],
 )
 def test_bad_forms(service: Running, kind: str, body: bytes, problem: str) -> None:
@@ -79,7 +82,7 @@ class TestSize:
     def test_two_gigabytes_are_refused_before_they_come(self, service: Running) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
             raw.sendall(
-                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n"
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000000\r\n"
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             )
             answer = raw.recv(65536)
@@ -152,7 +155,7 @@ class TestSlowness:
         with running(toy, tmp_path) as service:
             with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
                 raw.sendall(
-                    b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                    b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
                     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
                 )
                 for _ in range(5):
@@ -166,7 +169,7 @@ class TestSlowness:
     def test_a_client_that_leaves_during_the_upload(self, service: Running, spools: list[uploads.Upload]) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
             raw.sendall(
-                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             )
             time.sleep(0.2)
