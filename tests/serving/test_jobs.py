@@ -123,6 +123,17 @@ class TestJobs:
             assert service.ask("GET", path).status == 404
             assert service.post(data).status == 202
 
+    def test_results_are_deleted_in_time_though_nobody_asks(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(emotions, "SWEEP_SECONDS", 0.02)
+        with running(toy, tmp_path, answer_seconds=5.0, job_seconds=0.1) as service:
+            assert service.post(wav(np.concatenate([word()] * 10))).status == 202
+            deadline = time.monotonic() + PATIENCE
+            while any(tmp_path.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not any(tmp_path.iterdir())
+
     def test_names_that_are_none(self, service: Running) -> None:
         for name in ("x", "..%2f..%2fetc", "a" * 24, "%00"):
             assert service.ask("GET", f"/v1/jobs/{name}").status == 404

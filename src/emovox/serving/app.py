@@ -65,12 +65,13 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Run from start to end of the application; afterwards no thread and no file is left."""
-        watch = asyncio.create_task(self.streams.watch())
+        watches = [asyncio.create_task(part.watch()) for part in (self.streams, self.emotions)]
         self.about.is_ready = True
         try:
             yield
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
             await self.drain(0)
             await asyncio.to_thread(self.analysts.close)
             await asyncio.to_thread(self.pipeline.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import Future
 from typing import Annotated, Any
@@ -24,6 +25,11 @@ from emovox.serving.uploads import Upload, receive_upload
 
 PROGRESS_SECONDS = 0.5
 """Least time between two reports of a job's progress."""
+
+SWEEP_SECONDS = 30.0
+"""Time between two looks for jobs whose time is over."""
+
+log = logging.getLogger("emovox.serving")
 
 _MOST_DIGITS = 6
 """Of a channel number."""
@@ -72,6 +78,15 @@ class Emotions:
                 max_seconds=self._settings.max_seconds,
             )
             return await self._answered(request, analysis)
+
+    async def watch(self) -> None:
+        """Forget jobs whose time is over, for ever: results do not wait for the next job to be deleted."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await asyncio.to_thread(self._jobs.sweep)
+            except OSError as error:
+                log.warning("jobs cannot be swept", extra={"reason": error.strerror})
 
     async def job(self, name: str) -> Response:
         """Tell how far a job is; `result` or `error` once it has ended."""
