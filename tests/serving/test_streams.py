@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
@@ -178,7 +179,7 @@ def test_a_page_of_another_site_cannot_open_a_stream(toy: Model, tmp_path: Path)
             service.connect(origin="https://evil.example")
         plain = sockets.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
         with pytest.raises(InvalidStatus, match="403"):  # a name bent to this address
-            connect("ws://evil.example/v1/stream", sock=plain, origin="http://evil.example")
+            connect("ws://evil.example/v1/stream", sock=plain, origin=Origin("http://evil.example"))
         for origin in ("https://friend.example", f"http://127.0.0.1:{service.port}"):
             with service.connect(origin=origin) as socket:
                 assert begin(socket)["type"] == "session.started"

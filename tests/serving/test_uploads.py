@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
+import logging
 import socket
 import threading
 import time
@@ -19,6 +21,7 @@ import soundfile
 
 from emovox.runtime.model import Model
 from emovox.serving import analysis, uploads
+from emovox.serving.protocols import HttpProtocol
 from emovox.serving.server import Server
 from emovox.serving.settings import Settings
 from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, wav, word
@@ -148,6 +151,32 @@ class TestSlowness:
             flood(raw, b"y" * 65536)
         assert service.ask("GET", "/healthz").status == 200
 
+    def test_trailers_are_dropped_and_have_an_end(self, service: Running) -> None:
+        assert soon(lambda: not service.server.server_state.connections)  # of the tests before
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n5\r\n--b\r\n\r\n0\r\n"
+            )
+            assert soon(lambda: len(service.server.server_state.connections) == 1)
+            protocol = cast(HttpProtocol, next(iter(service.server.server_state.connections)))
+            assert soon(lambda: protocol.cycle is not None)
+            begun = len(protocol.headers)
+            raw.sendall(b"Key: value\r\n" * 100)
+            assert soon(lambda: protocol._header_bytes > 1000)
+            assert len(protocol.headers) == begun
+            flood(raw, b"X: " + b"y" * 65536)
+        assert service.settled()
+
+    def test_an_answer_ends_a_connection_whose_body_goes_on(self, service: Running) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n")
+            flood(raw, b"y" * 65536)
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            for _ in range(2):  # one whose body is complete goes on
+                raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\ny")
+                assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+
     def test_a_body_that_drips(
         self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spools: list[uploads.Upload]
     ) -> None:
@@ -196,8 +225,9 @@ class TestPlaces:
             assert "4 uploads are on their way" in refused.json["error"]["message"]
 
     def test_a_client_that_leaves_keeps_its_place_while_the_thread_works(
-        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
+        monkeypatch.setattr(logging.getLogger("asyncio"), "handlers", [caplog.handler])
         gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
 
         def held(batch: Any) -> Any:
@@ -217,6 +247,8 @@ class TestPlaces:
             assert service.post(wav(word())).status == 503
             gate.set()
             assert service.settled()
+        gc.collect()
+        assert "never retrieved" not in caplog.text  # it would be told with the name of the file
 
 
 def test_split_counts_every_channel(toy: Model, tmp_path: Path) -> None:
