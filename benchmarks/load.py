@@ -36,9 +36,6 @@ FRAME_SECONDS = 0.1
 VARIANTS = 10
 """Different beginnings in the recording, so that the streams do not speak in chorus."""
 
-SETTLED_SECONDS = 60.0
-"""A soak compares memory from here on: before, buffers and allocators grow to their size."""
-
 Mark = tuple[str, float, float]
 
 
@@ -68,6 +65,13 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each stream")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="open streams anew for so long")
+    parser.add_argument(
+        "--settle",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="a soak compares memory from here on: before, buffers and allocators grow to their size",
+    )
     parser.add_argument("--silent", action="store_true", help="send zeros")
     given = parser.parse_args()
     variants = [variant(given.model, index, given.seconds, silent=given.silent) for index in range(VARIANTS)]
@@ -134,7 +138,7 @@ async def load(url: str, variants: list[Variant], given: argparse.Namespace, pid
     delays = np.sort(np.concatenate([np.array(tally[1].delays) for tally in tallies])) * 1000
     peak = max(kb for _, kb in memory)
     heard = len(tallies) * given.seconds
-    settled = [kb for at, kb in memory if at > SETTLED_SECONDS]
+    settled = [kb for at, kb in memory if at > given.settle]
     figures = {
         "streams": given.streams,
         "sessions": len(tallies),

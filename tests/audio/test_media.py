@@ -108,6 +108,15 @@ def test_blocks_of_any_size_are_the_same(tone: Tone, encode_media: EncodeMedia) 
         decoder.close()
 
 
+def test_many_packets_are_handed_over_in_between(
+    tone: Tone, encode_media: EncodeMedia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(media, "_MOST_PIECES", 8)
+    decoder = open_decoder(encode_media(tone(2.0, RATE), RATE, container="webm", codec="libopus"), name="x")
+    assert len(list(decoder.blocks(10**9))) >= 10
+    decoder.close()
+
+
 def test_track_that_changes_its_rate_and_channels(tone: Tone, encode_media: EncodeMedia) -> None:
     stereo = encode_media(np.stack([tone(1.0, RATE)] * 2), RATE, container="adts", codec="aac")
     mono = encode_media(tone(1.0, 24000), 24000, container="adts", codec="aac")

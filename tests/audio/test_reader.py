@@ -55,6 +55,18 @@ def test_any_block_size_gives_the_same_samples(
     assert np.abs(parts - whole).max(initial=0) <= SAME
 
 
+@pytest.mark.parametrize("rate", [1, 999, 768_001])
+def test_rates_that_no_audio_has(rate: int) -> None:
+    with pytest.raises(UndecodableError, match=rf"got a sample rate of {rate} Hz, expected 1000 to 768000"):
+        open_audio((noise(100, channels=2), rate))
+
+
+def test_blocks_are_bounded_after_resampling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emovox.audio.reader._BLOCK_VALUES", 64_000)
+    with open_audio((noise(8000, channels=16), 1000), channels="split", block_seconds=8.0) as reader:
+        assert max(block.size for block in reader.blocks()) <= 4 * 64_000  # the resampler holds some back at first
+
+
 @pytest.mark.parametrize("rate", [8000, 44100, 96000])
 def test_resampling_is_soxrs(rate: int) -> None:
     samples = noise(rate)

@@ -81,10 +81,13 @@ class Running:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             counts = self.service.pipeline.counts
-            if not (len(self.service.streams) or counts.streams or counts.waiting or self.service.analysts.admitted):
+            if not (len(self.service.streams) or counts.streams or counts.waiting or self._uploads()):
                 return True
             time.sleep(0.02)
         return False
+
+    def _uploads(self) -> int:
+        return self.service.analysts.admitted + self.service.analysts.receiving
 
 
 @contextlib.contextmanager

@@ -104,6 +104,25 @@ def test_cors_is_off_unless_it_is_set(service: Running, toy: Model, tmp_path: Pa
         assert "access-control-allow-origin" not in evil.headers
 
 
+def test_a_page_of_another_site_changes_nothing(service: Running, toy: Model, tmp_path: Path) -> None:
+    for origin in ("https://evil.example", "null", "http://[evil"):
+        for answer in (
+            service.post(wav(word()), Origin=origin),
+            service.ask("DELETE", "/v1/jobs/x", headers={"Origin": origin}),
+        ):
+            assert (answer.status, answer.json["error"]["code"]) == (403, "forbidden_origin")
+    assert service.post(wav(word()), Origin=f"http://127.0.0.1:{service.port}").status == 200
+    with running(toy, tmp_path, cors=("https://friend.example",)) as friendly:
+        assert friendly.post(wav(word()), Origin="https://friend.example").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_what_is_not_there(service: Running, method: str) -> None:
+    answer = service.ask(method, "/v1/nothing")
+    assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
+    assert service.ask("PUT", "/v1/models").status == 405
+
+
 def test_models_and_health(service: Running) -> None:
     models = service.ask("GET", "/v1/models").json["models"]
     assert [model["name"] for model in models if model["default"]] == ["toy"]

@@ -84,6 +84,34 @@ class TestJobs:
             assert service.ask("GET", path).status == 404
         assert 'emovox_jobs_total{outcome="cancelled"} 1.0' in service.service.metrics.text().decode()
 
+    def test_deleting_what_waits_frees_it_and_what_works_still_counts(
+        self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begun, gate, before = threading.Semaphore(0), threading.Event(), toy.run
+
+        def held(batch: Any) -> Any:
+            if threading.current_thread().name.startswith("emovox-job"):
+                begun.release()
+                assert gate.wait(PATIENCE)
+            return before(batch)
+
+        data = wav(np.concatenate([word()] * 10))
+        with running(toy, tmp_path, answer_seconds=5.0, max_jobs=2) as service:
+            monkeypatch.setattr(toy, "run", held)
+            works = service.post(data).headers["location"]
+            assert begun.acquire(timeout=PATIENCE)
+            for _ in range(2):
+                waits = service.post(data).headers["location"]
+                assert service.ask("DELETE", waits).status == 204
+                assert all_deleted(spools[1:])
+            assert service.ask("DELETE", works).status == 204
+            assert service.post(data).status == 202  # one works, one waits
+            refused = service.post(data)
+            gate.set()
+            assert (refused.status, refused.json["error"]["code"]) == (503, "busy")
+            assert "jobs wait or run here" in refused.json["error"]["message"]
+        assert all_deleted(spools)
+
     def test_they_are_bounded_in_number_and_forgotten_in_time(self, toy: Model, tmp_path: Path) -> None:
         data = wav(np.concatenate([word()] * 10))
         with running(toy, tmp_path, answer_seconds=5.0, max_jobs=1, job_seconds=1.0) as service:
@@ -94,6 +122,17 @@ class TestJobs:
             time.sleep(1.1)
             assert service.ask("GET", path).status == 404
             assert service.post(data).status == 202
+
+    def test_results_are_deleted_in_time_though_nobody_asks(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(emotions, "SWEEP_SECONDS", 0.02)
+        with running(toy, tmp_path, answer_seconds=5.0, job_seconds=0.1) as service:
+            assert service.post(wav(np.concatenate([word()] * 10))).status == 202
+            deadline = time.monotonic() + PATIENCE
+            while any(tmp_path.iterdir()) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert not any(tmp_path.iterdir())
 
     def test_names_that_are_none(self, service: Running) -> None:
         for name in ("x", "..%2f..%2fetc", "a" * 24, "%00"):

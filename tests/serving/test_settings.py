@@ -58,6 +58,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ({"EMOVOX_SERVE_PROT": "1"}, "environment: .*unknown field `prot`"),
         ({"EMOVOX_SERVE_PORT": "many"}, r"environment: Expected `int`, got `str`"),
+        ({"EMOVOX_SERVE_KEYS": ""}, "got an empty EMOVOX_SERVE_KEYS"),
+        ({"EMOVOX_SERVE_KEYS": " , "}, "got an empty EMOVOX_SERVE_KEYS"),
         ({"EMOVOX_SERVE_SSL_KEY": "x"}, "got one of ssl_cert and ssl_key"),
     ],
 )
@@ -86,7 +88,7 @@ def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert told["open_metrics"]
     assert told == shown(
         Settings(port=9000, keys=("correct horse battery",), cors=("https://a.example",), open_metrics=True)
-    ) | {"cors": ["https://a.example"]}
+    ) | {"cors": ["https://a.example"], "allowed_hosts": []}
 
 
 def test_every_setting_is_described_and_stands_in_the_docs() -> None:

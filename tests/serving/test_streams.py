@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
@@ -112,6 +113,9 @@ def test_any_rate_and_floats(service: Running, rate: int) -> None:
     ("first", "code", "close"),
     [
         ("hello", "bad_message", 4400),
+        ('{"type": "session.start", "sample_rate": "x", broken', "bad_message", 4400),
+        ('{"type": "session.start", "colour": ' + "[" * 50_000, "bad_message", 4400),
+        ("[" * 50_000, "bad_message", 4400),
         ('{"type": "session.begin"}', "bad_message", 4400),
         (json.dumps(START | {"encoding": "mp3"}), "bad_message", 4400),
         (json.dumps(START | {"sample_rate": 96000}), "bad_message", 4400),
@@ -136,6 +140,8 @@ def test_a_wrong_first_message(service: Running, first: str | bytes, code: str, 
     ("message", "code", "close"),
     [
         (b"\0" * 321, "bad_frame", 4400),
+        (b"", "bad_frame", 4400),
+        ('{"type": ' + "[" * 50_000, "bad_message", 4400),
         (np.full(160, np.nan, "<f4").tobytes(), "non_finite", 4422),
         (np.full(160, np.inf, "<f4").tobytes(), "non_finite", 4422),
         ("more audio", "bad_message", 4400),
@@ -171,6 +177,9 @@ def test_a_page_of_another_site_cannot_open_a_stream(toy: Model, tmp_path: Path)
     with running(toy, tmp_path, cors=("https://friend.example",)) as service:
         with pytest.raises(InvalidStatus, match="403"):
             service.connect(origin="https://evil.example")
+        plain = sockets.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
+        with pytest.raises(InvalidStatus, match="403"):  # a name bent to this address
+            connect("ws://evil.example/v1/stream", sock=plain, origin=Origin("http://evil.example"))
         for origin in ("https://friend.example", f"http://127.0.0.1:{service.port}"):
             with service.connect(origin=origin) as socket:
                 assert begin(socket)["type"] == "session.started"
@@ -265,7 +274,7 @@ def test_pings_whose_answers_nobody_reads(service: Running) -> None:
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     raw.connect(("127.0.0.1", service.port))
     raw.sendall(
-        b"GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     )
     ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
@@ -309,7 +318,8 @@ def test_a_model_that_fails_is_an_error(toy: Model, tmp_path: Path, monkeypatch:
             begin(socket)
             monkeypatch.setattr(toy, "run", lambda _: 1 / 0)
             socket.send(pcm(word()))
-            socket.send(END)
+            with contextlib.suppress(ConnectionClosed):  # it may have failed by now
+                socket.send(END)
             last = rest(socket)[-1]
             assert (last["type"], last["code"]) == ("error", "stream_ended")
             assert close_code(socket) == 4500

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import io
+import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import soundfile
 
 from emovox.runtime.model import Model
-from emovox.serving import uploads
+from emovox.serving import analysis, uploads
+from emovox.serving.protocols import HttpProtocol
+from emovox.serving.server import Server
+from emovox.serving.settings import Settings
 from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, wav, word
 from tests.toy_models import RATE
 
@@ -61,6 +69,9 @@ def test_nan_samples(service: Running) -> None:
         ),
         (f"multipart/form-data; boundary={BOUNDARY}", form(b"x")[:-9], "without its end"),
         (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", "damaged multipart"),
+        (f"multipart/form-data; boundary={'b' * 300}", form(b"x"), "got a boundary that no form has"),
+        (f"multipart/form-data; boundary={BOUNDARY}", form(bytes(200_000), part="audio"), "besides the file"),
+        (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n\r\n".encode() * 20, "or 16 parts"),
     ],
 )
 def test_bad_forms(service: Running, kind: str, body: bytes, problem: str) -> None:
@@ -74,7 +85,7 @@ class TestSize:
     def test_two_gigabytes_are_refused_before_they_come(self, service: Running) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
             raw.sendall(
-                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n"
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000000\r\n"
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
             )
             answer = raw.recv(65536)
@@ -140,6 +151,32 @@ class TestSlowness:
             flood(raw, b"y" * 65536)
         assert service.ask("GET", "/healthz").status == 200
 
+    def test_trailers_are_dropped_and_have_an_end(self, service: Running) -> None:
+        assert soon(lambda: not service.server.server_state.connections)  # of the tests before
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n5\r\n--b\r\n\r\n0\r\n"
+            )
+            assert soon(lambda: len(service.server.server_state.connections) == 1)
+            protocol = cast(HttpProtocol, next(iter(service.server.server_state.connections)))
+            assert soon(lambda: protocol.cycle is not None)
+            begun = len(protocol.headers)
+            raw.sendall(b"Key: value\r\n" * 100)
+            assert soon(lambda: protocol._header_bytes > 1000)
+            assert len(protocol.headers) == begun
+            flood(raw, b"X: " + b"y" * 65536)
+        assert service.settled()
+
+    def test_an_answer_ends_a_connection_whose_body_goes_on(self, service: Running) -> None:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n")
+            flood(raw, b"y" * 65536)
+        with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+            for _ in range(2):  # one whose body is complete goes on
+                raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\ny")
+                assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+
     def test_a_body_that_drips(
         self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spools: list[uploads.Upload]
     ) -> None:
@@ -147,7 +184,7 @@ class TestSlowness:
         with running(toy, tmp_path) as service:
             with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
                 raw.sendall(
-                    b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                    b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
                     b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
                 )
                 for _ in range(5):
@@ -161,12 +198,89 @@ class TestSlowness:
     def test_a_client_that_leaves_during_the_upload(self, service: Running, spools: list[uploads.Upload]) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
             raw.sendall(
-                b"POST /v1/emotions HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
                 b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             )
             time.sleep(0.2)
         assert service.settled()
         assert all_deleted(spools)
+
+
+class TestPlaces:
+    def test_slow_uploads_take_none(self, toy: Model, tmp_path: Path) -> None:
+        head = (
+            b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service, contextlib.ExitStack() as stack:
+            for number in range(4):
+                raw = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE))
+                raw.sendall(head)
+                if number == 2:
+                    assert soon(lambda: service.service.analysts.receiving == 3)
+                    assert service.post(wav(word())).status == 200
+            assert soon(lambda: service.service.analysts.receiving == 4)
+            refused = service.post(wav(word()))
+            assert (refused.status, refused.json["error"]["code"]) == (503, "busy")
+            assert "4 uploads are on their way" in refused.json["error"]["message"]
+
+    def test_a_client_that_leaves_keeps_its_place_while_the_thread_works(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger("asyncio"), "handlers", [caplog.handler])
+        gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
+
+        def held(batch: Any) -> Any:
+            begun.release()
+            assert gate.wait(PATIENCE)
+            return before(batch)
+
+        monkeypatch.setattr(toy, "run", held)
+        with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service:
+            body = form(wav(word()))
+            with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
+                kind = f"multipart/form-data; boundary={BOUNDARY}"
+                head = f"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+                raw.sendall(f"{head}Content-Type: {kind}\r\n\r\n".encode() + body)
+                assert begun.acquire(timeout=PATIENCE)
+            assert soon(lambda: "emovox_uploads 0.0" in service.service.metrics.text().decode())
+            assert service.post(wav(word())).status == 503
+            gate.set()
+            assert service.settled()
+        gc.collect()
+        assert "never retrieved" not in caplog.text  # it would be told with the name of the file
+
+
+def test_split_counts_every_channel(toy: Model, tmp_path: Path) -> None:
+    data = wav(np.stack([word()] * 4, axis=1))
+    with running(toy, tmp_path, max_seconds=5.0) as service:
+        assert service.post(data).status == 200
+        answer = service.post(data, "/v1/emotions?channels=split")
+        assert (answer.status, answer.json["error"]["code"]) == (413, "too_long")
+
+
+def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "HASTE_SECONDS", 0.05)
+    gate, left = threading.Event(), list[int]()
+    analysts = analysis.Analysts(Settings())
+    analysts.job(Mock(), lambda: (gate.wait(PATIENCE), None)[1])
+    analysts.in_haste = True
+    analysts.close()
+    assert analysts.is_stuck
+    monkeypatch.setattr("os._exit", left.append)
+    Server.leave(cast(Server, SimpleNamespace(service=SimpleNamespace(analysts=analysts))))
+    assert left == [0]
+    gate.set()
+    analysts.in_haste = False
+    analysts.close()
+    assert not analysts.is_stuck
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.01)
+    return condition()
 
 
 def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,9 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 """Offset and bytes that open a container, and the name of ffmpeg's demuxer for it."""
 
+_MOST_PIECES = 4096
+"""Packets handed over at once: they may hold a sample each, and who reads wants to stop in between."""
+
 
 def demuxer_of(head: bytes) -> str | None:
     r"""Recognise the containers that need PyAV by their first bytes.
@@ -103,13 +106,15 @@ class MediaDecoder:
             raise
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32, n about `frames`, until the end or the first damage."""
+        """Yield samples [channels, n] float32, n about `frames` or less, until the end or the first damage."""
         held: list[Samples] = []
+        count = 0
         for piece in self._pieces():
             held.append(piece)
-            if sum(part.shape[1] for part in held) >= frames:
+            count += piece.shape[1]
+            if count >= frames or len(held) >= _MOST_PIECES:
                 yield np.concatenate(held, axis=1)
-                held = []
+                held, count = [], 0
         if held:
             yield np.concatenate(held, axis=1)
 

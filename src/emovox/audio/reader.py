@@ -25,8 +25,11 @@ CLIPPED_SHARE = 1e-3
 TOLERATED_LOSS = 0.1
 """Seconds that may be missing against the header: lossy formats round their length to whole packets."""
 
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+"""Native rates in Hz of what is audio; a header may say anything, and resampling 1 Hz makes 16000 samples of each."""
+
 _BLOCK_VALUES = 2**22
-"""Most values (samples times channels) decoded at once: 16 MiB, whatever the rate and the number of channels."""
+"""Most values (samples times channels) held at once, decoded or resampled: 16 MiB, whatever rates and channels are."""
 
 
 class AudioReader:
@@ -64,16 +67,19 @@ class AudioReader:
         self.native_channels = self._decoder.channels
         self.sample_rate = self.native_rate if sample_rate is None else sample_rate
         frames = self._decoder.frames
-        self.duration = None if frames is None else frames / self.native_rate
+        self.duration = None if frames is None else frames / max(1, self.native_rate)
         self.notices: tuple[Notice, ...] = ()
         self._channel = channels
-        self._frames = max(1, min(round(block_seconds * self.native_rate), _BLOCK_VALUES // self.native_channels))
+        growth = max(1.0, self.sample_rate / max(1, self.native_rate))
+        most = int(_BLOCK_VALUES / (self.native_channels * growth))
+        self._frames = max(1, min(round(block_seconds * self.native_rate), most))
         self._delivered = 0
         self._clipped = 0
         self.channels = self.native_channels if channels == "split" else 1
         try:
+            self._check_rate()
             self._check_channel()
-        except ChannelError:
+        except AudioError:
             self.close()
             raise
 
@@ -178,6 +184,13 @@ class AudioReader:
                 Notice("clipped", f"{share:.1f} % of the samples are at full scale: record at a lower level")
             )
         self.notices = tuple(notices)
+
+    def _check_rate(self) -> None:
+        if not LOWEST_RATE <= self.native_rate <= HIGHEST_RATE:
+            raise UndecodableError(
+                f"{self.name}: got a sample rate of {self.native_rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE}; "
+                "export the recording again"
+            )
 
     def _check_channel(self) -> None:
         if self._channel in ("mix", "split"):

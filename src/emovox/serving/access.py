@@ -11,9 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emovox.schema.errors import EmovoxError
 from emovox.serving.emotions import json_response
-from emovox.serving.errors import InternalError, status_of
-from emovox.serving.keys import KeyRing, key_in
+from emovox.serving.errors import HostError, InternalError, status_of
+from emovox.serving.keys import KeyRing, check_host, check_origin, hosts_of, key_in
 from emovox.serving.metrics import Metrics
+from emovox.serving.settings import Settings
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",  # answers are private, and the files of a wheel are all equally old
@@ -41,16 +42,17 @@ class Access:
     Args:
         app: what lies below.
         keys: who may ask for what begins with `/v1/`, and for `/metrics`.
-        open_metrics: whether `/metrics` needs no key.
+        settings: `open_metrics`, `cors` and the host names.
         metrics: counts requests by route, never by path.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, open_metrics: bool, metrics: Metrics) -> None:
-        self._app, self._keys, self._open_metrics, self._metrics = app, keys, open_metrics, metrics
+    def __init__(self, app: ASGIApp, *, keys: KeyRing, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._keys, self._metrics = app, keys, metrics
+        self._open_metrics, self._cors, self._hosts = settings.open_metrics, settings.cors, hosts_of(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a WebSocket checks its key by itself, since browsers send it in the first message."""
-        if scope["type"] == "websocket" and scope["path"] != STREAM:
+        if scope["type"] == "websocket" and (scope["path"] != STREAM or not self._knows_host(scope)):
             await send({"type": "websocket.close"})  # 403: the page's files below would take it for a request
             return
         if scope["type"] != "http":
@@ -70,13 +72,27 @@ class Access:
             await send(message)
 
         try:
-            if self._is_guarded(scope):
-                self._keys.check(key_in(Headers(scope=scope)))
+            self._check(scope)
             await self._app(scope, receive, answer)
         except EmovoxError as error:
             await error_response(error)(scope, receive, answer)
         finally:
             self._count(scope, status, time.perf_counter() - begun)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        check_host(headers, allowed=self._hosts)
+        if scope["method"] in ("POST", "DELETE"):  # what CORS keeps from a page is the answer only
+            check_origin(headers, allowed=self._cors)
+        if self._is_guarded(scope):
+            self._keys.check(key_in(headers))
+
+    def _knows_host(self, scope: Scope) -> bool:
+        try:
+            check_host(Headers(scope=scope), allowed=self._hosts)
+        except HostError:
+            return False
+        return True
 
     def _is_guarded(self, scope: Scope) -> bool:
         path, preflight = scope["path"], scope["method"] == "OPTIONS"
@@ -94,7 +110,7 @@ def error_response(error: EmovoxError) -> Response:
     """Answer with an error; after one that leaves a body unread the connection is closed."""
     status = status_of(error)
     headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
-    if status in (400, 401, 408, 413, 503):
+    if status in (400, 401, 403, 408, 413, 503):
         headers = {**headers, "Connection": "close"}
     body = {"error": {"code": error.code, "message": str(error)}}
     return json_response(body, status=status, headers=headers)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, TypeVar, cast
 
@@ -20,6 +22,13 @@ from emovox.serving.uploads import Upload
 NICENESS = 5
 """Of the threads that analyse uploads: live streams go first where both want a core."""
 
+RECEIVED_A_PLACE = 4
+"""Uploads that may be on their way for each place of an analysis."""
+
+STOP_SECONDS, HASTE_SECONDS = 10.0, 1.0
+"""Time for threads to stop when the service ends; the second signal makes it short."""
+
+_POLL_SECONDS = 0.02
 
 T = TypeVar("T")
 
@@ -83,9 +92,11 @@ class Analysis:
         self.seconds = reader.seconds
         promised = reader.duration or 0.0
         length = max(reader.seconds, promised)  # a header may promise ten hours, or hide them
+        length *= reader.channels  # "split" scores each of them
         if length > self._max_seconds:
             raise TooLongError(
-                f"{reader.name}: got more than {self._max_seconds:g} s of audio, which is the most; send it in parts"
+                f"{reader.name}: got more than {self._max_seconds:g} s of audio in all channels, which is the most; "
+                "send it in parts"
             )
         if self.answer_seconds is not None and length > self.answer_seconds:
             raise BecomesJob
@@ -110,40 +121,72 @@ class Analysts:
         self._answers = ThreadPoolExecutor(threads, "emovox-predict", initializer=_step_back)
         self._jobs = ThreadPoolExecutor(1, "emovox-job", initializer=_step_back)
         self._running: set[Analysis] = set()
-        self.admitted = 0
+        self._admitted: set[Analysis] = set()
+        self.receiving = 0
+        self.in_haste = False
 
-    def admit(self) -> None:
-        """Take a place, before anything of an upload is read; `release` gives it back.
+    @property
+    def admitted(self) -> int:
+        """Uploads that have a place: those whose thread has not stopped yet, whether somebody waits or not."""
+        return len(self._admitted)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a thread goes on although `close` has ended: only the end of the process ends it."""
+        return bool(self._running)
+
+    @contextlib.contextmanager
+    def reception(self) -> Iterator[None]:
+        """Receive an upload in this block. It takes no place of an analysis: clients may be slow.
 
         Raises:
-            BusyError: all are taken.
+            BusyError: all places are taken already, or too many uploads are on their way.
         """
-        if self.admitted >= self._places:
-            raise BusyError(f"{self.admitted} uploads are at work or wait, which is the limit; try again in a moment")
-        self.admitted += 1
-
-    def release(self) -> None:
-        """Give a place back."""
-        self.admitted -= 1
+        self._check_places()
+        if self.receiving >= RECEIVED_A_PLACE * self._places:
+            raise BusyError(f"{self.receiving} uploads are on their way, which is the limit; try again in a moment")
+        self.receiving += 1
+        try:
+            yield
+        finally:
+            self.receiving -= 1
 
     def answer(self, analysis: Analysis) -> Future[Result]:
-        """Analyse as soon as a thread is free."""
-        return self._submit(self._answers, analysis, analysis.run)
+        """Analyse as soon as a thread is free; its place is taken until the thread has stopped.
+
+        Raises:
+            BusyError: all places are taken.
+        """
+        self._check_places()
+        self._admitted.add(analysis)
+        future = self._submit(self._answers, analysis, analysis.run)
+        future.add_done_callback(lambda _: self._admitted.discard(analysis))
+        return future
 
     def job(self, analysis: Analysis, work: Callable[[], None]) -> Future[None]:
         """Do the work of a job, after the jobs before it."""
         return self._submit(self._jobs, analysis, work)
 
     def close(self) -> None:
-        """Cancel everything, and wait for the threads: they stop at their next block."""
+        """Cancel everything, and wait for the threads, which stop at their next block; in haste not for long."""
         self.cancel()
         for pool in (self._answers, self._jobs):
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+        begun = time.monotonic()
+        while self._running and time.monotonic() - begun < (HASTE_SECONDS if self.in_haste else STOP_SECONDS):
+            time.sleep(_POLL_SECONDS)
+        if not self.is_stuck:
+            for pool in (self._answers, self._jobs):
+                pool.shutdown()
 
     def cancel(self) -> None:
         """Cancel everything, without waiting."""
         for analysis in tuple(self._running):
             analysis.cancel()
+
+    def _check_places(self) -> None:
+        if self.admitted >= self._places:
+            raise BusyError(f"{self.admitted} uploads are at work or wait, which is the limit; try again in a moment")
 
     def _submit(self, pool: ThreadPoolExecutor, analysis: Analysis, work: Callable[[], T]) -> Future[T]:
         self._running.add(analysis)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from emovox import __version__
 from emovox.runtime.pipeline import Pipeline
@@ -64,12 +65,13 @@ class Service:
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Run from start to end of the application; afterwards no thread and no file is left."""
-        watch = asyncio.create_task(self.streams.watch())
+        watches = [asyncio.create_task(part.watch()) for part in (self.streams, self.emotions)]
         self.about.is_ready = True
         try:
             yield
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
             await self.drain(0)
             await asyncio.to_thread(self.analysts.close)
             await asyncio.to_thread(self.pipeline.close)
@@ -108,8 +110,9 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
     _add_docs(app)
     _add_errors(app)
     if STATIC.is_dir():
-        app.mount("/", StaticFiles(directory=STATIC, html=True))
-    app.add_middleware(Access, keys=service.keys, open_metrics=settings.open_metrics, metrics=service.metrics)
+        # Not a mount: it would also take what a route refuses, such as a PUT.
+        app.router.default = _Page(directory=STATIC, html=True)
+    app.add_middleware(Access, keys=service.keys, settings=settings, metrics=service.metrics)
     if settings.cors:  # outside of the former, so that pages can read its errors
         app.add_middleware(
             CORSMiddleware,
@@ -119,6 +122,16 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
             expose_headers=["Location", "Retry-After"],
         )
     return app
+
+
+class _Page(StaticFiles):
+    """The page's files, for what no route knows."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Give a file; nothing of the interface lies here, and nothing can be sent here."""
+        if scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 def cores_of(settings: Settings) -> int:

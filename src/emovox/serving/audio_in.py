@@ -60,12 +60,12 @@ class AudioIn:
             What there is up to the last step, as [channels, n] float32 at the model's rate, n up to half a second.
 
         Raises:
-            FrameError: no whole number of samples of every channel.
+            FrameError: no sample, or no whole number of samples of every channel.
         """
         count, rest = divmod(len(frame), self._width)
-        if rest:
+        if rest or not count:  # one without audio would keep an idle stream open
             raise FrameError(
-                f"got a frame of {len(frame)} bytes, expected a multiple of {self._width} "
+                f"got a frame of {len(frame)} bytes, expected a multiple of {self._width} above 0 "
                 f"({self._encoding}, channels: {self._channels}); send whole samples of all channels"
             )
         self._taken += count

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
+from concurrent.futures import Future
 from typing import Annotated, Any
 
 import msgspec
@@ -15,14 +17,19 @@ from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
 from emovox.serving.analysis import Analysis, Analysts, BecomesJob
 from emovox.serving.api_docs import DELETE_JOB, EMOTIONS, JOB
-from emovox.serving.errors import CancelledError, InternalError, RequestError
+from emovox.serving.errors import BusyError, CancelledError, InternalError, RequestError
 from emovox.serving.jobs import Job, JobStore, answer
 from emovox.serving.metrics import Metrics
 from emovox.serving.settings import Settings
-from emovox.serving.uploads import receive_upload
+from emovox.serving.uploads import Upload, receive_upload
 
 PROGRESS_SECONDS = 0.5
 """Least time between two reports of a job's progress."""
+
+SWEEP_SECONDS = 30.0
+"""Time between two looks for jobs whose time is over."""
+
+log = logging.getLogger("emovox.serving")
 
 _MOST_DIGITS = 6
 """Of a channel number."""
@@ -44,6 +51,7 @@ class Emotions:
     ) -> None:
         self._predictor, self._analysts, self._jobs = predictor, analysts, jobs
         self._settings, self._metrics = settings, metrics
+        self._pending: dict[str, tuple[Analysis, Future[None]]] = {}
 
     def router(self) -> APIRouter:
         """Make the routes."""
@@ -61,24 +69,24 @@ class Emotions:
     ) -> Response:
         """Tell the emotions in a recording, as a timeline."""
         choice = channel_choice(channels)
-        self._analysts.admit()
-        self._metrics.uploads.inc()
-        try:
+        with self._metrics.uploads.track_inprogress():
             analysis = Analysis(
-                await receive_upload(
-                    request,
-                    max_bytes=round(self._settings.max_upload_mb * 1e6),
-                    slowest=self._settings.slowest_upload_kb * 1e3,
-                ),
+                await self._received(request),
                 predictor=self._predictor,
                 channels=choice,
                 threshold=threshold,
                 max_seconds=self._settings.max_seconds,
             )
             return await self._answered(request, analysis)
-        finally:
-            self._metrics.uploads.dec()
-            self._analysts.release()
+
+    async def watch(self) -> None:
+        """Forget jobs whose time is over, for ever: results do not wait for the next job to be deleted."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                await asyncio.to_thread(self._jobs.sweep)
+            except OSError as error:
+                log.warning("jobs cannot be swept", extra={"reason": error.strerror})
 
     async def job(self, name: str) -> Response:
         """Tell how far a job is; `result` or `error` once it has ended."""
@@ -87,12 +95,30 @@ class Emotions:
     async def delete_job(self, name: str) -> Response:
         """Cancel a job, or forget its result."""
         self._jobs.delete(name)
+        if name in self._pending:  # else another worker's, which learns of it when it next writes the state
+            analysis, future = self._pending[name]
+            analysis.cancel()
+            if future.cancel():
+                self._metrics.jobs.labels("cancelled").inc()
         return Response(status_code=204)
+
+    async def _received(self, request: Request) -> Upload:
+        with self._analysts.reception():
+            return await receive_upload(
+                request,
+                max_bytes=round(self._settings.max_upload_mb * 1e6),
+                slowest=self._settings.slowest_upload_kb * 1e3,
+            )
 
     async def _answered(self, request: Request, analysis: Analysis) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
-        future = self._analysts.answer(analysis)
+        try:
+            future = self._analysts.answer(analysis)
+        except BusyError:
+            analysis.close()
+            raise
         waiting = asyncio.wrap_future(future)
+        waiting.add_done_callback(_retrieve)
         leaving = asyncio.create_task(_left(request))
         kept = False
         try:
@@ -115,11 +141,18 @@ class Emotions:
                 future.add_done_callback(lambda _: analysis.close())  # at once, or when its thread has stopped
 
     def _start_job(self, analysis: Analysis) -> Job:
+        if len(self._pending) >= self._settings.max_jobs:  # their states may be deleted while they still wait or work
+            raise BusyError(f"{len(self._pending)} jobs wait or run here, which is the limit; try again later")
         job = self._jobs.create()
         analysis.answer_seconds = None
         future = self._analysts.job(analysis, lambda: self._work(job, analysis))
-        future.add_done_callback(lambda _: analysis.close())
+        self._pending[job.id] = analysis, future
+        future.add_done_callback(lambda _: self._job_ended(job.id, analysis))
         return job
+
+    def _job_ended(self, name: str, analysis: Analysis) -> None:
+        self._pending.pop(name, None)
+        analysis.close()
 
     def _work(self, job: Job, analysis: Analysis) -> None:
         """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
@@ -173,6 +206,12 @@ def channel_choice(text: str) -> ChannelChoice:
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer with JSON."""
     return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Look at the error of an analysis for which nobody waits: asyncio would print it, with the name of the file."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _left(request: Request) -> None:

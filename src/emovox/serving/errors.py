@@ -41,6 +41,13 @@ class OriginError(ServiceError):
     status = 403
 
 
+class HostError(ServiceError):
+    """The request names a host that this service is not: a page may have bent a name of its own to this address."""
+
+    code = "forbidden_host"
+    status = 403
+
+
 class RequestError(ServiceError):
     """The request is malformed: no multipart, no part `file`, a parameter out of range."""
 

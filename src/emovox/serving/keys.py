@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from emovox.serving.errors import OriginError, UnauthorisedError
+from emovox.serving.errors import HostError, OriginError, UnauthorisedError
+from emovox.serving.settings import Settings
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+_PORT = re.compile(r":\d*$")
 
 _HOW = "send 'Authorization: Bearer KEY' (in a browser's stream: \"key\" in session.start)"
 
@@ -55,26 +62,80 @@ def key_in(headers: Mapping[str, str]) -> str | None:
 
 
 def check_origin(headers: Mapping[str, str], *, allowed: Iterable[str]) -> None:
-    """Check who opens a stream: no browser, a page of this service, or one that `cors` names.
+    """Check who opens a stream or changes something: no browser, a page of this service, or one that `cors` names.
 
     Browsers let any page open a WebSocket to any host, and CORS does not cover it: without this, every page that the
     user visits could use a service on the user's own machine.
 
     Args:
-        headers: of the handshake.
+        headers: of the handshake or the request.
         allowed: the setting `cors`; "*" allows all.
 
     Raises:
         OriginError: another page.
     """
     origin = headers.get("origin")
-    if origin is None or urlsplit(origin).netloc == headers.get("host"):
+    if origin is None or _netloc(origin) == headers.get("host"):
         return
     allowed = tuple(allowed)
     if "*" not in allowed and origin not in allowed:
         raise OriginError(
-            f"got a stream from a page of {origin}, expected one of this service; name the origin in the setting cors"
+            f"got a request from a page of {origin[:80]}, expected one of this service; "
+            "name the origin in the setting cors"
         )
+
+
+def hosts_of(settings: Settings) -> tuple[str, ...]:
+    """Return the names by which this service may be called; none: any.
+
+    A name that `settings.allowed_hosts` does not have is refused on a loopback address, where every page that the user
+    visits could otherwise come in under a name of its own (DNS rebinding); elsewhere names are free unless it is set.
+
+    >>> hosts_of(Settings(host="127.0.0.1")), hosts_of(Settings(host="0.0.0.0"))
+    (('localhost', '127.0.0.1', '[::1]'), ())
+    """
+    if not settings.allowed_hosts and not is_local(settings.host):
+        return ()
+    return (*LOOPBACK_NAMES, *(name.lower() for name in settings.allowed_hosts))
+
+
+def check_host(headers: Mapping[str, str], *, allowed: Collection[str]) -> None:
+    """Check the name by which the service was called, whatever the port.
+
+    Args:
+        headers: of the request.
+        allowed: as `hosts_of` gives them.
+
+    Raises:
+        HostError: another name.
+    """
+    host = headers.get("host")
+    if not allowed or host is None:  # every browser sends it
+        return
+    if _PORT.sub("", host.lower()) not in allowed:
+        raise HostError(
+            f"got a request for the host {host[:80]}, expected one of {', '.join(allowed)}; "
+            "name the host in the setting allowed_hosts"
+        )
+
+
+def is_local(host: str) -> bool:
+    """Tell whether only this machine reaches an address.
+
+    >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # an unclosed [
+        return None
 
 
 def _hash(key: str) -> bytes:

@@ -44,6 +44,7 @@ def set_up(settings: Settings) -> None:
         "emovox.serving": settings.log_level.upper(),
         "uvicorn.error": "WARNING",
         "python_multipart": "ERROR",
+        "asyncio": "ERROR",
     }.items():
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import msgspec
@@ -79,7 +80,7 @@ def decode_start(text: str) -> SessionStart:
     """
     try:
         return _START.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MessageError(f"the first message is no session.start: {error}{_places(text, error)}") from error
 
 
@@ -91,7 +92,7 @@ def decode_end(text: str) -> SessionEnd:
     """
     try:
         return _CONTROL.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise MessageError(
             f'got a text message that is not {{"type": "session.end"}} ({error}); send audio as binary frames'
         ) from error
@@ -116,7 +117,8 @@ def type_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-def _places(text: str, error: msgspec.DecodeError) -> str:
-    if not isinstance(error, msgspec.ValidationError):
-        return '; expected {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}'
-    return expected(str(error), msgspec.json.decode(text), SessionStart)
+def _places(text: str, error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):  # what follows the wrong value may be no JSON
+            return expected(str(error), msgspec.json.decode(text), SessionStart)
+    return '; expected {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}'

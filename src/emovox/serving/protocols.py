@@ -15,7 +15,7 @@ HEADER_SECONDS = 10.0
 """Time for the headers of a request: uvicorn itself waits for ever."""
 
 HEADER_BYTES = 64 * 1024
-"""Most that is read of headers: the parser itself has no limit."""
+"""Most that is read of headers and trailers: the parser itself has no limit."""
 
 SOCKET_BYTES = 64 * 1024
 """Buffer of a stream's socket in each direction. The system would let it grow to megabytes, for a client that sends too
@@ -43,12 +43,32 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; a body may begin in the same piece as its headers, so the piece itself does not count."""
-        if self._headers_due is not None and self._header_bytes > HEADER_BYTES:
+        """Take bytes; a body may begin in the same piece as its headers, so the piece itself does not count.
+
+        What follows a body counts as headers do: the parser holds trailers as well.
+        """
+        if self._header_bytes > HEADER_BYTES:
             self.transport.abort()
             return
         self._header_bytes += len(data)
         super().data_received(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes after the headers is a trailer, which nobody reads."""
+        if self._headers_due is not None:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body, whose length is the business of the routes."""
+        self._header_bytes = 0
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        """Close the connection if its request is not complete: nobody reads the rest, which could last for ever."""
+        unread = not self.pipeline and self.cycle.more_body
+        super().on_response_complete()
+        if unread:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from emovox import __version__
 from emovox.runtime.predictor import load
 from emovox.schema.card import ModelCard
 from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
 from emovox.serving.settings_sources import all_keys
@@ -38,7 +39,7 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
     predictor = load(settings.model)
     measured = measure_streams(predictor, cores=max(1, usable_cores() // settings.workers))
     settings = msgspec.structs.replace(settings, max_streams=settings.max_streams or measured)
-    with workplace() as folder:
+    with contextlib.ExitStack() as end, workplace() as folder:
         if settings.workers > 1:
             _share_metrics(folder / "metrics")
         from emovox.serving.server import check_certificate, listen, make_server  # after the counters' folder is known
@@ -51,10 +52,12 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
                 log.info("ready", extra=facts)
             else:
                 say(_greeting(facts))
-            if not all_keys(settings) and not _is_local(settings.host):
+            if not all_keys(settings) and not is_local(settings.host):
                 log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
             if settings.workers == 1:
-                make_server(settings, predictor, jobs=folder / "jobs").run(sockets=[listener])
+                server = make_server(settings, predictor, jobs=folder / "jobs")
+                end.callback(server.leave)  # after the folder is deleted
+                server.run(sockets=[listener])
             else:
                 del predictor  # each worker loads its own
                 Workers(settings, listener, folder=folder).run()
@@ -90,10 +93,3 @@ def _greeting(facts: dict[str, Any]) -> str:
 
 def _share_metrics(folder: Path) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

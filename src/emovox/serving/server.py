@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 import socket
 import threading
@@ -21,6 +23,8 @@ from emovox.serving.settings_sources import SettingsError
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
+
+log = logging.getLogger("emovox.serving")
 
 _SPARE_CONNECTIONS = 256  # besides two a stream; beyond it the server answers 503 before it reads anything
 _POLL_SECONDS = 0.05
@@ -56,8 +60,15 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal; the second one counts as haste, whichever it is."""
         del sig, frame
-        self.force_exit = self.should_exit
+        self.force_exit = self.service.analysts.in_haste = self.should_exit
         self.should_exit = True
+
+    def leave(self) -> None:
+        """End the process where a thread is stuck, once all else is done: Python would wait for it for ever."""
+        if self.service.analysts.is_stuck:
+            log.warning("an analysis did not stop in time; it ends with the process")
+            logging.shutdown()
+            os._exit(0)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     cors: Annotated[
         tuple[str, ...], Meta(description="origins whose pages may use the service, such as https://example.org")
     ] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Meta(description="host names to answer to, besides localhost; none: all, but on a loopback address no other"),
+    ] = ()
     max_upload_mb: Annotated[float, Meta(gt=0, description="largest upload in MB")] = 200.0
     max_seconds: Annotated[float, Meta(gt=0, description="longest recording of an upload")] = 14400.0
     answer_seconds: Annotated[float, Meta(gt=0, description="longer recordings become a job (202)")] = 300.0

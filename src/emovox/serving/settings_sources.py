@@ -82,6 +82,11 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _from(environment: Mapping[str, str]) -> dict[str, Any]:
     given = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    if not given.get(f"{PREFIX}KEYS", "some").strip(" ,"):
+        raise SettingsError(
+            f"environment: got an empty {PREFIX}KEYS, expected keys of 16 characters or more; "
+            "unset it if everybody may ask"
+        )
     lists = {field.name for field in fields() if field.kind is tuple}
     return dict(_parsed(name.removeprefix(PREFIX).lower(), text, lists) for name, text in given.items())
 

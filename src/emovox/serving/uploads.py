@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, Any, cast
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
@@ -25,6 +25,7 @@ GRACE_SECONDS = 10.0
 """Time that an upload has whatever its size."""
 
 _FORM_BYTES = 64 * 1024  # of boundaries, headers and other parts
+_MOST_PARTS = 16
 _NAME_LENGTH = 200
 
 
@@ -76,8 +77,9 @@ async def receive_upload(request: Request, *, max_bytes: int, slowest: float) ->
         form = _Form(request.headers.get("content-type", ""), upload)
         async for chunk in _chunks(request, slowest):
             form.feed(chunk)
-            if upload.size > max_bytes or form.size > max_bytes + _FORM_BYTES:
+            if upload.size > max_bytes:
                 raise _too_large(max_bytes)
+            form.check()
         form.finish()
     except BaseException:  # whatever happens: cancellation too
         upload.close()
@@ -120,29 +122,34 @@ class _Form:
             )
         self.size = 0
         self._upload, self._found, self._ended = upload, 0, False
-        self._wanted = False
+        self._wanted, self._parts = False, 0
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
-        self._parser = MultipartParser(
-            boundary,
-            cast(
-                Any,
-                {
-                    "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
-                    "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
-                    "on_header_end": self._header_end,
-                    "on_part_begin": self._part_begin,
-                    "on_part_data": self._part_data,
-                    "on_end": self._end,
-                },
-            ),
-        )
+        callbacks = {
+            "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
+            "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
+            "on_header_end": self._header_end,
+            "on_part_begin": self._part_begin,
+            "on_part_data": self._part_data,
+            "on_end": self._end,
+        }
+        try:
+            self._parser = MultipartParser(boundary, cast(Any, callbacks))
+        except FormParserError as error:
+            raise RequestError(f"got a boundary that no form has ({error}); use a shorter one") from error
 
     def feed(self, chunk: bytes) -> None:
         self.size += len(chunk)
         try:
             self._parser.write(chunk)
-        except MultipartParseError as error:
+        except FormParserError as error:
             raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
+
+    def check(self) -> None:
+        if self.size - self._upload.size > _FORM_BYTES or self._parts > _MOST_PARTS:
+            raise RequestError(
+                f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part "
+                f"'{PART}'; send only the recording"
+            )
 
     def finish(self) -> None:
         if not self._ended:
@@ -154,6 +161,7 @@ class _Form:
 
     def _part_begin(self) -> None:
         self._wanted = False
+        self._parts += 1
 
     def _header_end(self) -> None:
         (field, value), self._header = self._header, (bytearray(), bytearray())

@@ -119,6 +119,7 @@ def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
 
     server = make_server(settings, load(settings.model), jobs=folder / "jobs", signals=(signal.SIGTERM,))
     server.run(sockets=[listener])
+    server.leave()
 
 
 def _end_with_parent() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _PREFIX = "emovox-serve-"
@@ -16,24 +17,58 @@ _PREFIX = "emovox-serve-"
 def workplace() -> Iterator[Path]:
     """Make a folder with `jobs` and `metrics` that only this user may read; it is deleted afterwards.
 
-    What a service left behind that was killed is deleted first: its name tells the process.
+    What a service left behind that was killed is deleted first: nobody holds its lock any more. A process's number
+    would not tell, since another container has its own.
     """
-    _sweep(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    root = Path(tempfile.gettempdir())
+    _sweep(root)
+    folder, free = _locked(root)
     try:
         for name in ("jobs", "metrics"):
             (folder / name).mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        free()
 
 
-def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{_PREFIX}*"):
-        pid = left.name.removeprefix(_PREFIX).partition("-")[0]
+def _locked(root: Path) -> tuple[Path, Callable[[], None]]:
+    """Make a folder and lock it; again, should somebody have swept it in between."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         with contextlib.suppress(OSError):
-            if pid.isdecimal() and not is_alive(int(pid)):
-                shutil.rmtree(left, ignore_errors=True)  # somebody else's stays: it may not be deleted
+            free = _lock(folder)
+            if folder.exists():
+                return folder, free
+            free()
+
+
+def _sweep(root: Path) -> None:
+    for left in root.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # somebody works there, or it is somebody else's
+            free = _lock(left)
+            if sys.platform != "win32":  # there is no lock, and so nothing tells
+                shutil.rmtree(left, ignore_errors=True)
+            free()
+
+
+def _lock(folder: Path) -> Callable[[], None]:
+    """Lock a folder until the result is called, or the process ends.
+
+    Raises:
+        OSError: it is locked, is no folder, or may not be opened.
+    """
+    if sys.platform == "win32":
+        return lambda: None
+    import fcntl
+
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        raise
+    return lambda: os.close(file)
 
 
 def is_alive(pid: int) -> bool:
