@@ -13,8 +13,8 @@ from typing import BinaryIO, TypeVar, cast
 from emovox.audio.reader import AudioReader
 from emovox.audio.types import ChannelChoice, Samples
 from emovox.runtime.predictor import Predictor
+from emovox.schema.processes import usable_cores
 from emovox.schema.result import Result
-from emovox.serving.capacity import usable_cores
 from emovox.serving.errors import BusyError, CancelledError, TooLongError
 from emovox.serving.settings import Settings
 from emovox.serving.uploads import Upload

@@ -22,10 +22,11 @@ from emovox import __version__
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
+from emovox.schema.processes import usable_cores
 from emovox.serving.access import STREAM, Access, error_response, internal_error
 from emovox.serving.analysis import Analysts
 from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
-from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.serving.capacity import measure_streams
 from emovox.serving.docs_page import STYLE, page
 from emovox.serving.emotions import Emotions
 from emovox.serving.errors import NotFoundError, RequestError

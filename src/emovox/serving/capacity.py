@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ from emovox.runtime.golden import golden_input
 from emovox.runtime.pipeline import LARGEST_BATCH
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.voice import live_voices
+from emovox.schema.processes import usable_cores
 from emovox.serving.audio_in import STEP_SECONDS
 
 BUSY = 0.7
@@ -57,8 +57,3 @@ def _quickest(work: Callable[[], object]) -> float:
         work()
         taken.append(time.thread_time() - begun)
     return min(taken)
-
-
-def usable_cores() -> int:
-    """Return the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

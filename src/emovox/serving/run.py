@@ -14,7 +14,8 @@ import msgspec
 from emovox import __version__
 from emovox.runtime.predictor import load
 from emovox.schema.card import ModelCard
-from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.schema.processes import usable_cores
+from emovox.serving.capacity import measure_streams
 from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
