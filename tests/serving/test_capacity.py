@@ -9,7 +9,8 @@ import pytest
 
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
-from emovox.serving.capacity import measure_streams, usable_cores
+from emovox.schema.processes import usable_cores
+from emovox.serving.capacity import measure_streams
 
 
 def test_it_takes_a_moment_and_a_slow_model_carries_less(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
