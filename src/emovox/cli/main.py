@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Annotated, NamedTuple
 
 import typer
 
 from emovox import __version__
+from emovox.cli.signals import ended_by_signals
 from emovox.schema.errors import EmovoxError
 
 
@@ -72,18 +71,18 @@ def create_app(arguments: Sequence[str]) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 something failed (one line on stderr), 2 wrong usage.
 
-    A termination signal ends the process as an interrupt does: no unfinished file and no worker process is left.
+    A termination or a hang-up ends the process as an interrupt does: no unfinished file and no worker process is left.
 
     Args:
         arguments: what follows `emovox`; the process's own unless given.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a file name that the terminal's encoding does not have
     try:
-        create_app(arguments)(args=arguments, prog_name="emovox")
+        with ended_by_signals():
+            create_app(arguments)(args=arguments, prog_name="emovox")
     except EmovoxError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
@@ -91,10 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         typer.echo(f"error: {error}; make room, or check where the output goes", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer cannot be written either
         sys.exit(1)
-
-
-def _terminate(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,111 @@
+"""Signals that end a command, at awkward moments."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from emovox.cli.signals import ended_by_signals
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows ends a process without asking it")
+
+ENDINGS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+
+
+def send(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(0)  # the handler runs between two instructions
+
+
+def lose(number: int) -> None:
+    """Drop what a signal raises, as a destructor does, and go on for long."""
+    with contextlib.suppress(BaseException):
+        send(number)
+    time.sleep(60)
+
+
+@pytest.mark.parametrize(("number", "status"), ENDINGS)
+def test_a_signal_gives_its_status(number: int, status: int) -> None:
+    with pytest.raises(SystemExit) as stop, ended_by_signals():
+        send(number)
+    assert stop.value.code == status
+
+
+def test_an_interrupt_stays_one() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        send(signal.SIGINT)
+
+
+@pytest.mark.parametrize(("number", "status"), ENDINGS)
+def test_a_signal_that_was_lost_is_raised_again(number: int, status: int) -> None:
+    with pytest.raises(SystemExit) as stop, ended_by_signals():
+        lose(number)
+    assert stop.value.code == status
+
+
+def test_an_interrupt_that_was_lost_is_raised_again() -> None:
+    with pytest.raises(KeyboardInterrupt), ended_by_signals():
+        lose(signal.SIGINT)
+
+
+def test_cleaning_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emovox.cli.signals._AGAIN_SECONDS", 0.01)
+    done = []
+
+    class Kept(contextlib.AbstractContextManager["Kept"]):
+        def __exit__(self, *_: object) -> None:
+            time.sleep(0.05)
+            done.append("exit")
+
+    def work() -> None:
+        try:
+            with Kept():
+                send(signal.SIGTERM)
+        except SystemExit as error:
+            time.sleep(0.05)
+            done.append("except")
+            raise ValueError from error  # what comes of it is the same ending
+        finally:
+            time.sleep(0.05)
+            done.append("finally")
+            raise SystemExit(1)
+
+    with pytest.raises(SystemExit), ended_by_signals():
+        work()
+    assert done == ["exit", "except", "finally"]
+
+
+def test_what_was_there_before_is_put_back() -> None:
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM]
+    before = [signal.getsignal(number) for number in numbers]
+    with pytest.raises(SystemExit), ended_by_signals():
+        send(signal.SIGTERM)
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ended_by_signals():
+            send(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_is_left_alone() -> None:
+    entered = []
+
+    def enter() -> None:
+        with ended_by_signals():
+            entered.append(signal.getsignal(signal.SIGALRM))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert entered == [signal.getsignal(signal.SIGALRM)]
