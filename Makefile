@@ -5,6 +5,7 @@ VENV ?= .venv
 FILE ?= examples/demo.flac
 PLOT ?= demo.png
 ARGS ?=
+WORKERS ?= auto
 
 # The first Python on the path that is new enough and can make virtual environments; `make PYTHON=…` takes another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -24,7 +25,7 @@ demo: $(VENV)/demo.done  ## timeline of the bundled recording, or of yours: make
 	@echo 'picture: $(PLOT)'
 
 test: $(VENV)/dev.done  ## all tests; some of them: make test ARGS='tests/audio -k flac'
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/dev.done  ## style and common mistakes
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,16 +78,12 @@ class Running:
 
     def settled(self) -> bool:
         """Wait until no stream and no upload is left anywhere."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            counts = self.service.pipeline.counts
-            if not (len(self.service.streams) or counts.streams or counts.waiting or self._uploads()):
-                return True
-            time.sleep(0.02)
-        return False
+        return soon(self._is_settled)
 
-    def _uploads(self) -> int:
-        return self.service.analysts.admitted + self.service.analysts.receiving
+    def _is_settled(self) -> bool:
+        counts, analysts = self.service.pipeline.counts, self.service.analysts
+        streams = len(self.service.streams) + counts.streams + counts.waiting
+        return streams + analysts.admitted + analysts.receiving == 0
 
 
 @contextlib.contextmanager
@@ -99,15 +95,21 @@ def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
     with listen(settings) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        deadline = time.monotonic() + PATIENCE
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
+        soon(lambda: server.started)
         try:
             yield Running(server, listener.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
             assert not thread.is_alive()
+
+
+def soon(condition: Callable[[], bool]) -> bool:
+    """Wait until it holds; False after `PATIENCE`."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.01)
+    return condition()
 
 
 def form(data: bytes, *, name: str = "a.wav", part: str = "file") -> bytes:

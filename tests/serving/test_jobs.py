@@ -16,7 +16,7 @@ from emovox.runtime.model import Model
 from emovox.serving import emotions, uploads
 from emovox.serving.errors import BusyError, CancelledError, NotFoundError
 from emovox.serving.jobs import Job, JobStore, answer
-from tests.serving.running import PATIENCE, Running, all_deleted, running, wav, word
+from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 from tests.toy_models import RATE
 
 
@@ -82,7 +82,8 @@ class TestJobs:
             gate.set()
             assert all_deleted(spools)
             assert service.ask("GET", path).status == 404
-        assert 'emovox_jobs_total{outcome="cancelled"} 1.0' in service.service.metrics.text().decode()
+        metrics = service.service.metrics
+        assert soon(lambda: 'emovox_jobs_total{outcome="cancelled"} 1.0' in metrics.text().decode())
 
     def test_deleting_what_waits_frees_it_and_what_works_still_counts(
         self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch

@@ -32,6 +32,7 @@ from tests.serving.running import (
     received,
     rest,
     running,
+    soon,
     word,
 )
 
@@ -266,7 +267,8 @@ def test_a_client_that_never_reads_is_cut_off(toy: Model, tmp_path: Path) -> Non
                 for _ in range(600):
                     socket.send(words)
             assert service.settled()
-        assert 'emovox_streams_closed_total{code="slow_reader"} 1.0' in service.service.metrics.text().decode()
+        metrics = service.service.metrics
+        assert soon(lambda: 'emovox_streams_closed_total{code="slow_reader"} 1.0' in metrics.text().decode())
 
 
 def test_pings_whose_answers_nobody_reads(service: Running) -> None:

@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -24,7 +24,7 @@ from emovox.serving import analysis, uploads
 from emovox.serving.protocols import HttpProtocol
 from emovox.serving.server import Server
 from emovox.serving.settings import Settings
-from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, wav, word
+from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, soon, wav, word
 from tests.toy_models import RATE
 
 
@@ -274,13 +274,6 @@ def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
     analysts.in_haste = False
     analysts.close()
     assert not analysts.is_stuck
-
-
-def soon(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and not condition():
-        time.sleep(0.01)
-    return condition()
 
 
 def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

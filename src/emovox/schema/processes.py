@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
 from multiprocessing import parent_process
 
 
@@ -13,14 +14,17 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def obey_parent() -> None:
-    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others; die when it is dead."""
+def obey_parent(orphaned: Callable[[], object] = lambda: os._exit(1)) -> None:
+    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others.
+
+    Args:
+        orphaned: called in a thread of its own when the parent is dead; unless given, the process exits at once.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
 
+    def watch() -> None:
+        if (parent := parent_process()) is not None:
+            parent.join()
+            orphaned()
 
-def _die_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=watch, name="emovox-parent", daemon=True).start()

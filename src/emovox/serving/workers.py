@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import wait
@@ -17,6 +16,7 @@ from types import FrameType
 
 from emovox.runtime.predictor import load
 from emovox.schema.errors import EmovoxError
+from emovox.schema.processes import obey_parent
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
 
@@ -112,26 +112,13 @@ class Workers:
 
 def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     """Be a worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent passes it on
+    obey_parent(orphaned=lambda: os.kill(os.getpid(), signal.SIGTERM))  # streams in flight are finished even then
     set_up(settings)
-    _end_with_parent()
     from emovox.serving.server import make_server
 
     server = make_server(settings, load(settings.model), jobs=folder / "jobs", signals=(signal.SIGTERM,))
     server.run(sockets=[listener])
     server.leave()
-
-
-def _end_with_parent() -> None:
-    """Do not outlive a parent that was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, name="emovox-parent", daemon=True).start()
 
 
 def _terminate(process: BaseProcess) -> None:
