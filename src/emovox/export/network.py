@@ -58,7 +58,7 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
     starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
     for start in dict.fromkeys(start for start in starts if start):
         card = with_corpora(card, read_start(start).corpora)
-    return export(recogniser, card, folder, half=True)
+    return export(recogniser, card, folder)
 
 
 def halve(recogniser: Recogniser) -> None:
