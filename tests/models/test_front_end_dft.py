@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emovox.models.front_end.dft import Blocks, PowerSpectrum, block_length
+from emovox.models.front_end.dft import Blocks, PowerSpectrum, Spectrum, block_length
 
 # Float32 against numpy's transform in float64, relative to the largest power; measured 5e-7.
 RELATIVE = 3e-6
@@ -27,11 +27,24 @@ def test_power_equals_numpys_transform(length: int, n_fft: int, hop: int) -> Non
     np.testing.assert_allclose(found.transpose(0, 2, 1), expected, rtol=0, atol=RELATIVE * expected.max())
 
 
-def test_packed_rows_carry_each_bin_once() -> None:
-    power = PowerSpectrum(np.ones(512), n_fft=512, hop=160)
-    assert sorted(power.bins[power.bins >= 0]) == list(range(257))
-    blocks = torch.randn(1, power.block, 64, generator=torch.Generator().manual_seed(0))
-    assert (power.packed(blocks)[:, torch.from_numpy(power.bins < 0)] == 0).all()
+@pytest.mark.parametrize(("length", "n_fft", "hop", "phases"), [(512, 576, 80, 2), (96, 96, 32, 2), (60, 64, 12, 3)])
+def test_phases_are_transformed_at_their_own_moments(length: int, n_fft: int, hop: int, phases: int) -> None:
+    samples = np.random.default_rng(length).normal(size=phases * 4 * length)
+    spectrum = Spectrum(np.ones(length), n_fft=n_fft, hop=hop, phases=phases)
+    blocks = Blocks(spectrum.block, 0)(torch.from_numpy(samples.astype(np.float32))[None])
+    found = spectrum(blocks)[0].numpy()
+    rows = found.shape[2] // 2
+    values = (found[:, :, :rows] + 1j * found[:, :, rows:]).reshape(phases, -1, found.shape[-1])
+    known = spectrum.bins >= 0
+    folded = np.minimum(spectrum.bins, n_fft - spectrum.bins)[known]
+    assert sorted(folded) == list(range(n_fft // 2 + 1))
+    for phase in range(phases):
+        frames = np.lib.stride_tricks.sliding_window_view(samples[phase::phases], length)[::hop]
+        turned = np.exp(-2j * np.pi * np.arange(n_fft) * phase / phases / n_fft)
+        expected = (np.fft.fft(frames, n_fft) * turned).T[spectrum.bins]
+        tolerance = RELATIVE * np.abs(expected).max()
+        np.testing.assert_allclose(values[phase][known], expected[known], rtol=0, atol=tolerance)
+        assert not values[phase][~known].any()
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def block_length(*, length: int, hop: int, n_fft: int) -> int:
     return min(blocks, key=lambda b: n_fft // b + 2 * b)
 
 
-class PowerSpectrum(nn.Module):
-    """Squared magnitudes of the DFT of windowed frames, by one Cooley-Tukey step.
+class Spectrum(nn.Module):
+    """DFT of windowed frames, by one Cooley-Tukey step.
 
     With n = block * n1 + n2 and k = k1 + rows * k2, stage one transforms over n1 for each n2 (a grouped convolution
     over block columns that also holds window and twiddle factors), stage two over n2 for each k1 (a batched matrix
@@ -68,6 +68,8 @@ class PowerSpectrum(nn.Module):
         window: [length], length <= n_fft.
         n_fft: points of the transform, even; the frame is followed by zeros up to it.
         hop: between frames, in samples.
+        phases: sequences that the samples are dealt out to in turn, each transformed by itself; `window`, `n_fft` and
+            `hop` count samples of one of them. Sample n of phase p is taken to lie at n + p / phases.
 
     Reference:
         Cooley and Tukey, An algorithm for the machine calculation of complex Fourier series, Math. Comp. 19 (1965).
@@ -75,59 +77,93 @@ class PowerSpectrum(nn.Module):
 
     first: Tensor
     second: Tensor
+
+    def __init__(self, window: Matrix, *, n_fft: int, hop: int, phases: int = 1) -> None:
+        super().__init__()
+        block = block_length(length=len(window), hop=hop, n_fft=n_fft)
+        self.block = phases * block
+        self.stride = hop // block
+        self.n_phases, self.n_pairs = phases, n_fft // block // 2
+        at = np.arange(self.block) / phases
+        first = _first_stage(window, at, block=block, n_fft=n_fft)
+        stages = [_second_stage(at[phase::phases], n_fft) for phase in range(phases)]
+        self.bins = stages[0][1]
+        self.register_buffer("first", torch.from_numpy(first.astype(np.float32)), persistent=False)
+        second = np.stack([matrix for matrix, _ in stages])
+        self.register_buffer("second", torch.from_numpy(second.astype(np.float32)), persistent=False)
+
+    def forward(self, blocks: Tensor) -> Tensor:
+        """[b, block, columns] -> [b, phases, n_pairs, 2 * rows, t], real parts above imaginary ones.
+
+        The rows of all pairs, one after the other, are in the order of `self.bins`: of a bin and its mirror image
+        n_fft - bin there is one, whichever comes first; -1 marks a row of zeros.
+        """
+        mixed = functional.conv1d(blocks, self.first, stride=self.stride, groups=self.block)
+        n_batch, block = blocks.shape[0], self.block // self.n_phases
+        slots = mixed.reshape(n_batch, block, self.n_phases, self.n_pairs, 2, -1).permute(0, 2, 3, 1, 4, 5)
+        spectra: Tensor = self.second @ slots.reshape(n_batch, self.n_phases, self.n_pairs, 2 * block, -1)
+        return spectra
+
+
+class PowerSpectrum(nn.Module):
+    """Squared magnitudes of the DFT of windowed frames.
+
+    Args:
+        window: [length], length <= n_fft.
+        n_fft: points of the transform, even; the frame is followed by zeros up to it.
+        hop: between frames, in samples.
+    """
+
     order: Tensor
 
     def __init__(self, window: Matrix, *, n_fft: int, hop: int) -> None:
         super().__init__()
-        self.block = block_length(length=len(window), hop=hop, n_fft=n_fft)
-        self.stride = hop // self.block
-        self.n_pairs = n_fft // self.block // 2
-        first = _first_stage(window, self.block, n_fft)
-        second, self.bins = _second_stage(self.block, n_fft)
-        order = np.argsort(self.bins, kind="stable")[-(n_fft // 2 + 1) :]
-        self.register_buffer("first", torch.from_numpy(first.astype(np.float32)), persistent=False)
-        self.register_buffer("second", torch.from_numpy(second.astype(np.float32)), persistent=False)
-        self.register_buffer("order", torch.from_numpy(order), persistent=False)
-
-    def packed(self, blocks: Tensor) -> Tensor:
-        """[b, block, columns] -> [b, rows, t] in the order of `self.bins` (bin numbers; -1 marks a row of zeros)."""
-        mixed = functional.conv1d(blocks, self.first, stride=self.stride, groups=self.block)
-        pairs = mixed.reshape(blocks.shape[0], self.block, self.n_pairs, 2, -1).transpose(1, 2)
-        spectrum = self.second @ pairs.reshape(blocks.shape[0], self.n_pairs, 2 * self.block, -1)
-        squares, half = spectrum * spectrum, self.second.shape[1] // 2
-        return (squares[:, :, :half] + squares[:, :, half:]).flatten(1, 2)
+        self.spectrum = Spectrum(window, n_fft=n_fft, hop=hop)
+        self.block, self.stride = self.spectrum.block, self.spectrum.stride
+        order = np.argsort(np.minimum(self.spectrum.bins, n_fft - self.spectrum.bins), kind="stable")
+        self.register_buffer("order", torch.from_numpy(order[-(n_fft // 2 + 1) :]), persistent=False)
 
     def forward(self, blocks: Tensor) -> Tensor:
         """[b, block, columns] -> [b, n_fft // 2 + 1, t], power by rising frequency."""
-        return self.packed(blocks).index_select(1, self.order)
+        spectrum = self.spectrum(blocks)[:, 0]
+        return added_halves(spectrum * spectrum).flatten(1, 2).index_select(1, self.order)
 
 
-def _first_stage(window: Matrix, block: int, n_fft: int) -> Matrix:
-    """[block * rows, 1, length / block]: for each n2 the pair k1 = 0, k1 = rows / 2, then re and im of k1 = 1, 2 …."""
+def added_halves(values: Tensor) -> Tensor:
+    """[b, n, 2 * rows, t] -> [b, n, rows, t]: what came of real parts and what came of imaginary ones, added."""
+    rows = values.shape[2] // 2
+    return values[:, :, :rows] + values[:, :, rows:]
+
+
+def _first_stage(window: Matrix, at: Matrix, *, block: int, n_fft: int) -> Matrix:
+    """[n2 * rows, 1, length / block]: for each n2 the pair k1 = 0, k1 = rows / 2, then re and im of k1 = 1, 2 ….
+
+    `at` [n2] gives the moments of the samples in a column, 0 to block.
+    """
     rows = n_fft // block
     n1 = np.arange(len(window) // block)[None, :, None]
-    n2 = np.arange(block)[:, None, None]
     k1 = np.arange(rows // 2)[None, None, :]
-    basis = np.exp(-2j * np.pi * (n1 * k1 / rows + n2 * k1 / n_fft)) * window.reshape(-1, block).T[:, :, None]
+    weights = window.reshape(-1, block).T[at.astype(int)]
+    basis = np.exp(-2j * np.pi * (n1 * k1 / rows + at[:, None, None] * k1 / n_fft)) * weights[:, :, None]
     pairs = np.stack([basis.real, basis.imag], -1)
-    pairs[:, :, 0, 1] = window.reshape(-1, block).T * (-1.0) ** n1[:, :, 0]
-    return np.ascontiguousarray(pairs.transpose(0, 2, 3, 1).reshape(block * rows, 1, -1))
+    pairs[:, :, 0, 1] = weights * (-1.0) ** n1[:, :, 0]
+    return np.ascontiguousarray(pairs.transpose(0, 2, 3, 1).reshape(len(at) * rows, 1, -1))
 
 
-def _second_stage(block: int, n_fft: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
+def _second_stage(at: Matrix, n_fft: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
     """[rows / 2, 2 * (block + 1), 2 * block], real parts above imaginary ones, and the bin of each output row."""
+    block = len(at)
     rows = n_fft // block
-    n2 = np.arange(block)
     matrix = np.zeros((rows // 2, 2, block + 1, block, 2))
     bins = np.full((rows // 2, block + 1), -1)
     bins[0] = np.arange(block + 1) * rows // 2
     for j, k in enumerate(bins[0]):
-        turn = np.exp(-2j * np.pi * n2 * k / n_fft)
+        turn = np.exp(-2j * np.pi * at * k / n_fft)
         matrix[0, 0, j, :, j % 2], matrix[0, 1, j, :, j % 2] = turn.real, turn.imag
+    k2 = np.arange(block)
+    turn = np.exp(-2j * np.pi * np.outer(k2, at) / block)
     for k1 in range(1, rows // 2):
-        turn = np.exp(-2j * np.pi * np.outer(n2, n2) / block)
         matrix[k1, 0, :block] = np.stack([turn.real, -turn.imag], -1)
         matrix[k1, 1, :block] = np.stack([turn.imag, turn.real], -1)
-        k = k1 + rows * n2
-        bins[k1, :block] = np.minimum(k, n_fft - k)
+        bins[k1, :block] = k1 + rows * k2
     return matrix.reshape(rows // 2, 2 * (block + 1), 2 * block), bins.ravel()
