@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,8 @@ async def load(url: str, variants: list[Variant], given: argparse.Namespace, pid
         "kb_per_stream": round((peak - empty) / given.streams),
     }
     if settled:
+        minutes = [max(kb for _, kb in group) for _, group in groupby(memory, key=lambda pair: int(pair[0] // 60))]
+        figures["memory_mb_by_minute"] = [kb // 1024 for kb in minutes]
         middle = (min(settled) + max(settled)) / 2
         figures["memory_range_percent"] = round(100 * (max(settled) - min(settled)) / 2 / middle, 2)
     return figures

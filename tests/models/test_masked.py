@@ -11,17 +11,17 @@ SAME = 1e-5
 
 
 def ragged(*lengths: int, width: int = 6) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise [b, width, t] far from 0, `own`, and the mask."""
+    """Noise [b, width, 1, t] far from 0, `own`, and the mask."""
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
-    noise = 3 + 2 * torch.randn(len(lengths), width, max(lengths), generator=torch.Generator().manual_seed(1))
+    noise = 3 + 2 * torch.randn(len(lengths), width, 1, max(lengths), generator=torch.Generator().manual_seed(1))
     own = own_frames(mask, torch.float32)
     assert own is not None
     return noise, own, mask
 
 
 def rows(frames: Tensor, mask: Tensor) -> Tensor:
-    """[b, c, t] → the own frames of all clips, [n, c]."""
-    return frames.transpose(1, 2)[mask]
+    """[b, c, 1, t] → the own frames of all clips, [n, c]."""
+    return frames.flatten(2).transpose(1, 2)[mask]
 
 
 @pytest.mark.parametrize("momentum", [0.1, 0.3])
@@ -41,7 +41,7 @@ def test_batch_norm_is_that_of_the_own_frames(momentum: float) -> None:
     assert given.grad is not None
     assert packed.grad is not None
     torch.testing.assert_close(rows(given.grad, mask), packed.grad, atol=SAME, rtol=1e-4)
-    assert given.grad[1, :, 13:].abs().max() == 0
+    assert given.grad[1, ..., 13:].abs().max() == 0
     for name, value in plain.state_dict().items():
         torch.testing.assert_close(masked.state_dict()[name], value, atol=SAME, rtol=SAME)
     for one, other in zip(masked.parameters(), plain.parameters(), strict=True):
@@ -54,7 +54,7 @@ def test_after_training_it_is_the_ordinary_one() -> None:
     masked(frames, own)
     masked.eval()
     before = masked.get_buffer("running_mean").clone()
-    assert torch.equal(masked(frames, own), nn.BatchNorm1d.forward(masked, frames))
+    assert torch.equal(masked(frames, own), nn.BatchNorm2d.forward(masked, frames))
     assert torch.equal(masked.get_buffer("running_mean"), before)
 
 
@@ -64,18 +64,20 @@ def test_a_convolution_sees_own_frames_only(stride: int, length: int) -> None:
     torch.manual_seed(0)
     layer = ConvNorm(6, 5, 5, stride=stride).eval()
     frames, own, _ = ragged(20, length)
-    alone = layer(frames[1:, :, :length], None)
-    assert alone.shape[2] == (length - 1) // stride + 1
-    batch = layer(frames, own)[1:, :, : alone.shape[2]]
+    alone = layer(frames[1:, ..., :length], None)
+    assert alone.shape[3] == (length - 1) // stride + 1
+    batch = layer(frames, own)[1:, ..., : alone.shape[3]]
     torch.testing.assert_close(batch, alone, atol=SAME, rtol=SAME)
 
 
 def test_squeeze_and_excitation_average_own_frames() -> None:
     layer = SqueezeExcite(6, 3)
     frames, own, _ = ragged(20, 7)
-    torch.testing.assert_close(layer(frames, own)[1, :, :7], layer(frames[1:, :, :7], None)[0], atol=SAME, rtol=SAME)
-    torch.testing.assert_close(own_mean(frames, own)[1, :, 0], frames[1, :, :7].mean(1), atol=SAME, rtol=SAME)
-    assert keep(frames, own)[1, :, 7:].abs().max() == 0
+    torch.testing.assert_close(
+        layer(frames, own)[1, ..., :7], layer(frames[1:, ..., :7], None)[0], atol=SAME, rtol=SAME
+    )
+    torch.testing.assert_close(own_mean(frames, own)[1, ..., 0], frames[1, ..., :7].mean(2), atol=SAME, rtol=SAME)
+    assert keep(frames, own)[1, ..., 7:].abs().max() == 0
 
 
 def test_statistics_are_exact_where_precision_is_mixed() -> None:

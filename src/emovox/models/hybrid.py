@@ -51,8 +51,8 @@ class Residual(nn.Module):
         stride: 2 keeps every second frame.
 
     Shape:
-        - Input: frames [b, width, t], own [b, 1, t].
-        - Output: frames [b, width, (t - 1) // stride + 1], and what of them is own.
+        - Input: frames [b, width, 1, t], own [b, 1, 1, t].
+        - Output: frames [b, width, 1, (t - 1) // stride + 1], and what of them is own.
 
     Reference:
         He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2016.
@@ -67,7 +67,7 @@ class Residual(nn.Module):
     def forward(self, frames: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Compute one block."""
         inner, own = torch.relu(self.first(frames, own)), thin(own, self.stride)
-        return torch.relu(frames[:, :, :: self.stride] + self.second(inner, own)), own
+        return torch.relu(frames[..., :: self.stride] + self.second(inner, own)), own
 
 
 class Local(nn.Module):
@@ -78,7 +78,7 @@ class Local(nn.Module):
         config: sizes.
 
     Shape:
-        - Input: frames [b, n_inputs, t], own [b, 1, t].
+        - Input: frames [b, n_inputs, 1, t], own [b, 1, 1, t].
         - Output: [b, 2 width].
     """
 
@@ -95,7 +95,9 @@ class Local(nn.Module):
         own = thin(own, self.stem.stride)
         for block in self.blocks:
             frames, own = block(frames, own)
-        statistics: Tensor = self.pooling(frames.transpose(1, 2), None if own is None else own[:, 0] > 0)
+        statistics: Tensor = self.pooling(
+            frames.flatten(2).transpose(1, 2), None if own is None else own.flatten(1) > 0
+        )
         return statistics
 
 
@@ -109,7 +111,7 @@ class Recurrent(nn.Module):
         config: sizes.
 
     Shape:
-        - Input: frames [b, n_inputs, t], own [b, 1, t].
+        - Input: frames [b, n_inputs, 1, t], own [b, 1, 1, t].
         - Output: [b, 4 cells].
     """
 
@@ -121,16 +123,16 @@ class Recurrent(nn.Module):
 
     def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
         """Read and reduce."""
-        steps = torch.relu(self.stem(frames, own)).transpose(1, 2)
+        steps = torch.relu(self.stem(frames, own)).flatten(2).transpose(1, 2)
         own = thin(own, self.stem.stride)
         statistics: Tensor
         if own is None:
             statistics = self.pooling(self.lstm(steps)[0])
         else:
-            lengths = own.sum((1, 2)).long().cpu()
+            lengths = own.sum((1, 2, 3)).long().cpu()
             states, _ = self.lstm(pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False))
             padded, _ = pad_packed_sequence(states, batch_first=True, total_length=steps.shape[1])
-            statistics = self.pooling(padded, own[:, 0] > 0)
+            statistics = self.pooling(padded, own.flatten(1) > 0)
         return statistics
 
 
@@ -165,7 +167,7 @@ class HybridEncoder(Encoder):
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, c] → [b, 2 width + 4 cells]; a clip's own frames come first in its row."""
-        own, frames = own_frames(mask, inputs.dtype), inputs.transpose(1, 2)
+        own, frames = own_frames(mask, inputs.dtype), inputs.transpose(1, 2)[:, :, None]
         return torch.cat([self.local(frames, own), self.recurrent(frames, own)], 1)
 
     def depths(self) -> list[list[nn.Parameter]]:

@@ -1,47 +1,51 @@
-"""Convolutions over time that see a clip's own frames only: [b, c, t], time last, as convolutions want it.
+"""Convolutions over time that see a clip's own frames only: [b, c, 1, t], pictures of a single row.
 
-`own` [b, 1, t] is 1 on own frames and 0 on those that follow; None says that all are own.
+ONNX Runtime lays out the channels of pictures in blocks, and has quick convolutions for them; sequences [b, c, t] it
+computes as matrix products of copies. So 3 s take `mobile` 1.9 ms in place of 2.2, `hybrid` 2.9 in place of 3.0.
+
+`own` [b, 1, 1, t] is 1 on own frames and 0 on those that follow; None says that all are own.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def own_frames(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Turn a mask [b, t] into `own` [b, 1, t]; None where it leaves nothing out, which is cheaper.
+    """Turn a mask [b, t] into `own` [b, 1, 1, t]; None where it leaves nothing out, which is cheaper.
 
     >>> own_frames(torch.tensor([[True, True]]), torch.float32) is None
     True
     """
-    return None if mask is None or bool(mask.all()) else mask[:, None].to(dtype)
+    return None if mask is None or bool(mask.all()) else mask[:, None, None].to(dtype)
 
 
 def thin(own: Tensor | None, stride: int) -> Tensor | None:
     """Keep what belongs to every `stride`-th frame, as a convolution of odd kernel and half of it padded does."""
-    return own if own is None else own[:, :, ::stride]
+    return own if own is None else own[..., ::stride]
 
 
 def keep(frames: Tensor, own: Tensor | None) -> Tensor:
-    """Set frames [b, c, t] that are not own to 0."""
+    """Set frames [b, c, 1, t] that are not own to 0."""
     return frames if own is None else frames * own
 
 
 def own_mean(frames: Tensor, own: Tensor | None) -> Tensor:
-    """Average over own frames, [b, c, t] → [b, c, 1]."""
+    """Average over own frames, [b, c, 1, t] → [b, c, 1, 1]."""
     if own is None:
-        return frames.mean(2, keepdim=True)
-    return own_sum(frames, own) / own.sum(2, keepdim=True)
+        return functional.adaptive_avg_pool2d(frames, 1)
+    return own_sum(frames, own) / own.sum(3, keepdim=True)
 
 
 def own_sum(frames: Tensor, own: Tensor) -> Tensor:
-    """Add own frames up, [b, c, t] → [b, c, 1], in float32 also where precision is mixed."""
+    """Add own frames up, [b, c, 1, t] → [b, c, 1, 1], in float32 also where precision is mixed."""
     with torch.autocast(frames.device.type, enabled=False):
-        return torch.bmm(frames.float(), own.float().transpose(1, 2))
+        return torch.bmm(frames.float().flatten(2), own.float().flatten(1)[:, :, None])[..., None]
 
 
-class MaskedBatchNorm(nn.BatchNorm1d):
+class MaskedBatchNorm(nn.BatchNorm2d):
     """Batch normalisation that takes its statistics over own frames.
 
     Once training is over it is the ordinary one, which ONNX Runtime folds into the convolution before it. While it
@@ -50,15 +54,16 @@ class MaskedBatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, frames: Tensor, own: Tensor | None = None) -> Tensor:
-        """Normalise [b, c, t]."""
+        """Normalise [b, c, 1, t]."""
         if own is None or not self.training:
             return super().forward(frames)
         count = own.sum()
         mean = own_sum(frames, own).sum(0) / count
         centred = frames - mean
         variance = own_sum(centred.square(), own).sum(0) / count
-        self._follow(mean.detach()[:, 0], variance.detach()[:, 0] * count / (count - 1))
-        return torch.addcmul(self.bias[:, None], centred, self.weight[:, None] * (variance + self.eps).rsqrt())
+        self._follow(mean.detach().flatten(), variance.detach().flatten() * count / (count - 1))
+        weight, bias = self.weight[:, None, None], self.bias[:, None, None]
+        return torch.addcmul(bias, centred, weight * (variance + self.eps).rsqrt())
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
@@ -79,14 +84,16 @@ class ConvNorm(nn.Module):
         groups: of channels that do not see each other; n_in for a depthwise convolution.
 
     Shape:
-        - Input: frames [b, n_in, t], own [b, 1, t].
-        - Output: [b, n_out, (t - 1) // stride + 1]; frames that are not own hold anything.
+        - Input: frames [b, n_in, 1, t], own [b, 1, 1, t].
+        - Output: [b, n_out, 1, (t - 1) // stride + 1]; frames that are not own hold anything.
     """
 
     def __init__(self, n_in: int, n_out: int, kernel: int = 1, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.reach, self.stride = kernel // 2, stride
-        self.conv = nn.Conv1d(n_in, n_out, kernel, stride=stride, padding=self.reach, groups=groups, bias=False)
+        self.conv = nn.Conv2d(
+            n_in, n_out, (1, kernel), stride=(1, stride), padding=(0, self.reach), groups=groups, bias=False
+        )
         self.norm = MaskedBatchNorm(n_out)
 
     def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
@@ -104,8 +111,8 @@ class SqueezeExcite(nn.Module):
         hidden: units between.
 
     Shape:
-        - Input: frames [b, width, t], own [b, 1, t].
-        - Output: [b, width, t].
+        - Input: frames [b, width, 1, t], own [b, 1, 1, t].
+        - Output: [b, width, 1, t].
 
     Reference:
         Hu, Shen and Sun, "Squeeze-and-Excitation Networks", 2018.
@@ -113,8 +120,8 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
-        self.squeeze = nn.Conv1d(width, hidden, 1)
-        self.excite = nn.Conv1d(hidden, width, 1)
+        self.squeeze = nn.Conv2d(width, hidden, 1)
+        self.excite = nn.Conv2d(hidden, width, 1)
 
     def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
         """Weigh."""

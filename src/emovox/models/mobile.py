@@ -51,8 +51,8 @@ class InvertedResidual(nn.Module):
         stride: 2 keeps every second frame.
 
     Shape:
-        - Input: frames [b, width, t], own [b, 1, t].
-        - Output: frames [b, width, (t - 1) // stride + 1], and what of them is own.
+        - Input: frames [b, width, 1, t], own [b, 1, 1, t].
+        - Output: frames [b, width, 1, (t - 1) // stride + 1], and what of them is own.
 
     Reference:
         Howard et al., "Searching for MobileNetV3", 2019, figure 4.
@@ -109,12 +109,12 @@ class MobileEncoder(Encoder):
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, c] → [b, 2 features]."""
         own = own_frames(mask, inputs.dtype)
-        frames = torch.relu(self.stem(inputs.transpose(1, 2), own))
+        frames = torch.relu(self.stem(inputs.transpose(1, 2)[:, :, None], own))
         own = thin(own, self.stem.stride)
         for block in self.blocks:
             frames, own = block(frames, own)
-        frames = torch.relu(self.last(frames, own)).transpose(1, 2)
-        statistics: Tensor = self.pooling(frames, None if own is None else own[:, 0] > 0)
+        frames = torch.relu(self.last(frames, own)).flatten(2).transpose(1, 2)
+        statistics: Tensor = self.pooling(frames, None if own is None else own.flatten(1) > 0)
         return statistics
 
     def depths(self) -> list[list[nn.Parameter]]:

@@ -17,7 +17,7 @@ from emovox.schema.files import write_whole
 from emovox.training.network.average import Average
 from emovox.training.network.log import Row
 
-FORMAT = 1
+FORMAT = 2  # convolutions over time are of two dimensions
 
 Weights = dict[str, Tensor]
 
