@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import re
@@ -13,61 +12,17 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.serving.process import CODE, Process, service
 from tests.serving.running import END, PATIENCE, begin, close_code, pcm, received, rest, word
 from tests.toy_models import write_toy
 
-CODE = "from emovox.cli.main import main; main()"
-
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
-
-
-class Process:
-    """A service in a process of its own."""
-
-    def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        self.folder = folder
-        command = [sys.executable, "-c", CODE, "serve", "--port", "0", "--model", str(folder / "toy.json"), *arguments]
-        variables = os.environ | {"TMPDIR": str(folder / "tmp")} | (environment or {})
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=variables)
-        self.lines: list[str] = []
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.lines.append(line)
-            if found := re.search(r"(https?)://127\.0\.0\.1:(\d+)", line):
-                self.scheme, self.port = found[1], int(found[2])
-                return
-        raise AssertionError("".join(self.lines))
-
-    def get(self, path: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-            try:
-                connection.request("GET", path)
-                return connection.getresponse().read()
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-            finally:
-                connection.close()
-
-    def wait(self) -> int:
-        assert self.process.stderr is not None
-        self.lines += self.process.stderr.readlines()
-        return self.process.wait(PATIENCE)
-
-    @property
-    def url(self) -> str:
-        return f"{'wss' if self.scheme == 'https' else 'ws'}://127.0.0.1:{self.port}/v1/stream"
 
 
 @pytest.fixture
@@ -75,18 +30,6 @@ def folder(tmp_path: Path) -> Path:
     write_toy(tmp_path)
     (tmp_path / "tmp").mkdir()
     return tmp_path
-
-
-@contextlib.contextmanager
-def service(folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> Iterator[Process]:
-    process = Process(folder, *arguments, environment=environment)
-    try:
-        yield process
-    finally:
-        process.process.kill()
-        process.process.wait(PATIENCE)
-        assert process.process.stderr is not None
-        process.process.stderr.close()
 
 
 def test_it_says_what_it_serves_and_leaves_nothing(folder: Path) -> None:
