@@ -11,7 +11,7 @@ from torch import Tensor
 
 from emovox.schema.errors import CheckpointError, ConfigError
 from emovox.training.network.average import Average
-from emovox.training.network.checkpoint import Best, State, learnt_weights, load, put_state, put_weights, save
+from emovox.training.network.checkpoint import FORMAT, Best, State, learnt_weights, load, put_state, put_weights, save
 from emovox.training.network.log import Row
 from emovox.training.network.plan import Optimiser
 from emovox.training.network.schedule import make_optimiser
@@ -140,7 +140,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
         def __reduce__(self) -> tuple[object, tuple[Path]]:
             return Path.touch, (tmp_path / "ran",)
 
-    torch.save({"format": 1, "key": "k", "weights": Evil()}, tmp_path / "a.pt")
+    torch.save({"format": FORMAT, "key": "k", "weights": Evil()}, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match="not a checkpoint of this network"):
         load(tmp_path / "a.pt", key="k")
     assert not (tmp_path / "ran").exists()
@@ -149,7 +149,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{"key": "k"}, {"format": 0, "key": "k"}, [1]])
 def test_files_of_another_kind_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match="not a checkpoint of format 1; remove it to start anew"):
+    with pytest.raises(CheckpointError, match=f"not a checkpoint of format {FORMAT}; remove it to start anew"):
         load(tmp_path / "a.pt", key="k")
 
 
