@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -78,6 +81,94 @@ def test_cleaning_up_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit), ended_by_signals():
         work()
     assert done == ["exit", "except", "finally"]
+
+
+def test_a_generator_that_is_closed_on_the_way_cleans_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emovox.cli.signals._AGAIN_SECONDS", 0.01)
+    done = []
+
+    def numbers() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            time.sleep(0.1)
+            done.append("generator")
+
+    def work() -> None:
+        for _ in numbers():
+            send(signal.SIGTERM)
+
+    with pytest.raises(SystemExit), ended_by_signals():
+        work()
+    assert done == ["generator"]
+
+
+def test_worker_processes_end_with_the_command() -> None:
+    code = """
+import os, signal
+from emovox.cli.signals import ended_by_signals
+from emovox.features.parallel import parallel
+if __name__ == "__main__":
+    with ended_by_signals():
+        for _ in parallel(abs, range(30), 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (143, "")
+
+
+def test_a_second_hang_up_does_not_break_off_what_cleans_up() -> None:
+    done = []
+
+    def work() -> None:
+        try:
+            send(signal.SIGHUP)
+        finally:
+            send(signal.SIGHUP)
+            done.append("cleaned up")
+
+    with pytest.raises(SystemExit) as stop, ended_by_signals():
+        work()
+    assert (stop.value.code, done) == (129, ["cleaned up"])
+
+
+def test_a_second_termination_does() -> None:
+    done = []
+
+    def work() -> None:
+        try:
+            send(signal.SIGTERM)
+        finally:
+            send(signal.SIGTERM)
+            done.append("cleaned up")
+
+    with pytest.raises(SystemExit), ended_by_signals():
+        work()
+    assert not done
+
+
+def test_an_alarm_of_others_is_theirs() -> None:
+    code = """
+import os, signal
+from emovox.cli.signals import ended_by_signals
+with ended_by_signals():
+    os.kill(os.getpid(), signal.SIGALRM)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGALRM
+
+
+def test_nothing_is_said_of_a_destructor_that_lost_it(capsys: pytest.CaptureFixture[str]) -> None:
+    class Kept:
+        def __del__(self) -> None:
+            send(signal.SIGTERM)
+
+    def work() -> None:
+        Kept()
+        time.sleep(60)
+
+    with pytest.raises(SystemExit), ended_by_signals():
+        work()
+    assert capsys.readouterr().err == ""
 
 
 def test_what_was_there_before_is_put_back() -> None:

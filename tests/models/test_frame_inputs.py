@@ -81,3 +81,5 @@ def test_features_that_do_not_exist_are_refused() -> None:
         FrameInputsConfig(log_mel=False, mfcc=False, f0=False, level=False)
     with pytest.raises(ConfigError, match="hop is 0, out of range"):
         FrameInputsConfig(hop=0)
+    with pytest.raises(ConfigError, match="got a hop of 161 samples, expected an even number"):
+        FrameInputsConfig(hop=161)

@@ -380,6 +380,19 @@ class TestFailing:
             desk.feed()
         assert told.value.__cause__ is cause
 
+    def test_what_fails_when_all_is_over_opens_nothing_again(self, card: ModelCard) -> None:
+        desk = Desk(card, Scripted())
+        desk.stream.end()
+        desk.stream.take()
+        desk.stream.fail(RuntimeError("out of memory"))
+        assert desk.is_done()
+
+    def test_no_audio_is_refused_too_when_it_is_over(self, card: ModelCard) -> None:
+        desk = Desk(card, Scripted())
+        desk.stream.close()
+        with pytest.raises(PipelineError, match="the stream has ended"):
+            desk.feed(0.0)
+
     def test_what_fails_after_closing_is_nobodys_matter(self, card: ModelCard) -> None:
         desk = Desk(card, Scripted())
         desk.stream.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,11 +24,12 @@ THE_MICROPHONE = "speech is heard, named and summed up"
 @pytest.mark.parametrize("title", [A_FILE, THE_MICROPHONE])
 def test_the_page_in_a_browser(tmp_path: Path, title: str) -> None:
     (tmp_path / "tmp").mkdir()
-    with service(tmp_path, "--model", "mobile") as found:
+    # pytest's folders are too deep for Chromium's sockets
+    with tempfile.TemporaryDirectory(prefix="page-") as short, service(tmp_path, "--model", "mobile") as found:
         url = f"http://127.0.0.1:{found.port}"
-        environment = os.environ | {"EMOVOX_URL": url, "CHROMIUM": str(CHROMIUM), "TMPDIR": str(tmp_path)}
+        environment = os.environ | {"EMOVOX_URL": url, "CHROMIUM": str(CHROMIUM), "TMPDIR": short}
         run = subprocess.run(
-            ["npx", "playwright", "test", "--grep", title],
+            ["npx", "playwright", "test", "--grep", title, "--output", str(tmp_path / "results")],
             cwd=WEB,
             env=environment,
             capture_output=True,

@@ -59,7 +59,7 @@ def test_log_as_json(folder: Path) -> None:
     assert (request["route"], request["status"], request["level"]) == ("/healthz", 200, "info")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_signal_finishes_what_is_in_flight(folder: Path, number: signal.Signals, workers: str) -> None:
     with service(folder, "--workers", workers) as found:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any
+
+from emovox.schema.processes import ending_signals
 
 _AGAIN_SECONDS = 0.2
 
@@ -32,13 +34,11 @@ def ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    insistent = _Insistent()
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    handlers: dict[int, Callable[[int, FrameType | None], None]]
-    handlers = {number: insistent.raise_first for number in wanted if signal.getsignal(number) != signal.SIG_IGN}
-    if hasattr(signal, "setitimer"):  # not on Windows, where a process is ended without being asked
-        handlers[signal.SIGALRM] = insistent.raise_again
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    ending = _Ending()
+    before: dict[int, Any] = {number: signal.signal(number, ending.begin) for number in ending_signals()}
+    if hasattr(signal, "SIGALRM"):
+        before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)  # `begin` takes it: until then it is not ours
+    sys.unraisablehook = ending.lost
     try:
         yield
     finally:
@@ -46,26 +46,40 @@ def ended_by_signals() -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = ending.hook
 
 
-class _Insistent:
+class _Ending:
     """Raise an exception at a signal, and again every `_AGAIN_SECONDS` unless it is on its way up the stack."""
 
     def __init__(self) -> None:
-        self._error: BaseException = SystemExit()
+        self.hook = sys.unraisablehook
+        self._error: BaseException | None = None
 
-    def raise_first(self, number: int, _: FrameType | None) -> NoReturn:
-        """Handle the signal that ends the command."""
+    def begin(self, number: int, _: FrameType | None) -> None:
+        """Handle the signal that ends the command; a second one breaks off what cleans up.
+
+        But not a second hang-up: shell and kernel may both tell that the terminal is gone.
+        """
+        if self._error is not None and number not in (signal.SIGINT, signal.SIGTERM):
+            return
         self._error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-        if hasattr(signal, "setitimer"):
+        if hasattr(signal, "setitimer"):  # not on Windows, where a process is ended without being asked
+            signal.signal(signal.SIGALRM, self._insist)
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
         raise self._error
 
-    def raise_again(self, _: int, __: FrameType | None) -> None:
-        """Handle the timer: code that cleans up (`finally`, `__exit__`) has the exception in hand and is left alone."""
+    def lost(self, what: sys.UnraisableHookArgs) -> None:
+        """Say nothing of the exception where Python had to drop it: it comes again."""
+        if self._error is None or what.exc_value is not self._error:
+            self.hook(what)
+
+    def _insist(self, _: int, __: FrameType | None) -> None:
+        # code that cleans up (`finally`, `__exit__`) has the exception in hand, or a generator's end, and is left alone
         error = sys.exc_info()[1]
         while error is not None:
-            if error is self._error:
+            if error is self._error or isinstance(error, GeneratorExit):
                 return
             error = error.__context__
-        raise self._error
+        if self._error is not None:
+            raise self._error

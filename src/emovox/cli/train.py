@@ -39,7 +39,7 @@ def train(
 
     plan = read_recipe(recipe, assignments)
     if plan.export:
-        for module in ("torch", "onnx"):
+        for module in ("torch", "onnx", "onnxslim"):
             require(module, need=f"export of '{plan.name}'", extra="train")
     folder = output or cache_folder() / "runs" / plan.name
     TRAIN[plan.kind](plan, load_clips(plan.data.corpora), folder, resume=resume, workers=workers)

@@ -30,7 +30,7 @@ class FrameInputsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     hop of 320 both cost six tenths of it.
 
     Raises:
-        ConfigError: no feature at all, or a hop or number of bands out of range.
+        ConfigError: no feature at all, or a hop that is odd, or a hop or number of bands out of range.
     """
 
     log_mel: bool = True
@@ -44,6 +44,8 @@ class FrameInputsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         """Reject values for which there are no features."""
         if not (self.log_mel or self.mfcc or self.f0 or self.level):
             raise ConfigError("got no frame feature, expected at least one of log_mel, mfcc, f0, level to be true")
+        if self.hop % 2:
+            raise ConfigError(f"got a hop of {self.hop} samples, expected an even number: F0 comes at half the rate")
         self.features()
 
     def features(self) -> FeatureConfig:

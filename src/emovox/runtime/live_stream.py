@@ -91,6 +91,8 @@ class LiveStream:
             PipelineError: the stream was ended or closed, or the model failed.
         """
         rows = checked_rows(samples, channels=len(self.voices))
+        with self._changed:
+            self._check_open()
         deadline = None if timeout is None else time.monotonic() + timeout
         for first in range(0, rows.shape[1], self._piece):
             self._wait_for_room(deadline, taken=first)
@@ -138,9 +140,9 @@ class LiveStream:
             self.notify()
 
     def fail(self, error: Exception) -> None:
-        """Close because of an error, which `take` will raise."""
+        """Close because of an error, which `take` will raise; what is over stays as it is."""
         with self._changed:
-            if not self._closed:
+            if not self._is_over():
                 self._error = error
         self.close()
 

@@ -1,4 +1,4 @@
-"""Cores and worker processes: these leave interrupts to their parent, and end when it does, however it ends."""
+"""Cores, the signals that end a process, and worker processes, which end when their parent does, however it ends."""
 
 from __future__ import annotations
 
@@ -14,13 +14,24 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask this process to end: interrupt, termination, hang-up.
+
+    Those that it was started to ignore, as by `nohup` or as a background job, are not among them.
+    """
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return tuple(number for number in known if signal.getsignal(number) != signal.SIG_IGN)
+
+
 def obey_parent(orphaned: Callable[[], object] = lambda: os._exit(1)) -> None:
-    """Leave interrupts to the parent, since a worker that dies in the queue blocks the others.
+    """Leave interrupts and hang-ups to the parent, since a worker that dies in the queue blocks the others.
 
     Args:
         orphaned: called in a thread of its own when the parent is dead; unless given, the process exits at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def watch() -> None:
         if (parent := parent_process()) is not None:

@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 
 from emovox.runtime.predictor import Predictor
+from emovox.schema.processes import ending_signals
 from emovox.serving.app import Service, create_app
 from emovox.serving.protocols import HttpProtocol, WebSocketProtocol
 from emovox.serving.settings import Settings
@@ -38,12 +39,11 @@ class Server(uvicorn.Server):
     Args:
         config: of uvicorn.
         service: what to drain.
-        signals: those that end it.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service, *, signals: tuple[signal.Signals, ...]) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
-        self.service, self._signals = service, signals
+        self.service = service
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept nothing more, drain the streams, then close the connections."""
@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Take signals while it runs; only the main thread can."""
         main = threading.current_thread() is threading.main_thread()
-        before = {number: signal.signal(number, self.handle_exit) for number in self._signals if main}
+        before = {number: signal.signal(number, self.handle_exit) for number in ending_signals() if main}
         try:
             yield
         finally:
@@ -82,20 +82,13 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def make_server(
-    settings: Settings,
-    predictor: Predictor,
-    *,
-    jobs: Path,
-    signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
-) -> Server:
+def make_server(settings: Settings, predictor: Predictor, *, jobs: Path) -> Server:
     """Make a server; `run(sockets=[listener])` serves until a signal comes.
 
     Args:
         settings: all settings.
         predictor: the model.
         jobs: an existing private folder.
-        signals: those that end it.
     """
     app = create_app(settings, predictor, jobs=jobs)
     service: Service = app.state.service
@@ -115,7 +108,7 @@ def make_server(
         ssl_certfile=settings.ssl_cert,
         ssl_keyfile=settings.ssl_key,
     )
-    return Server(config, service, signals=signals)
+    return Server(config, service)
 
 
 def listen(settings: Settings) -> socket.socket:

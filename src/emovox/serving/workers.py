@@ -16,7 +16,7 @@ from types import FrameType
 
 from emovox.runtime.predictor import load
 from emovox.schema.errors import EmovoxError
-from emovox.schema.processes import obey_parent
+from emovox.schema.processes import ending_signals, obey_parent
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
 
@@ -57,7 +57,7 @@ class Workers:
         Raises:
             WorkersError: three workers in a row died young.
         """
-        before = {number: signal.signal(number, self._count) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._count) for number in ending_signals()}
         try:
             for _ in range(self._settings.workers):
                 self._start()
@@ -116,7 +116,7 @@ def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     set_up(settings)
     from emovox.serving.server import make_server
 
-    server = make_server(settings, load(settings.model), jobs=folder / "jobs", signals=(signal.SIGTERM,))
+    server = make_server(settings, load(settings.model), jobs=folder / "jobs")
     server.run(sockets=[listener])
     server.leave()
 

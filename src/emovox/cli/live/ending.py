@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+from emovox.schema.processes import ending_signals
 
 
 class Ending:
@@ -31,7 +31,7 @@ class Ending:
 
     def __enter__(self) -> Ending:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._asked) for number in _SIGNALS}
+            self._before = {number: signal.signal(number, self._asked) for number in ending_signals()}
         return self
 
     def __exit__(
