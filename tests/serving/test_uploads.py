@@ -235,8 +235,8 @@ class TestPlaces:
             assert gate.wait(PATIENCE)
             return before(batch)
 
-        monkeypatch.setattr(toy, "run", held)
         with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service:
+            monkeypatch.setattr(toy, "run", held)
             body = form(wav(word()))
             with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
                 kind = f"multipart/form-data; boundary={BOUNDARY}"
@@ -284,8 +284,8 @@ def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytes
         assert gate.wait(PATIENCE)
         return before(batch)
 
-    monkeypatch.setattr(toy, "run", held)
     with running(toy, tmp_path, predict_threads=1, max_waiting=0) as service:
+        monkeypatch.setattr(toy, "run", held)
         answers = []
         first = threading.Thread(target=lambda: answers.append(service.post(wav(word()))))
         first.start()
