@@ -55,7 +55,7 @@ which somebody talks all the time, several streams' windows in a batch.
 
 THROUGHPUT = """## Archives
 
-`emovox benchmark throughput --format json > results/speed/throughput.json`
+`emovox benchmark throughput --hours 2 --format json > results/speed/throughput.json`
 
 `emovox batch` over {hours:.1f} hours of generated talk with pauses, a third of it silence, in files of
 {file_seconds:g} s (16-bit wav, 16 kHz), with {workers} processes on two cores: decoding, model and Parquet, from the
