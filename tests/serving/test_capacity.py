@@ -1,21 +1,16 @@
-"""The estimate of how many streams a machine carries, and the memory that they will need."""
+"""The estimate of how many streams a machine carries."""
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
 import pytest
 
 from emovox.runtime.model import Model
-from emovox.runtime.pipeline import LARGEST_BATCH
 from emovox.runtime.predictor import Predictor
-from emovox.schema.card import longest_tile
 from emovox.schema.processes import usable_cores
-from emovox.serving.capacity import measure_streams, reserve_memory
-from tests.serving.running import PATIENCE
-from tests.toy_models import RATE
+from emovox.serving.capacity import measure_streams
 
 
 def test_it_takes_a_moment_and_a_slow_model_carries_less(toy: Model, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,18 +28,3 @@ def test_it_takes_a_moment_and_a_slow_model_carries_less(toy: Model, monkeypatch
     monkeypatch.setattr(toy, "run", slow)
     assert 4 <= measure_streams(Predictor(toy), cores=2) < quick
     assert usable_cores() >= 1
-
-
-def test_memory_is_reserved_for_the_largest_work_of_all_threads_at_once(
-    toy: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shapes, together, before = [], threading.Barrier(3, timeout=PATIENCE), toy.run
-
-    def watched(batch: Any) -> Any:
-        together.wait()
-        shapes.append(batch.shape)
-        return before(batch)
-
-    monkeypatch.setattr(toy, "run", watched)
-    reserve_memory(Predictor(toy), threads=3)
-    assert shapes == [(LARGEST_BATCH, round(longest_tile(toy.card.window) * RATE))] * 3

@@ -111,7 +111,8 @@ def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str) -> byt
             output_names=list(OUTPUTS),
             dynamic_axes={INPUT: {0: "batch", 1: "n"}, **{name: {0: "batch"} for name in OUTPUTS}},
         )
-    proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])  # the same
+    # fusion would merge weights, too
+    proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])
     _halve(proto)
     for name, array in zip(SPEAKER_INPUTS, (mean, scale), strict=True):
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.numpy(), name))

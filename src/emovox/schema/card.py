@@ -135,7 +135,7 @@ def embedded_card(card: ModelCard) -> str:
     return msgspec.json.encode(msgspec.structs.replace(card, sha256="")).decode()
 
 
-def longest_tile(window: float) -> float:
+def _longest_tile(window: float) -> float:
     """Seconds of the longest tile: a remainder of half a window joined, rounded up to 0.5 s."""
     return math.ceil(3 * window) / 2
 
@@ -165,9 +165,9 @@ def _problems(card: ModelCard) -> list[str]:
             f"sample_rate is {card.sample_rate}, expected a multiple of {RATE_STEP} up to {HIGHEST_RATE} Hz; {_AGAIN}",
         ),
         (
-            0 < card.shortest <= card.window and longest_tile(card.window) <= card.longest and card.hop > 0,
+            0 < card.shortest <= card.window and _longest_tile(card.window) <= card.longest and card.hop > 0,
             f"shortest, window, longest are {lengths} s and hop {card.hop} s, expected 0 < shortest <= window, "
-            f"longest >= {longest_tile(card.window)} (one and a half windows, in half seconds) and hop > 0; {_AGAIN}",
+            f"longest >= {_longest_tile(card.window)} (one and a half windows, in half seconds) and hop > 0; {_AGAIN}",
         ),
         (0 <= card.threshold <= 1, f"threshold is {card.threshold}, expected 0 to 1; {_AGAIN}"),
         (

@@ -26,7 +26,7 @@ from emovox.schema.processes import usable_cores
 from emovox.serving.access import STREAM, Access, error_response, internal_error
 from emovox.serving.analysis import Analysts
 from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
-from emovox.serving.capacity import measure_streams, reserve_memory
+from emovox.serving.capacity import measure_streams
 from emovox.serving.docs_page import STYLE, page
 from emovox.serving.emotions import Emotions
 from emovox.serving.errors import NotFoundError, RequestError
@@ -54,10 +54,8 @@ class Service:
     def __init__(self, settings: Settings, predictor: Predictor, *, jobs: Path) -> None:
         self.settings, self.metrics = settings, Metrics()
         self.keys = KeyRing(all_keys(settings))
-        threads = settings.threads or max(1, cores_of(settings) - 1)
-        reserve_memory(predictor, threads=threads)
         most = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
-        self.pipeline = Pipeline(predictor, threads=threads)
+        self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
         limits = _with_streams(settings, most)
         self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
         self.analysts = Analysts(settings)

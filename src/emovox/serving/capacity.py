@@ -1,10 +1,9 @@
-"""What live streams need of this machine: how many it should carry, measured in a moment, and their memory."""
+"""How many live streams this machine should carry: measured in a moment, with the model that will score them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from emovox.runtime.golden import golden_input
 from emovox.runtime.pipeline import LARGEST_BATCH
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.voice import live_voices
-from emovox.schema.card import longest_tile
 from emovox.schema.processes import usable_cores
 from emovox.serving.audio_in import STEP_SECONDS
 
@@ -49,23 +47,6 @@ def measure_streams(predictor: Predictor, *, cores: int | None = None) -> int:
     scoring = window * (1 / card.hop + 1 / card.window)
     cores = usable_cores() if cores is None else cores
     return max(_FEWEST, int(min(BUSY / loop, BUSY * cores / (loop + scoring))))
-
-
-def reserve_memory(predictor: Predictor, *, threads: int) -> None:
-    """Score the largest batch of the longest tiles once in each thread, all at the same time.
-
-    ONNX Runtime keeps what memory it once needed. It gets it now, 13 MB with `mobile` and one thread, and not some day
-    under load.
-
-    Args:
-        predictor: the model.
-        threads: that will score.
-    """
-    card = predictor.card
-    longest = golden_input(seconds=longest_tile(card.window), sample_rate=card.sample_rate)
-    tiles = np.tile(longest, (LARGEST_BATCH, 1))
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(predictor.model.run, [tiles] * threads))
 
 
 def _quickest(work: Callable[[], object]) -> float:
