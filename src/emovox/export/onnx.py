@@ -7,13 +7,15 @@ import io
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
+import onnxslim
 import torch
 
 from emovox.audio.types import Samples
+from emovox.export.graph import fill_blocks, fix_widths, store_halves
 from emovox.models.network import Recogniser
 from emovox.models.svm_network import SvmNetwork
 from emovox.runtime.golden import FORMULA, golden_input
@@ -33,10 +35,6 @@ GOLDEN_TOLERANCE = 2e-3
 """Other processors order float32 sums differently; a wrong front end is off by far more."""
 
 PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
-
-
-SMALL = 1024
-"""Numbers below which a tensor is not worth a cast."""
 
 Exportable = SvmNetwork | Recogniser
 """Takes samples [b, n], speaker_mean and speaker_scale [p]; `mean` and `scale` [p] are the defaults of these."""
@@ -90,9 +88,6 @@ def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str) -> byt
         labels: their number is the fixed width of `scores`.
         metadata: the copy of the card that the graph carries.
     """
-    import onnx
-    import onnxslim
-
     example = torch.from_numpy(golden_input(seconds=1.0, sample_rate=16000))[None].repeat(2, 1)
     mean, scale = network.mean, network.scale
     buffer = io.BytesIO()
@@ -113,10 +108,11 @@ def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str) -> byt
         )
     # fusion would merge weights, too
     proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])
-    _halve(proto)
+    fill_blocks(proto)
+    store_halves(proto)
     for name, array in zip(SPEAKER_INPUTS, (mean, scale), strict=True):
         proto.graph.initializer.append(onnx.numpy_helper.from_array(array.numpy(), name))
-    _fix_widths(proto, {"scores": len(labels)})
+    fix_widths(proto, {"scores": len(labels)})
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, metadata
     onnx.checker.check_model(proto)
@@ -148,36 +144,7 @@ def check_parity(network: Exportable, model: Model) -> float:
     return worst
 
 
-def _halve(proto: Any) -> None:
-    """Store as float16 what this changes nothing of, each followed by a cast, which ONNX Runtime does once, at load.
-
-    So it takes weights that were rounded before, and leaves the front end's bases, but for those of zeros and ones.
-    """
-    import onnx
-
-    casts = []
-    for weight in proto.graph.initializer:
-        if weight.data_type != onnx.TensorProto.FLOAT or np.prod(weight.dims) < SMALL:
-            continue
-        name, values = weight.name, onnx.numpy_helper.to_array(weight)
-        with np.errstate(over="ignore"):
-            stored = values.astype(np.float16)
-        if not np.array_equal(stored.astype(np.float32), values):
-            continue
-        weight.CopyFrom(onnx.numpy_helper.from_array(stored, f"{name}.half"))
-        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *proto.graph.node]
-    del proto.graph.node[:]
-    proto.graph.node.extend(nodes)
-
-
 def _scores(network: Exportable, samples: Samples) -> tuple[float, ...]:
     with torch.no_grad():
         scores: Samples = network(torch.from_numpy(samples)[None]).scores[0].numpy()
     return tuple(round(float(score), 6) for score in scores)
-
-
-def _fix_widths(proto: Any, widths: dict[str, int]) -> None:
-    for output in proto.graph.output:
-        if output.name in widths:
-            output.type.tensor_type.shape.dim[1].dim_value = widths[output.name]

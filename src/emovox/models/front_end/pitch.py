@@ -100,7 +100,7 @@ class Yin(nn.Module):
         candidate = (here < before) & (here <= after) & (here < self.threshold)
         score = torch.where(candidate, self.ranks, -here)
         index = score.argmax(1, keepdim=True)
-        found = (score.amax(1) > 1) & (energy >= SILENCE_POWER)
+        found = (torch.gather(score, 1, index)[:, 0] > 1) & (energy >= SILENCE_POWER)
         shift = _vertex(torch.gather(depth, 1, index + self.neighbours))
         period = self.low + index.flatten(1).to(samples.dtype) + shift
         return self.sample_rate / period, found.to(samples.dtype)
