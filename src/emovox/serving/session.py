@@ -68,19 +68,18 @@ class Session:
         receive: Receive,
         send: Send,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._thread_wakes = self._loop.call_soon_threadsafe
         self._pipeline, self._settings, self._metrics, self._start = pipeline, settings, metrics, start
         self._receive, self._send = receive, send
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         card = pipeline.predictor.card
         self._hop = card.hop if start.hop is None else start.hop
         self.stream: LiveStream = pipeline.open(
-            channels=start.channels, threshold=start.threshold, hop=self._hop, notify=self._notify
+            channels=start.channels, threshold=start.threshold, hop=self._hop, notify=_setter(self._wake)
         )
         self._input = AudioIn(start, sample_rate=card.sample_rate, hop=self._hop)
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=_ARRIVALS)
         self._task: asyncio.Task[Any] | None = None
+        self._writer: asyncio.Task[None] | None = None
         self._stopping: Exception | None = None
         self._ended = False
         self._begun = time.monotonic()
@@ -102,22 +101,24 @@ class Session:
         """
         self._task = task = asyncio.current_task()
         assert task is not None
-        writer = asyncio.create_task(self._write())
-        writer.add_done_callback(self._writer_done)
+        self._writer = asyncio.create_task(self._write())
+        self._writer.add_done_callback(self._writer_done)
         try:
-            await self._serve(writer)
+            await self._serve()
         except asyncio.CancelledError:
             if self._stopping is None:
                 raise
             task.uncancel()
             if isinstance(self._stopping, ClosingError):
-                await self._finish(writer)
+                await self._finish()
             raise self._stopping from None
         finally:
             self._task = None
-            writer.cancel()
+            self._writer.cancel()
             self.stream.close()
-            await asyncio.wait([writer])
+            await asyncio.wait([self._writer])
+            # errors know the calls they went through, and with them this session: it must not know the errors
+            self._stopping = self._writer = None
 
     def stop(self, error: Exception) -> None:
         """End the session with this error; the first one counts."""
@@ -147,18 +148,19 @@ class Session:
                 TooLongError(f"the stream is open for {limits.session_seconds:g} s, which is the longest; open another")
             )
 
-    async def _serve(self, writer: asyncio.Task[None]) -> None:
+    async def _serve(self) -> None:
         await self._emit(self._started())
         await self._read()
-        await self._finish(writer)
+        await self._finish()
 
-    async def _finish(self, writer: asyncio.Task[None]) -> None:
+    async def _finish(self) -> None:
+        assert self._writer is not None
         if not self._ended:
             self._ended = True
             for piece in self._input.flush():
                 await self._feed(piece)
             self.stream.end()
-        await asyncio.shield(writer)
+        await asyncio.shield(self._writer)
         await self._emit(SessionEnded(round(self.seconds, 3), self.stream.given_up))
 
     async def _read(self) -> None:
@@ -231,11 +233,22 @@ class Session:
             threshold=card.threshold if start.threshold is None else start.threshold,
         )
 
-    def _notify(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
-            self._thread_wakes(self._wake.set)
-
     def _writer_done(self, writer: asyncio.Task[None]) -> None:
         error = None if writer.cancelled() else writer.exception()
         if isinstance(error, Exception):
             self.stop(error)
+
+
+def _setter(event: asyncio.Event) -> Callable[[], None]:
+    """Make a function that sets an event of this loop from any thread.
+
+    It knows of no session: one that its own stream held would stay in memory, audio and all, until Python looks for
+    cycles, which under load is after some hundred streams.
+    """
+    loop = asyncio.get_running_loop()
+
+    def set_soon() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            loop.call_soon_threadsafe(event.set)
+
+    return set_soon

@@ -65,8 +65,7 @@ class Streams:
         """Look at the limits in time and at the pipeline's counts, for ever."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for session in tuple(self._sessions):
-                session.check()
+            self._check()
             self._metrics.follow(self._pipeline.counts)
 
     async def drain(self, seconds: float) -> None:
@@ -125,6 +124,10 @@ class Streams:
             self._metrics.streams.set(len(self._sessions))
             connection.seconds = session.seconds
             self._metrics.audio_seconds.labels("stream").inc(session.seconds)
+
+    def _check(self) -> None:
+        for session in tuple(self._sessions):
+            session.check()
 
     async def _first_message(self, connection: _Connection) -> SessionStart:
         try:
