@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -132,6 +133,12 @@ def test_link_that_points_to_itself(tmp_path: Path) -> None:
     (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
     with pytest.raises(UnreadableError, match=r"loop\.wav: could not be opened \(.+\)"):
         head_of(str(tmp_path / "loop.wav"), name="loop.wav")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file whose first bytes cannot be read, as on a bad disk")
+def test_file_on_a_bad_disk() -> None:
+    with pytest.raises(UnreadableError, match=r"mem: could not be read \(Input/output error\), expected a readable"):
+        head_of("/proc/self/mem", name="mem")
 
 
 def test_path_with_a_null_character() -> None:

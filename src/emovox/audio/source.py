@@ -97,15 +97,15 @@ def _spooled(pipe: BinaryIO) -> BinaryIO:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
-    """Turn what goes wrong while a caller's open file is read (closed, opened for writing …) into one error."""
+def _readable(name: str, *, expected: str = "a file opened with 'rb'") -> Iterator[None]:
+    """Turn what goes wrong while a file is read (a bad disk; closed, opened for writing …) into one error."""
     try:
         yield
     except UnicodeDecodeError as error:
         raise _as_text(name) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UnreadableError(f"{name}: could not be read ({reason}), expected a file opened with 'rb'") from error
+        raise UnreadableError(f"{name}: could not be read ({reason}), expected {expected}") from error
 
 
 def _as_text(name: str) -> AudioError:
@@ -150,7 +150,7 @@ def head_of(source: str | BinaryIO, *, name: str) -> bytes:
         AudioError: the file was opened in text mode.
     """
     if isinstance(source, str):
-        with open_bytes(source) as file:
+        with open_bytes(source) as file, _readable(name, expected="a readable audio file"):
             head = file.read(HEAD_BYTES)
     else:
         with _readable(name):
