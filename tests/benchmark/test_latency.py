@@ -10,12 +10,15 @@ import pytest
 from emovox.benchmark import latency
 from emovox.benchmark.by_hand import NETWORKS, by_hand
 from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyTable, Row, measure_models
+from emovox.benchmark.machine import Machine
 from emovox.benchmark.turns import Spread
 from emovox.features.speech_like import speech_like
 from emovox.models.network import count_parameters
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.errors import ConfigError, UnknownModelError
 from tests.toy_models import write_toy
+
+MACHINE = Machine("a processor", 2, "Linux", {})
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +45,24 @@ def test_every_side_is_measured_or_named(table: LatencyTable) -> None:
         assert extra == latency.NEEDS[side][-1]
 
 
+def test_every_model_has_a_process_and_the_slowest_product_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def stand_in(_work: object, path: str, seconds: float, repeats: int) -> LatencyTable:
+        asked.append(Path(path).stem)
+        product = Spread(float(len(asked) % 2), 0.0, 9.0)
+        return LatencyTable(seconds, repeats, (Row(asked[-1], 1, product, {}),), {}, product, MACHINE)
+
+    monkeypatch.setattr(latency, "on_one_core", stand_in)
+    table = measure_models(["hybrid", "mobile"])
+    assert asked == ["hybrid", "mobile"]
+    assert [row.model for row in table.rows] == asked
+    assert table.matrix_product.median == 1.0
+
+
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "find_spec", lambda _module: None)
-    table = latency._measure([str(resolve("mobile"))], 0.5, 1)
+    table = latency._measure(str(resolve("mobile")), 0.5, 1)
     assert table.rows[0].sides == {}
     assert table.left_out == {EAGER: "dev", EAGER_SPARSE: "dev", OPENSMILE: "opensmile"}
 
