@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from emovox.audio.doubling import Doubler
 from emovox.audio.types import Samples
 from emovox.serving.encodings import WIDTHS, decode
 from emovox.serving.errors import FrameError
@@ -43,7 +43,7 @@ class AudioIn:
         self._most = round(PIECE_SECONDS * self._rate)
         self._held = bytearray()
         self._taken = self._steps = 0
-        self._resampler = None if self._rate == sample_rate else _resampler(start, sample_rate)
+        self._resampler = _resampler(start, sample_rate)
 
     @property
     def seconds(self) -> float:
@@ -79,8 +79,7 @@ class AudioIn:
         """End the audio; gives what is left, as `feed`."""
         yield from self._pieces(keep=0)
         if self._resampler is not None:
-            rest = self._resampler.resample_chunk(np.empty((0, self._channels), np.float32), last=True)
-            yield np.ascontiguousarray(rest.T)
+            yield self._resampler.flush()
 
     def _pieces(self, *, keep: int) -> Iterator[Samples]:
         whole = len(self._held) - keep * self._width
@@ -88,17 +87,30 @@ class AudioIn:
         del self._held[:whole]
         for first in range(0, whole, self._most * self._width):
             piece = data[first : first + self._most * self._width]
-            yield self._resampled(decode(piece, encoding=self._encoding, channels=self._channels))
-
-    def _resampled(self, samples: Samples) -> Samples:
-        if self._resampler is None:
-            return samples
-        return np.ascontiguousarray(self._resampler.resample_chunk(np.ascontiguousarray(samples.T)).T)
+            samples = decode(piece, encoding=self._encoding, channels=self._channels)
+            yield samples if self._resampler is None else self._resampler.feed(samples)
 
 
-def _resampler(start: SessionStart, sample_rate: int) -> Any:
-    import soxr  # 4 ms, and not needed when the rates agree
+class _Soxr:
+    """soxr's resampler, with channels first; up to 115 ms late."""
 
-    # From 8 kHz soxr's usual filter is up to 115 ms late, the one for variable rates 30 ms; they differ by 1e-5.
-    telephone = 2 * start.sample_rate == sample_rate
-    return soxr.ResampleStream(start.sample_rate, sample_rate, start.channels, dtype="float32", vr=telephone)
+    def __init__(self, rate: int, target: int, channels: int) -> None:
+        import soxr  # 4 ms, and not needed when the rates agree
+
+        self._channels = channels
+        self._stream = soxr.ResampleStream(rate, target, channels, dtype="float32")
+
+    def feed(self, samples: Samples, *, last: bool = False) -> Samples:
+        return np.ascontiguousarray(self._stream.resample_chunk(np.ascontiguousarray(samples.T), last=last).T)
+
+    def flush(self) -> Samples:
+        return self.feed(np.empty((self._channels, 0), np.float32), last=True)
+
+
+def _resampler(start: SessionStart, sample_rate: int) -> Doubler | _Soxr | None:
+    """The one that gives what a recording of the same audio gives, as soon as it can."""
+    if start.sample_rate == sample_rate:
+        return None
+    if 2 * start.sample_rate == sample_rate:
+        return Doubler(start.channels)
+    return _Soxr(start.sample_rate, sample_rate, start.channels)
