@@ -42,8 +42,8 @@ class FileDecoder:
             self._file = _ForwardFile(os.fsencode(source) if isinstance(source, str) else source)
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a path that ends in .raw
             raise UndecodableError(
-                f"{name}: got bytes that are not audio ({_reason(error)}), expected wav, flac, ogg, opus or mp3; "
-                "convert the file, or check that it is what its name says"
+                f"{name}: got bytes that are not audio ({_reason(error)}), expected wav, flac, ogg, opus, mp3, m4a, "
+                "webm or mp4; convert the file, or check that it is what its name says"
             ) from error
         self.rate: int = self._file.samplerate
         self.channels: int = self._file.channels
