@@ -10,6 +10,7 @@ beforehand and have agreed; see RESPONSIBLE_USE.md. Decide nothing about anybody
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import emovox
@@ -54,4 +55,7 @@ def leading(segments: Sequence[Segment]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except emovox.EmovoxError as error:
+        sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -47,6 +48,15 @@ def test_call_summary_hears_the_customer_only(folder: Path) -> None:
     seconds = [float(line.split()[2]) for line in lines[:-1]]
     assert seconds == pytest.approx([5, 2], abs=1)
     assert lines[-1].startswith("whole call: ")
+
+
+@pytest.mark.parametrize(
+    ("call", "channel", "reason"), [("calls/a.wav", "2", "channel"), ("calls/none.wav", "1", "no such file")]
+)
+def test_call_summary_says_in_one_line_what_is_wrong(folder: Path, call: str, channel: str, reason: str) -> None:
+    lines, errors = run("call_summary.py", call, "--customer", channel, folder=folder, status=1)
+    assert lines == []
+    assert re.fullmatch(rf"error: {call}: .*{reason}.*\n", errors)
 
 
 def test_mood_diary_grows_and_is_private(folder: Path) -> None:
