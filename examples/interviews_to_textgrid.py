@@ -15,6 +15,7 @@ from pathlib import Path
 
 import emovox
 from emovox.audio.files import audio_files
+from emovox.audio.source import printable
 from emovox.schema.formats import textgrid
 
 
@@ -27,8 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     predictor = emovox.load(given.model)
     failed = 0
+    taken: set[Path] = set()
     for path in audio_files(given.interviews):
-        target = (given.grids / path.relative_to(given.interviews)).with_suffix(".TextGrid")
+        place = given.grids / path.relative_to(given.interviews)
+        target = place.with_suffix(".TextGrid")
+        if target in taken:  # call.m4a has call.TextGrid already: call.wav gets call.wav.TextGrid
+            target = place.with_name(f"{place.name}.TextGrid")
+        taken.add(target)
         try:
             result = predictor.predict(path, channels="split")
         except emovox.EmovoxError as error:
@@ -37,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(textgrid(result), encoding="utf-8")
-        print(f"{target}: {len(result.segments)} segments")
+        print(f"{printable(target)}: {len(result.segments)} segments")
     sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (emovox.EmovoxError, OSError) as error:
+        sys.exit(f"error: {error}")

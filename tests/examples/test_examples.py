@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -86,3 +87,13 @@ def test_interviews_to_textgrid(folder: Path) -> None:
     assert 'name = "emotion channel 0"' in grid
     assert 'name = "emotion channel 1"' in grid
     assert (folder / "grids" / "day 2" / "b.TextGrid").is_file()
+
+
+def test_interviews_of_one_name_get_a_grid_each(folder: Path) -> None:
+    shutil.copy(folder / "calls" / "day 2" / "b.flac", folder / "calls" / "a.flac")
+    shutil.copy(folder / "calls" / "day 2" / "b.flac", folder / "calls" / "a.wav.flac")
+    lines, _ = run("interviews_to_textgrid.py", "calls", "grids", folder=folder)
+    grids = {path.name: path.read_text(encoding="utf-8") for path in (folder / "grids").glob("*.TextGrid")}
+    assert sorted(grids) == ["a.TextGrid", "a.wav.TextGrid", "a.wav.flac.TextGrid"]
+    assert [name for name, grid in grids.items() if "emotion channel 1" in grid] == ["a.wav.TextGrid"]
+    assert len(lines) == len(set(lines)) == 4
