@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import os
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ SHOWN = 7
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Add what is new, and show the last week's worth."""
+    """Add what is new, memo by memo, so that nothing is lost when one goes wrong; show the last week's worth."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("memos", type=Path, help="folder of recordings")
     parser.add_argument("--diary", type=Path, default=Path("diary.csv"))
@@ -31,12 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     rows = read(given.diary)
     known = {row["memo"] for row in rows}
-    new = [path for path in audio_files(given.memos) if str(path) not in known]
+    new = [path for path in audio_files(given.memos) if name(path) not in known]
     if new:
         predictor = emovox.load(given.model)
-        rows += [entry(predictor, path) for path in new]
-    rows.sort(key=lambda row: row["recorded"])
-    write(given.diary, rows)
+        for path in new:
+            try:
+                rows.append(entry(predictor, path))
+            except OSError as error:  # a link that leads nowhere has no date; the next run tries it again
+                print(f"skipped: {error}", file=sys.stderr)
+                continue
+            rows.sort(key=lambda row: row["recorded"])
+            write(given.diary, rows)
     for row in rows[-SHOWN:]:
         print(f"{row['recorded'][:16]}  {row['label']:10} {row['confidence']:>5}  {Path(row['memo']).name}")
 
@@ -47,10 +53,15 @@ def entry(predictor: emovox.Predictor, path: Path) -> dict[str, str]:
     try:
         result = predictor.predict(path)
     except emovox.EmovoxError as error:
-        return dict(zip(COLUMNS, (recorded, str(path), "", error.code, ""), strict=True))
+        return dict(zip(COLUMNS, (recorded, name(path), "", error.code, ""), strict=True))
     confidence = "" if result.confidence is None else f"{result.confidence:.2f}"
     label = "no speech" if result.scores is None else result.label or "uncertain"
-    return dict(zip(COLUMNS, (recorded, str(path), f"{result.duration:.1f}", label, confidence), strict=True))
+    return dict(zip(COLUMNS, (recorded, name(path), f"{result.duration:.1f}", label, confidence), strict=True))
+
+
+def name(path: Path) -> str:
+    r"""Name a memo so that any CSV can hold it: bytes that are not UTF-8 are written as \xff."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read(diary: Path) -> list[dict[str, str]]:
@@ -74,4 +85,7 @@ def write(diary: Path, rows: Sequence[dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (emovox.EmovoxError, OSError) as error:
+        sys.exit(f"error: {error}")

@@ -78,6 +78,29 @@ def test_mood_diary_grows_and_is_private(folder: Path) -> None:
         assert len(list(csv.DictReader(file))) == 4
 
 
+def test_mood_diary_keeps_what_is_done_when_a_memo_is_gone(folder: Path) -> None:
+    (folder / "calls" / "aa.wav").symlink_to("nowhere.wav")  # between the two that can be read
+    lines, errors = run("mood_diary.py", "calls", folder=folder)
+    assert len(lines) == 2
+    assert re.fullmatch(r"skipped: .*aa\.wav.*\n", errors)
+    (folder / "calls" / "nowhere.wav").symlink_to(folder / "calls" / "a.wav")
+    lines, errors = run("mood_diary.py", "calls", folder=folder)
+    assert len(lines) == 4
+    assert errors == ""
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="every file name is valid there")
+def test_names_that_are_not_utf8(folder: Path) -> None:
+    (folder / "calls" / "a.wav").rename(os.fsdecode(os.fsencode(folder / "calls") + b"/a\xff.wav"))
+    first, _ = run("mood_diary.py", "calls", folder=folder)
+    assert any(line.endswith(r" a\xff.wav") for line in first)
+    before = (folder / "diary.csv").read_text(encoding="utf-8")
+    assert run("mood_diary.py", "calls", folder=folder)[0] == first
+    assert (folder / "diary.csv").read_text(encoding="utf-8") == before
+    lines, _ = run("interviews_to_textgrid.py", "calls", "grids", folder=folder)
+    assert len(lines) == len(list((folder / "grids").rglob("*.TextGrid"))) == 2
+
+
 def test_interviews_to_textgrid(folder: Path) -> None:
     (folder / "calls" / "broken.wav").write_bytes(b"no sound")
     lines, errors = run("interviews_to_textgrid.py", "calls", "grids", folder=folder, status=1)
@@ -97,3 +120,9 @@ def test_interviews_of_one_name_get_a_grid_each(folder: Path) -> None:
     assert sorted(grids) == ["a.TextGrid", "a.wav.TextGrid", "a.wav.flac.TextGrid"]
     assert [name for name, grid in grids.items() if "emotion channel 1" in grid] == ["a.wav.TextGrid"]
     assert len(lines) == len(set(lines)) == 4
+
+
+@pytest.mark.parametrize("script", ["interviews_to_textgrid.py", "mood_diary.py"])
+def test_a_missing_folder_is_told_in_one_line(folder: Path, script: str) -> None:
+    arguments = ["nowhere", "grids"] if script.startswith("interviews") else ["nowhere"]
+    assert run(script, *arguments, folder=folder, status=1)[1].count("\n") == 1
