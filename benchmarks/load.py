@@ -75,6 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--silent", action="store_true", help="send zeros")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the server ends, too
     variants = [variant(given.model, index, given.seconds, silent=given.silent) for index in range(VARIANTS)]
     begun = time.monotonic()
     server, url = start(given.model, given.streams)
