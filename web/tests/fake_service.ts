@@ -3,13 +3,14 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { extname } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Row } from "../src/recogniser/protocol.ts";
 import { FakeStream, HOP, LABELS, recognised, THRESHOLD, WINDOW } from "./fake_speech.ts";
 import { mixed, readWav } from "./wav.ts";
 
-const PORT = Number(process.env.PORT ?? 8765);
+const PORT = Number(process.env.PORT ?? 8765); // 0 takes a free one; the first line of the output tells it
 const STATIC = new URL("../../src/emovox/serving/static/", import.meta.url);
 const LONGEST_AT_ONCE = 60; // seconds; longer recordings become jobs
 const JOB_MS = 1500;
@@ -38,6 +39,7 @@ interface Job {
 }
 
 const jobs = new Map<string, Job>();
+const endings = new Set<() => void>(); // of the sessions that go on: what a service says that is shut down
 
 const server = createServer((request, response) => {
   void route(request, response).catch((error: unknown) => fail(response, 500, "internal", String(error)));
@@ -107,18 +109,33 @@ function converse(socket: WebSocket): void {
     send({ type: "error", code, message });
     socket.close(4400);
   };
+  const finish = (running: FakeStream) => {
+    endings.delete(shutDown);
+    for (const event of running.flush()) send(event);
+    send({ type: "session.ended", seconds: running.seconds, previews_dropped: 0 });
+  };
+  const shutDown = () => {
+    if (stream) finish(stream);
+    send({
+      type: "error",
+      code: "shutting_down",
+      message: "the service is being shut down; connect again in a moment",
+    });
+    socket.close(1001, "shutting_down");
+  };
   const control = (message: { type?: string; sample_rate?: number; encoding?: string; channels?: number }) => {
     const { type, sample_rate = 0, encoding, channels = 1 } = message;
     if (type === "session.start" && sample_rate >= 8000 && sample_rate <= 48_000 && encoding === "s16le") {
       stream = new FakeStream(sample_rate);
+      endings.add(shutDown);
       const settings = { hop: HOP, window: WINDOW, threshold: THRESHOLD, encoding, sample_rate, channels };
       send({ type: "session.started", model: MODEL, labels: LABELS, ...settings });
     } else if (type === "session.end" && stream) {
-      for (const event of stream.flush()) send(event);
-      send({ type: "session.ended", seconds: stream.seconds, previews_dropped: 0 });
+      finish(stream);
       socket.close(1000);
     } else refuse("bad_message", `got ${JSON.stringify(message)}, expected session.start or session.end`);
   };
+  socket.on("close", () => endings.delete(shutDown));
   socket.on("message", (data: Buffer, binary: boolean) => {
     if (!binary) control(JSON.parse(data.toString()));
     else if (!stream) refuse("not_started", "got sound before session.start");
@@ -135,4 +152,11 @@ server.on("upgrade", (request, socket, head) => {
   if (request.url !== "/v1/stream") socket.destroy();
   else sockets.handleUpgrade(request, socket, head, converse);
 });
-server.listen(PORT, "127.0.0.1", () => process.stdout.write(`http://127.0.0.1:${PORT}\n`));
+server.listen(PORT, "127.0.0.1", () => {
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}\n`);
+});
+process.once("SIGTERM", () => {
+  for (const end of endings) end();
+  server.close();
+  server.closeAllConnections();
+});

@@ -156,6 +156,7 @@ function openStream(
   socket.binaryType = "arraybuffer";
   let stream: LiveStream | null = null;
   let problem: RecogniserError | null = null;
+  let asked = false; // for the session's end: a service that is shut down ends it, too
   let over = false;
   let flushed: () => void = () => undefined;
   const end = new Promise<void>((resolve) => {
@@ -168,7 +169,7 @@ function openStream(
   };
 
   const take = (message: StreamMessage): void => {
-    if (message.type === "session.ended") over = true;
+    if (message.type === "session.ended") over ||= asked;
     else if (message.type === "error") problem = new RecogniserError(message.code, message.message);
     else if (message.type !== "session.started") onEvent(message as LiveEvent);
   };
@@ -182,10 +183,13 @@ function openStream(
         socket.close(1000);
       } else socket.send(encodeS16le(samples));
     },
-    finish() {
-      if (socket.readyState !== WebSocket.OPEN) return Promise.resolve();
+    async finish() {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      asked = true;
       socket.send(JSON.stringify({ type: "session.end" }));
-      return Promise.race([end, pause(FLUSH_MS).then(cancel)]);
+      const late = setTimeout(cancel, FLUSH_MS);
+      await end;
+      clearTimeout(late);
     },
     close: cancel,
   });

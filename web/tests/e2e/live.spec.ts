@@ -1,6 +1,18 @@
 import { readFileSync } from "node:fs";
+import { type FakeProcess, startFake } from "../fake_process.ts";
 import { expect, expectNoOverflow, labelsOf, listen, test } from "./page.ts";
 import { SPEECH } from "./sounds.ts";
+
+/** A test that ends its service: one of its own, and one that pretends, whatever the others ask. */
+const shutDown = test.extend<{ fake: FakeProcess }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright wants to see a pattern
+  fake: async ({}, use) => {
+    const fake = await startFake();
+    await use(fake);
+    await fake.stop();
+  },
+  baseURL: ({ fake }, use) => use(fake.url),
+});
 
 test("before the microphone starts the page says what is inferred; nothing is opened without consent", async ({
   page,
@@ -81,6 +93,49 @@ test("a lost connection closes the microphone, keeps the result, and can be take
   await expect(page.locator("#notice")).toBeHidden();
   await expect.poll(() => page.locator("button.segment").count(), { timeout: 25_000 }).toBeGreaterThan(before);
 });
+
+shutDown(
+  "a service that is shut down ends the session: the microphone is closed, what was heard is kept",
+  async ({ page, fake }) => {
+    await page.addInitScript(() => {
+      const media = navigator.mediaDevices;
+      const original = media.getUserMedia.bind(media);
+      const tracks: MediaStreamTrack[] = [];
+      Object.assign(globalThis, { tracks });
+      media.getUserMedia = async (constraints) => {
+        const stream = await original(constraints);
+        tracks.push(...stream.getTracks());
+        return stream;
+      };
+    });
+    await page.goto("./");
+    const labels = await labelsOf(page);
+    await listen(page);
+    await expect(page.locator("#live-state")).toHaveText("Speaking");
+    await expect(page.locator("#headline")).toHaveText(new RegExp(`^(${labels.join("|")}|not sure)$`, "i"));
+    await expect(page.locator("button.segment")).toHaveCount(0); // so the only verdict is that of the open utterance
+    await fake.stop();
+    await expect(page.locator("#live-state")).toHaveText("Connection lost");
+    await expect(page.locator("#live-hint")).toContainText("The microphone is off");
+    await expect(page.locator("#notice")).toHaveText("The service is being shut down.");
+    const states = () =>
+      page.evaluate(() =>
+        (globalThis as unknown as { tracks: MediaStreamTrack[] }).tracks.map((track) => track.readyState),
+      );
+    expect(new Set(await states())).toEqual(new Set(["ended"]));
+    const elapsed = await page.locator("#elapsed").textContent();
+    await page.waitForTimeout(1500);
+    await expect(page.locator("#elapsed")).toHaveText(elapsed ?? "");
+    await expect(page.locator("button.segment")).not.toHaveCount(0);
+    await expect(page.locator("#source")).toContainText("of speech");
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "JSON" }).click(),
+    ]);
+    const { results } = JSON.parse(readFileSync(await download.path()).toString());
+    expect(results[0].segments.length).toBeGreaterThan(0);
+  },
+);
 
 test("a service that ends with an error is told in words", async ({ page }) => {
   await page.routeWebSocket(/v1\/stream$/, (socket) => {
