@@ -6,6 +6,7 @@ import type { Recogniser } from "../recogniser/recogniser.ts";
 import { clock, number } from "../text/format.ts";
 import { type Key, onLanguage, t } from "../text/i18n.ts";
 import { askConsent } from "./dialogs.ts";
+import { adviceFor } from "./insecure.ts";
 import { Listening, type ListeningState } from "./listening.ts";
 import { announce, messageOf, notify, report } from "./notices.ts";
 import { liveReadout } from "./readout.ts";
@@ -184,10 +185,10 @@ export class LivePanel {
     byId("offered").hidden = !offered;
     byId("insecure").hidden = offered;
     if (offered) return;
-    const { hostname, host, port } = location;
-    const tunnelled = port || "80";
+    const { command, host, tunnel, tunnelled } = adviceFor(location);
     setText(byId("insecure-https"), t("insecure.https", { host }));
+    setText(byId("insecure-command"), command);
     setText(byId("insecure-tunnel"), t("insecure.tunnel", { port: tunnelled }));
-    setText(byId("tunnel"), `ssh -N -L ${tunnelled}:127.0.0.1:${tunnelled} ${hostname}`);
+    setText(byId("tunnel"), tunnel);
   }
 }

@@ -118,6 +118,8 @@ export const en = {
   "insecure.text":
     "This page came over plain HTTP from another machine; browsers allow the microphone only over HTTPS or from localhost. Files work. For the microphone, do one of these:",
   "insecure.https": "Serve HTTPS, then open https://{host}",
+  "insecure.keys":
+    "An address that everybody can reach needs keys: add --key-file keys.txt, with one key of 16 characters or more a line.",
   "insecure.tunnel": "Or make a tunnel from this machine, then open http://localhost:{port}",
 
   "about.title": "About the model",

@@ -116,6 +116,7 @@ export const zh: Texts = {
   "insecure.text":
     "本页是从另一台机器经普通 HTTP 打开的；浏览器只允许 HTTPS 或 localhost 页面使用麦克风。文件分析不受影响。要使用麦克风，请任选其一：",
   "insecure.https": "启用 HTTPS，然后打开 https://{host}",
+  "insecure.keys": "人人可访问的地址需要密钥：请加上 --key-file keys.txt，每行一个不少于 16 个字符的密钥。",
   "insecure.tunnel": "或在本机建立隧道，然后打开 http://localhost:{port}",
 
   "about.title": "关于模型",

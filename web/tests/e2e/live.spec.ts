@@ -237,7 +237,10 @@ test("over plain HTTP from another machine the page says why there is no microph
   await page.setViewportSize({ width: 360, height: 740 });
   await page.goto(`http://lan.test:${port}/`);
   await expect(page.getByText("The browser refuses the microphone here")).toBeVisible();
-  await expect(page.locator("#insecure")).toContainText("--ssl-cert");
+  const named = port === "8000" ? "" : ` --port ${port}`;
+  const command = `emovox serve --host 0.0.0.0${named} --ssl-cert cert.pem --ssl-key key.pem`;
+  await expect(page.locator("#insecure-command")).toHaveText(command);
+  await expect(page.locator("#insecure")).toContainText("needs keys");
   await expect(page.locator("#tunnel")).toHaveText(`ssh -N -L ${port}:127.0.0.1:${port} lan.test`);
   await expect(page.getByRole("button", { name: "Use the microphone" })).toBeHidden();
   await expect(page.getByRole("button", { name: "Choose a file" })).toBeVisible();
