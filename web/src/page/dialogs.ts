@@ -23,9 +23,10 @@ function ask(id: string): Promise<boolean> {
       { signal },
     );
     dialog.addEventListener(
-      "keydown",
+      "submit",
       (event) => {
-        if (event.key === "Enter" && event.target instanceof HTMLInputElement) settle(true);
+        event.preventDefault(); // what is entered goes nowhere by itself
+        settle(true);
       },
       { signal },
     );

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { adviceFor } from "../../src/page/insecure.ts";
 
@@ -15,4 +16,13 @@ test("where the microphone is refused the command serves HTTPS at the address th
   assert.match(plain.command, / --port 443 /);
   assert.equal(plain.host, "lan.test");
   assert.equal(plain.tunnel, "ssh -N -L 80:127.0.0.1:80 lan.test");
+});
+
+test("every password field lies in a form that is submitted, as browsers want it", () => {
+  const page = readFileSync(new URL("../../src/index.html", import.meta.url), "utf8");
+  const forms = [...page.matchAll(/<form method="dialog">.*?<\/form>/gs)].map(([form]) => form);
+  const fields = (text: string) => text.match(/type="password"/g)?.length ?? 0;
+  assert.ok(fields(page) > 0);
+  assert.equal(fields(forms.join("")), fields(page));
+  for (const form of forms) assert.equal(form.match(/type="submit"/g)?.length, 1);
 });
