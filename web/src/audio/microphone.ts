@@ -1,7 +1,10 @@
 const HIGHEST_RATE = 48_000; // Hz, what recognisers take
 
-/** `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: it gives no sound; `gone`: taken away. */
-export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy" | "gone";
+/**
+ * `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: it gives no sound; `gone`: taken away;
+ * `unserved`: the page's own part that records cannot be fetched, as where the service has ended.
+ */
+export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy" | "gone" | "unserved";
 
 export class MicrophoneError extends Error {
   constructor(
@@ -44,7 +47,7 @@ export class Microphone {
     const stream = await request(undefined);
     const context = newContext();
     try {
-      await context.audioWorklet.addModule(new URL("worklet.js", document.baseURI));
+      await addCapture(context);
       const capture = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
       capture.connect(context.destination); // it writes silence; some browsers run only what leads somewhere
       const microphone = new Microphone(context, capture, stream, handlers);
@@ -103,6 +106,15 @@ export class Microphone {
     };
     const [track] = this.stream.getAudioTracks();
     if (track) track.onended = () => !this.#closed && this.handlers.onEnd();
+  }
+}
+
+/** Browsers call a failure here an abort, which would read as the user's own. */
+async function addCapture(context: AudioContext): Promise<void> {
+  try {
+    await context.audioWorklet.addModule(new URL("worklet.js", document.baseURI));
+  } catch (error) {
+    throw new MicrophoneError("unserved", error);
   }
 }
 

@@ -104,7 +104,10 @@ export class LivePanel {
 
   #changed(state: ListeningState): void {
     this.#show();
-    if (state === "stopped" || state === "lost") this.#sumUp();
+    if (state === "stopped" || state === "lost") {
+      this.#sumUp();
+      showLevel(0);
+    }
     if (state === "lost") report(this.#listening?.problem);
     announce(t(STATES[state]));
     if (state === "running") byId("stop").focus();
@@ -152,8 +155,7 @@ export class LivePanel {
   }
 
   #meter(samples: Float32Array): void {
-    const share = Math.max(0, Math.min(1, 1 - levelDb(samples) / QUIETEST_DB));
-    byId("level").style.transform = `scaleX(${share.toFixed(3)})`;
+    showLevel(Math.max(0, Math.min(1, 1 - levelDb(samples) / QUIETEST_DB)));
   }
 
   #sumUp(): void {
@@ -191,4 +193,8 @@ export class LivePanel {
     setText(byId("insecure-tunnel"), t("insecure.tunnel", { port: tunnelled }));
     setText(byId("tunnel"), tunnel);
   }
+}
+
+function showLevel(share: number): void {
+  byId("level").style.transform = `scaleX(${share.toFixed(3)})`;
 }

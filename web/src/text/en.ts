@@ -155,6 +155,7 @@ export const en = {
   "error.mic_missing": "No microphone was found. Connect one and try again.",
   "error.mic_busy": "The microphone gives no sound. Is another program using it?",
   "error.mic_gone": "The microphone is gone. Connect it and start again.",
+  "error.mic_unserved": "The service cannot be reached. Is it still running?",
 
   "warning.no_speech": "Nothing in the recording sounds like a voice.",
   "warning.too_short": "The recording is very short: under 0.3 s.",

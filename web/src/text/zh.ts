@@ -151,6 +151,7 @@ export const zh: Texts = {
   "error.mic_missing": "未找到麦克风。请连接后重试。",
   "error.mic_busy": "麦克风没有声音。是否正被其他程序占用？",
   "error.mic_gone": "麦克风已断开。请连接后重新开始。",
+  "error.mic_unserved": "无法连接服务。它还在运行吗？",
 
   "warning.no_speech": "录音中没有听起来像人声的内容。",
   "warning.too_short": "录音太短：不足 0.3 秒。",

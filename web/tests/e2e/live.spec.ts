@@ -123,10 +123,14 @@ shutDown(
         (globalThis as unknown as { tracks: MediaStreamTrack[] }).tracks.map((track) => track.readyState),
       );
     expect(new Set(await states())).toEqual(new Set(["ended"]));
+    await expect(page.locator("#level")).toHaveCSS("transform", "matrix(0, 0, 0, 1, 0, 0)");
     const elapsed = await page.locator("#elapsed").textContent();
     await page.waitForTimeout(1500);
     await expect(page.locator("#elapsed")).toHaveText(elapsed ?? "");
     await expect(page.locator("button.segment")).not.toHaveCount(0);
+    await page.locator("#reconnect").click();
+    await expect(page.locator("#notice")).toHaveText("The service cannot be reached. Is it still running?");
+    expect(new Set(await states())).toEqual(new Set(["ended"]));
     await expect(page.locator("#source")).toContainText("of speech");
     const [download] = await Promise.all([
       page.waitForEvent("download"),
