@@ -11,8 +11,8 @@ from websockets.sync.client import ClientConnection
 
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.model import Model
-from emovox.serving.protocols import WebSocketProtocol
 from emovox.serving.session import Session
+from emovox.serving.websocket_protocol import WebSocketProtocol
 from tests.serving.running import END, Running, begin, pcm, rest, running, soon, word
 
 Ending = Callable[[ClientConnection], None]

@@ -21,7 +21,7 @@ import soundfile
 
 from emovox.runtime.model import Model
 from emovox.serving import analysis, uploads
-from emovox.serving.protocols import HttpProtocol
+from emovox.serving.http_protocol import HttpProtocol
 from emovox.serving.server import Server
 from emovox.serving.settings import Settings
 from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, soon, wav, word
@@ -140,7 +140,7 @@ class TestSize:
 
 class TestSlowness:
     def test_headers_that_do_not_come(self, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("emovox.serving.protocols.HEADER_SECONDS", 0.5)
+        monkeypatch.setattr("emovox.serving.http_protocol.HEADER_SECONDS", 0.5)
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:
             raw.sendall(b"GET /healthz HTTP/1.1\r\nHo")
             assert raw.recv(100) == b""

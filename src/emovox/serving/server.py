@@ -18,9 +18,10 @@ import uvicorn
 from emovox.runtime.predictor import Predictor
 from emovox.schema.processes import ending_signals
 from emovox.serving.app import Service, create_app
-from emovox.serving.protocols import HttpProtocol, WebSocketProtocol
+from emovox.serving.http_protocol import HttpProtocol
 from emovox.serving.settings import Settings
 from emovox.serving.settings_sources import SettingsError
+from emovox.serving.websocket_protocol import WebSocketProtocol
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""

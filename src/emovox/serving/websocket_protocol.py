@@ -1,0 +1,53 @@
+"""uvicorn's WebSockets, with what they lack against clients that send too fast or never read."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from emovox.serving.streams import ABORT
+
+SOCKET_BYTES = 64 * 1024
+"""Buffer of a stream's socket in each direction. The system would let it grow to megabytes, for a client that sends too
+fast or reads too slowly; this is two seconds of 16 kHz."""
+
+WAITING_FRAMES = 4
+"""Frames that may wait for their stream before its socket is no longer read. uvicorn stops and starts the reading for
+every single one, which costs two system calls each."""
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket with small socket buffers, which a route can cut off without waiting for the client."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Bound what the system buffers."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("socket")
+        if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a frame on; reading goes on while few wait."""
+        if self.read_paused or self.queue.qsize() >= WAITING_FRAMES:
+            super().send_receive_event_to_app()
+            return
+        self.read_paused = True  # what uvicorn asks before it stops the reading
+        super().send_receive_event_to_app()
+        self.read_paused = False
+
+    def handle_ping(self) -> None:
+        """Answer, unless the client sends pings and reads nothing: the answers would pile up."""
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.transport.abort()
+
+    def handle_connect(self, event: Any) -> None:
+        """Hand the way out to the route, which starts after this."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # else the handshake was refused
+            cast(dict[str, Any], self.scope["extensions"])[ABORT] = self.transport.abort
