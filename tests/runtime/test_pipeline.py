@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -441,3 +443,21 @@ def test_open_and_silent_streams_cost_little_memory(model: Model) -> None:
             assert isinstance(segmenter, Segmenter)
             assert segmenter.nbytes <= 300_000
             assert stream.take() == []
+
+
+def test_a_waiting_thread_keeps_nothing_of_the_last_speaker(model: Model) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        with Pipeline(Predictor(model), threads=2) as pipeline:
+            stream = pipeline.open()
+            voice = weakref.ref(stream.voices[0])
+            assert "SpeechEnded" in {type(event).__name__ for event in run(stream, [call(150.0)])}
+            stream.close()
+            del stream
+            deadline = time.monotonic() + PATIENCE
+            while voice() is not None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert voice() is None
+    finally:
+        gc.enable()

@@ -150,11 +150,18 @@ class Pipeline:
         self.close()
 
     def _work(self) -> None:
-        while batch := self._next_batch():
-            try:
+        while self._work_on_batch():
+            pass
+
+    def _work_on_batch(self) -> bool:
+        """Score what waits, and keep nothing of it: a thread may wait for hours until somebody else speaks."""
+        batch = self._next_batch()
+        try:
+            if batch:
                 self._deliver(batch, self._model.run(np.stack([pending.window for pending in batch])).scores)
-            except Exception as error:  # of whatever kind: these streams fail, the others and the thread go on
-                self._fail(batch, error)
+        except Exception as error:  # of whatever kind: these streams fail, the others and the thread go on
+            self._fail(batch, error)
+        return bool(batch)
 
     def _next_batch(self) -> list[Pending]:
         with self._changed:

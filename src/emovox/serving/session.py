@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from emovox.audio.types import Samples
@@ -81,7 +81,9 @@ class Session:
         self._task: asyncio.Task[Any] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._stopping: Exception | None = None
-        self._ended = False
+        self._pieces: Iterator[Samples] = iter(())
+        self._piece: Samples | None = None
+        self._flushed = self._ended = False
         self._begun = time.monotonic()
         self._listening: float | None = None
         self._sending: float | None = None
@@ -155,10 +157,12 @@ class Session:
 
     async def _finish(self) -> None:
         assert self._writer is not None
+        await self._hand_on()
+        if not self._flushed:
+            self._flushed, self._pieces = True, self._input.flush()
+            await self._hand_on()
         if not self._ended:
             self._ended = True
-            for piece in self._input.flush():
-                await self._feed(piece)
             self.stream.end()
         await asyncio.shield(self._writer)
         await self._emit(SessionEnded(round(self.seconds, 3), self.stream.given_up))
@@ -175,11 +179,19 @@ class Session:
                 decode_end(message["text"])
                 return
             self._arrivals.append((self.seconds + 1e-6, time.monotonic()))
-            for count, piece in enumerate(self._input.feed(frame)):
-                if count:
-                    await asyncio.sleep(0)  # the other streams' turn
-                await self._feed(piece)
+            self._pieces = self._input.feed(frame)
+            await self._hand_on()
             await self._pace()
+
+    async def _hand_on(self) -> None:
+        """Feed what is left of the audio that came; called again after it was cancelled, it goes on where it was."""
+        piece = self._piece if self._piece is not None else next(self._pieces, None)
+        while piece is not None:
+            self._piece = piece
+            await self._feed(piece)
+            self._piece = piece = next(self._pieces, None)
+            if piece is not None:
+                await asyncio.sleep(0)  # the other streams' turn
 
     async def _feed(self, piece: Samples) -> None:
         while True:

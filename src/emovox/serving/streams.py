@@ -36,7 +36,7 @@ LAST_WORD_SECONDS = 1.0
 """How long the last message may take: a client that reads nothing does not get it."""
 
 ABORT = "emovox.abort"
-"""Extension of the ASGI scope (see `emovox.serving.websocket_protocol`): a function that ends the connection without a word."""
+"""Extension of the ASGI scope: a function that ends the connection without a word (`websocket_protocol`)."""
 
 _LONGEST_REASON = 120  # bytes; a close frame holds 123
 
