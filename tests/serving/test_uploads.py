@@ -37,6 +37,7 @@ from tests.toy_models import RATE
         (wav(word()), "/v1/emotions?channels=5", 422, "no_such_channel"),
         (wav(word()), "/v1/emotions?channels=left", 400, "bad_request"),
         (wav(word()), "/v1/emotions?threshold=2", 400, "bad_request"),
+        (wav(word()), "/v1/emotions?channels=0&channels=split", 400, "bad_request"),
         (wav(word()), "/v1/nothing", 404, "not_found"),
     ],
 )
@@ -45,6 +46,23 @@ def test_bad_uploads(service: Running, data: bytes, path: str, status: int, code
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
     assert answer.json["error"]["message"]
     assert service.settled()
+
+
+def test_a_misspelt_parameter_is_refused_before_the_recording_is_read(
+    service: Running, spools: list[uploads.Upload]
+) -> None:
+    answer = service.post(wav(word()), "/v1/emotions?chanels=1")
+    assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request")
+    assert answer.json["error"]["message"] == (
+        "got a query parameter 'chanels', expected channels or threshold; see /docs"
+    )
+    assert spools == []
+    for method in ("GET", "DELETE"):
+        answer = service.ask(method, "/v1/jobs/abc?wait=1")
+        assert (answer.status, answer.json["error"]["message"]) == (
+            400,
+            "got a query parameter 'wait', expected none; see /docs",
+        )
 
 
 def test_nan_samples(service: Running) -> None:

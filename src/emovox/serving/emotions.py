@@ -9,17 +9,17 @@ from concurrent.futures import Future
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from emovox.audio.types import ChannelChoice
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
 from emovox.serving.analysis import Analysis, Analysts, BecomesJob
 from emovox.serving.api_docs import DELETE_JOB, EMOTIONS, JOB
-from emovox.serving.errors import BusyError, CancelledError, InternalError, RequestError
+from emovox.serving.errors import BusyError, CancelledError, InternalError
 from emovox.serving.jobs import Job, JobStore, answer
 from emovox.serving.metrics import Metrics
+from emovox.serving.parameters import channel_choice, only_known
 from emovox.serving.settings import Settings
 from emovox.serving.uploads import Upload, receive_upload
 
@@ -30,9 +30,6 @@ SWEEP_SECONDS = 30.0
 """Time between two looks for jobs whose time is over."""
 
 log = logging.getLogger("emovox.serving")
-
-_MOST_DIGITS = 6
-"""Of a channel number."""
 
 
 class Emotions:
@@ -55,7 +52,7 @@ class Emotions:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter()
+        router = APIRouter(dependencies=[Depends(only_known)])
         router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
         router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
         router.add_api_route("/v1/jobs/{name}", self.delete_job, methods=["DELETE"], **DELETE_JOB)
@@ -185,22 +182,6 @@ class Emotions:
         card = self._predictor.card
         row: dict[str, Any] = msgspec.to_builtins(rounded(result))
         return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
-
-
-def channel_choice(text: str) -> ChannelChoice:
-    """Read the parameter `channels`.
-
-    Raises:
-        RequestError: neither a word that there is nor a channel number.
-
-    >>> channel_choice("split"), channel_choice("1")
-    ('split', 1)
-    """
-    if text == "mix" or text == "split":
-        return "mix" if text == "mix" else "split"
-    if text.isdecimal() and len(text) <= _MOST_DIGITS:
-        return int(text)
-    raise RequestError(f"channels is '{text[:20]}', expected mix, split, or a channel number from 0")
 
 
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
