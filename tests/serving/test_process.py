@@ -92,6 +92,26 @@ def test_a_second_signal_ends_it_at_once(folder: Path, workers: str) -> None:
     assert list((folder / "tmp").glob("emovox*")) == []
 
 
+@pytest.mark.parametrize(("signals", "seconds"), [(2, "60"), (1, "1")])
+def test_an_upload_that_the_end_cuts_off_is_told_so(folder: Path, signals: int, seconds: str) -> None:
+    with service(folder, "--shutdown-seconds", seconds) as found:
+        found.get("/healthz")
+        with connect(found.url), socket.create_connection(("127.0.0.1", found.port), timeout=PATIENCE) as upload:
+            upload.sendall(
+                b"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            )
+            time.sleep(0.2)
+            for _ in range(signals):
+                found.process.send_signal(signal.SIGINT)
+                time.sleep(0.2)
+            head, _, body = upload.makefile("rb").read().partition(b"\r\n\r\n")
+        assert found.wait() == 0
+    assert head.startswith(b"HTTP/1.1 503")
+    assert json.loads(body)["error"]["code"] == "shutting_down"
+    assert "Traceback" not in "".join(found.lines)
+
+
 def test_workers_share_the_work_and_one_that_is_killed_is_replaced(folder: Path) -> None:
     with service(folder, "--workers", "2", "--answer-seconds", "1") as found:
         found.get("/healthz")

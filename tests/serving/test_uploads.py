@@ -269,6 +269,19 @@ class TestPlaces:
         assert "never retrieved" not in caplog.text  # it would be told with the name of the file
 
 
+def test_an_analysis_that_the_end_stops_is_told_so(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = toy.run
+    with running(toy, tmp_path) as service:
+
+        def stopped(batch: Any) -> Any:
+            service.service.analysts.cancel()
+            return before(batch)
+
+        monkeypatch.setattr(toy, "run", stopped)
+        answer = service.post(wav(np.concatenate([word()] * 60)))
+    assert (answer.status, answer.json["error"]["code"]) == (503, "shutting_down")
+
+
 def test_split_counts_every_channel(toy: Model, tmp_path: Path) -> None:
     data = wav(np.stack([word()] * 4, axis=1))
     with running(toy, tmp_path, max_seconds=5.0) as service:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emovox.schema.errors import EmovoxError
 from emovox.serving.emotions import json_response
-from emovox.serving.errors import HostError, InternalError, status_of
+from emovox.serving.errors import CLOSING, ClosingError, HostError, InternalError, status_of
 from emovox.serving.keys import KeyRing, check_host, check_origin, hosts_of, key_in
 from emovox.serving.metrics import Metrics
 from emovox.serving.settings import Settings
@@ -58,7 +59,7 @@ class Access:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun, status = time.perf_counter(), 500
+        begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -76,8 +77,11 @@ class Access:
             await self._app(scope, receive, answer)
         except EmovoxError as error:
             await error_response(error)(scope, receive, answer)
+        except asyncio.CancelledError:  # only the end of the service cancels a request
+            if not status:
+                await error_response(ClosingError(CLOSING))(scope, receive, answer)
         finally:
-            self._count(scope, status, time.perf_counter() - begun)
+            self._count(scope, status or 500, time.perf_counter() - begun)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)

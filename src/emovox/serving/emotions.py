@@ -16,7 +16,7 @@ from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
 from emovox.serving.analysis import Analysis, Analysts, BecomesJob
 from emovox.serving.api_docs import DELETE_JOB, EMOTIONS, JOB
-from emovox.serving.errors import BusyError, CancelledError, InternalError
+from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError
 from emovox.serving.jobs import Job, JobStore, answer
 from emovox.serving.metrics import Metrics
 from emovox.serving.parameters import channel_choice, only_known
@@ -123,7 +123,7 @@ class Emotions:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not waiting.done():
                 raise CancelledError("the client has left")
-            result = waiting.result()
+            result = _result(waiting)
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
             return json_response(self._row(result))
         except BecomesJob:
@@ -187,6 +187,19 @@ class Emotions:
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer with JSON."""
     return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
+
+
+def _result(ended: asyncio.Future[Result]) -> Result:
+    """Give the result to the client who waits for it.
+
+    Raises:
+        ClosingError: the end of the service has stopped the analysis.
+        Exception: as `Analysis.run`.
+    """
+    try:
+        return ended.result()
+    except CancelledError:
+        raise ClosingError(CLOSING) from None
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

@@ -19,6 +19,9 @@ PRIVATE_CODES = 4000
 
 NORMAL, GOING_AWAY = 1000, 1001
 
+CLOSING = "the service is being shut down; try again in a moment"
+"""The message of every `ClosingError`."""
+
 
 class ServiceError(EmovoxError):
     """A request that the service does not answer; `status` is the HTTP status."""
@@ -119,7 +122,7 @@ class BusyError(ServiceError):
 
 
 class ClosingError(ServiceError):
-    """The service is being shut down; a stream in flight was finished before."""
+    """The service is being shut down; a stream in flight was finished before, unless it had to be quick."""
 
     code = "shutting_down"
     status = 503

@@ -57,6 +57,10 @@ class Server(uvicorn.Server):
         if self.force_exit:
             self.service.analysts.cancel()
         await super().shutdown(sockets)
+        if self.force_exit:  # uvicorn just leaves: requests would end with a traceback instead of an answer
+            for task in self.server_state.tasks:
+                task.cancel()
+            await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal; the second one counts as haste, whichever it is."""

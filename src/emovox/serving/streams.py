@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from emovox.runtime.pipeline import Pipeline
 from emovox.schema.errors import EmovoxError
 from emovox.serving.errors import (
+    CLOSING,
     NORMAL,
     BusyError,
     ClosingError,
@@ -72,7 +73,7 @@ class Streams:
         """Take no more streams, and let those in flight give their last events, for up to so many seconds."""
         self._closing = True
         for session in tuple(self._sessions):
-            session.stop(ClosingError("the service is being shut down; connect again in a moment"))
+            session.stop(ClosingError(CLOSING))
         deadline = asyncio.get_running_loop().time() + seconds
         while self._sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.02)
@@ -148,7 +149,7 @@ class Streams:
         if start.hop is not None and start.hop < self._settings.shortest_hop:
             raise RequestError(f"hop is {start.hop} s, expected at least {self._settings.shortest_hop:g}; ask for more")
         if self._closing:
-            raise ClosingError("the service is being shut down; connect again in a moment")
+            raise ClosingError(CLOSING)
         if len(self._sessions) >= self._settings.max_streams:
             raise BusyError(
                 f"{len(self._sessions)} streams are open, which is the limit; try again later, or raise max_streams"
