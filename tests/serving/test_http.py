@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.result import ModelInfo, Report
 from emovox.serving import uploads
+from emovox.serving.encodings import Encoding
+from emovox.serving.messages import Reply, SessionEnd, SessionStart
 from tests.serving.running import Running, all_deleted, running, wav, word
 from tests.toy_models import RATE
 
@@ -120,7 +123,14 @@ def test_a_page_of_another_site_changes_nothing(service: Running, toy: Model, tm
 def test_what_is_not_there(service: Running, method: str) -> None:
     answer = service.ask(method, "/v1/nothing")
     assert (answer.status, answer.json["error"]["code"]) == (404, "not_found")
-    assert service.ask("PUT", "/v1/models").status == 405
+
+
+def test_a_method_that_the_route_does_not_have(service: Running) -> None:
+    for path, allowed in (("/v1/models", "GET"), ("/v1/jobs/x", "GET, DELETE"), ("/docs", "GET")):
+        answer = service.ask("PUT", path)
+        assert (answer.status, answer.headers["allow"]) == (405, allowed)
+        told = f"got PUT {path}, expected {allowed}; see /docs"
+        assert answer.json == {"error": {"code": "bad_method", "message": told}}
 
 
 def test_models_and_health(service: Running) -> None:
@@ -146,7 +156,13 @@ def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: R
     document = service.ask("GET", "/openapi.json").json
     assert set(document["paths"]) == {"/v1/emotions", "/v1/jobs/{name}", "/v1/models", "/healthz", "/metrics"}
     answers = document["paths"]["/v1/emotions"]["post"]["responses"]
-    assert {"200", "202", "400", "401", "408", "413", "415", "422", "503"} == set(answers)
+    assert set(answers) == {f"{status}" for status in (200, 202, 400, 401, 403, 408, 413, 415, 422, 500, 501, 503)}
+    for method in ("get", "delete"):
+        assert "422" not in document["paths"]["/v1/jobs/{name}"][method]["responses"]
+    (model,) = document["paths"]["/v1/models"]["get"]["responses"]["200"]["content"]["application/json"]["example"][
+        "models"
+    ]
+    assert model == service.ask("GET", "/v1/models").json["models"][0]
     assert answers["200"]["content"]["application/json"]["example"]["label"] == "angry"
     text = json.dumps(document)
     names = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
@@ -155,6 +171,19 @@ def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: R
     assert "mJ2pGsYhWkc1Zr0vQ8xTn4Bd" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "").split("<body>")[0]
+
+
+def test_openapi_and_the_page_tell_every_message_of_the_stream(service: Running) -> None:
+    kinds = {str(kind.__struct_config__.tag) for kind in (SessionStart, SessionEnd, *get_args(Reply))}
+    assert len(kinds) == 8
+    for text in (service.ask("GET", "/openapi.json").json["info"]["description"], _docs(service)):
+        assert "docs/service.md" not in text
+        for told in (*kinds, *get_args(Encoding), *SessionStart.__struct_fields__):
+            assert told in text, told
+
+
+def _docs(service: Running) -> str:
+    return service.ask("GET", "/docs").body.decode()
 
 
 def test_metrics(service: Running) -> None:

@@ -8,21 +8,22 @@ import msgspec
 
 from emovox.schema.result import Result
 
+_SCORES = {
+    "neutral": 0.02,
+    "happy": 0.05,
+    "sad": 0.03,
+    "angry": 0.83,
+    "fear": 0.04,
+    "disgust": 0.02,
+    "surprise": 0.01,
+}
 _ROW = {
     "model": {"name": "accurate", "version": "0.1.0"},
     "file": "call.wav",
     "duration": 3.41,
     "label": "angry",
     "confidence": 0.83,
-    "scores": {
-        "neutral": 0.02,
-        "happy": 0.05,
-        "sad": 0.03,
-        "angry": 0.83,
-        "fear": 0.04,
-        "disgust": 0.02,
-        "surprise": 0.01,
-    },
+    "scores": _SCORES,
     "shares": {"angry": 1.0},
     "warnings": [],
     "segments": [
@@ -32,24 +33,12 @@ _ROW = {
             "channel": 0,
             "label": "angry",
             "confidence": 0.83,
-            "scores": {"neutral": 0.02, "angry": 0.83},
+            "scores": _SCORES,
         }
     ],
 }
 _QUEUED = {"job": {"id": "mJ2pGsYhWkc1Zr0vQ8xTn4Bd", "status": "queued", "progress": 0.0}}
 _RUNNING = {"job": {"id": "mJ2pGsYhWkc1Zr0vQ8xTn4Bd", "status": "running", "progress": 0.42}}
-_FIGURE = {"corpus": "ravdess-7", "protocol": "si", "metric": "UAR", "value": 76.0, "low": 72.0, "high": 79.9}
-_MODEL = {
-    "name": "mobile",
-    "version": "0.1.0",
-    "default": True,
-    "description": "Small network.",
-    "labels": ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"],
-    "licence": "CC-BY-NC-SA-4.0",
-    "licence_risk": "non-commercial corpora",
-    "parameters": 281865,
-    "figures": [_FIGURE],
-}
 
 
 def _answer(description: str, example: Any, schema: str | None = None) -> dict[str, Any]:
@@ -64,6 +53,19 @@ def _error(description: str, code: str, message: str) -> dict[str, Any]:
 
 
 _UNAUTHORISED = _error("no key, or a wrong one", "unauthorised", "got no API key, expected one; …")
+_HOST = _error(
+    "a host that `allowed_hosts` does not name", "forbidden_host", "got a request for the host …, expected …"
+)
+_ORIGIN = _error(
+    "a page of another origin, or a host that `allowed_hosts` does not name",
+    "forbidden_origin",
+    "got a request from a page of …, expected one of this service; …",
+)
+_PARAMETER = _error("a query parameter", "bad_request", "got a query parameter 'wait', expected none; see /docs")
+_FAULT = _error("a fault of the service", "internal", "the service has a fault; its log tells more, try again")
+_ALWAYS = {401: _UNAUTHORISED, 403: _HOST, 500: _FAULT}
+"""What every route with a key may answer."""
+
 _NO_JOB = _error("no such job, or no more", "not_found", "got no job of this name, expected …")
 
 EMOTIONS: dict[str, Any] = {
@@ -72,13 +74,22 @@ EMOTIONS: dict[str, Any] = {
     "responses": {
         200: _answer("the timeline, as of `emovox predict --format json`", _ROW, "Result"),
         202: _answer("a long recording: ask for the job named in `Location`", _QUEUED, "Job"),
-        400: _error("not multipart, or a parameter out of range", "bad_request", "got content type '', expected …"),
+        400: _error(
+            "not multipart, or a parameter that is unknown or out of range",
+            "bad_request",
+            "got a query parameter 'chanels', expected channels or threshold; see /docs",
+        ),
         401: _UNAUTHORISED,
+        403: _ORIGIN,
         408: _error("bytes come too slowly", "too_slow", "got 312 bytes in 10 s, expected 4000 a second; …"),
         413: _error("too many bytes or seconds", "too_large", "got more than 200 MB, which is the most; …"),
         415: _error("no audio", "undecodable", "a.txt: got bytes that are not audio (…), expected wav, flac, …"),
         422: _error("audio that cannot be used", "empty", "a.wav: got 0 samples, expected at least one; …"),
-        503: _error("all places taken; see `Retry-After`", "busy", "18 uploads are at work or wait, …"),
+        500: _FAULT,
+        501: _error("webm or m4a, and the service cannot read them", "missing_extra", "… pip install 'emovox[media]'"),
+        503: _error(
+            "all places taken, or the service ends; see `Retry-After`", "busy", "18 uploads are at work or wait, …"
+        ),
     },
     "openapi_extra": {
         "requestBody": {
@@ -101,7 +112,8 @@ JOB: dict[str, Any] = {
     "tags": ["recordings"],
     "responses": {
         200: _answer("the state; `result` or `error` once it has ended", _RUNNING, "Job"),
-        401: _UNAUTHORISED,
+        400: _PARAMETER,
+        **_ALWAYS,
         404: _NO_JOB,
     },
 }
@@ -110,17 +122,31 @@ DELETE_JOB: dict[str, Any] = {
     "summary": "Cancel a job",
     "tags": ["recordings"],
     "status_code": 204,
-    "responses": {204: {"description": "cancelled, or its result forgotten"}, 401: _UNAUTHORISED, 404: _NO_JOB},
-}
-
-MODELS: dict[str, Any] = {
-    "summary": "Models, licences and figures",
-    "tags": ["service"],
     "responses": {
-        200: _answer("all models; the one that answers is `default`", {"models": [_MODEL]}),
-        401: _UNAUTHORISED,
+        204: {"description": "cancelled, or its result forgotten"},
+        400: _PARAMETER,
+        **_ALWAYS,
+        403: _ORIGIN,
+        404: _NO_JOB,
     },
 }
+
+
+def models(example: dict[str, Any]) -> dict[str, Any]:
+    """Describe `/v1/models`.
+
+    Args:
+        example: one of its entries.
+    """
+    return {
+        "summary": "Models, licences and figures",
+        "tags": ["service"],
+        "responses": {
+            200: _answer("all models; the one that answers is `default`", {"models": [example]}),
+            **_ALWAYS,
+        },
+    }
+
 
 _HEALTHY = {
     "status": "ok",
@@ -134,18 +160,30 @@ _HEALTHY = {
 HEALTH: dict[str, Any] = {
     "summary": "Is it ready?",
     "tags": ["service"],
-    "responses": {200: _answer("ready", _HEALTHY), 503: {"description": "starting or ending"}},
+    "responses": {200: _answer("ready", _HEALTHY), 403: _HOST, 500: _FAULT, 503: {"description": "ending"}},
 }
 
 METRICS: dict[str, Any] = {
     "summary": "Counters for Prometheus",
     "tags": ["service"],
-    "responses": {200: {"description": "text format 0.0.4", "content": {"text/plain": {}}}, 401: _UNAUTHORISED},
+    "responses": {200: {"description": "text format 0.0.4", "content": {"text/plain": {}}}, **_ALWAYS},
 }
 
-DESCRIPTION = """Emotion in speech: recordings by HTTP, live audio by WebSocket (`/v1/stream`, described in
-docs/service.md). A score says how a voice sounds compared with actors; it does not measure what a person feels.
-Inferring the emotions of workers, applicants, pupils or students is prohibited in the EU."""
+DESCRIPTION = """Emotion in speech: recordings by HTTP, live audio by WebSocket. A score says how a voice sounds
+compared with actors; it does not measure what a person feels. Inferring the emotions of workers, applicants, pupils or
+students is prohibited in the EU.
+
+Live audio: open the WebSocket `/v1/stream` and send
+`{"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}` as text. `sample_rate` is 8000 to
+48000 Hz, `encoding` s16le, f32le, mulaw or alaw, `channels` 1 or 2 (interleaved); `threshold`, `hop` (seconds between
+updates) and `key` may be given. Then send audio as binary frames of about 0.1 s, and at the end
+`{"type": "session.end"}`.
+
+The service answers with text, all times in seconds from the first sample: `session.started` with the settings in force;
+`speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview while somebody speaks (`start`, `end`,
+`label`, `confidence`, `scores`); `speech.ended`, the verdict, with its `segments`; `session.ended`; or `error` with
+`code` and `message`. It closes with 1000, when it is shut down itself with 1001, after an error with 4000 + the HTTP
+status of its kind."""
 
 
 def schemas() -> dict[str, Any]:

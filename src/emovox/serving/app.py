@@ -29,7 +29,7 @@ from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
 from emovox.serving.capacity import measure_streams
 from emovox.serving.docs_page import STYLE, page
 from emovox.serving.emotions import Emotions
-from emovox.serving.errors import NotFoundError, RequestError
+from emovox.serving.errors import MethodError, NotFoundError, RequestError
 from emovox.serving.jobs import JobStore
 from emovox.serving.keys import KeyRing
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
@@ -157,8 +157,9 @@ def _add_docs(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            _leave_out_validation(document)
             components = document.setdefault("components", {})
-            components["schemas"] = components.get("schemas", {}) | schemas()
+            components["schemas"] = schemas()
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
             document["security"] = [{"key": []}]
             app.openapi_schema = document
@@ -175,6 +176,14 @@ def _add_docs(app: FastAPI) -> None:
     app.add_api_route("/docs/style.css", style, include_in_schema=False)
 
 
+def _leave_out_validation(document: dict[str, Any]) -> None:
+    """Leave out FastAPI's own 422, which it adds to each route with a parameter and this service never gives."""
+    for methods in document["paths"].values():
+        for told in methods.values():
+            if told["responses"].get("422", {}).get("description") == "Validation Error":
+                del told["responses"]["422"]
+
+
 def _add_errors(app: FastAPI) -> None:
     async def known(_: Request, error: Exception) -> Response:
         assert isinstance(error, EmovoxError)
@@ -189,9 +198,9 @@ def _add_errors(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return error_response(NotFoundError(f"got no page {request.url.path[:80]}, expected one listed at /docs"))
-        response = error_response(RequestError(f"{error.detail}; see /docs"))
-        response.status_code = error.status_code
-        return response
+        if error.status_code == 405:
+            return _bad_method(request)
+        return error_response(RequestError(f"{error.detail}; see /docs"))
 
     async def fault(_: Request, __: Exception) -> Response:
         return internal_error()  # the server below logs it
@@ -200,3 +209,12 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(Exception, fault)
+
+
+def _bad_method(request: Request) -> Response:
+    route = getattr(request.scope.get("route"), "path", "")
+    allowed = ", ".join(request.app.openapi()["paths"].get(route, {"get": {}})).upper()
+    told = f"got {request.method[:20]} {request.url.path[:80]}, expected {allowed}; see /docs"
+    response = error_response(MethodError(told))
+    response.headers["Allow"] = allowed
+    return response

@@ -79,6 +79,13 @@ class NotFoundError(ServiceError):
     status = 404
 
 
+class MethodError(ServiceError):
+    """The route does not have this method."""
+
+    code = "bad_method"
+    status = 405
+
+
 class TooSlowError(ServiceError):
     """An upload or the first message of a stream does not come in time."""
 

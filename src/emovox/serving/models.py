@@ -10,7 +10,8 @@ from fastapi import APIRouter, Response
 from emovox import __version__
 from emovox.runtime.registry import read_card, shipped
 from emovox.schema.card import ModelCard
-from emovox.serving.api_docs import HEALTH, MODELS
+from emovox.serving.api_docs import HEALTH
+from emovox.serving.api_docs import models as models_described
 from emovox.serving.emotions import json_response
 
 
@@ -30,7 +31,8 @@ class About:
     def router(self) -> APIRouter:
         """Make the routes."""
         router = APIRouter()
-        router.add_api_route("/v1/models", self.models, methods=["GET"], **MODELS)
+        described = models_described(_entry(self._card, default=True))
+        router.add_api_route("/v1/models", self.models, methods=["GET"], **described)
         router.add_api_route("/healthz", self.health, methods=["GET"], **HEALTH)
         return router
 
@@ -42,7 +44,7 @@ class About:
         return json_response({"models": entries})
 
     async def health(self) -> Response:
-        """Tell whether the service takes requests: 200, or 503 while it starts or ends."""
+        """Tell whether the service takes requests: 200, or 503 while it ends."""
         told = {
             "status": "ok" if self.is_ready else "closing",
             "ready": self.is_ready,
