@@ -68,6 +68,20 @@ def test_a_bad_variable(environment: dict[str, str], problem: str) -> None:
         resolve_settings({}, environment=environment)
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["nonsense", "https://a.org/", "a.org", "https://a.org,https://b.org", "https://A.org", "https://a.org:443", ""],
+)
+def test_what_is_no_origin_is_refused_at_the_start(origin: str) -> None:
+    with pytest.raises(SettingsError, match=r"flags: cors has '.*', expected an origin .*: scheme://host or"):
+        resolve_settings({"cors": [origin]}, environment={})
+
+
+def test_origins() -> None:
+    given = ["https://a.org", "http://localhost:8001", "http://[::1]:8000", "app://page", "*", "null"]
+    assert resolve_settings({"cors": given}, environment={}).cors == tuple(given)
+
+
 def test_keys_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "keys"
     file.write_text("correct-horse-battery\nanother-key-of-mine\n")

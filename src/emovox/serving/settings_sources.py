@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ PREFIX = "EMOVOX_SERVE_"
 """EMOVOX_SERVE_PORT=9000 is the setting `port`; lists are separated by commas."""
 
 MASK = "********"
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
+_DEFAULT_PORT = re.compile(r"http://.*:80|https://.*:443")
 
 
 class SettingsError(ConfigError):
@@ -103,6 +107,19 @@ def _checked(data: dict[str, Any], *, where: str, strict: bool = True) -> dict[s
 
 def _convert(data: dict[str, Any], *, where: str, strict: bool = True) -> Settings:
     try:
-        return msgspec.convert(data, Settings, strict=strict)
+        settings = msgspec.convert(data, Settings, strict=strict)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {error}{expected(str(error), data, Settings)}") from error
+    for origin in settings.cors:
+        _check_origin(origin, where=where)
+    return settings
+
+
+def _check_origin(text: str, *, where: str) -> None:
+    """Check that an `Origin` header can be this; browsers send "null" for files and for pages without an origin."""
+    if text in ("*", "null") or (_ORIGIN.fullmatch(text) and not _DEFAULT_PORT.fullmatch(text)):
+        return
+    raise SettingsError(
+        f"{where}: cors has {text[:80]!r}, expected an origin as browsers send it: scheme://host or scheme://host:port,"
+        " in small letters, nothing behind it, no default port; give each origin by itself, or *"
+    )
