@@ -169,6 +169,16 @@ def test_tls(folder: Path) -> None:
             assert rest(socket)[-1]["type"] == "session.ended"
         with contextlib.suppress(OSError, ConnectionClosed):
             assert b"200" not in _plainly(found.port)
+        assert _is_healthy(found, {"EMOVOX_SERVE_SSL_CERT": certificate})
+        assert not _is_healthy(found, {})
+
+
+def test_the_health_check_of_the_container(folder: Path) -> None:
+    with service(folder) as found:
+        assert _is_healthy(found, {"http_proxy": "http://127.0.0.1:9"})
+        found.process.kill()
+        found.process.wait(PATIENCE)
+        assert not _is_healthy(found, {})
 
 
 def test_it_starts_in_time(folder: Path) -> None:
@@ -200,6 +210,13 @@ def test_what_cannot_work_is_one_line(folder: Path, arguments: list[str], proble
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: ")
     assert problem in line
+
+
+def _is_healthy(found: Process, environment: dict[str, str]) -> bool:
+    script = Path(__file__).parents[2] / "docker" / "healthcheck.py"
+    variables = os.environ | {"EMOVOX_SERVE_PORT": str(found.port)} | environment
+    done = subprocess.run([sys.executable, str(script)], env=variables, capture_output=True, check=False)
+    return done.returncode == 0
 
 
 def _plainly(port: int) -> bytes:
