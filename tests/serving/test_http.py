@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import io
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -18,7 +21,7 @@ from emovox.schema.result import ModelInfo, Report
 from emovox.serving import uploads
 from emovox.serving.encodings import Encoding
 from emovox.serving.messages import Reply, SessionEnd, SessionStart
-from tests.serving.running import Running, all_deleted, running, wav, word
+from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 from tests.toy_models import RATE
 
 
@@ -142,6 +145,34 @@ def test_models_and_health(service: Running) -> None:
     assert models[0]["licence_risk"] == "none"
     health = service.ask("GET", "/healthz").json
     assert (health["status"], health["ready"], health["model"]["name"]) == ("ok", True, "toy")
+
+
+def test_health_on_an_open_connection_while_it_ends(
+    toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = threading.Event()
+
+    async def drain(_: float) -> None:
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
+
+    with running(toy, tmp_path) as service:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+        statuses = []
+        for ends in (False, True):
+            if ends:
+                monkeypatch.setattr(service.service.streams, "drain", drain)
+                service.server.should_exit = True
+                assert soon(lambda: not service.service.about.is_ready)
+            connection.request("GET", "/healthz")
+            with connection.getresponse() as response:
+                statuses.append(response.status)
+                response.read()
+        with pytest.raises(ConnectionRefusedError):
+            service.ask("GET", "/healthz")
+        asked.set()
+        connection.close()
+    assert statuses == [200, 503]
 
 
 def test_security_headers(service: Running) -> None:
