@@ -15,6 +15,9 @@ from emovox.audio.types import Samples
 
 Encode = Callable[..., bytes]
 
+LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1"}
+"""What ffmpeg calls so many channels, where codecs want to know what each is for."""
+
 
 @pytest.fixture
 def rng() -> np.random.Generator:
@@ -54,21 +57,20 @@ def encode_media(tmp_path: Path) -> Encode:
     def make(
         samples: Samples, rate: int, *, container: str, codec: str, picture: bool = False, sound: bool = True
     ) -> bytes:
+        rows = np.atleast_2d(samples)
         path = tmp_path / "encoded"  # a real file, since ffmpeg reopens it to move the index to the front
         options = {"movflags": "faststart"} if container in ("mp4", "ipod") else {}
         with av.open(str(path), "w", format=container, options=options) as output:
             if picture:
                 video = output.add_stream("mpeg4", rate=25, width=64, height=64, pix_fmt="yuv420p")
             if sound:
-                layout = "mono" if samples.ndim == 1 else "stereo"
+                layout = LAYOUTS.get(len(rows), f"{len(rows)} channels")
                 audio = output.add_stream(codec, rate=rate, layout=layout)
                 to_codec = av.AudioResampler(format=audio.codec_context.format.name, layout=layout, rate=rate)
-                rows = np.atleast_2d(samples)
                 size = audio.codec_context.frame_size or 1024
                 for start in range(0, rows.shape[1], size):
-                    frame = av.AudioFrame.from_ndarray(
-                        np.ascontiguousarray(rows[:, start : start + size]), format="fltp", layout=layout
-                    )
+                    interleaved = rows[:, start : start + size].T.reshape(1, -1)  # PyAV takes no 8 planes
+                    frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
                     frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
                     output.mux([packet for part in to_codec.resample(frame) for packet in audio.encode(part)])
                 output.mux(audio.encode(None))

@@ -54,6 +54,27 @@ def test_every_container(container: str, codec: str, demuxer: str, tone: Tone, e
     assert np.abs(right).max() < 0.02
 
 
+@pytest.mark.parametrize(
+    ("channels", "container", "codec"),
+    [(8, "matroska", "flac"), (8, "mov", "pcm_s16le"), (9, "matroska", "pcm_s16le"), (32, "matroska", "pcm_s16le")],
+)
+def test_many_channels_are_those_that_went_in(
+    channels: int, container: str, codec: str, rng: np.random.Generator, encode_media: EncodeMedia
+) -> None:
+    """From 8 on PyAV's planar arrays ended the process."""
+    samples = (rng.integers(-(2**15), 2**15, (channels, 5000)) / 2**15).astype(np.float32)
+    data = encode_media(samples, RATE, container=container, codec=codec)
+    assert np.array_equal(load_audio(data, sample_rate=None, channels="split")[0], samples)
+
+
+def test_surround_sound_of_a_phone(tone: Tone, encode_media: EncodeMedia) -> None:
+    samples = np.zeros((8, RATE), np.float32)
+    samples[7] = tone(1.0, RATE)
+    data = encode_media(samples, RATE, container="ipod", codec="aac")
+    levels = np.sqrt(np.mean(load_audio(data, channels="split")[0] ** 2, axis=1))
+    assert levels == pytest.approx([0.0] * 7 + [0.3 / np.sqrt(2)], abs=0.02)
+
+
 def test_sound_of_a_video(tone: Tone, encode_media: EncodeMedia) -> None:
     data = encode_media(tone(1.0, RATE), RATE, container="mp4", codec="aac", picture=True)
     samples, _ = load_audio(data)

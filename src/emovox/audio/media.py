@@ -152,31 +152,33 @@ class MediaDecoder:
         return None
 
     def _pieces(self) -> Iterator[Samples]:
-        frame, given, planar = self._first, None, None
+        frame, given, converter = self._first, None, None
         try:
             while frame is not None:
                 if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
                     # A track may change its rate or channels on the way, and PyAV's converter keeps its first input.
-                    yield from _arrays(planar, None)
-                    planar = self._to_planar()
-                yield from _arrays(planar, frame)
+                    yield from _arrays(converter, None)
+                    converter = self._to_float()
+                yield from _arrays(converter, frame)
                 frame = next(self._packets, None)
         except self._failure as error:
             self.damage = f"decoding stopped: {getattr(error, 'strerror', error)}"
-        yield from _arrays(planar, None)
+        yield from _arrays(converter, None)
 
-    def _to_planar(self) -> Any:
+    def _to_float(self) -> Any:
         import av
 
-        return av.AudioResampler(format="fltp", layout=self._first.layout, rate=self.rate)
+        # Interleaved: with 8 channels and more, PyAV 18 reads past the end of a planar frame's list of planes.
+        return av.AudioResampler(format="flt", layout=self._first.layout, rate=self.rate)
 
     def _close_own(self) -> None:
         if self._own is not None:
             self._own.close()
 
 
-def _arrays(planar: Any, frame: Any) -> list[Samples]:
-    return [] if planar is None else [part.to_ndarray() for part in planar.resample(frame)]
+def _arrays(converter: Any, frame: Any) -> list[Samples]:
+    parts = [] if converter is None else converter.resample(frame)
+    return [part.to_ndarray().reshape(-1, len(part.layout.channels)).T for part in parts]
 
 
 class _Unnamed:
