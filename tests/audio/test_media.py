@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from emovox.audio import media
 from emovox.audio.decode import open_decoder
-from emovox.audio.media import demuxer_of, second_try
+from emovox.audio.media import MediaDecoder, demuxer_of, second_try
 from emovox.audio.reader import load_audio, open_audio
 from emovox.audio.types import Samples
 from emovox.schema import extras
@@ -145,6 +147,98 @@ def test_track_that_changes_its_rate_and_channels(tone: Tone, encode_media: Enco
     assert (samples.shape[0], rate) == (2, RATE)
     assert samples.shape[1] / RATE == pytest.approx(2.0, abs=3 * PADDING)
     assert np.argmax(np.abs(np.fft.rfft(samples[1, -RATE - 4800 : -4800]))) == pytest.approx(440, abs=1)
+
+
+class Staged:
+    """A container or a converter of PyAV that fails as damaged data make it.
+
+    Args:
+        real: the one that works.
+        error: what is raised.
+        after: frames that are decoded before.
+    """
+
+    def __init__(self, real: Any, error: Exception, *, after: int = 0) -> None:
+        self._real, self._error, self._after = real, error, after
+
+    def decode(self, track: Any) -> Iterator[Any]:
+        yield from islice(self._real.decode(track), self._after)
+        raise self._error
+
+    def resample(self, frame: Any) -> Any:
+        if frame is None:
+            raise self._error
+        return self._real.resample(frame)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class TestDamage:
+    """Errors that PyAV has raised on files with bytes changed at random."""
+
+    @pytest.fixture(params=["argument", "not implemented", "index", "value", "PyAV's not implemented"])
+    def error(self, request: pytest.FixtureRequest) -> Exception:
+        av = pytest.importorskip("av", reason="the extra 'media' is not installed")
+        errors: dict[str, Exception] = {
+            "argument": av.error.ArgumentError(22, "Invalid argument"),
+            "not implemented": av.error.NotImplementedError(38, "Function not implemented"),
+            "index": IndexError("list index out of range"),
+            "value": ValueError("Frame does not match AudioResampler setup."),
+            "PyAV's not implemented": NotImplementedError("unknown side data"),
+        }
+        return errors[request.param]
+
+    @pytest.fixture
+    def data(self, tone: Tone, encode_media: EncodeMedia) -> bytes:
+        return encode_media(tone(1.0, RATE), RATE, container="webm", codec="libopus")
+
+    def stage(self, monkeypatch: pytest.MonkeyPatch, error: Exception, *, after: int) -> None:
+        import av
+
+        real = av.open
+        monkeypatch.setattr(av, "open", lambda *given, **options: Staged(real(*given, **options), error, after=after))
+
+    def test_in_the_middle_leaves_what_was_decoded(
+        self, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.stage(monkeypatch, error, after=10)
+        with open_audio(data) as reader:
+            seconds = sum(block.shape[1] for block in reader.blocks()) / 16000
+        assert seconds == pytest.approx(0.2, abs=PADDING)
+        (notice,) = reader.notices
+        assert notice.code == "truncated"
+        assert notice.message.endswith(f"decoding stopped: {getattr(error, 'strerror', error)}")
+
+    def test_at_the_first_frame_is_undecodable(
+        self, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.stage(monkeypatch, error, after=0)
+        with pytest.raises(UndecodableError, match="an audio track that ffmpeg cannot decode"):
+            load_audio(data)
+
+    def test_at_the_head_is_undecodable(self, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_arguments: object, **_options: object) -> None:
+            raise error
+
+        monkeypatch.setattr("av.open", fail)
+        with pytest.raises(UndecodableError, match="matroska data that ffmpeg cannot read"):
+            load_audio(data)
+
+    @pytest.mark.parametrize("before", [False, True])
+    def test_of_the_rest_leaves_what_came_before(
+        self, before: bool, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A converter that has failed fails again when it is asked for what it holds back: the first reason counts."""
+        if before:
+            self.stage(monkeypatch, IndexError("came sooner"), after=10)
+        make = MediaDecoder._to_float
+        monkeypatch.setattr(MediaDecoder, "_to_float", lambda self: Staged(make(self), error))
+        with open_audio(data) as reader:
+            assert sum(block.shape[1] for block in reader.blocks()) > 0
+        (notice,) = reader.notices
+        assert notice.code == "truncated"
+        assert ("came sooner" in notice.message) == before
 
 
 def test_codec_that_libsndfile_does_not_know(tone: Tone, encode_media: EncodeMedia) -> None:

@@ -87,16 +87,18 @@ class MediaDecoder:
         import av  # 0.6 s: ffmpeg's libraries
 
         self.damage: str | None = None
-        self._failure: type[Exception] = av.FFmpegError
+        # What PyAV raises on damaged data: ffmpeg's errors, and its own where the data contradict themselves.
+        self._failures = (av.FFmpegError, IndexError, ValueError, NotImplementedError)
+        self._converter: Any = None
         file = open_bytes(source) if isinstance(source, str) else source
         file.seek(0)  # libsndfile may have tried it before
         self._own = file if isinstance(source, str) else None
         try:
             self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")
-        except av.FFmpegError as error:
+        except self._failures as error:
             self._close_own()
             raise UndecodableError(
-                f"{name}: got {demuxer} data that ffmpeg cannot read ({error.strerror}), "
+                f"{name}: got {demuxer} data that ffmpeg cannot read ({_reason(error)}), "
                 "expected a complete file; copy or convert it again"
             ) from error
         try:
@@ -124,17 +126,15 @@ class MediaDecoder:
         self._close_own()
 
     def _start(self, demuxer: str, name: str) -> None:
-        import av
-
         if not self._container.streams.audio:
             raise UndecodableError(f"{name}: got {demuxer} without an audio track, expected one; choose another file")
         track = self._container.streams.audio[0]
         self._packets: Iterator[Any] = self._container.decode(track)
         try:
             self._first: Any = next(self._packets, None)
-        except av.FFmpegError as error:
+        except self._failures as error:
             raise UndecodableError(
-                f"{name}: got an audio track that ffmpeg cannot decode ({error.strerror}), expected aac, opus, …; "
+                f"{name}: got an audio track that ffmpeg cannot decode ({_reason(error)}), expected aac, opus, …; "
                 "convert the file to wav or flac"
             ) from error
         if self._first is None:
@@ -152,18 +152,24 @@ class MediaDecoder:
         return None
 
     def _pieces(self) -> Iterator[Samples]:
-        frame, given, converter = self._first, None, None
-        try:
-            while frame is not None:
-                if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
-                    # A track may change its rate or channels on the way, and PyAV's converter keeps its first input.
-                    yield from _arrays(converter, None)
-                    converter = self._to_float()
-                yield from _arrays(converter, frame)
-                frame = next(self._packets, None)
-        except self._failure as error:
-            self.damage = f"decoding stopped: {getattr(error, 'strerror', error)}"
-        yield from _arrays(converter, None)
+        for some in (self._decoded, self._rest):  # after damage too, the converter holds good samples back
+            try:
+                yield from some()
+            except self._failures as error:
+                self.damage = self.damage or f"decoding stopped: {_reason(error)}"
+
+    def _decoded(self) -> Iterator[Samples]:
+        frame, given = self._first, None
+        while frame is not None:
+            if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
+                # A track may change its rate or channels on the way, and PyAV's converter keeps its first input.
+                yield from self._rest()
+                self._converter = self._to_float()
+            yield from _arrays(self._converter, frame)
+            frame = next(self._packets, None)
+
+    def _rest(self) -> Iterator[Samples]:
+        yield from _arrays(self._converter, None)
 
     def _to_float(self) -> Any:
         import av
@@ -179,6 +185,10 @@ class MediaDecoder:
 def _arrays(converter: Any, frame: Any) -> list[Samples]:
     parts = [] if converter is None else converter.resample(frame)
     return [part.to_ndarray().reshape(-1, len(part.layout.channels)).T for part in parts]
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 class _Unnamed:
