@@ -149,18 +149,39 @@ class TestErrors:
         assert "Input/output error" in answer.error.message
         assert answer.stamp == stamp_of(str(recording))
 
-    def test_a_fault_of_the_program_is_no_answer(
+    def test_a_fault_of_the_program_is_the_answer_and_says_what_it_was(
         self, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Else an archive would be rows of errors that are none of its recordings'."""
+        """Else it ends one worker after the other, and is told as a lack of memory."""
 
         def fail(*_arguments: object, **_options: object) -> Result:
-            raise ZeroDivisionError
+            raise IndexError("no place 7 in \udcff")
+
+        recording = write_recording(tmp_path / "a.wav")
+        analyse = Analyst(job_of(tmp_path, model))
+        with monkeypatch.context() as patched:
+            patched.setattr(Predictor, "predict", fail)
+            answer = analyse(item("a.wav", 3))
+        assert answer.error is not None
+        assert (answer.index, answer.error.code, answer.result) == (3, "internal", None)
+        assert r"(IndexError: no place 7 in \udcff)" in answer.error.message
+        assert answer.stamp == stamp_of(str(recording))
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Answer) == answer
+        assert result_of(analyse(item("a.wav"))).segments
+
+    @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+    def test_a_lack_of_memory_and_an_end_from_outside_are_no_answer(
+        self, error: type[BaseException], tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They are none of the recording's: it is given out again."""
+
+        def fail(*_arguments: object, **_options: object) -> Result:
+            raise error
 
         write_recording(tmp_path / "a.wav")
         analyse = Analyst(job_of(tmp_path, model))
         monkeypatch.setattr(Predictor, "predict", fail)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(error):
             analyse(item("a.wav"))
 
 

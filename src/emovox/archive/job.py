@@ -61,6 +61,9 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
     error: Notice | None = None
 
 
+INTERNAL = "internal"
+"""Code of a recording on which this program has a fault."""
+
 Analyse = Callable[[Item], Answer]
 Prepare = Callable[[Job], Analyse]
 """Makes a worker ready: loads what it needs once. Must be picklable; `Analyst`, or a stand-in for it in a test."""
@@ -88,9 +91,10 @@ class Analyst:
             )
 
     def __call__(self, item: Item) -> Answer:
-        """Analyse one recording; what is wrong with it becomes the answer.
+        """Analyse one recording; what is wrong with it, or with this program on it, becomes the answer.
 
-        The answer depends on the recording and the job alone, so that asking twice does no harm.
+        Only a lack of memory is raised, since the recording may succeed when it is tried again alone. The answer
+        depends on the recording and the job alone, so that asking twice does no harm.
         """
         path, settings = path_of(self.directory, item.name), self._settings
         stamp = stamp_of(path)  # before reading: what changes meanwhile counts as changed
@@ -102,7 +106,16 @@ class Analyst:
             return Answer(item.index, stamp, error=Notice(error.code, str(error).removeprefix(f"{name_of(path)}: ")))
         except OSError as error:  # the disk or the network fails while the file is read
             return Answer(item.index, stamp, error=Notice("unreadable", f"could not be read ({error})"))
+        except MemoryError:
+            raise
+        except Exception as error:  # else it ends a worker, and passes for a lack of memory
+            return Answer(item.index, stamp, error=Notice(INTERNAL, _fault(error)))
         return Answer(item.index, stamp, result)
+
+
+def _fault(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()  # names are of any bytes
+    return f"got a fault of emovox ({text}), expected a result; try it alone with emovox predict, and report it"
 
 
 def path_of(directory: str, name: bytes) -> str:
