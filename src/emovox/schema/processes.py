@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable
 from multiprocessing import parent_process
 
+HURRY: int = getattr(signal, "SIGUSR1", signal.SIGABRT)  # on Windows any signal ends a process
+"""What a parent sends to workers that shall end at once; unlike a termination it comes from nobody else."""
+
 
 def usable_cores() -> int:
     """Return the cores that this process may use."""
@@ -21,6 +24,21 @@ def ending_signals() -> tuple[signal.Signals, ...]:
     """
     known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     return tuple(number for number in known if signal.getsignal(number) != signal.SIG_IGN)
+
+
+def is_haste(number: int, *, again: bool) -> bool:
+    """Tell whether a signal asks this process to end at once, not gracefully.
+
+    A second interrupt or termination does. A hang-up never does: shell and kernel may both tell that the terminal is
+    gone. To a worker only `HURRY` does: a signal to the whole process group comes to it once more by way of its parent.
+
+    Args:
+        number: of the signal.
+        again: whether another one came before.
+    """
+    if parent_process() is not None:
+        return number == HURRY
+    return again and number in (signal.SIGINT, signal.SIGTERM)
 
 
 def obey_parent(orphaned: Callable[[], object] = lambda: os._exit(1)) -> None:

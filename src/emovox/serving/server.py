@@ -16,7 +16,7 @@ from types import FrameType
 import uvicorn
 
 from emovox.runtime.predictor import Predictor
-from emovox.schema.processes import ending_signals
+from emovox.schema.processes import ending_signals, is_haste
 from emovox.serving.app import Service, create_app
 from emovox.serving.http_protocol import HttpProtocol
 from emovox.serving.settings import Settings
@@ -63,9 +63,10 @@ class Server(uvicorn.Server):
             await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Take a signal; the second one counts as haste, whichever it is."""
-        del sig, frame
-        self.force_exit = self.service.analysts.in_haste = self.should_exit
+        """Take a signal: the first ends it gracefully, one that `is_haste` at once."""
+        del frame
+        if is_haste(sig, again=self.should_exit):
+            self.force_exit = self.service.analysts.in_haste = True
         self.should_exit = True
 
     def leave(self) -> None:

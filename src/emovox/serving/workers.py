@@ -16,7 +16,7 @@ from types import FrameType
 
 from emovox.runtime.predictor import load
 from emovox.schema.errors import EmovoxError
-from emovox.schema.processes import ending_signals, obey_parent
+from emovox.schema.processes import HURRY, ending_signals, is_haste, obey_parent
 from emovox.serving.logs import set_up
 from emovox.serving.settings import Settings
 
@@ -49,28 +49,30 @@ class Workers:
         self._settings, self._listener, self._folder = settings, listener, folder
         self._context = multiprocessing.get_context("spawn")  # a fork would copy the threads' locks
         self._begun: dict[BaseProcess, float] = {}
-        self._signals = self._young_deaths = 0
+        self._ending = self._in_haste = False
+        self._young_deaths = 0
 
     def run(self) -> None:
-        """Run until a signal comes: the first ends the workers gracefully, the second at once.
+        """Run until a signal comes: the first ends the workers gracefully, haste at once.
 
         Raises:
             WorkersError: three workers in a row died young.
         """
-        before = {number: signal.signal(number, self._count) for number in ending_signals()}
+        before = {number: signal.signal(number, self._take) for number in ending_signals()}
         try:
             for _ in range(self._settings.workers):
                 self._start()
-            while not self._signals:
+            while not self._ending:
                 self._replace_dead(wait([process.sentinel for process in self._begun], timeout=_POLL_SECONDS))
         finally:
             self._end()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _count(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        self._signals += 1
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._in_haste = self._in_haste or is_haste(number, again=self._ending)
+        self._ending = True
 
     def _start(self) -> None:
         arguments = (self._settings, self._listener, self._folder)
@@ -79,6 +81,8 @@ class Workers:
         self._begun[process] = time.monotonic()
 
     def _replace_dead(self, sentinels: Sequence[object]) -> None:
+        if self._ending:  # they may have ended at the same signal, as it was sent to the whole process group
+            return
         for process in [process for process in self._begun if process.sentinel in sentinels]:
             self._forget(process)
             log.error("worker died", extra={"pid": process.pid, "status": process.exitcode})
@@ -98,16 +102,19 @@ class Workers:
             forget_worker(process.pid, self._folder / "metrics")
 
     def _end(self) -> None:
-        told = 0
+        self._tell(signal.SIGTERM)
         while self._begun:
-            if told < max(1, self._signals):
-                told += 1
-                for process in self._begun:
-                    _terminate(process)
+            if self._in_haste:
+                self._tell(HURRY)
             for sentinel in wait([process.sentinel for process in self._begun], timeout=_POLL_SECONDS):
                 ended = next(process for process in self._begun if process.sentinel == sentinel)
                 ended.join()
                 del self._begun[ended]
+
+    def _tell(self, number: int) -> None:
+        for process in self._begun:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, number)
 
 
 def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
@@ -117,10 +124,6 @@ def _work(settings: Settings, listener: socket.socket, folder: Path) -> None:
     from emovox.serving.server import make_server
 
     server = make_server(settings, load(settings.model), jobs=folder / "jobs")
+    signal.signal(HURRY, server.handle_exit)
     server.run(sockets=[listener])
     server.leave()
-
-
-def _terminate(process: BaseProcess) -> None:
-    if process.pid is not None and process.is_alive():
-        os.kill(process.pid, signal.SIGTERM)
