@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from emovox.serving.settings import Settings
+from emovox.serving.workers import MOST_YOUNG_DEATHS, Workers, WorkersError
 from tests.serving.process import Process, service
 from tests.serving.running import BOUNDARY, PATIENCE, form, wav, word
 from tests.toy_models import write_toy
@@ -104,3 +108,33 @@ def test_haste_cuts_what_is_in_flight(folder: Path, workers: str, first: signal.
         assert upload.is_cut()
         found.wait()
     assert list((folder / "tmp").glob("emovox*")) == []
+
+
+class Dying:
+    """A worker that is dead at once; what it died of is known to those who have joined it."""
+
+    pid = None
+
+    def __init__(self, **_: object) -> None:
+        self.sentinel, other = os.pipe()
+        os.close(other)
+        self.exitcode: int | None = None
+
+    def start(self) -> None: ...
+
+    def join(self) -> None:
+        self.exitcode = 3
+
+
+def test_it_says_what_a_worker_died_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("multiprocessing.context.SpawnContext.Process", Dying)
+    monkeypatch.setattr(logging.getLogger("emovox.serving"), "propagate", True)  # as before a service was set up
+    with (
+        caplog.at_level(logging.ERROR, "emovox.serving"),
+        socket.socket() as listener,
+        pytest.raises(WorkersError, match="3 workers in a row died"),
+    ):
+        Workers(Settings(workers=1), listener, folder=tmp_path).run()
+    assert [vars(record)["status"] for record in caplog.records] == [3] * MOST_YOUNG_DEATHS

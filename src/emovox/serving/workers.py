@@ -84,6 +84,7 @@ class Workers:
         if self._ending:  # they may have ended at the same signal, as it was sent to the whole process group
             return
         for process in [process for process in self._begun if process.sentinel in sentinels]:
+            process.join()  # its end shows a moment before its status does
             self._forget(process)
             log.error("worker died", extra={"pid": process.pid, "status": process.exitcode})
             if self._young_deaths >= MOST_YOUNG_DEATHS:
