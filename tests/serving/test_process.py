@@ -199,6 +199,7 @@ def test_it_starts_in_time(folder: Path) -> None:
         (["--ssl-cert", "x"], "got one of ssl_cert and ssl_key"),
         (["--ssl-cert", "x", "--ssl-key", "y"], "ssl_cert x and ssl_key y: cannot be used"),
         (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
+        (["--host", 70 * "ü"], "encoding of hostname failed"),
         (["--key-file", "nowhere"], "key_file nowhere: cannot be read"),
         (["--workers", "0"], "Expected `int` >= 1 - at `$.workers`"),
     ],

@@ -121,7 +121,7 @@ def listen(settings: Settings) -> socket.socket:
     """Open the socket of the service.
 
     Raises:
-        SettingsError: the address is taken, or not this machine's.
+        SettingsError: the address is taken, not this machine's, or none at all.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -129,10 +129,10 @@ def listen(settings: Settings) -> socket.socket:
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, TypeError, ValueError) as error:  # a name that cannot be encoded is one of the latter
         listener.close()
         raise SettingsError(
-            f"cannot listen on {settings.host} port {settings.port} ({error.strerror or error}); "
+            f"cannot listen on {settings.host} port {settings.port} ({getattr(error, 'strerror', None) or error}); "
             "choose another --port, or a --host of this machine"
         ) from error
     listener.set_inheritable(True)
