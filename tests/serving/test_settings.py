@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,18 @@ def test_what_is_no_origin_is_refused_at_the_start(origin: str) -> None:
 def test_origins() -> None:
     given = ["https://a.org", "http://localhost:8001", "http://[::1]:8000", "app://page", "*", "null"]
     assert resolve_settings({"cors": given}, environment={}).cors == tuple(given)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields() if field.kind is float])
+@pytest.mark.parametrize("value", [math.inf, math.nan, "inf", 1e300])
+def test_no_time_and_no_size_is_endless(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=rf"Expected `float` [<>]=? \S+ - at `\$\.{name}`"):
+        resolve_settings({name: value}, environment={})
+
+
+def test_a_year_is_as_good_as_for_ever() -> None:
+    flags = {field.name: 31_536_000 for field in fields() if field.name.endswith("_seconds")}
+    assert resolve_settings(flags, environment={}).idle_seconds == 31_536_000
 
 
 def test_keys_from_a_file(tmp_path: Path) -> None:

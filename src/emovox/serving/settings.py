@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, inspect
 
+_YEAR = 31_536_000  # as good as for ever, and a time that every clock and timer can take
+
 Port = Annotated[int, Meta(ge=0, le=65535, description="port to listen on; 0 takes a free one")]
 
 
@@ -39,38 +41,42 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         tuple[str, ...],
         Meta(description="host names to answer to, besides localhost; none: all, but on a loopback address no other"),
     ] = ()
-    max_upload_mb: Annotated[float, Meta(gt=0, description="largest upload in MB")] = 200.0
-    max_seconds: Annotated[float, Meta(gt=0, description="longest recording of an upload")] = 14400.0
-    answer_seconds: Annotated[float, Meta(gt=0, description="longer recordings become a job (202)")] = 300.0
+    max_upload_mb: Annotated[float, Meta(gt=0, le=1e6, description="largest upload in MB")] = 200.0
+    max_seconds: Annotated[float, Meta(gt=0, le=_YEAR, description="longest recording of an upload")] = 14400.0
+    answer_seconds: Annotated[float, Meta(gt=0, le=_YEAR, description="longer recordings become a job (202)")] = 300.0
     slowest_upload_kb: Annotated[
-        float, Meta(gt=0, description="slowest upload in kB/s, on average after the first 10 s")
+        float, Meta(gt=0, le=1e6, description="slowest upload in kB/s, on average after the first 10 s")
     ] = 4.0
     predict_threads: Annotated[
         int, Meta(ge=0, le=256, description="uploads analysed at once a worker; 0: its cores")
     ] = 0
     max_waiting: Annotated[int, Meta(ge=0, description="uploads that may wait besides; more get 503")] = 16
     max_jobs: Annotated[int, Meta(ge=1, description="jobs that may be waiting, running or finished; more get 503")] = 64
-    job_seconds: Annotated[float, Meta(gt=0, description="how long a finished job can be asked for")] = 3600.0
+    job_seconds: Annotated[float, Meta(gt=0, le=_YEAR, description="how long a finished job can be asked for")] = 3600.0
     max_streams: Annotated[
         int, Meta(ge=0, description="streams open at once a worker; 0: as many as it should carry, measured at start")
     ] = 0
-    start_seconds: Annotated[float, Meta(gt=0, description="time for the first message of a stream")] = 10.0
-    idle_seconds: Annotated[float, Meta(gt=0, description="a stream without audio for this long is closed")] = 60.0
-    session_seconds: Annotated[float, Meta(gt=0, description="longest stream")] = 14400.0
+    start_seconds: Annotated[float, Meta(gt=0, le=_YEAR, description="time for the first message of a stream")] = 10.0
+    idle_seconds: Annotated[
+        float, Meta(gt=0, le=_YEAR, description="a stream without audio for this long is closed")
+    ] = 60.0
+    session_seconds: Annotated[float, Meta(gt=0, le=_YEAR, description="longest stream")] = 14400.0
     slow_reader_seconds: Annotated[
-        float, Meta(gt=0, description="a client that reads no events for this long is closed")
+        float, Meta(gt=0, le=_YEAR, description="a client that reads no events for this long is closed")
     ] = 10.0
     max_speed: Annotated[
         float,
-        Meta(ge=1, description="audio taken from a stream, in times real time, after a burst of 10 s; more waits"),
+        Meta(
+            ge=1, le=1e6, description="audio taken from a stream, in times real time, after a burst of 10 s; more waits"
+        ),
     ] = 10.0
     max_frame_kb: Annotated[int, Meta(ge=1, le=65536, description="largest WebSocket message in kB")] = 256
     shortest_hop: Annotated[
-        float, Meta(ge=0.02, description="shortest time between updates that a client may ask for")
+        float, Meta(ge=0.02, le=10, description="shortest time between updates that a client may ask for")
     ] = 0.1
-    shutdown_seconds: Annotated[float, Meta(ge=0, description="time for streams in flight to finish at shutdown")] = (
-        20.0
-    )
+    shutdown_seconds: Annotated[
+        float, Meta(ge=0, le=_YEAR, description="time for streams in flight to finish at shutdown")
+    ] = 20.0
     log: Annotated[Literal["text", "json"], Meta(description="form of the log on standard error")] = "text"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="least level logged")] = "info"
 
