@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEADER_SECONDS = 10.0
 """Time for the headers of a request: uvicorn itself waits for ever."""
@@ -12,12 +13,16 @@ HEADER_SECONDS = 10.0
 HEADER_BYTES = 64 * 1024
 """Most that is read of headers and trailers: the parser itself has no limit."""
 
+WAITING_REQUESTS = 8
+"""Requests that may wait while one before them is answered: uvicorn takes as many as come, at 2 kB each."""
+
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP that closes a connection whose headers do not come in time, or do not end."""
 
     _headers_due: asyncio.TimerHandle | None = None
     _header_bytes = 0
+    _answered: RequestResponseCycle | None = None  # the request whose answer is being made, or was the last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
@@ -25,9 +30,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
-        self._came()
+        """Tell the request that is being answered, where uvicorn tells the last that came; let go of everything."""
+        self.cycle = self._answered  # type: ignore[assignment]
         super().connection_lost(exc)
+        self._release()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a body may begin in the same piece as its headers, so the piece itself does not count.
@@ -35,7 +41,7 @@ class HttpProtocol(HttpToolsProtocol):
         What follows a body counts as headers do: the parser holds trailers as well.
         """
         if self._header_bytes > HEADER_BYTES:
-            self.transport.abort()
+            self._abort()
             return
         self._header_bytes += len(data)
         super().data_received(data)
@@ -52,13 +58,21 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Close the connection if its request is not complete: nobody reads the rest, which could last for ever."""
+        if self not in self.connections:  # the client has left
+            return
         unread = not self.pipeline and self.cycle.more_body
         super().on_response_complete()
         if unread:
             self.transport.close()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the headers of the next request."""
+        """Begin to wait for the headers of the next request; too many at once end the connection.
+
+        All requests of a piece are parsed before any is answered, and only an error stops the parser.
+        """
+        if len(self.pipeline) >= WAITING_REQUESTS:
+            self._abort()
+            raise ConnectionAbortedError("too many requests wait")
         super().on_message_begin()
         self._wait()
 
@@ -67,12 +81,34 @@ class HttpProtocol(HttpToolsProtocol):
         self._came()
         super().on_headers_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """Tell that a request is wrong, unless nobody can be told."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _abort(self) -> None:
+        """Cut the client off. The request is told at once: it could write before the connection is known as lost."""
+        if self._answered is not None:
+            self._answered.disconnected = True
+        self.transport.abort()
+
     def _wait(self) -> None:
         self._came()
         self._header_bytes = 0
-        self._headers_due = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+        self._headers_due = self.loop.call_later(HEADER_SECONDS, self._abort)
 
     def _came(self) -> None:
         if self._headers_due is not None:
             self._headers_due.cancel()
             self._headers_due = None
+
+    def _release(self) -> None:
+        """Drop what refers back to this: it would all stay until Python searches for cycles."""
+        self._came()
+        self._unset_keepalive_if_required()
+        self.pipeline.clear()
+        self.parser = self.cycle = self._answered = None  # type: ignore[assignment]

@@ -1,0 +1,78 @@
+"""Connections of clients that mean harm: what they hold is bounded, and they are let go of."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import socket
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+from emovox.serving.http_protocol import WAITING_REQUESTS, HttpProtocol
+from tests.serving.running import PATIENCE, Running, soon
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+Kept = list[weakref.ref[object]]
+
+
+@pytest.fixture
+def kept(service: Running, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    """All connections and requests from now on; Python does not search for cycles, as it seldom does."""
+    assert soon(lambda: not service.server.server_state.connections)  # of the tests before
+    found: Kept = []
+    for kind in (HttpProtocol, RequestResponseCycle):
+        note(kind, found, monkeypatch)
+    gc.collect()
+    gc.disable()
+    try:
+        yield found
+    finally:
+        gc.enable()
+
+
+def note(kind: type[object], found: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = kind.__init__
+
+    def make(self: object, *given: object, **named: object) -> None:
+        before(self, *given, **named)
+        found.append(weakref.ref(self))
+
+    monkeypatch.setattr(kind, "__init__", make)
+
+
+def all_gone(found: Kept) -> bool:
+    return soon(lambda: all(one() is None for one in found))
+
+
+def client(service: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE)
+
+
+def is_ended(raw: socket.socket) -> bool:
+    """Read until the end of the connection, which has to come."""
+    with contextlib.suppress(ConnectionError):
+        while raw.recv(65536):
+            pass
+    return True
+
+
+class TestManyRequestsAtOnce:
+    def test_a_few_are_answered_in_turn(self, service: Running, kept: Kept) -> None:
+        with client(service) as raw:
+            raw.sendall(HEALTH * (1 + WAITING_REQUESTS))
+            answers = b""
+            while answers.count(b"HTTP/1.1 200") < 1 + WAITING_REQUESTS:
+                answers += raw.recv(65536)
+        assert all_gone(kept)
+
+    def test_too_many_end_the_connection(self, service: Running, kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+        with client(service) as raw:
+            raw.sendall(HEALTH * 3000)
+            assert is_ended(raw)
+        assert len(kept) < 3 * WAITING_REQUESTS
+        assert all_gone(kept)
+        assert "Traceback" not in caplog.text
+        assert service.ask("GET", "/healthz").status == 200
