@@ -76,3 +76,14 @@ class TestManyRequestsAtOnce:
         assert all_gone(kept)
         assert "Traceback" not in caplog.text
         assert service.ask("GET", "/healthz").status == 200
+
+
+def test_an_empty_line_is_no_request(service: Running, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emovox.serving.http_protocol.HEADER_SECONDS", 0.5)
+    with client(service) as raw:
+        for _ in range(2):  # before a request it is allowed
+            raw.sendall(b"\r\n" + HEALTH)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+        raw.sendall(b"\r\n")
+        assert is_ended(raw)
+    assert all_gone(kept)

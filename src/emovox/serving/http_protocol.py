@@ -38,8 +38,11 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; a body may begin in the same piece as its headers, so the piece itself does not count.
 
-        What follows a body counts as headers do: the parser holds trailers as well.
+        What follows a body counts as headers do: the parser holds trailers as well. Between requests uvicorn stops
+        waiting at any byte, which need not begin a request.
         """
+        if self.timeout_keep_alive_task is not None:
+            self._wait()
         if self._header_bytes > HEADER_BYTES:
             self._abort()
             return
