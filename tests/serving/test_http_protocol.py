@@ -7,6 +7,7 @@ import gc
 import socket
 import weakref
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -15,6 +16,7 @@ from emovox.serving.http_protocol import WAITING_REQUESTS, HttpProtocol
 from tests.serving.running import PATIENCE, Running, soon
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+OPENAPI = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"  # a long answer
 Kept = list[weakref.ref[object]]
 
 
@@ -87,3 +89,35 @@ def test_an_empty_line_is_no_request(service: Running, kept: Kept, monkeypatch: 
         raw.sendall(b"\r\n")
         assert is_ended(raw)
     assert all_gone(kept)
+
+
+class TestAnswersThatNobodyReads:
+    @pytest.fixture
+    def client(self, service: Running, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+        """A connection with small buffers on both sides."""
+        monkeypatch.setattr("emovox.serving.http_protocol.WRITE_SECONDS", 0.5)
+        monkeypatch.setattr(service.server.config, "timeout_keep_alive", 0.2)
+        connections = service.server.server_state.connections
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            raw.settimeout(PATIENCE)
+            raw.connect(("127.0.0.1", service.port))
+            assert soon(lambda: len(connections) == 1)
+            transport = cast(HttpProtocol, next(iter(connections))).transport
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            del transport
+            yield raw
+        assert all_gone(kept)
+
+    @pytest.mark.parametrize("number", [1, WAITING_REQUESTS])
+    @pytest.mark.parametrize("last", [b"", b"Connection: close\r\n"])
+    def test_end_the_connection(self, service: Running, client: socket.socket, number: int, last: bytes) -> None:
+        client.sendall(OPENAPI * (number - 1) + OPENAPI[:-2] + last + b"\r\n")
+        assert soon(lambda: service.server.server_state.total_requests > 0)
+        assert soon(lambda: not service.server.server_state.connections)
+
+    def test_may_be_read_slowly(self, client: socket.socket) -> None:
+        client.sendall(OPENAPI * 4)
+        answers = b""
+        while answers.count(b"HTTP/1.1 200") < 4:
+            answers += client.recv(8192)

@@ -16,12 +16,16 @@ HEADER_BYTES = 64 * 1024
 WAITING_REQUESTS = 8
 """Requests that may wait while one before them is answered: uvicorn takes as many as come, at 2 kB each."""
 
+WRITE_SECONDS = 30.0
+"""Time for a client to read what is more than the buffers hold, or the rest of it all once its connection closes."""
+
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP that closes a connection whose headers do not come in time, or do not end."""
+    """HTTP that closes a connection whose headers do not come in time or do not end, or whose answers are not read."""
 
     _headers_due: asyncio.TimerHandle | None = None
     _header_bytes = 0
+    _written_due: asyncio.TimerHandle | None = None
     _answered: RequestResponseCycle | None = None  # the request whose answer is being made, or was the last
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,6 +71,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if unread:
             self.transport.close()
+        if self.transport.is_closing():
+            self._write_in_time()
 
     def on_message_begin(self) -> None:
         """Begin to wait for the headers of the next request; too many at once end the connection.
@@ -88,6 +94,23 @@ class HttpProtocol(HttpToolsProtocol):
         """Tell that a request is wrong, unless nobody can be told."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
+            self._write_in_time()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection, even if the client has not read all."""
+        super().timeout_keep_alive_handler()
+        self._write_in_time()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client to read."""
+        super().pause_writing()
+        self._write_in_time()
+
+    def resume_writing(self) -> None:
+        """Stop waiting, except for the end."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self._written()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
@@ -109,9 +132,19 @@ class HttpProtocol(HttpToolsProtocol):
             self._headers_due.cancel()
             self._headers_due = None
 
+    def _write_in_time(self) -> None:
+        if self._written_due is None:
+            self._written_due = self.loop.call_later(WRITE_SECONDS, self._abort)
+
+    def _written(self) -> None:
+        if self._written_due is not None:
+            self._written_due.cancel()
+            self._written_due = None
+
     def _release(self) -> None:
         """Drop what refers back to this: it would all stay until Python searches for cycles."""
         self._came()
+        self._written()
         self._unset_keepalive_if_required()
         self.pipeline.clear()
         self.parser = self.cycle = self._answered = None  # type: ignore[assignment]
