@@ -16,6 +16,10 @@ from emovox.serving.http_protocol import WAITING_REQUESTS, HttpProtocol
 from tests.serving.running import PATIENCE, Running, soon
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+UPGRADE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 OPENAPI = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"  # a long answer
 Kept = list[weakref.ref[object]]
 
@@ -121,3 +125,21 @@ class TestAnswersThatNobodyReads:
         answers = b""
         while answers.count(b"HTTP/1.1 200") < 4:
             answers += client.recv(8192)
+
+
+class TestUpgrade:
+    def test_leaves_nothing_of_http(self, service: Running, kept: Kept) -> None:
+        with client(service) as raw:
+            raw.sendall(HEALTH)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+            raw.sendall(UPGRADE)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 101")
+            assert kept
+            assert all_gone(kept)
+        assert soon(lambda: not service.server.server_state.connections)
+
+    def test_does_not_come_before_the_answer_to_another_request(self, service: Running, kept: Kept) -> None:
+        with client(service) as raw:
+            raw.sendall(HEALTH + UPGRADE)
+            assert is_ended(raw)
+        assert all_gone(kept)

@@ -90,6 +90,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._came()
         super().on_headers_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on, and let go of everything; an answer that is not complete would write into it."""
+        if self._answered is not None and not self._answered.response_complete:
+            self._abort()
+            return
+        super().handle_websocket_upgrade()
+        self._release()
+
     def send_400_response(self, msg: str) -> None:
         """Tell that a request is wrong, unless nobody can be told."""
         if not self.transport.is_closing():
