@@ -7,13 +7,15 @@ import gc
 import socket
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import cast
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from emovox.runtime.model import Model
 from emovox.serving.http_protocol import WAITING_REQUESTS, HttpProtocol
-from tests.serving.running import PATIENCE, Running, soon
+from tests.serving.running import PATIENCE, Running, begin, running, soon, wav, word
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPGRADE = (
@@ -143,3 +145,21 @@ class TestUpgrade:
             raw.sendall(HEALTH + UPGRADE)
             assert is_ended(raw)
         assert all_gone(kept)
+
+
+def test_websockets_leave_half_of_the_connections_to_http(
+    toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emovox.serving.server._SPARE_CONNECTIONS", 4)
+    with running(toy, tmp_path, max_streams=1) as service, contextlib.ExitStack() as stack:
+        for number in range(5):
+            raw = stack.enter_context(client(service))
+            raw.sendall(UPGRADE)
+            assert raw.recv(65536).startswith(b"HTTP/1.1 101" if number < 3 else b"HTTP/1.1 503")
+            assert number < 3 or is_ended(raw)
+        assert service.ask("GET", "/healthz").status == 200
+        assert service.post(wav(word())).status == 200
+        stack.close()
+        assert soon(lambda: not service.server.server_state.connections)
+        with service.connect() as stream:
+            assert begin(stream)["type"] == "session.started"

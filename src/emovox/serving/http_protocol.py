@@ -19,6 +19,11 @@ WAITING_REQUESTS = 8
 WRITE_SECONDS = 30.0
 """Time for a client to read what is more than the buffers hold, or the rest of it all once its connection closes."""
 
+_FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n"
+    b"content-type: text/plain; charset=utf-8\r\ncontent-length: 19\r\n\r\nService Unavailable"
+)
+
 
 class HttpProtocol(HttpToolsProtocol):
     """HTTP that closes a connection whose headers do not come in time or do not end, or whose answers are not read."""
@@ -94,9 +99,13 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection on, and let go of everything; an answer that is not complete would write into it."""
         if self._answered is not None and not self._answered.response_complete:
             self._abort()
-            return
-        super().handle_websocket_upgrade()
-        self._release()
+        elif self._is_full():
+            self.transport.write(_FULL)
+            self.transport.close()
+            self._write_in_time()
+        else:
+            super().handle_websocket_upgrade()
+            self._release()
 
     def send_400_response(self, msg: str) -> None:
         """Tell that a request is wrong, unless nobody can be told."""
@@ -123,6 +132,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answered = cycle
         super()._start_asgi_task(cycle, app)
+
+    def _is_full(self) -> bool:
+        """Whether WebSockets have half of all connections; uvicorn refuses only HTTP, which has to answer meanwhile."""
+        streams = sum(not isinstance(connection, HttpToolsProtocol) for connection in self.connections)
+        return self.limit_concurrency is not None and 2 * streams >= self.limit_concurrency
 
     def _abort(self) -> None:
         """Cut the client off. The request is told at once: it could write before the connection is known as lost."""

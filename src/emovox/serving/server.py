@@ -28,7 +28,7 @@ BACKLOG = 2048
 
 log = logging.getLogger("emovox.serving")
 
-_SPARE_CONNECTIONS = 256  # besides two a stream; beyond it the server answers 503 before it reads anything
+_SPARE_CONNECTIONS = 256  # besides two a stream; beyond it a request gets 503, as does a WebSocket beyond half of all
 _POLL_SECONDS = 0.05
 
 
