@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import IO, Any, cast
 
@@ -110,7 +110,10 @@ async def _chunks(request: Request, slowest: float) -> AsyncIterator[bytes]:
 
 
 class _Form:
-    """Take a multipart body apart as it comes; the part `file` goes into the upload, others are read and dropped."""
+    """Take a multipart body apart as it comes.
+
+    The parser's callbacks belong to its parts, which do not know the parser: nothing holds itself.
+    """
 
     def __init__(self, content_type: str, upload: Upload) -> None:
         kind, options = parse_options_header(content_type)
@@ -120,11 +123,45 @@ class _Form:
                 f"got content type '{content_type[:80]}', expected multipart/form-data with a part '{PART}'; "
                 f"for example curl -F {PART}=@call.wav"
             )
-        self.size = 0
-        self._upload, self._found, self._ended = upload, 0, False
-        self._wanted, self._parts = False, 0
+        self._size, self._upload, self._parts = 0, upload, _Parts(upload)
+        try:
+            self._parser = MultipartParser(boundary, cast(Any, self._parts.callbacks()))
+        except FormParserError as error:
+            raise RequestError(f"got a boundary that no form has ({error}); use a shorter one") from error
+
+    def feed(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        try:
+            self._parser.write(chunk)
+        except FormParserError as error:
+            raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
+
+    def check(self) -> None:
+        if self._size - self._upload.size > _FORM_BYTES or self._parts.begun > _MOST_PARTS:
+            raise RequestError(
+                f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part "
+                f"'{PART}'; send only the recording"
+            )
+
+    def finish(self) -> None:
+        if not self._parts.ended:
+            raise RequestError("got a multipart body without its end, expected all of it; send it again")
+        if self._parts.found != 1:
+            raise RequestError(
+                f"got {self._parts.found} parts '{PART}', expected one; send each recording in a request of its own"
+            )
+
+
+class _Parts:
+    """What a form consists of: the part `file` goes into the upload, others are counted and dropped."""
+
+    def __init__(self, upload: Upload) -> None:
+        self.begun, self.found, self.ended = 0, 0, False
+        self._upload, self._wanted = upload, False
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
-        callbacks = {
+
+    def callbacks(self) -> dict[str, Callable[..., None]]:
+        return {
             "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),
             "on_header_end": self._header_end,
@@ -132,36 +169,10 @@ class _Form:
             "on_part_data": self._part_data,
             "on_end": self._end,
         }
-        try:
-            self._parser = MultipartParser(boundary, cast(Any, callbacks))
-        except FormParserError as error:
-            raise RequestError(f"got a boundary that no form has ({error}); use a shorter one") from error
-
-    def feed(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
-
-    def check(self) -> None:
-        if self.size - self._upload.size > _FORM_BYTES or self._parts > _MOST_PARTS:
-            raise RequestError(
-                f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part "
-                f"'{PART}'; send only the recording"
-            )
-
-    def finish(self) -> None:
-        if not self._ended:
-            raise RequestError("got a multipart body without its end, expected all of it; send it again")
-        if self._found != 1:
-            raise RequestError(
-                f"got {self._found} parts '{PART}', expected one; send each recording in a request of its own"
-            )
 
     def _part_begin(self) -> None:
         self._wanted = False
-        self._parts += 1
+        self.begun += 1
 
     def _header_end(self) -> None:
         (field, value), self._header = self._header, (bytearray(), bytearray())
@@ -170,15 +181,15 @@ class _Form:
         _, options = parse_options_header(bytes(value))
         if options.get(b"name") == PART.encode():
             self._wanted = True
-            self._found += 1
+            self.found += 1
             self._upload.name = _clean(options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._wanted and self._found == 1:
+        if self._wanted and self.found == 1:
             self._upload.write(data[start:end])
 
     def _end(self) -> None:
-        self._ended = True
+        self.ended = True
 
 
 def _clean(name: str) -> str:
