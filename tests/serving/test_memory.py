@@ -1,19 +1,25 @@
-"""What a stream held is free as soon as it is over: Python's search for cycles comes some hundred streams later."""
+"""What a stream or an upload held is free as soon as it is over: Python's search for cycles comes hundreds later."""
 
 from __future__ import annotations
 
 import gc
+import socket
 import weakref
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
 from websockets.sync.client import ClientConnection
 
+from emovox.audio.reader import AudioReader
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.model import Model
+from emovox.serving.analysis import Analysis
 from emovox.serving.session import Session
+from emovox.serving.uploads import Upload
 from emovox.serving.websocket_protocol import WebSocketProtocol
-from tests.serving.running import END, Running, begin, pcm, rest, running, soon, word
+from tests.serving.running import BOUNDARY, END, PATIENCE, Running, begin, form, pcm, rest, running, soon, wav, word
 
 Ending = Callable[[ClientConnection], None]
 
@@ -65,6 +71,56 @@ def test_nothing_of_a_stream_is_left(impatient: Running, monkeypatch: pytest.Mon
         assert {type(one()) for one in kept} == {LiveStream, Session, WebSocketProtocol}
         ending(socket)
     assert impatient.settled()
+    assert soon(lambda: all(one() is None for one in kept)), [one() for one in kept]
+
+
+LONG = np.concatenate([word()] * 10)
+
+
+@pytest.mark.usefixtures("no_search")
+@pytest.mark.parametrize(
+    ("data", "path", "status"),
+    [
+        (wav(word()), "/v1/emotions", 200),
+        (wav(LONG), "/v1/emotions", 202),
+        (wav(np.stack([LONG, LONG], axis=1)), "/v1/emotions?channels=split", 202),
+        (wav(np.concatenate([LONG] * 10)), "/v1/emotions", 413),
+        (wav(word()), "/v1/emotions?channels=3", 422),
+        (b"not audio at all" * 100, "/v1/emotions", 415),
+    ],
+)
+def test_nothing_of_an_upload_is_left(
+    toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, path: str, status: int
+) -> None:
+    kept: list[weakref.ref[object]] = []
+    for kind in (Upload, Analysis, AudioReader):
+        note(kind, kept, monkeypatch)
+    with running(toy, tmp_path, answer_seconds=5.0, max_seconds=100.0) as impatient:
+        assert impatient.post(data, path).status == status
+        assert len(kept) >= 2
+        assert soon(lambda: all(one() is None for one in kept)), [one() for one in kept]
+
+
+@pytest.mark.usefixtures("no_search")
+@pytest.mark.parametrize("body", [form(b"x")[:-9], b"nonsense", form(bytes(200_000), part="audio"), form(b"x") * 2])
+def test_nothing_of_a_wrong_form_is_left(impatient: Running, monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    kept: list[weakref.ref[object]] = []
+    note(Upload, kept, monkeypatch)
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    assert impatient.ask("POST", "/v1/emotions", body=body, headers=kind).status in (400, 415)
+    assert soon(lambda: len(kept) == 1 and kept[0]() is None)
+
+
+@pytest.mark.usefixtures("no_search")
+def test_nothing_is_left_of_an_upload_whose_client_leaves(impatient: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[weakref.ref[object]] = []
+    for kind in (Upload, Analysis, AudioReader):
+        note(kind, kept, monkeypatch)
+    body = form(wav(np.concatenate([LONG] * 10)))
+    head = f"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=PATIENCE) as raw:
+        raw.sendall(f"{head}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n".encode() + body)
+        assert soon(lambda: len(kept) == 3)
     assert soon(lambda: all(one() is None for one in kept)), [one() for one in kept]
 
 

@@ -59,7 +59,7 @@ class Analysis:
     ) -> None:
         self.progress = 0.0
         self.seconds = 0.0
-        self.on_progress: Callable[[], None] = lambda: None
+        self.on_progress: Callable[[float], None] = lambda _: None
         self.answer_seconds: float | None = None
         self._upload, self._predictor, self._channels = upload, predictor, channels
         self._threshold, self._max_seconds = threshold, max_seconds
@@ -101,7 +101,7 @@ class Analysis:
         if self.answer_seconds is not None and length > self.answer_seconds:
             raise BecomesJob
         self.progress = min(1.0, reader.seconds / promised if promised else self._upload.tell() / self._upload.size)
-        self.on_progress()
+        self.on_progress(self.progress)
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():

@@ -114,16 +114,9 @@ class Emotions:
         except BusyError:
             analysis.close()
             raise
-        waiting = asyncio.wrap_future(future)
-        waiting.add_done_callback(_retrieve)
-        leaving = asyncio.create_task(_left(request))
         kept = False
         try:
-            both: list[asyncio.Future[Any]] = [waiting, leaving]
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not waiting.done():
-                raise CancelledError("the client has left")
-            result = _result(waiting)
+            result = await _result(future, request)
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
             return json_response(self._row(result))
         except BecomesJob:
@@ -131,11 +124,11 @@ class Emotions:
             kept = True
             return json_response(answer(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
         finally:
-            leaving.cancel()
             if not kept:
                 analysis.cancel()
                 future.cancel()
                 future.add_done_callback(lambda _: analysis.close())  # at once, or when its thread has stopped
+            del future  # holds the error, whose traceback holds this frame
 
     def _start_job(self, analysis: Analysis) -> Job:
         if len(self._pending) >= self._settings.max_jobs:  # their states may be deleted while they still wait or work
@@ -155,11 +148,11 @@ class Emotions:
         """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
         told = time.monotonic()
 
-        def report() -> None:
+        def report(progress: float) -> None:  # knows nothing of the analysis, which holds it
             nonlocal told
             if time.monotonic() - told >= PROGRESS_SECONDS:
                 told = time.monotonic()
-                self._jobs.write(Job(job.id, "running", analysis.progress))
+                self._jobs.write(Job(job.id, "running", progress))
 
         analysis.on_progress = report
         try:
@@ -189,17 +182,28 @@ def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | Non
     return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
 
 
-def _result(ended: asyncio.Future[Result]) -> Result:
-    """Give the result to the client who waits for it.
+async def _result(future: Future[Result], request: Request) -> Result:
+    """Wait for the result as long as the client does.
 
     Raises:
+        CancelledError: the client has left.
         ClosingError: the end of the service has stopped the analysis.
         Exception: as `Analysis.run`.
     """
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(_retrieve)
+    leaving = asyncio.create_task(_left(request))
+    both: list[asyncio.Future[Any]] = [waiting, leaving]
     try:
-        return ended.result()
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return waiting.result()
     except CancelledError:
         raise ClosingError(CLOSING) from None
+    finally:
+        leaving.cancel()
+        del future, waiting, both  # hold the error, whose traceback holds this frame, and with it all of the audio
+    raise CancelledError("the client has left")
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:
