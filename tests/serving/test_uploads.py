@@ -21,6 +21,7 @@ import soundfile
 
 from emovox.runtime.model import Model
 from emovox.serving import analysis, uploads
+from emovox.serving.errors import RequestError
 from emovox.serving.http_protocol import HttpProtocol
 from emovox.serving.server import Server
 from emovox.serving.settings import Settings
@@ -74,6 +75,9 @@ def test_nan_samples(service: Running) -> None:
     assert (answer.status, answer.json["error"]["code"]) == (422, "non_finite")
 
 
+EMPTY_PART = f"--{BOUNDARY}\r\nA: b\r\n\r\n\r\n".encode()
+
+
 @pytest.mark.parametrize(
     ("kind", "body", "problem"),
     [
@@ -90,6 +94,8 @@ def test_nan_samples(service: Running) -> None:
         (f"multipart/form-data; boundary={'b' * 300}", form(b"x"), "got a boundary that no form has"),
         (f"multipart/form-data; boundary={BOUNDARY}", form(bytes(200_000), part="audio"), "besides the file"),
         (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n\r\n".encode() * 20, "or 16 parts"),
+        (f"multipart/form-data; boundary={BOUNDARY}", EMPTY_PART * 17 + form(b"x"), "or 16 parts besides the file"),
+        (f"multipart/form-data{';' * 2000} boundary={BOUNDARY}", form(b"x"), "got a content type of 20"),
     ],
 )
 def test_bad_forms(service: Running, kind: str, body: bytes, problem: str) -> None:
@@ -97,6 +103,29 @@ def test_bad_forms(service: Running, kind: str, body: bytes, problem: str) -> No
     assert answer.status == 400
     assert problem in answer.json["error"]["message"]
     assert service.settled()
+
+
+def test_sixteen_parts_besides_the_file_are_fine(service: Running) -> None:
+    body = EMPTY_PART * 8 + form(wav(word())).removesuffix(f"--{BOUNDARY}--\r\n".encode())
+    body += EMPTY_PART * 8 + f"--{BOUNDARY}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    assert service.ask("POST", "/v1/emotions", body=body, headers=kind).status == 200
+
+
+def test_too_many_parts_of_one_chunk_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    before = uploads._Parts._part_begin
+
+    def note(parts: uploads._Parts) -> None:
+        begun.append(parts)
+        before(parts)
+
+    monkeypatch.setattr(uploads._Parts, "_part_begin", note)
+    upload = uploads.Upload()
+    with pytest.raises(RequestError, match="or 16 parts"):
+        uploads._Form(f"multipart/form-data; boundary={BOUNDARY}", upload).feed(EMPTY_PART * 10_000)
+    upload.close()
+    assert len(begun) == 18
 
 
 class TestSize:

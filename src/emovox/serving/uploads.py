@@ -25,7 +25,8 @@ GRACE_SECONDS = 10.0
 """Time that an upload has whatever its size."""
 
 _FORM_BYTES = 64 * 1024  # of boundaries, headers and other parts
-_MOST_PARTS = 16
+_MOST_PARTS = 16  # besides the file
+_KIND_LENGTH = 1000  # of the header that names the boundary
 _NAME_LENGTH = 200
 
 
@@ -116,6 +117,11 @@ class _Form:
     """
 
     def __init__(self, content_type: str, upload: Upload) -> None:
+        if len(content_type) > _KIND_LENGTH:  # it is parsed while all others wait
+            raise RequestError(
+                f"got a content type of {len(content_type)} characters, expected at most {_KIND_LENGTH}; "
+                "use a shorter boundary"
+            )
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary")
         if kind != b"multipart/form-data" or not boundary:
@@ -137,11 +143,8 @@ class _Form:
             raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
 
     def check(self) -> None:
-        if self._size - self._upload.size > _FORM_BYTES or self._parts.begun > _MOST_PARTS:
-            raise RequestError(
-                f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part "
-                f"'{PART}'; send only the recording"
-            )
+        if self._size - self._upload.size > _FORM_BYTES:
+            raise _too_much()
 
     def finish(self) -> None:
         if not self._parts.ended:
@@ -156,8 +159,8 @@ class _Parts:
     """What a form consists of: the part `file` goes into the upload, others are counted and dropped."""
 
     def __init__(self, upload: Upload) -> None:
-        self.begun, self.found, self.ended = 0, 0, False
-        self._upload, self._wanted = upload, False
+        self.found, self.ended = 0, False
+        self._upload, self._begun, self._wanted = upload, 0, False
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
@@ -172,7 +175,9 @@ class _Parts:
 
     def _part_begin(self) -> None:
         self._wanted = False
-        self.begun += 1
+        self._begun += 1
+        if self._begun > _MOST_PARTS + 1:  # at once: thousands fit into one chunk
+            raise _too_much()
 
     def _header_end(self) -> None:
         (field, value), self._header = self._header, (bytearray(), bytearray())
@@ -202,6 +207,13 @@ def _clean(name: str) -> str:
     return (
         "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in last)[:_NAME_LENGTH]
         or PART
+    )
+
+
+def _too_much() -> RequestError:
+    return RequestError(
+        f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part '{PART}'; "
+        "send only the recording"
     )
 
 
