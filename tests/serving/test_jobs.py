@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import shutil
 import threading
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -166,6 +168,38 @@ class TestJobStore:
         with pytest.raises(CancelledError):
             store.write(Job(job.id, "running", 0.5))
         assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_is_put_into_one_that_is_being_deleted(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, before = JobStore(tmp_path, most=2, seconds=60), shutil.rmtree
+        job = store.create()
+
+        def slow(folder: Path, **options: Any) -> None:
+            with pytest.raises(CancelledError):
+                store.write(Job(job.id, "running", 0.5))
+            before(folder, **options)
+
+        monkeypatch.setattr("shutil.rmtree", slow)
+        store.delete(job.id)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_could_not_be_deleted_is_swept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        store = JobStore(tmp_path, most=1, seconds=60)
+        monkeypatch.setattr("shutil.rmtree", Mock())
+        store.delete(store.create().id)
+        assert len(list(tmp_path.iterdir())) == 1
+        monkeypatch.undo()
+        store.sweep()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_finished_one_is_kept_from_its_end_on(self, tmp_path: Path) -> None:
+        store = JobStore(tmp_path, most=2, seconds=0.0)
+        job = store.create()
+        assert store.read(job.id) == job
+        store.write(Job(job.id, "failed", 0.5))
+        with pytest.raises(NotFoundError, match="expected one at work, or ended less than 0 s ago"):
+            store.read(job.id)
 
     @pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "a" * 100, "x" * 24])
     def test_unknown_names(self, tmp_path: Path, name: str) -> None:

@@ -92,8 +92,8 @@ class Emotions:
     async def delete_job(self, name: str) -> Response:
         """Cancel a job, or forget its result."""
         self._jobs.delete(name)
-        if name in self._pending:  # else another worker's, which learns of it when it next writes the state
-            analysis, future = self._pending[name]
+        if pending := self._pending.get(name):  # else another worker's, which learns of it when it next writes
+            analysis, future = pending
             analysis.cancel()
             if future.cancel():
                 self._metrics.jobs.labels("cancelled").inc()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,7 +101,7 @@ class JobStore:
         state = self._read(name) if _ID.fullmatch(name) else None
         if state is None or (state.expires is not None and state.expires < time.time()):
             raise NotFoundError(
-                f"got no job of this name, expected one that was started in the last {self._seconds:g} s; "
+                f"got no job of this name, expected one at work, or ended less than {self._seconds:g} s ago; "
                 "send the recording again"
             )
         if state.expires is None and not is_alive(state.worker):
@@ -116,18 +116,21 @@ class JobStore:
             NotFoundError: as `read`.
         """
         self.read(name)
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        self._remove(name)
 
     def sweep(self) -> None:
         """Forget the jobs whose time is over."""
         now = time.time()
-        for name in self._names():
+        for name in os.listdir(self._folder):
             state = self._read(name)
-            if state is not None and _is_over(state, now):
-                shutil.rmtree(self._folder / name, ignore_errors=True)
+            if not _ID.fullmatch(name) or (state is not None and _is_over(state, now)):
+                self._remove(name)
 
-    def _names(self) -> Iterator[str]:
-        return (entry.name for entry in os.scandir(self._folder))
+    def _remove(self, name: str) -> None:
+        """Take the name away first: then no worker can put a state into what is being removed."""
+        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+            gone = (self._folder / name).rename(self._folder / f"{name}.gone")
+            shutil.rmtree(gone, ignore_errors=True)
 
     def _read(self, name: str) -> _State | None:
         try:
