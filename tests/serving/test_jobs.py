@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import shutil
 import threading
 import time
@@ -34,6 +36,11 @@ def ended(service: Running, path: str) -> dict[str, Any]:
     raise AssertionError("the job does not end")
 
 
+def full(*_: object) -> int:
+    """Write to a full disk."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
 class TestJobs:
     def test_a_long_recording_becomes_a_job(
         self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch
@@ -63,6 +70,64 @@ class TestJobs:
             told = ended(service, service.post(file.getvalue()).headers["location"])
         assert told["job"]["status"] == "failed"
         assert told["error"]["code"] == "non_finite"
+
+    def test_a_fault_in_a_job_is_told_and_logged(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before = toy.run
+
+        def faulty(batch: Any) -> Any:
+            if threading.current_thread().name.startswith("emovox-job"):
+                raise RuntimeError("a fault of ours")
+            return before(batch)
+
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            monkeypatch.setattr(toy, "run", faulty)
+            told = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
+        assert (told["job"]["status"], told["error"]["code"]) == ("failed", "internal")
+        assert "its log tells more" in told["error"]["message"]
+        assert "a fault of ours" in caplog.text
+
+    def test_a_job_fails_when_the_disk_is_full(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        before, data = toy.run, wav(np.concatenate([word()] * 10))
+
+        def filling(batch: Any) -> Any:
+            if threading.current_thread().name.startswith("emovox-job"):
+                monkeypatch.setattr(Path, "write_bytes", full)
+            return before(batch)
+
+        with running(toy, tmp_path, answer_seconds=5.0, max_jobs=1) as service:
+            monkeypatch.setattr(toy, "run", filling)
+            path = service.post(data).headers["location"]
+            told = ended(service, path)
+            assert (told["job"]["status"], told["error"]["code"]) == ("failed", "internal")
+            assert "the disk may be full" in told["error"]["message"]
+            assert soon(lambda: "cannot be put down" in caplog.text)
+            assert "No space left" in caplog.text
+            assert service.ask("DELETE", path).status == 204
+            assert service.post(data).status == 500
+            monkeypatch.undo()
+            assert service.post(data).status == 202  # no place is lost
+
+    def test_a_disk_that_is_full_for_a_while_stops_no_job(
+        self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(emotions, "PROGRESS_SECONDS", 0.0)
+        before, write = JobStore.write, list[str]()
+
+        def crowded(store: JobStore, job: Job) -> None:
+            write.append(job.status)
+            if job.status == "running":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            before(store, job)
+
+        monkeypatch.setattr(JobStore, "write", crowded)
+        with running(toy, tmp_path, answer_seconds=5.0) as service:
+            told = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
+        assert told["job"]["status"] == "done"
+        assert "running" in write
 
     def test_a_job_can_be_cancelled(
         self, toy: Model, tmp_path: Path, spools: list[uploads.Upload], monkeypatch: pytest.MonkeyPatch
@@ -190,6 +255,42 @@ class TestJobStore:
         store.delete(store.create().id)
         assert len(list(tmp_path.iterdir())) == 1
         monkeypatch.undo()
+        store.sweep()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_that_cannot_be_written_down_is_not_made(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            JobStore(tmp_path, most=2, seconds=60).create()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_whose_end_cannot_be_written_down_has_failed_for_all_workers(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, other = JobStore(tmp_path, most=2, seconds=60), JobStore(tmp_path, most=2, seconds=60)
+        job = store.create()
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            store.fail(Job(job.id, "failed", 0.5))
+        monkeypatch.undo()
+        told = other.read(job.id)
+        assert told.status == "failed"
+        assert told.error is not None
+        assert told.error.code == "internal"
+        other.sweep()
+        assert len(list(tmp_path.iterdir())) == 1
+        os.utime(tmp_path / job.id / "state.json", (0, 0))
+        with pytest.raises(NotFoundError):
+            other.read(job.id)
+        other.sweep()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_without_a_state_is_swept_in_time(self, tmp_path: Path) -> None:
+        store = JobStore(tmp_path, most=2, seconds=60)
+        (tmp_path / ("x" * 24)).mkdir()
+        store.sweep()  # another worker may be about to fill it
+        assert len(list(tmp_path.iterdir())) == 1
+        os.utime(tmp_path / ("x" * 24), (0, 0))
         store.sweep()
         assert list(tmp_path.iterdir()) == []
 

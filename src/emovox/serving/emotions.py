@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 import time
 from concurrent.futures import Future
 from typing import Annotated, Any
@@ -146,17 +148,18 @@ class Emotions:
 
     def _work(self, job: Job, analysis: Analysis) -> None:
         """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
-        told = time.monotonic()
+        told = -math.inf
 
         def report(progress: float) -> None:  # knows nothing of the analysis, which holds it
             nonlocal told
             if time.monotonic() - told >= PROGRESS_SECONDS:
                 told = time.monotonic()
-                self._jobs.write(Job(job.id, "running", progress))
+                with contextlib.suppress(OSError):  # the disk may have room again for what counts, the end
+                    self._jobs.write(Job(job.id, "running", progress))
 
         analysis.on_progress = report
         try:
-            self._jobs.write(Job(job.id, "running", 0.0))
+            report(0.0)
             result = analysis.run()
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
             row = msgspec.Raw(msgspec.json.encode(self._row(result)))
@@ -164,12 +167,20 @@ class Emotions:
             self._metrics.jobs.labels("done").inc()
         except CancelledError:
             self._metrics.jobs.labels("cancelled").inc()
-        except Exception as error:
-            self._metrics.jobs.labels("failed").inc()
-            known = error if isinstance(error, EmovoxError) else InternalError("the service has a fault; try again")
-            self._jobs.write(Job(job.id, "failed", analysis.progress, error=Notice(known.code, str(known))))
-            if known is not error:
-                raise
+        except EmovoxError as error:
+            self._fail(job, analysis, error)
+        except Exception:
+            log.exception("job failed")
+            self._fail(job, analysis, InternalError("the service has a fault; its log tells more, try again"))
+
+    def _fail(self, job: Job, analysis: Analysis, error: EmovoxError) -> None:
+        self._metrics.jobs.labels("failed").inc()
+        try:
+            self._jobs.fail(Job(job.id, "failed", analysis.progress, error=Notice(error.code, str(error))))
+        except CancelledError:
+            pass  # nobody wants to know
+        except OSError:
+            log.exception("the end of a job cannot be put down")
 
     def _row(self, result: Result) -> dict[str, Any]:
         card = self._predictor.card

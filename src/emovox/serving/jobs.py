@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from emovox.schema.result import Notice
-from emovox.serving.errors import BusyError, CancelledError, NotFoundError, WorkerLostError
+from emovox.serving.errors import BusyError, CancelledError, InternalError, NotFoundError, WorkerLostError
 from emovox.serving.workplace import is_alive
 
 Status = Literal["queued", "running", "done", "failed"]
@@ -25,6 +25,7 @@ _ID = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
 _NOTHING = msgspec.Raw(b"null")
+_UNWRITTEN = Notice(InternalError.code, "the end of the job could not be put down: the disk may be full; try again")
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -65,6 +66,7 @@ class JobStore:
 
         Raises:
             BusyError: there are too many.
+            OSError: its state cannot be put down.
         """
         self.sweep()
         if sum(1 for _ in self._folder.iterdir()) >= self._most:
@@ -74,7 +76,11 @@ class JobStore:
             )
         job = Job(secrets.token_urlsafe(18), "queued", 0.0)
         (self._folder / job.id).mkdir(mode=0o700)
-        self.write(job)
+        try:
+            self.write(job)
+        except OSError:
+            self._remove(job.id)
+            raise
         return job
 
     def write(self, job: Job) -> None:
@@ -82,6 +88,7 @@ class JobStore:
 
         Raises:
             CancelledError: the job was deleted.
+            OSError: the disk is full, for example; the state before still stands.
         """
         ended = job.status in ("done", "failed")
         state = _State(job, os.getpid(), time.time() + self._seconds if ended else None)
@@ -91,6 +98,22 @@ class JobStore:
             (folder / _NEW).replace(folder / _STATE)
         except FileNotFoundError:
             raise CancelledError("the job was deleted") from None
+        except OSError:
+            (folder / _NEW).unlink(missing_ok=True)
+            raise
+
+    def fail(self, job: Job) -> None:
+        """Put down that a job has failed.
+
+        Raises:
+            CancelledError: the job was deleted.
+            OSError: as `write`; but now the state is empty, which takes no room, and tells all workers enough.
+        """
+        try:
+            self.write(job)
+        except OSError:
+            os.truncate(self._folder / job.id / _STATE, 0)
+            raise
 
     def read(self, name: str) -> Job:
         """Find a job.
@@ -122,9 +145,14 @@ class JobStore:
         """Forget the jobs whose time is over."""
         now = time.time()
         for name in os.listdir(self._folder):
-            state = self._read(name)
-            if not _ID.fullmatch(name) or (state is not None and _is_over(state, now)):
+            if not _ID.fullmatch(name) or self._is_over(name, now):
                 self._remove(name)
+
+    def _is_over(self, name: str, now: float) -> bool:
+        state = self._read(name)
+        if state is None:  # just being made, or its maker was killed
+            return _changed(self._folder / name, default=now) + self._seconds < now
+        return state.expires < now if state.expires is not None else not is_alive(state.worker)
 
     def _remove(self, name: str) -> None:
         """Take the name away first: then no worker can put a state into what is being removed."""
@@ -133,11 +161,14 @@ class JobStore:
             shutil.rmtree(gone, ignore_errors=True)
 
     def _read(self, name: str) -> _State | None:
+        file = self._folder / name / _STATE
         try:
-            data = (self._folder / name / _STATE).read_bytes()
+            return msgspec.json.decode(file.read_bytes(), type=_State)
         except OSError:  # deleted, or not yet written
             return None
-        return msgspec.json.decode(data, type=_State)
+        except msgspec.DecodeError:  # see `fail`
+            ended = _changed(file, default=time.time())
+            return _State(Job(name, "failed", 0.0, error=_UNWRITTEN), os.getpid(), ended + self._seconds)
 
 
 def answer(job: Job) -> dict[str, Any]:
@@ -150,5 +181,8 @@ def answer(job: Job) -> dict[str, Any]:
     return told
 
 
-def _is_over(state: _State, now: float) -> bool:
-    return state.expires < now if state.expires is not None else not is_alive(state.worker)
+def _changed(path: Path, *, default: float) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted in between
+        return default
