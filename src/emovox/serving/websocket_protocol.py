@@ -7,6 +7,7 @@ import socket
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import State
 
 from emovox.serving.streams import ABORT
 
@@ -17,6 +18,8 @@ fast or reads too slowly; this is two seconds of 16 kHz."""
 WAITING_FRAMES = 4
 """Frames that may wait for their stream before its socket is no longer read. uvicorn stops and starts the reading for
 every single one, which costs two system calls each."""
+
+_BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -29,6 +32,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; the first ones are the whole handshake, as the HTTP protocol hands it over."""
+        super().data_received(data)
+        if not self.handshake_initiated:
+            self._refuse()
+
+    def shutdown(self) -> None:
+        """Close the connection, in whatever state it is: if one failed here, the others would not be closed."""
+        if self.close_sent or (self.handshake_complete and self.conn.state is State.OPEN):
+            super().shutdown()
+        else:
+            self.transport.abort()
 
     def send_receive_event_to_app(self) -> None:
         """Hand a frame on; reading goes on while few wait."""
@@ -51,3 +67,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):  # else the handshake was refused
             cast(dict[str, Any], self.scope["extensions"])[ABORT] = self.transport.abort
+
+    def _refuse(self) -> None:
+        """Answer a handshake that is none to the parser: too long, or with a body. uvicorn does not ask for those."""
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()) or _BAD_REQUEST)
+        self.transport.close()

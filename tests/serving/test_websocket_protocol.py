@@ -1,0 +1,85 @@
+"""The WebSocket protocol against clients that break its rules, or bend them."""
+
+from __future__ import annotations
+
+import contextlib
+import socket as sockets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emovox.runtime.model import Model
+from tests.serving.running import BOUNDARY, PATIENCE, Running, form, running, soon, wav, word
+
+HANDSHAKE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
+PING = b"\x89\xfd\0\0\0\0" + b"p" * 125
+LITTLE = 1400
+BAD_HANDSHAKES = {
+    "long header": b"X-A: " + b"a" * 9000 + b"\r\n\r\n",
+    "many headers": b"".join(b"X-%d: a\r\n" % number for number in range(200)) + b"\r\n",
+    "body": b"Content-Length: 5\r\n\r\nhello",
+    "chunks": b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+}
+
+
+@contextlib.contextmanager
+def connected(service: Running, rest: bytes = b"\r\n", *, window: int | None = None) -> Iterator[sockets.socket]:
+    """A bare connection that has sent its handshake."""
+    with sockets.socket() as raw:
+        raw.settimeout(PATIENCE)
+        if window is not None:
+            raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, window)
+        raw.connect(("127.0.0.1", service.port))
+        raw.sendall(HANDSHAKE + rest)
+        yield raw
+
+
+def all_of(raw: sockets.socket) -> bytes:
+    """What comes up to the end of the connection."""
+    found = bytearray()
+    while piece := raw.recv(65536):
+        found += piece
+    return bytes(found)
+
+
+@pytest.mark.parametrize("rest", BAD_HANDSHAKES.values(), ids=list(BAD_HANDSHAKES))
+def test_a_handshake_that_cannot_be_parsed_is_answered_and_closed(service: Running, rest: bytes) -> None:
+    with connected(service, rest) as raw:
+        assert all_of(raw).startswith(b"HTTP/1.1 4")
+    assert soon(lambda: not service.server.server_state.connections)
+
+
+def test_no_connection_keeps_the_end_of_the_service_from_the_others(service_ends: Running) -> None:
+    connections = service_ends.server.server_state.connections
+    body = form(wav(word()))
+    head = f"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+    with connected(service_ends, window=4096) as closing, sockets.socket() as upload:
+        fill(closing)
+        closing.sendall(b"\x88\x80\0\0\0\0")  # a close frame, whose answer cannot be sent
+        upload.settimeout(PATIENCE)
+        upload.connect(("127.0.0.1", service_ends.port))
+        upload.sendall(f"{head}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n".encode() + body[:1000])
+        assert soon(lambda: service_ends.service.analysts.receiving == 1)
+        service_ends.server.should_exit = True
+        assert soon(lambda: len(connections) == 1)
+        upload.sendall(body[1000:])
+        assert all_of(upload).startswith(b"HTTP/1.1 200")
+
+
+def fill(raw: sockets.socket) -> None:
+    """Send pings until their answers wait in the service, but not so many that it would end the connection."""
+    for _ in range(LITTLE):
+        raw.sendall(PING)
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def service_ends(toy: Model, tmp_path: Path) -> Iterator[Running]:
+    """A service of its own, which a test may end."""
+    with running(toy, tmp_path) as found:
+        yield found
