@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from emovox.runtime.model import Model
+from emovox.serving import websocket_protocol
 from tests.serving.running import BOUNDARY, PATIENCE, Running, form, running, soon, wav, word
 
 HANDSHAKE = (
@@ -69,6 +70,17 @@ def test_no_connection_keeps_the_end_of_the_service_from_the_others(service_ends
         assert soon(lambda: len(connections) == 1)
         upload.sendall(body[1000:])
         assert all_of(upload).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("last", [b"\x81\x82\0\0\0\0[]", b"\x88\x80\0\0\0\0"], ids=["error", "close frame"])
+def test_a_client_that_does_not_take_the_last_words_is_cut_off(
+    service: Running, monkeypatch: pytest.MonkeyPatch, last: bytes
+) -> None:
+    monkeypatch.setattr(websocket_protocol, "LAST_SECONDS", 0.5)
+    with connected(service, window=4096) as raw:
+        fill(raw)
+        raw.sendall(last)
+        assert soon(lambda: not service.server.server_state.connections)
 
 
 def fill(raw: sockets.socket) -> None:
