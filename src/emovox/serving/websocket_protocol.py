@@ -19,6 +19,19 @@ WAITING_FRAMES = 4
 """Frames that may wait for their stream before its socket is no longer read. uvicorn stops and starts the reading for
 every single one, which costs two system calls each."""
 
+FRAMES_PER_SECOND = 200.0
+"""Frames of any kind that are parsed of a connection; beyond it the client has to wait. A browser sends up to 50. Each
+takes the time of all streams, however little it holds, and those without audio count nowhere else."""
+
+BURST_FRAMES = 400.0
+"""Frames that may come at once."""
+
+LEAST_PIECE = 256
+"""Bytes that are parsed at least in one go: more frames than are due may be in them, for which the next ones wait."""
+
+SMALLEST_FRAME = 6
+"""Bytes of a frame that holds nothing."""
+
 LAST_SECONDS = 15.0
 """Time for a client to take what is still to be sent after its stream has ended; uvicorn itself would wait for ever.
 The handshake of closing may take ten seconds of it."""
@@ -27,13 +40,16 @@ _BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket with small socket buffers, which a route can cut off without waiting for the client."""
+    """WebSocket with small buffers and a bounded number of frames a second, which a route can cut off."""
 
     _cut_off: asyncio.TimerHandle | None = None
+    _next: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what the system buffers."""
         super().connection_made(transport)
+        self._waiting = bytearray()
+        self._due, self._counted = BURST_FRAMES, self.loop.time()
         peer = transport.get_extra_info("socket")
         if peer is not None and peer.family in (socket.AF_INET, socket.AF_INET6):
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
@@ -42,9 +58,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         super().connection_lost(exc)
-        if self._cut_off is not None:
-            self._cut_off.cancel()
-            self._cut_off = None
+        for timer in (self._cut_off, self._next):
+            if timer is not None:
+                timer.cancel()
+        self._cut_off = self._next = None
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Let the connection last no longer than it takes a client to read the last words of the route."""
@@ -53,9 +70,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; the first ones are the whole handshake, as the HTTP protocol hands it over."""
+        if self.handshake_initiated:
+            self._waiting += data
+            if self._next is None:
+                self._parse()
+            return
         super().data_received(data)
         if not self.handshake_initiated:
             self._refuse()
+
+    def handle_events(self) -> None:
+        """Count what was parsed."""
+        self._due -= len(self.conn.events)
+        super().handle_events()
 
     def shutdown(self) -> None:
         """Close the connection, in whatever state it is: if one failed here, the others would not be closed."""
@@ -87,6 +114,31 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             cast(dict[str, Any], self.scope["extensions"])[ABORT] = self.transport.abort
         else:  # the handshake was refused
             self._end_soon()
+
+    def _parse(self) -> None:
+        """Parse what has come, in pieces that cannot hold many more frames than are due; the rest waits."""
+        now = self.loop.time()
+        self._due = min(BURST_FRAMES, self._due + (now - self._counted) * FRAMES_PER_SECOND)
+        self._counted = now
+        while self._waiting and self._due >= 1 and not self.transport.is_closing():
+            size = max(LEAST_PIECE, SMALLEST_FRAME * int(self._due))
+            piece = bytes(self._waiting[:size])
+            del self._waiting[:size]
+            super().data_received(piece)
+        if self._waiting and not self.transport.is_closing():
+            self._wait()
+
+    def _wait(self) -> None:
+        """Go on when frames are due. Until then nothing is read, not even if the route asks for more."""
+        self.read_paused = False
+        self.transport.pause_reading()
+        self._next = self.loop.call_later((1 - self._due) / FRAMES_PER_SECOND, self._go_on)
+
+    def _go_on(self) -> None:
+        self._next = None
+        self._parse()
+        if not (self._waiting or self.read_paused):
+            self.transport.resume_reading()
 
     def _refuse(self) -> None:
         """Answer a handshake that is none to the parser: too long, or with a body. uvicorn does not ask for those."""
