@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +74,28 @@ def hidden(path: Path) -> Iterator[None]:
     path.rename(path.with_suffix(".hidden"))
     yield
     path.with_suffix(".hidden").rename(path)
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None: ...
+
+
+@contextmanager
+def web_server() -> Iterator[str]:
+    """A web server, and its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.05))
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def silence() -> Iterator[str]:
+    """What takes connections and says nothing, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.mark.usefixtures("second")
@@ -158,6 +183,34 @@ def test_no_cluster_at_the_address(calls: Path, tmp_path: Path) -> None:
     ):
         archive.run(RayEngine("127.0.0.1:1"), unobserved)
     assert not list(tmp_path.glob("out.parquet*"))
+
+
+@pytest.mark.parametrize("listening", [web_server, silence])
+def test_what_listens_at_the_address_is_web_server(
+    listening: Callable[[], AbstractContextManager[str]],
+    calls: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(cluster_module, "ASK_SECONDS", 3)
+    with (
+        listening() as address,
+        pytest.raises(WorkerError, match=rf"{address}: no Ray to be had there \(something listens, .* within 3 s"),
+        opened(calls, tmp_path / "out.parquet") as archive,
+    ):
+        archive.run(RayEngine(address), unobserved)
+    assert capfd.readouterr() == ("", "")
+    assert not list(tmp_path.glob("out.parquet*"))
+
+
+def test_what_the_asking_client_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, "_ASK", "raise SystemExit('other\\nno such cluster\\n')")
+    with web_server() as address, pytest.raises(ConnectionError, match=r"^no such cluster$"):
+        cluster_module._knock(address)
+    monkeypatch.setattr(cluster_module, "_ASK", "raise SystemExit(3)")
+    with web_server() as address, pytest.raises(ConnectionError, match=r"^exit status 3$"):
+        cluster_module._knock(address)
 
 
 def test_a_node_that_cannot_do_the_work_is_named(cluster: Any, calls: Path, tmp_path: Path) -> None:

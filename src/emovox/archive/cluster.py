@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import warnings
@@ -32,11 +33,15 @@ TASKS_A_CORE, MOST_TASKS = 4, 10_000
 """Tasks at least, so that the cores end at the same time; and at most, since the driver knows each."""
 
 KNOCK_SECONDS = 10
-"""Time that a cluster has to answer."""
+"""Time that a host has to take a connection."""
+
+ASK_SECONDS = 15
+"""Time that a cluster then has to answer, the start of the process that asks included."""
 
 Hushed = Callable[[], AbstractContextManager[object]]
 """Makes a block in which standard output goes nowhere."""
 
+_ASK = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 _RAY_THREADS = "ray_"
 _SILENT = logging.CRITICAL + 1
 _decoder = msgspec.msgpack.Decoder(Answer)
@@ -182,15 +187,35 @@ def _signals_kept() -> Iterator[None]:
 
 
 def _knock(address: str | None) -> None:
-    """Look whether anybody listens at HOST:PORT: Ray itself would wait for minutes.
+    """Look whether a Ray listens at HOST:PORT: Ray itself would wait for minutes.
 
     Raises:
-        OSError: nobody does.
+        OSError: none does.
         ValueError: the port is no number.
     """
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host:
         socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    if address and host and not address.startswith("ray://"):  # whose client has a time limit of its own
+        _ask(address)
+
+
+def _ask(address: str) -> None:
+    """Let Ray's own client ask what listens there for its cluster.
+
+    In a process that can be ended: the client waits in C++, where it heeds no interrupt, and writes to standard error.
+
+    Raises:
+        OSError: it is no Ray, or none that this Ray can talk to.
+    """
+    command = [sys.executable, "-P", "-c", _ASK, address]
+    try:
+        asked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"something listens, but did not answer as Ray does within {ASK_SECONDS} s") from error
+    if asked.returncode:
+        lines = asked.stderr.decode(errors="replace").split("\n")
+        raise ConnectionError(next(filter(str.strip, reversed(lines)), f"exit status {asked.returncode}"))
 
 
 def _quieten() -> None:
