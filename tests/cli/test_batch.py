@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from emovox.cli import batch as batch_module
 from emovox.cli.main import create_app
 from emovox.schema.errors import MissingExtraError
 from tests.archive.archives import files_of, rows_of, same_rows, write_archive, write_bad
@@ -65,6 +69,14 @@ def test_errors_are_named_and_the_exit_status_is_1(calls: Path) -> None:
     assert "(later ones stand in the output alone)" in result.stderr
     assert result.stderr.endswith("5 of 14 could not be analysed: rows with an error_code\n")
     assert len(files_of(Path("out.parquet"))) == 14
+
+
+@pytest.mark.usefixtures("calls")
+def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "LINE_SECONDS", 0.0)
+    lines = toy().stderr.splitlines()
+    assert len(lines) == 8
+    assert re.fullmatch(r"  8 of 8 files, [\d,]+ × real time, 0 errors, 0:00 left", lines[-1])
 
 
 @pytest.mark.usefixtures("calls")
@@ -231,6 +243,26 @@ def test_no_signal_leaves_a_worker_behind(calls: Path, number: signal.Signals) -
         assert "of 408 files are kept; --resume goes on" in errors
     assert "Traceback" not in errors
     assert not Path("out.parquet").exists()
+
+
+@POSIX
+@pytest.mark.usefixtures("calls")
+def test_an_interrupt_ends_the_wait_for_a_ray() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        words = ["batch", *command("--engine", "ray", "--address", f"127.0.0.1:{server.getsockname()[1]}")]
+        process = subprocess.Popen(
+            [sys.executable, "-c", f"{MAIN}main({words!r})"], stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+        server.accept()[0].close()  # whether anybody listens
+        with server.accept()[0]:  # whether that is a Ray
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "gcs_client" not in errors
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
 
 
 @pytest.mark.usefixtures("calls")
