@@ -65,7 +65,9 @@ def main() -> None:
     parser.add_argument("--model", default="mobile")
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each stream")
-    parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="open streams anew for so long")
+    parser.add_argument(
+        "--soak", type=float, default=0.0, metavar="MINUTES", help="open streams anew for at least so long"
+    )
     parser.add_argument(
         "--settle",
         type=float,
@@ -177,7 +179,7 @@ async def stream(
     """One stream after the other until the time is over."""
     await asyncio.sleep(phase * (2 if given.seconds < 30 else 5))
     tallies = [(kind, await session(url, kind))]
-    while time.monotonic() + given.seconds < end:
+    while time.monotonic() < end:
         tallies.append((kind, await session(url, kind)))
     return tallies
 
