@@ -187,7 +187,7 @@ def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: R
     document = service.ask("GET", "/openapi.json").json
     assert set(document["paths"]) == {"/v1/emotions", "/v1/jobs/{name}", "/v1/models", "/healthz", "/metrics"}
     answers = document["paths"]["/v1/emotions"]["post"]["responses"]
-    assert set(answers) == {f"{status}" for status in (200, 202, 400, 401, 403, 408, 413, 415, 422, 500, 501, 503)}
+    assert set(answers) == {f"{status}" for status in (200, 202, 400, 401, 403, 408, 413, 415, 422, 500, 501, 503, 507)}
     for method in ("get", "delete"):
         assert "422" not in document["paths"]["/v1/jobs/{name}"][method]["responses"]
     (model,) = document["paths"]["/v1/models"]["get"]["responses"]["200"]["content"]["application/json"]["example"][

@@ -107,7 +107,7 @@ class TestJobs:
             assert soon(lambda: "cannot be put down" in caplog.text)
             assert "No space left" in caplog.text
             assert service.ask("DELETE", path).status == 204
-            assert service.post(data).status == 500
+            assert service.post(data).status == 507
             monkeypatch.undo()
             assert service.post(data).status == 202  # no place is lost
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import io
 import logging
@@ -241,6 +242,35 @@ class TestSlowness:
                 assert raw.recv(65536).startswith(b"HTTP/1.1 408")
             assert service.settled()
         assert all_deleted(spools)
+
+    def test_a_full_disk(
+        self,
+        service: Running,
+        spools: list[uploads.Upload],
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(uploads.Upload, "write", full)
+        answer = service.post(wav(word()))
+        assert (answer.status, answer.json["error"]["code"]) == (507, "full")
+        assert (answer.headers["retry-after"], answer.headers["connection"]) == ("5", "close")
+        assert all_deleted(spools)
+        assert [vars(record)["reason"] for record in caplog.records if "disk is full" in record.message] == [
+            "No space left on device"
+        ]
+        monkeypatch.undo()
+        assert service.post(wav(word())).status == 200
+
+    def test_another_fault_of_the_disk_is_logged(self, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*_: object) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(uploads.Upload, "write", broken)
+        answer = service.post(wav(word()))
+        assert (answer.status, answer.json["error"]["code"]) == (500, "internal")
 
     def test_a_client_that_leaves_during_the_upload(self, service: Running, spools: list[uploads.Upload]) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:

@@ -34,6 +34,8 @@ SECURITY_HEADERS = {
 STREAM = "/v1/stream"
 """The only WebSocket."""
 
+_SOON = {"Retry-After": "5"}
+
 log = logging.getLogger("emovox.serving")
 
 
@@ -113,8 +115,8 @@ class Access:
 def error_response(error: EmovoxError) -> Response:
     """Answer with an error; after one that leaves a body unread the connection is closed."""
     status = status_of(error)
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
-    if status in (400, 401, 403, 408, 413, 503):
+    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: _SOON, 507: _SOON}.get(status, {})
+    if status in (400, 401, 403, 408, 413, 503, 507):
         headers = {**headers, "Connection": "close"}
     body = {"error": {"code": error.code, "message": str(error)}}
     return json_response(body, status=status, headers=headers)

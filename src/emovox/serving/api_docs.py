@@ -90,6 +90,7 @@ EMOTIONS: dict[str, Any] = {
         503: _error(
             "all places taken, or the service ends; see `Retry-After`", "busy", "18 uploads are at work or wait, …"
         ),
+        507: _error("the disk of the service is full", "full", "the disk of the service is full; try again later, …"),
     },
     "openapi_extra": {
         "requestBody": {

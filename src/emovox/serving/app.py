@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
 from emovox.serving.capacity import measure_streams
 from emovox.serving.docs_page import STYLE, page
 from emovox.serving.emotions import Emotions
-from emovox.serving.errors import MethodError, NotFoundError, RequestError
+from emovox.serving.errors import MethodError, NotFoundError, RequestError, StorageError
 from emovox.serving.jobs import JobStore
 from emovox.serving.keys import KeyRing
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
@@ -37,6 +39,8 @@ from emovox.serving.models import About
 from emovox.serving.settings import Settings
 from emovox.serving.settings_sources import all_keys
 from emovox.serving.streams import Streams
+
+log = logging.getLogger("emovox.serving")
 
 STATIC = Path(__file__).parent / "static"
 """The page, built from web/; it is served where it is there."""
@@ -202,12 +206,20 @@ def _add_errors(app: FastAPI) -> None:
             return _bad_method(request)
         return error_response(RequestError(f"{error.detail}; see /docs"))
 
+    async def unstored(_: Request, error: Exception) -> Response:
+        assert isinstance(error, OSError)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        log.error("the disk is full", extra={"reason": error.strerror})
+        return error_response(StorageError("the disk of the service is full; try again later, or send a shorter file"))
+
     async def fault(_: Request, __: Exception) -> Response:
         return internal_error()  # the server below logs it
 
     app.add_exception_handler(EmovoxError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(OSError, unstored)
     app.add_exception_handler(Exception, fault)
 
 

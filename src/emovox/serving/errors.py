@@ -142,6 +142,13 @@ class InternalError(ServiceError):
     status = 500
 
 
+class StorageError(ServiceError):
+    """The disk of the service is full: a large upload, or the state of a job, finds no room."""
+
+    code = "full"
+    status = 507
+
+
 class CancelledError(ServiceError):
     """Nobody waits for the answer any more."""
 
