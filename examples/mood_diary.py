@@ -18,6 +18,7 @@ from pathlib import Path
 
 import emovox
 from emovox.audio.files import audio_files
+from emovox.schema.text import printable_name
 
 COLUMNS = ("recorded", "memo", "seconds", "label", "confidence")
 SHOWN = 7
@@ -61,7 +62,7 @@ def entry(predictor: emovox.Predictor, path: Path) -> dict[str, str]:
 
 def name(path: Path) -> str:
     r"""Name a memo so that any CSV can hold it: bytes that are not UTF-8 are written as \xff."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    return printable_name(os.fsencode(path))
 
 
 def read(diary: Path) -> list[dict[str, str]]:

@@ -264,13 +264,16 @@ class TestSlowness:
         monkeypatch.undo()
         assert service.post(wav(word())).status == 200
 
-    def test_another_fault_of_the_disk_is_logged(self, service: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_fault_of_the_disk_is_a_fault(
+        self, service: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def broken(*_: object) -> None:
             raise OSError(errno.EIO, "Input/output error")
 
         monkeypatch.setattr(uploads.Upload, "write", broken)
         answer = service.post(wav(word()))
         assert (answer.status, answer.json["error"]["code"]) == (500, "internal")
+        assert soon(lambda: "Input/output error" in caplog.text)
 
     def test_a_client_that_leaves_during_the_upload(self, service: Running, spools: list[uploads.Upload]) -> None:
         with socket.create_connection(("127.0.0.1", service.port), timeout=PATIENCE) as raw:

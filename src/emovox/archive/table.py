@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from emovox.archive.job import Answer, Settings
+from emovox.schema.text import printable_name
 
 METADATA_KEY = b"emovox.archive"
 """Key of the settings in the metadata of the Parquet file, as JSON."""
@@ -48,15 +49,6 @@ def to_table(named: Iterable[tuple[bytes, Answer]], schema: pa.Schema) -> pa.Tab
     columns = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def printable_name(name: bytes) -> str:
-    r"""Turn the system's bytes into text; those that are no UTF-8 are spelt out, so that two names stay two.
-
-    >>> printable_name("é.wav".encode()), printable_name(b"\xff.wav")
-    ('é.wav', '\\xff.wav')
-    """
-    return name.decode("utf-8", "backslashreplace")
 
 
 def _rows(name: str, answer: Answer, labels: Sequence[str]) -> Iterator[Row]:

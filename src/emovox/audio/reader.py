@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from emovox.audio.decode import Decoder, open_decoder
+from emovox.audio.resampling import Resampler
 from emovox.audio.source import name_of, rereadable
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
 from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonFiniteError, UndecodableError
@@ -153,15 +154,12 @@ class AudioReader:
         )
 
     def _resampled(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
-        import soxr  # 4 ms, and not needed when the rates agree
-
-        stream = soxr.ResampleStream(self.native_rate, self.sample_rate, self.channels, dtype="float32")
+        resampler = Resampler(self.native_rate, self.sample_rate, self.channels)
         for block in blocks:
-            if (resampled := stream.resample_chunk(np.ascontiguousarray(block.T))).size:
-                yield np.ascontiguousarray(resampled.T)
-        rest = stream.resample_chunk(np.empty((0, self.channels), np.float32), last=True)
-        if rest.size:
-            yield np.ascontiguousarray(rest.T)
+            if (resampled := resampler.feed(block)).size:
+                yield resampled
+        if (rest := resampler.flush()).size:
+            yield rest
 
     def _conclude(self, decoder: Decoder) -> None:
         if self._delivered == 0:

@@ -1,4 +1,4 @@
-"""Array and argument types of the audio layer."""
+"""Array and argument types of the audio layer, and how an argument is written down."""
 
 from __future__ import annotations
 
@@ -16,3 +16,22 @@ AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ND
 
 ChannelChoice: TypeAlias = Literal["mix", "split"] | int
 """Average of all channels, each on its own, or the one with this index (from 0)."""
+
+_MOST_DIGITS = 6
+"""Of a channel number."""
+
+
+def parse_channels(text: str) -> ChannelChoice:
+    """Read a choice that is written down.
+
+    Raises:
+        ValueError: neither a word that there is nor a channel number.
+
+    >>> parse_channels("split"), parse_channels("1")
+    ('split', 1)
+    """
+    if text == "mix" or text == "split":
+        return "mix" if text == "mix" else "split"
+    if text.isdecimal() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    raise ValueError(f"got '{text[:20]}', expected mix, split, or a channel number from 0")

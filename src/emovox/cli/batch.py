@@ -16,7 +16,7 @@ from emovox.cli.console import Bar, Inputs, clock, columns, printable
 from emovox.cli.predict import channel_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.schema.extras import require
-from emovox.schema.text import MOST_NAMED
+from emovox.schema.text import MOST_NAMED, printable_name
 
 if TYPE_CHECKING:
     from emovox.archive.engine import Engine
@@ -112,9 +112,8 @@ class _Progress:
         self._errors, self._named = self._errors + 1, self._named + 1
         if self._named <= MOST_NAMED:
             self._bar.clear()
-            name = item.name.decode("utf-8", "backslashreplace")
             rest = " (later ones stand in the output alone)" if self._named == MOST_NAMED else ""
-            typer.echo(printable(f"error: {name}: {message}{rest}"), err=True)
+            typer.echo(printable(f"error: {printable_name(item.name)}: {message}{rest}"), err=True)
 
 
 def _engine(name: EngineName, *, address: str | None, workers: int | None) -> Engine:

@@ -14,7 +14,7 @@ import typer
 from emovox.audio.files import audio_files
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
-from emovox.audio.types import ChannelChoice, Samples
+from emovox.audio.types import ChannelChoice, Samples, parse_channels
 from emovox.cli.console import Bar, Inputs, clock, coloured, make_folder, writing
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
@@ -25,8 +25,6 @@ from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
 from emovox.schema.result import Failure, ModelInfo, Notice, Result, Row
 
 STDIN = "-"
-_MOST_DIGITS = 6
-"""Of a channel number."""
 
 
 class Format(StrEnum):
@@ -197,11 +195,10 @@ def channel_choice(text: str) -> ChannelChoice:
     Raises:
         typer.BadParameter: it is none of them.
     """
-    if text == "mix" or text == "split":
-        return "mix" if text == "mix" else "split"
-    if text.isdecimal() and len(text) <= _MOST_DIGITS:
-        return int(text)
-    raise typer.BadParameter(f"got '{text}', expected mix, split, or a channel number from 0", param_hint="--channels")
+    try:
+        return parse_channels(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--channels") from error
 
 
 def _check_single(sources: Sequence[str | Failure], *, format: Format, output: Path | None, plot: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Data as text: a line of CSV, a document of JSON, the first few of many."""
+"""Data as text: a line of CSV, a document of JSON, the name of a file, the first few of many."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def json_document(data: Any) -> str:
     '{\n  "label": "悲"\n}\n'
     """
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+
+
+def printable_name(name: bytes) -> str:
+    r"""Turn the system's bytes into text; those that are no UTF-8 are spelt out, so that two names stay two.
+
+    >>> printable_name("é.wav".encode()), printable_name(b"\xff.wav")
+    ('é.wav', '\\xff.wav')
+    """
+    return name.decode("utf-8", "backslashreplace")
 
 
 def some(items: Iterable[object]) -> str:

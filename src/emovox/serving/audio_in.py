@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from emovox.audio.doubling import Doubler
+from emovox.audio.resampling import Resampler
 from emovox.audio.types import Samples
 from emovox.serving.encodings import WIDTHS, decode
 from emovox.serving.errors import FrameError
@@ -91,26 +90,10 @@ class AudioIn:
             yield samples if self._resampler is None else self._resampler.feed(samples)
 
 
-class _Soxr:
-    """soxr's resampler, with channels first; up to 115 ms late."""
-
-    def __init__(self, rate: int, target: int, channels: int) -> None:
-        import soxr  # 4 ms, and not needed when the rates agree
-
-        self._channels = channels
-        self._stream = soxr.ResampleStream(rate, target, channels, dtype="float32")
-
-    def feed(self, samples: Samples, *, last: bool = False) -> Samples:
-        return np.ascontiguousarray(self._stream.resample_chunk(np.ascontiguousarray(samples.T), last=last).T)
-
-    def flush(self) -> Samples:
-        return self.feed(np.empty((self._channels, 0), np.float32), last=True)
-
-
-def _resampler(start: SessionStart, sample_rate: int) -> Doubler | _Soxr | None:
+def _resampler(start: SessionStart, sample_rate: int) -> Doubler | Resampler | None:
     """The one that gives what a recording of the same audio gives, as soon as it can."""
     if start.sample_rate == sample_rate:
         return None
     if 2 * start.sample_rate == sample_rate:
         return Doubler(start.channels)
-    return _Soxr(start.sample_rate, sample_rate, start.channels)
+    return Resampler(start.sample_rate, sample_rate, start.channels)

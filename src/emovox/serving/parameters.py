@@ -5,11 +5,8 @@ from __future__ import annotations
 from fastapi import Request
 from fastapi.routing import APIRoute
 
-from emovox.audio.types import ChannelChoice
+from emovox.audio.types import ChannelChoice, parse_channels
 from emovox.serving.errors import RequestError
-
-_MOST_DIGITS = 6
-"""Of a channel number."""
 
 
 async def only_known(request: Request) -> None:
@@ -35,13 +32,9 @@ def channel_choice(text: str) -> ChannelChoice:
     """Read the parameter `channels`.
 
     Raises:
-        RequestError: neither a word that there is nor a channel number.
-
-    >>> channel_choice("split"), channel_choice("1")
-    ('split', 1)
+        RequestError: as `emovox.audio.types.parse_channels`.
     """
-    if text == "mix" or text == "split":
-        return "mix" if text == "mix" else "split"
-    if text.isdecimal() and len(text) <= _MOST_DIGITS:
-        return int(text)
-    raise RequestError(f"channels is '{text[:20]}', expected mix, split, or a channel number from 0")
+    try:
+        return parse_channels(text)
+    except ValueError as error:
+        raise RequestError(f"channels: {error}") from error
