@@ -29,12 +29,24 @@ LATENCY = """## From waveform to probabilities
 {seconds:g} s of generated audio, medians of {repeats} rounds, each model in a process of its own, as a program has one.
 Beside each network, in the same run: what people write by hand, features from librosa (log-mel, MFCC with two
 derivatives, F0 by YIN and level, at the model's own frame rate) and the same layers in PyTorch's eager mode; and
-openSMILE's eGeMAPS with a support vector machine, which is another model. (All four models in one process, librosa
-takes a sixth less time, as the allocator then keeps what it gives back: `hybrid` is 4.9 times as fast, `mobile` 6.9.)
+openSMILE's eGeMAPS with a support vector machine, which is another model.
 
 F0 is the dearest of librosa's features. In *librosa + torch eager* it is computed for every frame, as it must be to
 stand beside the other features there; the shipped front end computes it for every second frame. *F0 every second
 frame* is the same with librosa doing so as well: the ratio for equal work.
+
+{table}
+```
+{place}```
+"""
+
+TOGETHER = """## All models in one process
+
+`emovox benchmark latency --together --format json > results/speed/latency-together.json`
+
+The same in one process. librosa takes up to a quarter less time there, since the allocator, once `accurate` has run,
+keeps what librosa asks for and gives back in every call; how much less differs from run to run. Emovox takes about what
+it takes alone.
 
 {table}
 ```
@@ -80,6 +92,7 @@ A recording of {seconds:g} s; the last rows are what a Python takes that does no
 
 SECTIONS: dict[str, tuple[str, type[Any], Callable[[Any], list[list[str]]]]] = {
     "latency": (LATENCY, LatencyTable, latency_rows),
+    "latency-together": (TOGETHER, LatencyTable, latency_rows),
     "stream": (STREAM, StreamTable, stream_rows),
     "throughput": (THROUGHPUT, ThroughputTable, throughput_rows),
     "cold-start": (COLD_START, ColdStart, cold_start_rows),

@@ -48,21 +48,35 @@ def test_every_side_is_measured_or_named(table: LatencyTable) -> None:
 def test_every_model_has_a_process_and_the_slowest_product_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def stand_in(_work: object, path: str, seconds: float, repeats: int) -> LatencyTable:
-        asked.append(Path(path).stem)
+    def stand_in(_work: object, paths: list[str], seconds: float, repeats: int) -> LatencyTable:
+        asked.append([Path(path).stem for path in paths])
         product = Spread(float(len(asked) % 2), 0.0, 9.0)
-        return LatencyTable(seconds, repeats, (Row(asked[-1], 1, product, {}),), {}, product, MACHINE)
+        rows = tuple(Row(name, 1, product, {}) for name in asked[-1])
+        return LatencyTable(seconds, repeats, rows, {}, product, MACHINE)
 
     monkeypatch.setattr(latency, "on_one_core", stand_in)
     table = measure_models(["hybrid", "mobile"])
-    assert asked == ["hybrid", "mobile"]
-    assert [row.model for row in table.rows] == asked
+    assert asked == [["hybrid"], ["mobile"]]
+    assert [row.model for row in table.rows] == ["hybrid", "mobile"]
     assert table.matrix_product.median == 1.0
+    assert measure_models(["hybrid", "mobile"], together=True).rows == (
+        Row("hybrid", 1, Spread(1.0, 0.0, 9.0), {}),
+        Row("mobile", 1, Spread(1.0, 0.0, 9.0), {}),
+    )
+    assert asked[2:] == [["hybrid", "mobile"]]
+
+
+def test_models_in_one_process_have_the_rows_that_they_have_apart(table: LatencyTable) -> None:
+    together = measure_models(["mobile", "svm"], seconds=0.5, repeats=1, together=True)
+    assert [(row.model, row.parameters, set(row.sides)) for row in together.rows] == [
+        (row.model, row.parameters, set(row.sides)) for row in table.rows
+    ]
+    assert together.left_out == table.left_out
 
 
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "find_spec", lambda _module: None)
-    table = latency._measure(str(resolve("mobile")), 0.5, 1)
+    table = latency._measure([str(resolve("mobile"))], 0.5, 1)
     assert table.rows[0].sides == {}
     assert table.left_out == {EAGER: "dev", EAGER_SPARSE: "dev", OPENSMILE: "opensmile"}
 

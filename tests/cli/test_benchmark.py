@@ -86,13 +86,13 @@ def test_latency_shows_every_side_and_what_was_left_out(monkeypatch: pytest.Monk
     table = LatencyTable(3.0, 5, rows, {OPENSMILE: "opensmile"}, PRODUCT, MACHINE)
     asked: list[object] = []
 
-    def measure(names: list[str], *, seconds: float, repeats: int) -> LatencyTable:
-        asked.extend([names, seconds, repeats])
+    def measure(names: list[str], *, seconds: float, repeats: int, together: bool) -> LatencyTable:
+        asked.extend([names, seconds, repeats, together])
         return table
 
     monkeypatch.setattr("emovox.benchmark.latency.measure_models", measure)
     result = CliRunner().invoke(app, ["latency", "--model", "small", "--model", "other", "--repeats", "5"])
-    assert asked == [["small", "other"], 3.0, 5]
+    assert asked == [["small", "other"], 3.0, 5, False]
     lines = result.stdout.splitlines()
     assert lines[2].split("  ")[0] == "model"
     assert lines[3].split() == ["small", "1,000", "2.00", "11.0", "5.5"]

@@ -13,7 +13,7 @@ from emovox.benchmark.one_core import on_one_core
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import Model
-from emovox.runtime.registry import resolve, shipped
+from emovox.runtime.registry import read_card, resolve, shipped
 from emovox.schema.errors import ConfigError
 
 RATE = 16000
@@ -57,16 +57,19 @@ class LatencyTable(msgspec.Struct, frozen=True):
     machine: Machine
 
 
-def measure_models(names: Sequence[str] = (), *, seconds: float = 3.0, repeats: int = 51) -> LatencyTable:
+def measure_models(
+    names: Sequence[str] = (), *, seconds: float = 3.0, repeats: int = 51, together: bool = False
+) -> LatencyTable:
     """Time the shipped models, each in a process of its own with one thread, in turn with the other sides.
 
-    A program has one model. Where `accurate` has run before, librosa takes a sixth less time beside `hybrid`: the
+    A program has one model. Where `accurate` has run before, librosa takes up to a quarter less time: the
     allocator then keeps the memory that librosa asks for and gives back in every call.
 
     Args:
         names: models, or paths of theirs; all that are shipped for none.
         seconds: length of the generated audio, 0.5 to 30.
         repeats: measured rounds, >= 1.
+        together: in one process, all in turn with one another.
 
     Raises:
         ConfigError: `seconds` or `repeats` out of range.
@@ -75,7 +78,8 @@ def measure_models(names: Sequence[str] = (), *, seconds: float = 3.0, repeats: 
     if not 0.5 <= seconds <= 30 or repeats < 1:
         raise ConfigError(f"got {seconds} s, {repeats} repeats; expected 0.5 to 30 seconds and 1 or more repeats")
     paths = [str(resolve(name)) for name in names or shipped()]
-    tables = [on_one_core(_measure, path, seconds, repeats) for path in paths]
+    processes = [paths] if together else [[path] for path in paths]
+    tables = [on_one_core(_measure, shared, seconds, repeats) for shared in processes]
     return msgspec.structs.replace(
         tables[0],
         rows=tuple(row for table in tables for row in table.rows),
@@ -83,25 +87,29 @@ def measure_models(names: Sequence[str] = (), *, seconds: float = 3.0, repeats: 
     )
 
 
-def _measure(path: str, seconds: float, repeats: int) -> LatencyTable:
-    """One row."""
+def _measure(paths: Sequence[str], seconds: float, repeats: int) -> LatencyTable:
+    """The rows of one process."""
     samples = speech_like(seconds, sample_rate=RATE)
-    model = Model.load(resolve(path))
     installed = [side for side, (*modules, _) in NEEDS.items() if all(map(find_spec, modules))]
-    own, sides = lambda: model.run(samples[None]), _sides(model, installed, samples)
-    times = in_turn({OWN: own, **sides}, repeats=repeats)
+    works = {path: _works(Model.load(resolve(path)), installed, samples) for path in paths}
+    times = in_turn({f"{path} {side}": works[path][side] for path in paths for side in works[path]}, repeats=repeats)
     return LatencyTable(
         seconds=seconds,
         repeats=repeats,
-        rows=(Row(model.card.name, model.card.parameters, times[OWN], {side: times[side] for side in sides}),),
+        rows=tuple(_row(path, {side: times[f"{path} {side}"] for side in works[path]}) for path in paths),
         left_out={side: extra for side, (*_, extra) in NEEDS.items() if side not in installed},
         matrix_product=times[MATRIX],
         machine=describe_machine(["numpy", "onnxruntime", *_packages(installed)]),
     )
 
 
-def _sides(model: Model, installed: Sequence[str], samples: Samples) -> dict[str, Callable[[], object]]:
-    sides: dict[str, Callable[[], object]] = {}
+def _row(path: str, times: dict[str, Spread]) -> Row:
+    card = read_card(resolve(path))
+    return Row(card.name, card.parameters, times.pop(OWN), times)
+
+
+def _works(model: Model, installed: Sequence[str], samples: Samples) -> dict[str, Callable[[], object]]:
+    sides: dict[str, Callable[[], object]] = {OWN: lambda: model.run(samples[None])}
     if EAGER in installed:
         from emovox.benchmark.by_hand import NETWORKS, WITH_F0, by_hand
 

@@ -50,6 +50,7 @@ def latency(
     format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
     seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of the generated audio.")] = 3.0,
     repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 51,
+    together: Annotated[bool, typer.Option("--together", help="All models in one process, not in one each.")] = False,
 ) -> None:
     """Time the models from waveform to probabilities on one core.
 
@@ -58,7 +59,7 @@ def latency(
     """
     from emovox.benchmark.latency import measure_models
 
-    result = measure_models(model or (), seconds=seconds, repeats=repeats)
+    result = measure_models(model or (), seconds=seconds, repeats=repeats, together=together)
     typer.echo(json_document(result) if format is Form.JSON else _latency_text(result), nl=False)
 
 
