@@ -32,6 +32,10 @@ import torch
 
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
+from emovox.augment.codec import through_g711
+from emovox.augment.config import ORDER, Augment
+from emovox.augment.noise import at_snr
+from emovox.augment.recordings import Recordings, read_noises
 from emovox.corpora.folds import Fold
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
@@ -41,10 +45,6 @@ from emovox.evaluation.predictions import Predictions, header_line, join, read_p
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.files import replacing, write_whole
-from emovox.training.augment.codec import through_g711
-from emovox.training.augment.config import ORDER, Augment
-from emovox.training.augment.noise import at_snr
-from emovox.training.augment.recordings import Recordings, read_noises
 from emovox.training.cache import cache_folder
 from emovox.training.cross_validation import FoldScores, masked_predictions
 from emovox.training.held_out import clip_means

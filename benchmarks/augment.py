@@ -15,11 +15,11 @@ from collections.abc import Callable
 import numpy as np
 
 from emovox.audio.types import Samples
+from emovox.augment.augment import Augmenter
+from emovox.augment.config import ORDER, Augment
+from emovox.augment.simulate import simulate_rooms
+from emovox.augment.sources import VARIABLE, Sources, load_sources
 from emovox.schema.config import convert
-from emovox.training.augment.augment import Augmenter
-from emovox.training.augment.config import ORDER, Augment
-from emovox.training.augment.simulate import simulate_rooms
-from emovox.training.augment.sources import VARIABLE, Sources, load_sources
 
 RATE = 16000
 FAST = ["mu-law", "a-law", "band"]

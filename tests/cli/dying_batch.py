@@ -9,8 +9,8 @@ from unittest import mock
 
 import pyarrow as pa
 
-from emovox.archive import plan
-from emovox.archive.parts import PartNote, Parts
+from emovox.batch import plan
+from emovox.batch.parts import PartNote, Parts
 from emovox.cli.main import main
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from emovox.cli import batch as batch_module
 from emovox.cli.main import create_app
 from emovox.schema.errors import MissingExtraError
-from tests.archive.archives import files_of, rows_of, same_rows, write_archive, write_bad
+from tests.batch.archives import files_of, rows_of, same_rows, write_archive, write_bad
 from tests.test_imports import COMMAND, HEAVY, loaded
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")
@@ -145,7 +145,7 @@ def test_a_recording_is_never_written_over(calls: Path) -> None:
 
 FULL = """
 import resource
-from emovox.archive import parts, plan
+from emovox.batch import parts, plan
 plan.GROUP_FILES = 4
 
 def limited(self, *arguments, method=parts.Parts.{method}):
@@ -225,7 +225,7 @@ def test_killed_and_resumed_gives_the_same_rows(calls: Path, parts: int) -> None
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_signal_leaves_a_worker_behind(calls: Path, number: signal.Signals) -> None:
-    code = f"{MAIN}from emovox.archive import plan\nplan.GROUP_FILES = 1\n{GUARDED}main(['batch', *{command()!r}])\n"
+    code = f"{MAIN}from emovox.batch import plan\nplan.GROUP_FILES = 1\n{GUARDED}main(['batch', *{command()!r}])\n"
     Path("run.py").write_text(code, encoding="utf-8")
     for copy in range(400):
         (calls / f"{copy}.wav").hardlink_to(calls / "0" / "00.wav")
@@ -269,14 +269,14 @@ def test_an_interrupt_ends_the_wait_for_a_ray() -> None:
 def test_workers_load_nothing_heavy() -> None:
     """The parent's pyarrow loads pandas where it is installed; the workers have no use for either."""
     code = f"""
-from emovox.archive.job import Analyst, Item, Job
-from tests.archive.test_table import SETTINGS
+from emovox.batch.job import Analyst, Item, Job
+from tests.batch.test_table import SETTINGS
 import msgspec, hashlib, pathlib
 digest = hashlib.sha256(pathlib.Path("toy.onnx").read_bytes()).hexdigest()
 job = Job({str(Path("calls").resolve())!r}, "toy.onnx", msgspec.structs.replace(SETTINGS, sha256=digest))
 assert Analyst(job)(Item(0, b"0/00.wav", 1)).result
 """
-    code = code.replace("from tests.archive.test_table import SETTINGS\n", "from emovox.archive.job import Settings\n")
+    code = code.replace("from tests.batch.test_table import SETTINGS\n", "from emovox.batch.job import Settings\n")
     settings = "Settings(emovox='1', model='toy', version='1', sha256='', licence='', licence_risk='', channels='mix',"
     code = code.replace("(SETTINGS,", f"({settings} threshold=0.0, vad=True),")
     assert loaded(code) & {*HEAVY, "pyarrow", "ray", "typer", "rich"} == set()

@@ -18,7 +18,7 @@ from websockets.typing import Origin
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.events import EmotionUpdated
-from emovox.serving.encodings import alaw_table, mulaw_table
+from emovox.serving.encodings import law_table
 from emovox.serving.messages import encode
 from tests.serving.running import (
     END,
@@ -83,7 +83,7 @@ def test_a_stream_from_start_to_end_is_that_of_the_library(service: Running, toy
 
 @pytest.mark.parametrize("encoding", ["mulaw", "alaw"])
 def test_telephony_with_one_party_a_channel(service: Running, encoding: str) -> None:
-    table = mulaw_table() if encoding == "mulaw" else alaw_table()
+    table = law_table("mu") if encoding == "mulaw" else law_table("a")
     left, right = word(150.0)[::2], np.zeros(word().size // 2, np.float32)
     coded = np.stack([np.abs(table[:, None] - side).argmin(axis=0) for side in (left, right)], axis=1)
     with service.connect() as socket:

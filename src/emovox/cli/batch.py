@@ -19,10 +19,10 @@ from emovox.schema.extras import require
 from emovox.schema.text import MOST_NAMED, printable_name
 
 if TYPE_CHECKING:
-    from emovox.archive.engine import Engine
-    from emovox.archive.job import Answer, Item
-    from emovox.archive.run import Archive
-    from emovox.archive.tally import Tally
+    from emovox.batch.engine import Engine
+    from emovox.batch.job import Answer, Item
+    from emovox.batch.run import Archive
+    from emovox.batch.tally import Tally
 
 SUFFIX = ".parquet"
 
@@ -60,7 +60,7 @@ def batch(
     require("pyarrow", need="emovox batch", extra="batch")
     choice = channel_choice(channels)
     means = _engine(engine, address=address, workers=workers)
-    from emovox.archive.run import open_archive  # pyarrow takes half a second
+    from emovox.batch.run import open_archive  # pyarrow takes half a second
 
     with open_archive(
         directory, output, model=model, channels=choice, threshold=threshold, vad=vad, resume=resume
@@ -118,11 +118,11 @@ class _Progress:
 
 def _engine(name: EngineName, *, address: str | None, workers: int | None) -> Engine:
     if name is EngineName.LOCAL:
-        from emovox.archive.local import LocalEngine
+        from emovox.batch.local import LocalEngine
 
         return LocalEngine(workers)
     require("ray", need="emovox batch --engine ray", extra="ray")
-    from emovox.archive.cluster import RayEngine  # two seconds, most of it Ray Data
+    from emovox.batch.cluster import RayEngine  # two seconds, most of it Ray Data
 
     return RayEngine(address, workers)
 

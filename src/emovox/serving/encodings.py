@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio import g711
+from emovox.audio.g711 import Law
 from emovox.audio.types import Samples
 
 Encoding = Literal["s16le", "f32le", "mulaw", "alaw"]
@@ -38,24 +40,12 @@ def decode(data: bytes, *, encoding: Encoding, channels: int) -> Samples:
     return _DECODERS[encoding](data).reshape(-1, channels).T
 
 
-def mulaw_table() -> Flat:
-    """Return the value of each µ-law byte, [256] float32: bits inverted; sign, 3 bits of exponent, 4 of mantissa."""
-    code = ~np.arange(256, dtype=np.uint8)
-    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
-    magnitude = (((mantissa << 3) + 132) << exponent) - 132  # 132: the bias of 33 in 14 bits, here in 16
-    return np.where(code & 0x80, -magnitude, magnitude).astype(np.float32) * _HALF
+def law_table(law: Law) -> Flat:
+    """Return the value of each G.711 byte, [256] float32 in [-1, 1]: a look-up costs less than decoding each byte."""
+    return g711.decode(np.arange(256, dtype=np.uint8), law).astype(np.float32) * _HALF
 
 
-def alaw_table() -> Flat:
-    """Return the value of each A-law byte, [256] float32: even bits inverted; sign, 3 bits exponent, 4 mantissa."""
-    code = np.arange(256, dtype=np.uint8) ^ 0x55
-    exponent, mantissa = (code >> 4 & 7).astype(np.int32), (code & 15).astype(np.int32)
-    linear = (mantissa << 4) + 8
-    magnitude = np.where(exponent == 0, linear, (linear + 256) << np.maximum(exponent - 1, 0))
-    return np.where(code & 0x80, magnitude, -magnitude).astype(np.float32) * _HALF
-
-
-_MULAW, _ALAW = mulaw_table(), alaw_table()
+_MULAW, _ALAW = law_table("mu"), law_table("a")
 
 _DECODERS: dict[Encoding, Callable[[bytes], Flat]] = {
     "s16le": lambda data: np.frombuffer(data, "<i2").astype(np.float32) * _HALF,

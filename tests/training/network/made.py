@@ -14,8 +14,8 @@ from unittest import mock
 
 import torch
 
+from emovox.augment.config import Augment, Gain
 from emovox.corpora.manifest import Clip
-from emovox.training.augment.config import Augment, Gain
 from emovox.training.network import clip_views
 from emovox.training.network.inputs import make_inputs
 from tests.models.small import MOBILE

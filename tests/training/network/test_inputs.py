@@ -19,11 +19,11 @@ import soundfile
 import torch
 
 from emovox.audio.reader import load_audio
+from emovox.augment.config import Augment, Gain, Speed
 from emovox.corpora.manifest import Clip
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.network import Encoder
 from emovox.schema.errors import AudioError, ConfigError, CorpusError, WeightsError
-from emovox.training.augment.config import Augment, Gain, Speed
 from emovox.training.network import clip_views, inputs
 from emovox.training.network.clip_views import LONGEST, Part, copy_view
 from emovox.training.network.clip_views import clip_views as views_of

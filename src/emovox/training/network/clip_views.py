@@ -15,13 +15,13 @@ import torch
 
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
+from emovox.augment.augment import Augmenter
+from emovox.augment.config import Augment
+from emovox.augment.sources import load_sources
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.network import Encoder
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import EmovoxError
-from emovox.training.augment.augment import Augmenter
-from emovox.training.augment.config import Augment
-from emovox.training.augment.sources import load_sources
 from emovox.training.views import NARROW, TILE, WHOLE, change
 
 COPY = "copy "

@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from emovox.augment.config import Augment
+from emovox.augment.sources import load_sources
 from emovox.corpora.manifest import Clip
 from emovox.features.parallel import parallel
 from emovox.models.encoders import EncoderConfig, build_encoder
@@ -26,8 +28,6 @@ from emovox.schema.errors import CorpusError
 from emovox.schema.files import replacing
 from emovox.schema.progress import Progress, tracked, unseen
 from emovox.schema.text import some
-from emovox.training.augment.config import Augment
-from emovox.training.augment.sources import load_sources
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.network.batch import pad
 from emovox.training.network.clip_views import Frames, Part, View, forget, views_or_problem

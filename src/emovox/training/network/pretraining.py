@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from emovox.augment.config import Augment
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
-from emovox.training.augment.config import Augment
 from emovox.training.network.plan import Plan, Stopping
 from emovox.training.network.recipe import learning_problems
 from emovox.training.recipe import Data, Recipe, failed

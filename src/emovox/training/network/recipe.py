@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from emovox.augment.config import Augment, problems
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
-from emovox.training.augment.config import Augment, problems
 from emovox.training.network.plan import Plan, Stopping, plan_problems
 from emovox.training.recipe import Recipe, failed, recipe_problems
 

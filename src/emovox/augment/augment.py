@@ -1,0 +1,89 @@
+"""All changes of a recipe, one after the other, each with its probability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from emovox.audio.types import Samples
+from emovox.augment.codec import random_codec
+from emovox.augment.config import ORDER, Augment, check
+from emovox.augment.level import random_gain, random_tilt
+from emovox.augment.noise import random_noise
+from emovox.augment.room import random_room
+from emovox.augment.shift import random_shift
+from emovox.augment.sources import Sources
+from emovox.augment.speed import random_speed
+from emovox.schema.errors import RecipeError
+
+Step = Callable[[Samples, np.random.Generator], Samples]
+
+
+class Augmenter:
+    """Change clips at random: speed, shift, room, noise, tilt, gain, codec, in this order, as sound travels.
+
+    Every change has a generator of its own, so that switching one on or off, or making it more frequent, changes no
+    draw of the others: two runs that differ in one switch are paired clip by clip. A call takes one number from the
+    generator that it is given, whatever is switched on.
+
+    Args:
+        config: the table [augment].
+        sources: from `load_sources` of the same table.
+
+    Raises:
+        RecipeError: a value out of range, or the sources lack what the table asks for.
+
+    >>> change = Augmenter(Augment(), Sources())
+    >>> change(np.zeros(4800, np.float32), np.random.default_rng(0)).shape
+    (4800,)
+    """
+
+    def __init__(self, config: Augment, sources: Sources) -> None:
+        check(config, where="augment")
+        _check_sources(config, sources)
+        self._chances = [getattr(config, name).probability for name in ORDER]
+        self._steps = _steps(config, sources)
+
+    def __call__(self, samples: Samples, rng: np.random.Generator) -> Samples:
+        """Change a clip.
+
+        Args:
+            samples: [n] float32 at 16 kHz in [-1, 1], n >= 1; left as it is.
+            rng: gives one number; equal states give equal results.
+
+        Returns:
+            [m] float32 in [-1, 1]; at least 0.3 s where the clip was that long. The clip itself when nothing befell it.
+        """
+        key = int(rng.integers(2**63))
+        for number, name in enumerate(ORDER):
+            own = np.random.default_rng([key, number])
+            if own.random() < self._chances[number]:
+                samples = self._steps[name](samples, own)
+        return samples
+
+
+def _steps(config: Augment, sources: Sources) -> dict[str, Step]:
+    """Return the changes by name; those that draw take (samples, rng)."""
+    return {
+        "speed": lambda samples, rng: random_speed(samples, config.speed, rng),
+        "shift": lambda samples, rng: random_shift(samples, config.shift, rng),
+        "room": lambda samples, rng: random_room(
+            samples, config.room, measured=sources.measured, simulated=sources.simulated, rng=rng
+        ),
+        "noise": lambda samples, rng: random_noise(samples, config.noise, noises=sources.noises, rng=rng),
+        "tilt": lambda samples, rng: random_tilt(samples, config.tilt, rng),
+        "gain": lambda samples, rng: random_gain(samples, config.gain, rng),
+        "codec": lambda samples, rng: random_codec(samples, config.codec, rng),
+    }
+
+
+def _check_sources(config: Augment, sources: Sources) -> None:
+    wanted = {
+        "noises": (config.noise.probability > 0, sources.noises),
+        "measured rooms": (config.room.probability * config.room.measured > 0, sources.measured),
+        "simulated rooms": (config.room.probability > 0 and config.room.measured < 1, sources.simulated),
+    }
+    for what, (needed, given) in wanted.items():
+        if needed and not given:
+            raise RecipeError(f"augment: got no {what}, expected some; load the sources with load_sources(config)")

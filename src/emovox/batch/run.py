@@ -1,0 +1,214 @@
+"""Work over an archive from beginning to end: list, analyse, keep what is finished, join."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from emovox import __version__
+from emovox.audio.source import name_of
+from emovox.audio.types import ChannelChoice
+from emovox.batch.engine import Engine, answers
+from emovox.batch.job import Answer, Item, Job, Settings, path_of, stamp_of
+from emovox.batch.parts import PartNote, Parts
+from emovox.batch.plan import GroupFinder, Plan, check_directory, decode_manifest, encode_manifest, make_plan
+from emovox.batch.table import row_schema, to_table
+from emovox.batch.tally import Tally, tally_of
+from emovox.runtime.predictor import load
+from emovox.runtime.registry import resolve, shipped
+from emovox.schema.card import ModelCard
+from emovox.schema.errors import ArchiveError, UnreadableError
+
+Observer = Callable[[Item, Answer], None]
+"""Called after each recording, with what came of it."""
+
+
+class Archive:
+    """The recordings of a folder, some of which may have been analysed before; made by `open_archive`.
+
+    Attributes:
+        files: how many recordings there are.
+        waiting: those that are still to be analysed.
+        done: what came of the others.
+    """
+
+    def __init__(self, plan: Plan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
+        self.files = len(plan.names)
+        self._digest = _digest(encode_manifest(plan, job.settings))
+        self._plan, self._parts, self._job = plan, parts, job
+        self._groups = plan.groups()
+        self._schema = row_schema(labels, job.settings)
+        self._notes = {number: note for number in range(len(self._groups)) if (note := self._valid_note(number))}
+        self.waiting = [self._item(index) for number in self._unfinished() for index in self._groups[number]]
+        self.done = sum((note.tally for note in self._notes.values()), Tally())
+
+    @property
+    def kept(self) -> int:
+        """How many recordings are finished so that no stop can lose them."""
+        return sum(len(self._groups[number]) for number in self._notes)
+
+    def paths(self) -> Iterator[str]:
+        """The recordings."""
+        return (path_of(self._job.directory, name) for name in self._plan.names)
+
+    def run(self, engine: Engine, observer: Observer) -> Tally:
+        """Analyse what is waiting, write the output, and remove the parts.
+
+        Args:
+            engine: does the work.
+            observer: called after each recording.
+
+        Returns:
+            What is in the output.
+
+        Raises:
+            WorkerError: the engine cannot work.
+            UnreadableError: the folder is gone.
+            ConfigError: a part or the output cannot be written. What is finished stays, also for the others.
+        """
+        group_of, items = GroupFinder(self._groups), {item.index: item for item in self.waiting}
+        open_groups: dict[int, dict[int, Answer]] = {}
+        with closing(answers(engine, self._job, self.waiting)) as coming:
+            for answer in coming:
+                self._check_directory(answer)
+                number = group_of(answer.index)
+                group = open_groups.setdefault(number, {})
+                group[answer.index] = answer
+                if len(group) == len(self._groups[number]):
+                    self._finish(number, open_groups.pop(number))
+                observer(items[answer.index], answer)
+        self._parts.join(len(self._groups), self._schema)
+        return sum((note.tally for note in self._notes.values()), Tally())
+
+    def _finish(self, number: int, group: dict[int, Answer]) -> None:
+        ordered = [group[index] for index in self._groups[number]]
+        names = (self._plan.names[answer.index] for answer in ordered)
+        note = PartNote(self._digest, tuple(answer.stamp for answer in ordered), tally_of(ordered))
+        self._parts.write(number, to_table(zip(names, ordered, strict=True), self._schema), note)
+        self._notes[number] = note
+
+    def _valid_note(self, number: int) -> PartNote | None:
+        note, group = self._parts.note(number), self._groups[number]
+        if note is None or note.plan != self._digest or len(note.stamps) != len(group):
+            return None
+        same = (self._same(index, stamp) for index, stamp in zip(group, note.stamps, strict=True))
+        return note if all(same) else None
+
+    def _same(self, index: int, stamp: tuple[int, int] | None) -> bool:
+        now = stamp_of(path_of(self._job.directory, self._plan.names[index]))
+        return now is None or now == stamp  # what was analysed and is gone since, was analysed
+
+    def _unfinished(self) -> Iterator[int]:
+        return (number for number in range(len(self._groups)) if number not in self._notes)
+
+    def _item(self, index: int) -> Item:
+        name = self._plan.names[index]
+        stamp = stamp_of(path_of(self._job.directory, name))
+        return Item(index, name, stamp[0] if stamp else 0)
+
+    def _check_directory(self, answer: Answer) -> None:
+        """Stop when it is not one recording that is missing but all: rows of errors would take their place."""
+        if answer.error is not None and answer.error.code == UnreadableError.code:
+            check_directory(self._job.directory)
+
+
+@contextmanager
+def open_archive(
+    directory: Path,
+    output: Path,
+    *,
+    model: str | None = None,
+    channels: ChannelChoice = "mix",
+    threshold: float | None = None,
+    vad: bool = True,
+    resume: bool = False,
+) -> Iterator[Archive]:
+    """Begin work over the recordings of a folder, or go on with it.
+
+    Args:
+        directory: the folder, searched with all below it.
+        output: the Parquet file to make; finished parts lie beside it until it is complete.
+        model: as `name` in `emovox.load`.
+        channels: as in `Predictor.predict`.
+        threshold: as in `Predictor.predict`.
+        vad: as in `Predictor.predict`.
+        resume: go on where an earlier run was stopped.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        AudioError: the folder cannot be listed, or holds no recording.
+        ConfigError: nothing can be written at `output`.
+        ArchiveError: there is unfinished work and `resume` is not given, or it was begun with other settings; or
+            another process is at work on it; or it is complete.
+    """
+    card = load(model).card
+    settings = _settings(card, channels=channels, threshold=threshold, vad=vad)
+    parts = Parts(output)
+    _check_state(parts, resume=resume)
+    with parts.locked():
+        plan = _resumed_plan(parts, directory, settings) if parts.begun() else _new_plan(parts, directory, settings)
+        job = Job(os.fsdecode(plan.directory), _portable(model), settings)
+        yield Archive(plan, parts, job=job, labels=card.labels)
+
+
+def _settings(card: ModelCard, *, channels: ChannelChoice, threshold: float | None, vad: bool) -> Settings:
+    return Settings(
+        emovox=__version__,
+        model=card.name,
+        version=card.version,
+        sha256=card.sha256,
+        licence=card.licence,
+        licence_risk=card.licence_risk,
+        channels=channels,
+        threshold=card.threshold if threshold is None else threshold,
+        vad=vad,
+    )
+
+
+def _portable(model: str | None) -> str:
+    """Name a model so that processes elsewhere find it too: a shipped one may lie in another place there."""
+    path = resolve(model)
+    return path.stem if path in shipped().values() else os.path.abspath(path)
+
+
+def _digest(manifest: bytes) -> str:
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def _check_state(parts: Parts, *, resume: bool) -> None:
+    if parts.begun() and not resume:
+        raise ArchiveError(
+            f"{parts.folder}: got unfinished work on this output, expected none; go on with it by --resume, or remove "
+            "that folder to begin again"
+        )
+    if resume and not parts.begun() and parts.output.exists():
+        raise ArchiveError(
+            f"{parts.output}: got --resume for an output that is complete, expected unfinished work beside it; leave "
+            "--resume out to make it again"
+        )
+
+
+def _new_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
+    plan = make_plan(directory)
+    parts.begin(encode_manifest(plan, settings))
+    return plan
+
+
+def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
+    check_directory(directory)
+    parts.sweep()
+    plan, before = decode_manifest(parts.manifest.read_bytes(), where=str(parts.manifest))
+    former = {"directory": name_of(os.fsdecode(plan.directory)), **msgspec.structs.asdict(before)}
+    given = {"directory": name_of(os.path.realpath(directory)), **msgspec.structs.asdict(settings)}
+    changes = [f"{key} was {former[key]}, is {given[key]}" for key in given if former[key] != given[key]]
+    if changes:
+        raise ArchiveError(
+            f"{parts.folder}: got unfinished work with other settings ({'; '.join(changes)}), expected the same; "
+            "resume with those, or remove that folder to begin again"
+        )
+    return plan

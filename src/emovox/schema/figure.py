@@ -1,0 +1,106 @@
+"""The identity of a published figure: which model, on what, by which protocol, under which condition."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from emovox.schema.errors import PredictionsError
+
+PROTOCOLS: Mapping[str, str] = {
+    "si": "speaker-independent",
+    "si-fusion": "speaker-independent, 5 fusion folds",
+    "joint": "speaker-independent, joint folds",
+    "sd": "speaker-dependent (inflated)",
+    "unheard": "corpus not in training",
+    "zero-shot": "zero-shot: language not in training",
+    "training": "trained on these speakers (not a result)",
+}
+"""How clips are divided into training and test: key → words in tables. See docs/protocols.md."""
+
+CONDITIONS: Mapping[str, str] = {
+    "tile": "path of `predict`",
+    "whole": "whole clips",
+    "narrow": "through 8 kHz",
+    "speaker-norm": "adapted to the speaker (all clips, balanced)",
+}
+"""How a test clip is changed before the model hears it: key → words in tables. What changes the samples is in
+`emovox.augment.conditions`."""
+
+OWN, SEVEN = "own", "seven"
+"""Label spaces: the labels of the corpus as they are; those of the shipped models, nothing masked."""
+
+TILE = "tile"
+"""The headline condition: tiles as `predict` cuts them."""
+
+SEPARATOR = "_"
+"""Between the parts of a file name. The keys after the corpus have none, so a name is read from its end."""
+
+_KEY = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+
+@dataclass(frozen=True, order=True)
+class FigureKey:
+    """What a figure is a figure of.
+
+    Attributes:
+        model: name of the model or of a study's variant; a folder of `results/`.
+        corpus: name of the corpus, e.g. "ravdess".
+        labels: label space: "own", "seven", or a view of a corpus ("ravdess-7", "ravdess-8").
+        protocol: a key of `PROTOCOLS`.
+        condition: a key of `CONDITIONS`, or one that a study names.
+
+    Raises:
+        PredictionsError: a part that cannot stand in a file name.
+
+    >>> FigureKey("mobile", "ravdess", "ravdess-8", "joint").stem
+    'ravdess_ravdess-8_joint_tile'
+    >>> FigureKey.parse("mobile", "my_calls_own_si_whole").corpus
+    'my_calls'
+    """
+
+    model: str
+    corpus: str
+    labels: str
+    protocol: str
+    condition: str = TILE
+
+    def __post_init__(self) -> None:
+        """Check the parts that are read back from a file name."""
+        if self.protocol not in PROTOCOLS:
+            raise PredictionsError(f"protocol is '{self.protocol}', expected one of {', '.join(PROTOCOLS)}")
+        for name in ("labels", "condition"):
+            if not _KEY.fullmatch(getattr(self, name)):
+                raise PredictionsError(
+                    f"{name} is '{getattr(self, name)}', expected lower-case letters, digits, '.' or '-'"
+                )
+
+    @property
+    def stem(self) -> str:
+        """The name of its file without the suffix: `<corpus>_<labels>_<protocol>_<condition>`."""
+        return SEPARATOR.join((self.corpus, self.labels, self.protocol, self.condition))
+
+    @property
+    def words(self) -> str:
+        """Its protocol and condition in words, as tables show them."""
+        parts = [PROTOCOLS[self.protocol]]
+        if self.labels == SEVEN:
+            parts.append("seven-class view")
+        if self.condition != TILE:
+            parts.append(CONDITIONS.get(self.condition, self.condition))
+        return ", ".join(parts)
+
+    @classmethod
+    def parse(cls, model: str, stem: str) -> FigureKey:
+        """Read the key of a file from its name.
+
+        Raises:
+            PredictionsError: the name is not of the form `stem` gives.
+        """
+        parts = stem.rsplit(SEPARATOR, 3)
+        if len(parts) != 4 or not all(parts):
+            raise PredictionsError(
+                f"'{stem}': not the name of a figure, expected <corpus>_<labels>_<protocol>_<condition>"
+            )
+        return cls(model, *parts)
