@@ -47,17 +47,17 @@ from emovox.schema.errors import RecipeError
 from emovox.schema.files import replacing, write_whole
 from emovox.training.cache import cache_folder
 from emovox.training.cross_validation import FoldScores, masked_predictions
+from emovox.training.data.inputs import Inputs, make_inputs
+from emovox.training.data.statistics import pooled
+from emovox.training.data.task import Task, make_task, task_folds
+from emovox.training.data.views import TILE
 from emovox.training.held_out import clip_means
-from emovox.training.network.fit import Fitted
-from emovox.training.network.heads import logits
-from emovox.training.network.inputs import Inputs, make_inputs
-from emovox.training.network.method import NetworkMethod
-from emovox.training.network.plan import Mixup, Plan, SpecAugment
-from emovox.training.network.recipe import NetworkRecipe
-from emovox.training.network.statistics import pooled
+from emovox.training.network import NetworkMethod
+from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.plan import Mixup, Plan, SpecAugment
 from emovox.training.read import read_recipe
-from emovox.training.task import Task, make_task, task_folds
-from emovox.training.views import TILE
+from emovox.training.stages.fit import Fitted
+from emovox.training.stages.head import logits
 
 RECIPE = "recipes/mobile-ravdess.toml"
 LEARN, TEST = "$EMOVOX_NOISE/esc10", "$EMOVOX_NOISE/nonspeech100"

@@ -76,7 +76,7 @@ def _as_it_begins(model: str, folder: Path) -> tuple[Path, int]:
     from emovox.models.encoders import build_encoder
     from emovox.models.head import Head
     from emovox.models.network import Network, Recogniser, count_parameters
-    from emovox.training.network.recipe import NetworkRecipe
+    from emovox.training.network_recipe import NetworkRecipe
 
     recipe = read_recipe(RECIPES / f"{model}.toml")
     assert isinstance(recipe, NetworkRecipe), f"{model}: no network, and neither shipped nor trained"

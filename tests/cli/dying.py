@@ -10,7 +10,7 @@ from unittest import mock
 import torch
 
 from emovox.cli.main import main
-from emovox.training.network.heads import HeadAlone
+from emovox.training.stages.head import HeadAlone
 
 
 def run(calls: str, *arguments: str) -> None:

@@ -11,8 +11,8 @@ import pytest
 from emovox.cli.main import main
 from emovox.corpora.voxceleb import VOXCELEB
 from emovox.runtime.model import Model
-from tests.training.network.voices import write_voxceleb
 from tests.training.sounds import write_sounds
+from tests.training.voices import write_voxceleb
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = (

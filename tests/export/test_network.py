@@ -26,12 +26,12 @@ from emovox.runtime.model import Model
 from emovox.schema.card import Array
 from emovox.schema.errors import ExportError
 from emovox.training.cross_validation import FoldScores
-from emovox.training.network.fit import Fitted
 from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
+from emovox.training.stages.fit import Fitted
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
 from tests.models.speech import speech
-from tests.training.network.rows import drawn_task, small_recipe
+from tests.training.rows import drawn_task, small_recipe
 
 KINDS = ("mobile", "hybrid", "reference-hybrid", "whisper", "whisper-learning")
 

@@ -13,13 +13,13 @@ from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names
 from emovox.models.scores import class_mask
 from emovox.models.svm import SvmModel
+from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
 from emovox.training.recipe import Data
 from emovox.training.run import Report, Run, train
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
 from emovox.training.svm.rows import Rows
 from emovox.training.svm.task import SvmTask
-from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 
 LABELS = ("bored", "cross", "keen")

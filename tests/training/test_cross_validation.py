@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
-from emovox.training.task import Task
+from emovox.training.data.task import Task
 from tests.training.tasks import cloud_task
 
 

@@ -12,8 +12,8 @@ import pytest
 from emovox.corpora.folds import Fold
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import FoldScores
+from emovox.training.data.task import Task
 from emovox.training.fold_file import read_fold, write_fold
-from emovox.training.task import Task
 from tests.training.tasks import cloud_task
 
 CLOSE = 1e-5

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from emovox.corpora.folds import speaker_key
+from emovox.training.data.task import Indices, Task
 from emovox.training.held_out import HeldOut, clip_means, held_out_temperature, held_out_uar, inner_splits
-from emovox.training.task import Indices, Task
 from tests.corpora.trees import clip
 from tests.training.tasks import clip_task, cloud_task
 

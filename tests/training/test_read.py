@@ -12,7 +12,7 @@ from emovox.models.head import HeadConfig
 from emovox.models.hybrid import HybridConfig
 from emovox.models.mobile import MobileConfig
 from emovox.schema.errors import RecipeError
-from emovox.training.network.recipe import NetworkRecipe
+from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.read import read_recipe
 from emovox.training.svm.recipe import SvmRecipe
 

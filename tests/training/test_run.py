@@ -19,10 +19,10 @@ from emovox.evaluation.predictions import read_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.labels import EMOTIONS
 from emovox.training.cross_validation import FoldScores
+from emovox.training.data.task import Indices, Task
 from emovox.training.recipe import Data
 from emovox.training.run import all_predictions, figure_name, open_folder, train, trained_clips
 from emovox.training.svm.recipe import Svm, SvmRecipe
-from emovox.training.task import Indices, Task
 from tests.corpora.trees import clip
 from tests.training import killed
 from tests.training.tasks import clip_task, cloud_task, small_recipe, train_svm

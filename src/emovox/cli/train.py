@@ -13,10 +13,10 @@ from emovox.schema.extras import require
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
-    from emovox.training.network.pretraining import PretrainingRecipe
-    from emovox.training.network.recipe import NetworkRecipe
+    from emovox.training.data.task import Task
+    from emovox.training.network_recipe import NetworkRecipe
+    from emovox.training.pretraining_recipe import PretrainingRecipe
     from emovox.training.svm.recipe import SvmRecipe
-    from emovox.training.task import Task
 
 
 def train(
@@ -68,10 +68,10 @@ def _train_svm(plan: SvmRecipe, clips: Sequence[Clip], folder: Path, *, resume: 
 
 def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
-    from emovox.training.network.method import NetworkMethod
+    from emovox.training.data.task import make_task
+    from emovox.training.network import NetworkMethod
     from emovox.training.run import check_training, trained_clips
     from emovox.training.run import train as run_training
-    from emovox.training.task import make_task
 
     task = make_task(clips, plan.data)
     _print_task(task)
@@ -91,9 +91,9 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
 
 def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
-    from emovox.training.network.speakers import Pretraining, speaker_task
-    from emovox.training.network.start import WEIGHTS
     from emovox.training.run import is_same_run
+    from emovox.training.stages.pretrain import Pretraining, speaker_task
+    from emovox.training.stages.start import WEIGHTS
 
     is_same_run(folder, plan, resume=resume)  # before hours of inputs
     task = speaker_task(clips)

@@ -17,9 +17,9 @@ from emovox.evaluation.metrics import summary
 from emovox.evaluation.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, Head, ModelCard
+from emovox.training.data.task import Task
 from emovox.training.recipe import Recipe
 from emovox.training.run import Run
-from emovox.training.task import Task
 
 CUT = SegmenterConfig()
 """How training cuts clips (`emovox.training.svm.rows`): the card says the same, so that `predict` does too."""

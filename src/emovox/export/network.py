@@ -15,11 +15,11 @@ from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
 from emovox.schema.card import Array, Head
 from emovox.schema.errors import ExportError
-from emovox.training.network.fit import Fitted
-from emovox.training.network.recipe import NetworkRecipe
-from emovox.training.network.start import read_start
+from emovox.training.data.task import Task
+from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import Run
-from emovox.training.task import Task
+from emovox.training.stages.fit import Fitted
+from emovox.training.stages.start import read_start
 
 
 def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: Path) -> Path:

@@ -10,9 +10,9 @@ from emovox.export.onnx import export
 from emovox.models.svm import SvmModel
 from emovox.models.svm_network import SvmNetwork
 from emovox.schema.errors import ExportError
+from emovox.training.data.task import Task
 from emovox.training.run import Run
 from emovox.training.svm.recipe import SvmRecipe
-from emovox.training.task import Task
 
 
 def export_svm(task: Task, recipe: SvmRecipe, run: Run[SvmModel], folder: Path) -> Path:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from emovox.evaluation.predictions import NO_ANSWER, Predictions, Row
 from emovox.schema.labels import merge_matrix
-from emovox.training.task import Indices, Task
-from emovox.training.views import NARROW, SPEAKER, TILE, WHOLE
+from emovox.training.data.task import Indices, Task
+from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE
 
 Matrix = npt.NDArray[np.float64]
 

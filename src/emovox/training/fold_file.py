@@ -20,8 +20,8 @@ from emovox.schema.errors import RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.text import json_document
 from emovox.training.cross_validation import FoldScores
-from emovox.training.task import Task
-from emovox.training.views import NARROW, SPEAKER, TILE, WHOLE
+from emovox.training.data.task import Task
+from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE
 
 COLUMNS = ("view", "corpus", "utterance")
 VIEWS = {TILE: "tile", WHOLE: "whole", NARROW: "narrow", SPEAKER: "speaker"}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from emovox.corpora.folds import speaker_key
 from emovox.evaluation.calibration import fit_temperature
 from emovox.models.scores import Matrix, softmax
-from emovox.training.task import Indices, Task
+from emovox.training.data.task import Indices, Task
 
 
 @dataclass(frozen=True, eq=False)

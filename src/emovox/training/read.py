@@ -33,14 +33,14 @@ def _svm() -> Kind[Any]:
 
 def _network() -> Kind[Any]:
     _require_torch("network")
-    from emovox.training.network.recipe import NetworkRecipe, network_problems
+    from emovox.training.network_recipe import NetworkRecipe, network_problems
 
     return Kind(NetworkRecipe, network_problems)
 
 
 def _pretraining() -> Kind[Any]:
     _require_torch("pretraining")
-    from emovox.training.network.pretraining import PretrainingRecipe, pretraining_problems
+    from emovox.training.pretraining_recipe import PretrainingRecipe, pretraining_problems
 
     return Kind(PretrainingRecipe, pretraining_problems)
 

@@ -19,10 +19,10 @@ from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
+from emovox.training.data.task import Indices, Task, task_folds
+from emovox.training.data.views import NARROW, SPEAKER, WHOLE
 from emovox.training.fold_file import read_fold, write_fold
 from emovox.training.recipe import Recipe
-from emovox.training.task import Indices, Task, task_folds
-from emovox.training.views import NARROW, SPEAKER, WHOLE
 
 RESOLVED, VERSIONS = "recipe.json", "versions.json"
 """The recipe of a run folder, every default spelled out; what it was made with."""

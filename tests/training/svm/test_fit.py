@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from emovox.models.svm import SvmModel
+from emovox.training.data.task import Indices
+from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
 from emovox.training.svm.fit import choose_columns, fit, training_rows
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
 from emovox.training.svm.task import SvmTask
-from emovox.training.task import Indices
-from emovox.training.views import NARROW, TILE, WHOLE, speed_view
 from tests.corpora.trees import clip
 from tests.training.tasks import SPEED, clip_task, cloud_task, small_recipe
 

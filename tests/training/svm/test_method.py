@@ -12,14 +12,14 @@ from emovox.evaluation.predictions import NO_ANSWER
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import masked_predictions
+from emovox.training.data.task import task_folds
+from emovox.training.data.views import TILE, WHOLE
 from emovox.training.recipe import Data
 from emovox.training.svm.fit import fit
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.recipe import Augment
 from emovox.training.svm.rows import Rows
 from emovox.training.svm.task import SvmTask
-from emovox.training.task import task_folds
-from emovox.training.views import TILE, WHOLE
 from tests.training.tasks import cloud_task, small_recipe
 
 JOINT = Data(corpora=("a.jsonl", "b.jsonl"), protocol="joint")

@@ -9,11 +9,11 @@ import pytest
 
 from emovox.corpora.registry import index
 from emovox.schema.errors import ProtocolError
+from emovox.training.data.task import make_task
+from emovox.training.data.views import WHOLE
 from emovox.training.recipe import Data
 from emovox.training.svm.rows import clip_rows
 from emovox.training.svm.task import make_svm_task
-from emovox.training.task import make_task
-from emovox.training.views import WHOLE
 from tests.corpora.trees import clip
 from tests.training.sounds import write_sounds
 

@@ -10,11 +10,11 @@ import numpy as np
 from emovox.features.groups import group_columns
 from emovox.models.scores import Matrix
 from emovox.models.svm import Projection, SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
+from emovox.training.data.task import Indices
+from emovox.training.data.views import NARROW
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.training.svm.task import SvmTask
-from emovox.training.task import Indices
-from emovox.training.views import NARROW
 
 
 @dataclass(frozen=True)

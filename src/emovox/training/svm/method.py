@@ -12,11 +12,11 @@ from emovox.models.scores import Matrix, softmax
 from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import FoldScores
+from emovox.training.data.task import Indices
+from emovox.training.data.views import NARROW, TILE, WHOLE
 from emovox.training.svm.fit import fit
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.training.svm.task import SvmTask
-from emovox.training.task import Indices
-from emovox.training.views import NARROW, TILE, WHOLE
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,9 +12,9 @@ from emovox.corpora.folds import speaker_key
 from emovox.evaluation.scatter_plot import scatter_figure, tsne, variance_figure
 from emovox.evaluation.style import save_figure
 from emovox.features.groups import group_columns
+from emovox.training.data.views import WHOLE
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.training.svm.task import SvmTask
-from emovox.training.views import WHOLE
 
 MOST_CLIPS = 1500
 """More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from emovox.features.groups import GROUPS
+from emovox.training.data.views import WHOLE, speed_view
 from emovox.training.recipe import Recipe, failed
-from emovox.training.views import WHOLE, speed_view
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +39,7 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def copies(self) -> tuple[str, ...]:
-        """The views that are learnt from beside the tiles and the telephone's (`emovox.training.views`).
+        """The views that are learnt from beside the tiles and the telephone's (`emovox.training.data.views`).
 
         >>> Augment(whole=True, speeds=(0.93,)).copies
         ('speed 0.93', 'whole')

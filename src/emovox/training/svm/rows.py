@@ -22,9 +22,9 @@ from emovox.schema.errors import CorpusError, EmovoxError
 from emovox.schema.progress import Progress, tracked, unseen
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.data.task import Indices
+from emovox.training.data.views import TILE, WHOLE, change, computed
 from emovox.training.held_out import clip_means
-from emovox.training.task import Indices
-from emovox.training.views import TILE, WHOLE, change, computed
 
 VERSION = 3
 """Goes up when functionals or tiles change their meaning: caches made before are then not found."""
@@ -35,7 +35,7 @@ class Rows:
     """m rows of functionals of n clips.
 
     `values` [m, p] float32; `owner` [m] index of the clip; `seconds` [m] of speech in the tile (1 for a whole clip);
-    `view` [m] which view of the clip it is (see `emovox.training.views`).
+    `view` [m] which view of the clip it is (see `emovox.training.data.views`).
     """
 
     values: Frames

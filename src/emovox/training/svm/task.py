@@ -8,9 +8,9 @@ from pathlib import Path
 
 from emovox.corpora.manifest import Clip
 from emovox.schema.progress import Progress, unseen
+from emovox.training.data.task import Task, make_task
 from emovox.training.recipe import Data
 from emovox.training.svm.rows import Rows, corpus_rows
-from emovox.training.task import Task, make_task
 
 
 @dataclass(frozen=True, eq=False)

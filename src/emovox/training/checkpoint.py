@@ -1,0 +1,186 @@
+"""All that a run needs to go on where it was killed, in one file that is replaced as a whole."""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from emovox.schema.errors import CheckpointError
+from emovox.schema.files import write_whole
+from emovox.training.average import Average
+from emovox.training.log import Row
+
+FORMAT = 2  # convolutions over time are of two dimensions
+
+Weights = dict[str, Tensor]
+
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, AssertionError),
+    pickle.UnpicklingError,
+)
+"""What torch raises for files that are damaged in one way or another."""
+
+
+class Stateful(Protocol):
+    """What keeps a state of its own: Lightning Fabric's precision, whose scale of the loss changes with time."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state over."""
+
+
+@dataclass(frozen=True, eq=False)
+class Best:
+    """The weights of the step with the highest UAR in [0, 1], and how often it has not been passed since."""
+
+    uar: float
+    step: int
+    weights: Weights
+    misses: int = 0
+
+
+@dataclass(eq=False)
+class State:
+    """A run at the end of a step."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    average: Average
+    precision: Stateful
+    history: list[Row] = field(default_factory=list)
+    best: Best | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return len(self.history)
+
+
+def learnt_weights(network: nn.Module) -> Weights:
+    """Return what a run may change, by name and not copied: parameters that learn, and buffers."""
+    frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in network.state_dict().items() if name not in frozen}
+
+
+@torch.no_grad()
+def put_weights(network: nn.Module, weights: Weights) -> None:
+    """Copy weights of the same network back into it.
+
+    Raises:
+        ValueError: other names or other shapes.
+    """
+    own = learnt_weights(network)
+    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in weights.items()}:
+        raise ValueError("the weights are those of another network")
+    for name, value in own.items():
+        value.copy_(weights[name])
+
+
+def save(state: State, path: Path, *, key: str) -> None:
+    """Write a checkpoint in the place of an older one.
+
+    Args:
+        state: what to write.
+        path: where to; its folder is made.
+        key: names the recipe.
+
+    Raises:
+        ConfigError: the file cannot be written; an older one is still there.
+    """
+    best = state.best
+    content = {
+        "format": FORMAT,
+        "key": key,
+        "weights": learnt_weights(state.network),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "precision": state.precision.state_dict(),
+        "history": _to_table(state.history),
+        "best": None if best is None else (best.uar, best.step, best.weights, best.misses),
+        "seconds": dict(state.seconds),
+    }
+    buffer = io.BytesIO()  # torch turns a full disk into an error of its own: bytes are written apart
+    torch.save(content, buffer)
+    write_whole(path, buffer.getvalue(), make_folder=True)
+
+
+def load(path: Path, *, key: str) -> dict[str, Any] | None:
+    """Read a checkpoint; no code in it is ever run.
+
+    Args:
+        path: as for `save`.
+        key: names the recipe that goes on.
+
+    Returns:
+        The content, on the CPU, for `put_state`; None if there is no such file.
+
+    Raises:
+        CheckpointError: not a checkpoint of this version, or one of another recipe.
+    """
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        part.unlink(missing_ok=True)  # of a run that was killed in the middle of a save
+    if not path.exists():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}; remove it to start anew")
+    if content.get("key") != key:
+        raise CheckpointError(
+            f"{path}: checkpoint of another recipe (got '{content.get('key')}', expected '{key}'); "
+            "name another folder, or remove it to start anew"
+        )
+    return content
+
+
+def put_state(state: State, content: dict[str, Any], path: Path) -> None:
+    """Go on from what `load` gave.
+
+    Args:
+        state: of a run that has not begun; changed in place.
+        content: of the checkpoint.
+        path: for messages.
+
+    Raises:
+        CheckpointError: it does not fit the network.
+    """
+    try:
+        put_weights(state.network, content["weights"])
+        state.average.load_state_dict(content["average"])
+        state.optimiser.load_state_dict(content["optimiser"])
+        state.precision.load_state_dict(content["precision"])
+        state.history = _from_table(content["history"])
+        state.best = None if content["best"] is None else Best(*content["best"])
+        state.seconds.update(content["seconds"])
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return CheckpointError(f"{path}: not a checkpoint of this network ({lines[0]}); remove it to start anew")
+
+
+def _to_table(history: list[Row]) -> Tensor:
+    """[steps, columns] float64; NaN where UAR was not measured."""
+    rows = [[math.nan if value is None else value for value in row] for row in history]
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(Row._fields))
+
+
+def _from_table(table: Tensor) -> list[Row]:
+    return [
+        Row(int(step), loss, rate, None if math.isnan(uar) else uar, seconds)
+        for step, loss, rate, uar, seconds in table.tolist()
+    ]

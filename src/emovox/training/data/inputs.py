@@ -1,0 +1,265 @@
+"""What an encoder's fixed half gives for every view of every clip: computed once, kept on disk, read when drawn.
+
+One pair of files for each corpus and part: the views that every clip has (tiles, whole, telephone's band), and each
+round of changed copies. A part is named by all that it follows from, the bytes of the recordings included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from emovox.augment.config import Augment
+from emovox.augment.sources import load_sources
+from emovox.corpora.manifest import Clip
+from emovox.features.parallel import parallel
+from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.runtime.segmenter import SegmenterConfig
+from emovox.schema.errors import CorpusError
+from emovox.schema.files import replacing
+from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.text import some
+from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.data.batch import pad
+from emovox.training.data.clip_views import Frames, Part, View, forget, views_or_problem
+from emovox.training.data.task import Indices
+from emovox.training.data.views import TILE
+
+VERSION = 1
+"""Goes up when tiles, views or copies change their meaning: caches made before are then not found."""
+
+FRAMES, INDEX = ".frames", ".npz"
+"""Suffixes of the two files of a part: float16 values row by row, and where each row is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """m rows, each a view of a clip.
+
+    `owner` [m] number of the clip; `seconds` [m]; `view` [m] name; `file` [m] which of `stores` holds the row, `start`
+    and `length` [m] its frames there; `stores` [frames, c] arrays on disk.
+    """
+
+    owner: Indices
+    seconds: npt.NDArray[np.float64]
+    view: npt.NDArray[np.str_]
+    file: Indices
+    start: Indices
+    length: Indices
+    stores: tuple[Frames, ...]
+
+    def select(self, clips: Sequence[int] | Indices, views: Sequence[str] = (TILE,)) -> Indices:
+        """Return the numbers of the rows of some clips, of the views named."""
+        return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.view, views))
+
+    def values(self, row: int) -> npt.NDArray[np.float32]:
+        """Return the inputs [t, c] of a row."""
+        start = self.start[row]
+        stored = self.stores[self.file[row]][start : start + self.length[row]]
+        found: npt.NDArray[np.float32] = stored.astype(np.float32)
+        return found
+
+    def padded(self, rows: Indices) -> tuple[Tensor, Tensor]:
+        """Return inputs [b, t, c], padded with 0, and mask [b, t] of some rows."""
+        return pad([self.values(row) for row in rows])
+
+
+class Fed(Protocol):
+    """What a recipe says of inputs."""
+
+    @property
+    def encoder(self) -> EncoderConfig:
+        """Whose `inputs` are wanted."""
+
+    @property
+    def copies(self) -> dict[str, int]:
+        """Corpus → number of changed copies."""
+
+    @property
+    def augment(self) -> Augment:
+        """How copies are changed."""
+
+    @property
+    def seed(self) -> int:
+        """Draws the changes."""
+
+
+def recipe_inputs(
+    clips: Sequence[Clip], recipe: Fed, *, folder: Path, workers: int = 2, progress: Progress = unseen
+) -> Inputs:
+    """Compute or find what a recipe asks for; see `make_inputs`."""
+    return make_inputs(
+        clips,
+        recipe.encoder,
+        copies=recipe.copies,
+        augment=recipe.augment,
+        seed=recipe.seed,
+        folder=folder,
+        workers=workers,
+        progress=progress,
+    )
+
+
+def make_inputs(
+    clips: Sequence[Clip],
+    encoder: EncoderConfig,
+    *,
+    copies: dict[str, int],
+    augment: Augment,
+    seed: int,
+    folder: Path,
+    workers: int = 2,
+    progress: Progress = unseen,
+) -> Inputs:
+    """Compute the fixed half of an encoder for all views of clips, or find it in the cache.
+
+    Args:
+        clips: any corpora.
+        encoder: whose `inputs` are wanted.
+        copies: corpus → number of changed copies of its tiles; corpora that are not named have none.
+        augment: how copies are changed.
+        seed: draws the changes.
+        folder: the cache folder; parts lie in `inputs` below it.
+        workers: processes; 1 runs in this one.
+        progress: called after each clip of a part that is not there yet.
+
+    Returns:
+        The rows, `owner` counting in the order of `clips`.
+
+    Raises:
+        CorpusError: clips that cannot be read or decoded; names them.
+        ConfigError: the cache cannot be written, or `augment` does not fit its sources.
+    """
+    jobs = _jobs(clips, build_encoder(encoder).inputs_key, copies, augment, seed, folder / "inputs")
+    missing = [job for job in jobs if not job.is_done]
+    forget()
+    done, total = 0, sum(len(job.paths) for job in missing)
+    for job in missing:
+        work = partial(views_or_problem, encoder=encoder, part=job.part)
+        answers = tracked(_run(work, job.paths, workers), _later(progress, done, total), total=len(job.paths))
+        _write(job, _good(answers, len(job.paths)))
+        done += len(job.paths)
+    return _gathered(jobs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A part of a corpus: numbers and paths of the clips, and the two files."""
+
+    clips: Indices
+    paths: tuple[str, ...]
+    part: Part
+    frames: Path
+    index: Path
+
+    @property
+    def is_done(self) -> bool:
+        return self.index.is_file() and self.frames.is_file()
+
+
+def _jobs(
+    clips: Sequence[Clip], key: str, copies: dict[str, int], augment: Augment, seed: int, folder: Path
+) -> list[_Job]:
+    corpora = tuple(dict.fromkeys(clip.corpus for clip in clips))
+    sources = load_sources(augment).fingerprint if any(copies.get(corpus) for corpus in corpora) else ""
+    jobs = []
+    for corpus in corpora:
+        own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
+        paths = tuple(clips[i].path for i in own)
+        content = _content(paths)
+        for number in range(copies.get(corpus, 0) + 1):
+            part = Part(copy=number, seed=seed, augment=augment) if number else Part()
+            made = f"{msgspec.json.encode(part).decode()} {sources if number else ''}"
+            name = hashlib.sha256(f"{VERSION} {key} {SegmenterConfig()} {made} {content}".encode())
+            stem = f"{corpus}-{number}-{name.hexdigest()[:16]}"
+            jobs.append(_Job(own, paths, part, folder / f"{stem}{FRAMES}", folder / f"{stem}{INDEX}"))
+    return jobs
+
+
+def _content(paths: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{Path(path).name} ".encode())
+        digest.update(hashlib.blake2b(_bytes(path)).digest())
+    return digest.hexdigest()
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror or error}); index the corpus again") from error
+
+
+def _later(progress: Progress, before: int, total: int) -> Progress:
+    """Count the clips of all parts that are missing, not of one."""
+    return lambda done, _: progress(before + done, total)
+
+
+def _run(work: partial[list[View] | str], paths: Sequence[str], workers: int) -> Iterator[list[View] | str]:
+    return map(work, paths) if workers <= 1 else parallel(work, paths, workers)
+
+
+def _good(answers: Iterable[list[View] | str], total: int) -> Iterator[list[View]]:
+    problems = []
+    for answer in answers:
+        if isinstance(answer, str):
+            problems.append(answer)
+        elif not problems:
+            yield answer
+    if problems:
+        raise CorpusError(
+            f"{len(problems)} of {total} clips cannot be used: {some(problems)}; "
+            "repair them, or leave them out of the manifest"
+        )
+
+
+def _write(job: _Job, clips: Iterable[list[View]]) -> None:
+    """Write frames as they come, then what says where they are: a part without the latter is not there."""
+    found: list[tuple[int, str, float, int]] = []
+    width = 0
+    with replacing(job.frames, make_folder=True) as file:
+        for owner, views in enumerate(clips):
+            for view in views:
+                file.write(np.ascontiguousarray(view.values, "<f2").tobytes())
+                found.append((owner, view.name, view.seconds, len(view.values)))
+                width = view.values.shape[1]
+    lengths = np.array([length for *_, length in found], np.int64)
+    save_arrays(
+        job.index,
+        owner=np.array([owner for owner, *_ in found], np.int64),
+        view=np.array([name for _, name, *_ in found], np.str_),
+        seconds=np.array([seconds for *_, seconds, _ in found], np.float64),
+        start=np.cumsum(lengths) - lengths,
+        length=lengths,
+        width=np.array(width),
+    )
+
+
+def _gathered(jobs: Sequence[_Job]) -> Inputs:
+    parts = [(number, job.clips, load_arrays(job.index)) for number, job in enumerate(jobs)]
+    columns = {
+        name: np.concatenate([part[name] for *_, part in parts]) for name in ("seconds", "view", "start", "length")
+    }
+    return Inputs(
+        owner=np.concatenate([clips[part["owner"]] for _, clips, part in parts]),
+        file=np.concatenate([np.full(len(part["owner"]), number) for number, _, part in parts]),
+        stores=tuple(_store(job.frames, int(part["width"])) for job, (*_, part) in zip(jobs, parts, strict=True)),
+        **columns,
+    )
+
+
+def _store(frames: Path, width: int) -> Frames:
+    if not width:  # a corpus in which no speech was found has no copies
+        return np.zeros((0, 0), np.float16)
+    store: Frames = np.memmap(frames, "<f2", mode="r").reshape(-1, width)
+    return store

@@ -1,0 +1,73 @@
+"""Which rows a step learns from: a function of seed and step, so that a stopped run goes on with nothing kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from emovox.training.data.batch import Examples
+
+Balance = Literal["none", "corpus", "class", "corpus-class"]
+
+ROWS, NOISE, MIXING = 0, 1, 2
+"""Purposes of the random numbers of a step: which rows; dropout; stripes and mixtures."""
+
+
+def derived_seed(seed: int, *numbers: int) -> int:
+    """Return the seed of one purpose in one place, in [0, 2^63): different for different `numbers`, all >= 0.
+
+    >>> derived_seed(0, 1) == derived_seed(0, 1), derived_seed(0, 1) == derived_seed(0, 2)
+    (True, False)
+    """
+    return int(np.random.SeedSequence((seed, *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]:
+    """Return how often each row shall come, [n], sum 1.
+
+    Rows of a clip share what the clip is due, and clips of one class of a corpus are due alike. By `balance`:
+    "none" all clips alike; "corpus" all corpora alike; "class" all classes of a corpus alike, and a corpus by its
+    number of clips; "corpus-class" both.
+    """
+    _, clip, rows_of_clip = np.unique(examples.owner, return_inverse=True, return_counts=True)
+    share = 1 / rows_of_clip[clip]
+    _, corpus = np.unique(examples.group, return_inverse=True)
+    cell = corpus * (int(examples.labels.max()) + 1) + examples.labels
+    clips_of_corpus, clips_of_cell = np.bincount(corpus, share), np.bincount(cell, share)
+    if balance in ("class", "corpus-class"):
+        classes_of_corpus = np.bincount(np.unique(np.stack([corpus, cell]), axis=1)[0])
+        share = share / clips_of_cell[cell] * clips_of_corpus[corpus] / classes_of_corpus[corpus]
+    if balance in ("corpus", "corpus-class"):
+        share = share / clips_of_corpus[corpus]
+    weights: npt.NDArray[np.float64] = share / share.sum()
+    return weights
+
+
+class Drawer:
+    """Draws the rows of a step.
+
+    Rows lie beside their like (corpus, class, clip) on a line, each as long as its weight; a step cuts the line in as
+    many equal parts as it draws rows, and draws a point in each. So every row comes as often as its weight says, and
+    every step has nearly the due number of each corpus and class.
+
+    Args:
+        examples: all that can be drawn.
+        balance: see `row_weights`.
+
+    Reference:
+        Stratified resampling: Douc and Cappé, "Comparison of resampling schemes for particle filtering", 2005.
+    """
+
+    def __init__(self, examples: Examples, balance: Balance) -> None:
+        _, corpus = np.unique(examples.group, return_inverse=True)
+        self._rows = np.lexsort((examples.owner, examples.labels, corpus))
+        self._ends = np.cumsum(row_weights(examples, balance)[self._rows])
+
+    def rows(self, count: int, *, seed: int, step: int) -> npt.NDArray[np.int64]:
+        """Return the numbers [count] of the rows of a step, in random order, some perhaps twice."""
+        rng = np.random.default_rng(derived_seed(seed, step, ROWS))
+        points = (np.arange(count) + rng.random(count)) / count * self._ends[-1]
+        places = np.searchsorted(self._ends, points, side="right")
+        return rng.permutation(self._rows[np.minimum(places, len(self._rows) - 1)])

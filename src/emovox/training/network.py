@@ -1,0 +1,171 @@
+"""Networks as a method: fit on a fold's training clips, score its test clips as `predict` would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from emovox.corpora.folds import Fold, speaker_key
+from emovox.corpora.registry import CORPORA
+from emovox.models.encoders import build_encoder
+from emovox.models.scores import Matrix, softmax
+from emovox.schema.errors import RecipeError
+from emovox.schema.progress import Progress, unseen
+from emovox.training.cross_validation import FoldScores
+from emovox.training.data.inputs import Inputs, recipe_inputs
+from emovox.training.data.statistics import Values, measure, pooled
+from emovox.training.data.task import Indices, Task, task_folds
+from emovox.training.data.views import NARROW, TILE, WHOLE
+from emovox.training.held_out import clip_means
+from emovox.training.log import Report
+from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.stages.fit import Fit, Fitted, held_out
+from emovox.training.stages.head import logits
+from emovox.training.stages.start import read_start, starting_encoder
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkMethod:
+    """Encoder and head; see `emovox.training.run.Method`."""
+
+    task: Task
+    inputs: Inputs
+    recipe: NetworkRecipe
+    report: Report | None = None
+    heard: Inputs | None = None
+    versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
+
+    @classmethod
+    def prepared(
+        cls,
+        task: Task,
+        recipe: NetworkRecipe,
+        *,
+        folder: Path,
+        workers: int = 2,
+        progress: Progress = unseen,
+        report: Report | None = None,
+    ) -> NetworkMethod:
+        """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
+
+        Args:
+            task: the clips.
+            recipe: what to train.
+            folder: the cache folder.
+            workers: processes that compute inputs.
+            progress: called after each clip whose inputs were computed.
+            report: shows the progress of the loop.
+
+        Raises:
+            RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
+                few, or starts from weights that learnt from one of the corpora.
+            WeightsError: the recipe starts from weights that there are not, or those of another encoder.
+            CorpusError: clips that cannot be read or decoded.
+        """
+        _check_names(task, recipe)
+        _check_start(task, recipe)
+        _check_held_out(task, recipe)
+        _check_teacher(task, recipe)
+        own = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
+        heard = None if recipe.teacher is None else own(recipe.teacher.recipe)
+        return cls(task, own(recipe), recipe, report, heard)
+
+    def fold(self, fold: Fold, folder: Path) -> FoldScores:
+        """Fit on the fold's training clips and score its test clips."""
+        fitted = self.fit(np.array(fold.train, dtype=np.int64), folder)
+        test = np.array(fold.test, dtype=np.int64)
+        rows = {view: self.inputs.select(test, (view,)) for view in (TILE, WHOLE, NARROW)}
+        statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
+        scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
+        return FoldScores(
+            number=fold.number,
+            test=test,
+            tile=scores[TILE],
+            whole=scores[WHOLE],
+            narrow=scores[NARROW],
+            speaker=self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE]) if self._adapts else None,
+            temperature=fitted.temperature,
+            chosen={"held_out_uar": fitted.held_out_uar},
+        )
+
+    def fit(self, trained: Indices, folder: Path) -> Fitted:
+        """Let encoder and head learn from these clips."""
+        return Fit(self.task, self.inputs, trained, self.recipe, folder, self.report, heard=self.heard).run()
+
+    def sentence(self, scores: FoldScores) -> str:
+        """Tell how good it is on held-out speakers of the training part."""
+        uar = scores.chosen["held_out_uar"]
+        if np.isnan(uar):
+            return "no speaker held out, so the scores are not calibrated"
+        return f"UAR {uar:.1f} on held-out training speakers, temperature {scores.temperature:.2f}"
+
+    @property
+    def _adapts(self) -> bool:
+        """Whether the head learns from both views, and speakers are known."""
+        return self.recipe.head_learning is not None and all(clip.speaker for clip in self.task.clips)
+
+    def _scores(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
+        return self._means(fitted, test, rows, logits(fitted.network.head, statistics))
+
+    def _scores_by_speaker(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
+        """Standardise the tiles of a test speaker by all of that speaker's, as a profile does; no label is used."""
+        speakers = np.array([speaker_key(self.task.clips[owner]) for owner in self.inputs.owner[rows]])
+        values = np.empty((len(rows), len(self.task.classes)))
+        for speaker in np.unique(speakers):
+            own = speakers == speaker
+            scale = measure(statistics[own])
+            values[own] = logits(fitted.network.head, statistics[own], scale.mean, scale.deviation)
+        return self._means(fitted, test, rows, values)
+
+    def _means(self, fitted: Fitted, test: Indices, rows: Indices, values: Matrix) -> Matrix:
+        scores = softmax(values / fitted.temperature)
+        means = clip_means(scores, self.inputs.owner[rows], self.inputs.seconds[rows], len(self.task.clips))
+        found: Matrix = means[test]
+        return found
+
+
+def _check_names(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse slips before hours of inputs. A recipe for several corpora serves for one of them too."""
+    alphas = {
+        f"{name}.loss.alpha": (plan.loss.alpha, task.classes, task.classes) for name, plan in recipe.plans.items()
+    }
+    copies = {"copies": (recipe.copies, (*task.corpora, *CORPORA), task.corpora)}
+    for key, (names, known, expected) in (copies | alphas).items():
+        if unknown := sorted(set(names) - set(known)):
+            raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
+
+
+def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
+    if recipe.teacher is None:
+        return
+    if recipe.head_learning is not None and not build_encoder(recipe.encoder).learns:
+        raise RecipeError(f"{recipe.name}: got a teacher, but nothing of the encoder learns; leave the teacher out")
+    _check_names(task, recipe.teacher.recipe)
+    _check_start(task, recipe.teacher.recipe)
+
+
+def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse folds in which nobody can be held out, where the first stage is to hold somebody out."""
+    both = (recipe, *([] if recipe.teacher is None else [recipe.teacher.recipe]))
+    holding = [own for own in both if own.learning.stopping.share]
+    holding = [own for own in holding if own.head_learning is None or build_encoder(own.encoder).learns]
+    for fold in task_folds(task, recipe.data, seed=recipe.seed) if holding else ():
+        learnt = np.array(fold.train, dtype=np.int64)
+        for own in holding:
+            learnt, _ = held_out(task, learnt, own)
+
+
+def _check_start(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse weights that do not fit, and those that have heard the clips that are tested."""
+    if not recipe.start:
+        return
+    starting_encoder(recipe.encoder, recipe.start)
+    heard = {corpus.name for corpus in read_start(recipe.start).corpora}
+    if known := sorted(heard & set(task.corpora)):
+        raise RecipeError(
+            f"start is '{recipe.start}', which was pretrained on {', '.join(known)}: the encoder would know the voices "
+            "that are tested; expected other corpora; pretrain without it"
+        )

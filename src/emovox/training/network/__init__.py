@@ -1,1 +1,0 @@
-"""Networks: from clips to a fitted `emovox.models.network.Network`."""

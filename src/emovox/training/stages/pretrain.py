@@ -1,0 +1,185 @@
+"""Let an encoder learn who speaks, and keep it for recipes of networks to start from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from msgspec.structs import replace
+
+from emovox.corpora.folds import speaker_key
+from emovox.corpora.manifest import Clip
+from emovox.corpora.provenance import card_corpora
+from emovox.corpora.voxceleb import hold_out_videos
+from emovox.models.encoders import build_encoder
+from emovox.models.head import Head
+from emovox.models.network import Network
+from emovox.models.scores import softmax
+from emovox.schema.errors import RecipeError
+from emovox.schema.progress import Progress, unseen
+from emovox.schema.text import some
+from emovox.training.data.examples import RowExamples, named
+from emovox.training.data.inputs import Inputs, recipe_inputs
+from emovox.training.data.sampler import derived_seed
+from emovox.training.data.statistics import pooled
+from emovox.training.data.task import Indices, Task
+from emovox.training.data.views import NARROW, TILE
+from emovox.training.held_out import clip_means
+from emovox.training.log import Report
+from emovox.training.loop import learn
+from emovox.training.pretraining_recipe import PretrainingRecipe
+from emovox.training.run import open_folder
+from emovox.training.stages.head import logits
+from emovox.training.stages.start import Start, encoder_bytes, write_start
+
+VERSIONS = ("emovox", "numpy", "torch", "lightning-fabric", "soundfile", "soxr")
+
+INITIAL, LEARNING = 0, 1
+"""Purposes of the random numbers."""
+
+
+def speaker_task(clips: Sequence[Clip]) -> Task:
+    """Take the speakers as classes; dropped clips (without a label) are left out.
+
+    Raises:
+        RecipeError: a clip without a speaker, or fewer than two speakers.
+    """
+    kept = [clip for clip in clips if clip.label is not None]
+    unknown = [f"{clip.corpus} {clip.id}" for clip in kept if not clip.speaker]
+    if unknown:
+        raise RecipeError(
+            f"data.corpora has {len(unknown)} clips without a speaker ({some(unknown)}), expected one for each; give "
+            "the table a column 'speaker' and index it again, or leave the corpus out"
+        )
+    names = [speaker_key(clip) for clip in kept]
+    classes = sorted(set(names))
+    if len(classes) < 2:
+        raise RecipeError(f"data.corpora has {len(classes)} speaker(s) ({some(classes)}), expected at least two")
+    own = tuple(replace(clip, native=name, label=name) for clip, name in zip(kept, names, strict=True))
+    labels = np.searchsorted(classes, names)
+    # a view that takes no memory: 9 GB otherwise for all of VoxCeleb
+    allowed = np.broadcast_to(np.True_, (len(own), len(classes)))
+    return Task(own, tuple(classes), labels, allowed)
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """A pretraining that is ready to begin: `learnt` and `held` are numbers of clips, of different videos."""
+
+    task: Task
+    inputs: Inputs
+    recipe: PretrainingRecipe
+    learnt: Indices
+    held: Indices
+
+    @classmethod
+    def prepared(
+        cls, task: Task, recipe: PretrainingRecipe, *, folder: Path, workers: int = 2, progress: Progress = unseen
+    ) -> Pretraining:
+        """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
+
+        Args:
+            task: of `speaker_task`.
+            recipe: what to do.
+            folder: the cache folder.
+            workers: processes that compute inputs.
+            progress: called after each clip whose inputs were computed.
+
+        Raises:
+            RecipeError: nothing of the encoder learns, or copies of a corpus that there is not.
+            ProtocolError: no speaker has two clips, so that none can be held out.
+            CorpusError: clips that cannot be read or decoded.
+        """
+        if not build_encoder(recipe.encoder).learns:
+            raise RecipeError(f"encoder is {recipe.encoder}, of which nothing learns; expected one with less frozen")
+        if unknown := sorted(set(recipe.copies) - set(task.corpora)):
+            raise RecipeError(f"copies has {', '.join(unknown)}, expected some of {', '.join(task.corpora)}")
+        learnt, held = hold_out_videos(task.clips, share=recipe.held_out, seed=recipe.seed)
+        inputs = recipe_inputs(task.clips, recipe, folder=folder, workers=workers, progress=progress)
+        return cls(task, inputs, recipe, np.array(learnt), np.array(held))
+
+    def run(self, folder: Path, *, resume: bool = False, report: Report | None = None) -> Start:
+        """Learn, and write the encoder into the run folder.
+
+        Args:
+            folder: gets what the loop writes, encoder.safetensors and encoder.json.
+            resume: go on in a folder that holds the same pretraining; it gives the same weights.
+            report: shows progress.
+
+        Returns:
+            What stands in encoder.json.
+
+        Raises:
+            RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
+            TrainingError: the loss is no longer a number.
+            CheckpointError: the folder's checkpoint learnt from other clips.
+        """
+        open_folder(folder, self.recipe, VERSIONS, resume=resume)
+        network = self._new_network()
+        learn(
+            network,
+            self._examples(),
+            self.recipe.learning,
+            seed=derived_seed(self.recipe.seed, LEARNING),
+            folder=folder / "learning",
+            key=f"{self.recipe.sha256()} {self._fingerprint()}",
+            validate=lambda learning: self._measure(learning)[1],
+            report=report,
+        )
+        weights = encoder_bytes(network.encoder)
+        about = self._about(network, weights)
+        write_start(folder, weights, about)
+        return about
+
+    def _new_network(self) -> Network:
+        with torch.random.fork_rng():
+            torch.manual_seed(derived_seed(self.recipe.seed, INITIAL))
+            encoder = build_encoder(self.recipe.encoder)
+            return Network(encoder, Head(encoder.n_statistics, len(self.task.classes), self.recipe.head)).eval()
+
+    def _examples(self) -> RowExamples:
+        views = [name for name in np.unique(self.inputs.view) if name != NARROW]
+        rows = self.inputs.select(self.learnt, views)
+        owner, classes = self.inputs.owner[rows], self.task.classes
+        allowed = np.broadcast_to(np.True_, (len(rows), len(classes)))
+        group, names = named(self.task, owner)
+        return RowExamples(self.inputs, rows, self.task.labels[owner], allowed, owner, group, names, classes)
+
+    def _fingerprint(self) -> str:
+        """Name the clips and how they are divided."""
+        clips = self.task.clips
+        divided = [[(clips[i].corpus, clips[i].id) for i in part] for part in (self.learnt, self.held)]
+        return hashlib.sha256(repr(divided).encode()).hexdigest()
+
+    def _measure(self, network: Network) -> tuple[float, float]:
+        """Return accuracy over held-out clips and UAR over speakers, in [0, 1]; clips without speech count as wrong."""
+        rows = self.inputs.select(self.held, (TILE,))
+        scores = softmax(logits(network.head, pooled(network.encoder, self.inputs, rows)))
+        owner, seconds = np.searchsorted(self.held, self.inputs.owner[rows]), self.inputs.seconds[rows]
+        means = np.nan_to_num(clip_means(scores, owner, seconds, len(self.held)), nan=-1.0)
+        labels = self.task.labels[self.held]
+        right = (means.argmax(axis=1) == labels) & (means.max(axis=1) >= 0)
+        _, speaker, count = np.unique(labels, return_inverse=True, return_counts=True)
+        return float(right.mean()), float((np.bincount(speaker, right) / count).mean())
+
+    def _about(self, network: Network, weights: bytes) -> Start:
+        recipe, encoder = self.recipe, network.encoder
+        accuracy, uar = (round(100 * value, 1) for value in self._measure(network))
+        return Start(
+            recipe=recipe.name,
+            recipe_sha256=recipe.sha256(),
+            weights_sha256=hashlib.sha256(weights).hexdigest(),
+            encoder=recipe.encoder,
+            inputs_key=encoder.inputs_key,
+            corpora=card_corpora(self.task.clips),
+            speakers=len(self.task.classes),
+            clips=len(self.task.clips),
+            held_out_clips=len(self.held),
+            accuracy=accuracy,
+            uar=uar,
+            chance=round(100 / len(self.task.classes), 1),
+        )
