@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from emovox.runtime.model import Model
-from emovox.serving import uploads
+from emovox.serving.http import uploads
 from tests.serving.running import Running, running
 from tests.toy_models import write_toy
 

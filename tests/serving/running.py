@@ -23,9 +23,9 @@ from emovox.audio.types import Samples
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.serving.app import Service
+from emovox.serving.http.uploads import Upload
 from emovox.serving.server import Server, listen, make_server
 from emovox.serving.settings import Settings
-from emovox.serving.uploads import Upload
 from tests.toy_models import RATE, speech
 
 PATIENCE = 30.0

@@ -15,9 +15,9 @@ from websockets.sync.client import ClientConnection
 from emovox.audio.reader import AudioReader
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.model import Model
-from emovox.serving.analysis import Analysis
-from emovox.serving.session import Session
-from emovox.serving.uploads import Upload
+from emovox.serving.http.analysis import Analysis
+from emovox.serving.http.uploads import Upload
+from emovox.serving.live.session import Session
 from emovox.serving.websocket_protocol import WebSocketProtocol
 from tests.serving.running import BOUNDARY, END, PATIENCE, Running, begin, form, pcm, rest, running, soon, wav, word
 

@@ -25,20 +25,20 @@ from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
 from emovox.schema.processes import usable_cores
-from emovox.serving.access import STREAM, Access, error_response, internal_error
-from emovox.serving.analysis import Analysts
-from emovox.serving.api_docs import DESCRIPTION, METRICS, schemas
 from emovox.serving.capacity import measure_streams
-from emovox.serving.docs_page import STYLE, page
-from emovox.serving.emotions import Emotions
 from emovox.serving.errors import MethodError, NotFoundError, RequestError, StorageError
-from emovox.serving.jobs import JobStore
+from emovox.serving.http.about import About
+from emovox.serving.http.access import STREAM, Access, error_response, internal_error
+from emovox.serving.http.analysis import Analysts
+from emovox.serving.http.api_docs import DESCRIPTION, METRICS, schemas
+from emovox.serving.http.docs_page import STYLE, page
+from emovox.serving.http.emotions import Emotions
+from emovox.serving.http.jobs import JobStore
 from emovox.serving.keys import KeyRing
+from emovox.serving.live.streams import Streams
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
-from emovox.serving.models import About
 from emovox.serving.settings import Settings
 from emovox.serving.settings_sources import all_keys
-from emovox.serving.streams import Streams
 
 log = logging.getLogger("emovox.serving")
 

@@ -12,7 +12,7 @@ from emovox.runtime.pipeline import LARGEST_BATCH
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.voice import live_voices
 from emovox.schema.processes import usable_cores
-from emovox.serving.audio_in import STEP_SECONDS
+from emovox.serving.live.audio_in import STEP_SECONDS
 
 BUSY = 0.7
 """Share of a core that may be busy: beyond it updates begin to wait for one another."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
-from emovox.serving.streams import ABORT
+from emovox.serving.live.streams import ABORT
 
 SOCKET_BYTES = 64 * 1024
 """Buffer of a stream's socket in each direction. The system would let it grow to megabytes, for a client that sends too

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from emovox.audio.doubling import Doubler
 from emovox.audio.resampling import Resampler
 from emovox.audio.types import Samples
-from emovox.serving.encodings import WIDTHS, decode
 from emovox.serving.errors import FrameError
-from emovox.serving.messages import SessionStart
+from emovox.serving.live.encodings import WIDTHS, decode
+from emovox.serving.live.messages import SessionStart
 
 STEP_SECONDS = 0.25
 """Audio is handed on in about such steps, which end where a hop ends, so that no update waits for one. 0.1 s would cost

@@ -18,9 +18,9 @@ import pytest
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.result import ModelInfo, Report
-from emovox.serving import uploads
-from emovox.serving.encodings import Encoding
-from emovox.serving.messages import Reply, SessionEnd, SessionStart
+from emovox.serving.http import uploads
+from emovox.serving.live.encodings import Encoding
+from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
 from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 from tests.toy_models import RATE
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emovox.serving.audio_in import AudioIn
-from emovox.serving.encodings import WIDTHS, Encoding, decode, law_table
 from emovox.serving.errors import FrameError
-from emovox.serving.messages import SessionStart
+from emovox.serving.live.audio_in import AudioIn
+from emovox.serving.live.encodings import WIDTHS, Encoding, decode, law_table
+from emovox.serving.live.messages import SessionStart
 
 RESAMPLING_TOLERANCE = 1e-6
 """Between soxr's resampler for variable rates, which is 30 ms late, and the usual one, which is 115 ms late."""

@@ -16,8 +16,8 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.processes import usable_cores
 from emovox.schema.result import Result
 from emovox.serving.errors import BusyError, CancelledError, TooLongError
+from emovox.serving.http.uploads import Upload
 from emovox.serving.settings import Settings
-from emovox.serving.uploads import Upload
 
 NICENESS = 5
 """Of the threads that analyse uploads: live streams go first where both want a core."""

@@ -16,9 +16,9 @@ from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.serving.errors import ClosingError
-from emovox.serving.messages import decode_start
+from emovox.serving.live.messages import decode_start
+from emovox.serving.live.session import Session
 from emovox.serving.metrics import Metrics
-from emovox.serving.session import Session
 from emovox.serving.settings import Settings
 from tests.serving.running import END, PATIENCE, START, pcm, word
 

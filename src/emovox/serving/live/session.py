@@ -15,9 +15,9 @@ from emovox.runtime.pipeline import Pipeline
 from emovox.schema.errors import OverloadError
 from emovox.schema.events import EmotionUpdated, Event
 from emovox.schema.result import ModelInfo
-from emovox.serving.audio_in import AudioIn
 from emovox.serving.errors import ClosingError, IdleError, SlowReaderError, TooLongError
-from emovox.serving.messages import (
+from emovox.serving.live.audio_in import AudioIn
+from emovox.serving.live.messages import (
     Reply,
     SessionEnded,
     SessionStart,

@@ -25,9 +25,9 @@ from emovox.serving.errors import (
     close_code_of,
 )
 from emovox.serving.keys import KeyRing, check_origin, key_in
-from emovox.serving.messages import ErrorMessage, SessionStart, decode_start, encode
+from emovox.serving.live.messages import ErrorMessage, SessionStart, decode_start, encode
+from emovox.serving.live.session import Gone, Session
 from emovox.serving.metrics import Metrics
-from emovox.serving.session import Gone, Session
 from emovox.serving.settings import Settings
 
 TICK_SECONDS = 0.5

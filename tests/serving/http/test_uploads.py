@@ -21,8 +21,8 @@ import pytest
 import soundfile
 
 from emovox.runtime.model import Model
-from emovox.serving import analysis, uploads
 from emovox.serving.errors import RequestError
+from emovox.serving.http import analysis, uploads
 from emovox.serving.http_protocol import HttpProtocol
 from emovox.serving.server import Server
 from emovox.serving.settings import Settings

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emovox.schema.errors import EmovoxError
-from emovox.serving.emotions import json_response
 from emovox.serving.errors import CLOSING, ClosingError, HostError, InternalError, status_of
+from emovox.serving.http.emotions import json_response
 from emovox.serving.keys import KeyRing, check_host, check_origin, hosts_of, key_in
 from emovox.serving.metrics import Metrics
 from emovox.serving.settings import Settings

@@ -18,8 +18,8 @@ from websockets.typing import Origin
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.events import EmotionUpdated
-from emovox.serving.encodings import law_table
-from emovox.serving.messages import encode
+from emovox.serving.live.encodings import law_table
+from emovox.serving.live.messages import encode
 from tests.serving.running import (
     END,
     PATIENCE,

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Response
 from emovox import __version__
 from emovox.runtime.registry import read_card, shipped
 from emovox.schema.card import ModelCard
-from emovox.serving.api_docs import HEALTH
-from emovox.serving.api_docs import models as models_described
-from emovox.serving.emotions import json_response
+from emovox.serving.http.api_docs import HEALTH
+from emovox.serving.http.api_docs import models as models_described
+from emovox.serving.http.emotions import json_response
 
 
 class About:

@@ -17,9 +17,9 @@ import pytest
 import soundfile
 
 from emovox.runtime.model import Model
-from emovox.serving import emotions, uploads
 from emovox.serving.errors import BusyError, CancelledError, NotFoundError
-from emovox.serving.jobs import Job, JobStore, answer
+from emovox.serving.http import emotions, uploads
+from emovox.serving.http.jobs import Job, JobStore, answer
 from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 from tests.toy_models import RATE
 

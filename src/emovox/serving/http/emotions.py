@@ -16,14 +16,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
-from emovox.serving.analysis import Analysis, Analysts, BecomesJob
-from emovox.serving.api_docs import DELETE_JOB, EMOTIONS, JOB
 from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError
-from emovox.serving.jobs import Job, JobStore, answer
+from emovox.serving.http.analysis import Analysis, Analysts, BecomesJob
+from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
+from emovox.serving.http.jobs import Job, JobStore, answer
+from emovox.serving.http.parameters import channel_choice, only_known
+from emovox.serving.http.uploads import Upload, receive_upload
 from emovox.serving.metrics import Metrics
-from emovox.serving.parameters import channel_choice, only_known
 from emovox.serving.settings import Settings
-from emovox.serving.uploads import Upload, receive_upload
 
 PROGRESS_SECONDS = 0.5
 """Least time between two reports of a job's progress."""

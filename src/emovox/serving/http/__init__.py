@@ -1,0 +1,1 @@
+"""Recordings by HTTP: uploads, jobs, what the service says about itself."""

@@ -1,0 +1,1 @@
+"""Live audio by WebSocket: one stream per connection, events as JSON."""
