@@ -45,7 +45,7 @@ coverage: $(VENV)/dev.done  ## which lines the tests reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 results: $(VENV)/dev.done  ## rebuild every table of figures from results/
-	$(BIN)/python benchmarks/results.py
+	$(BIN)/python -m publish
 
 readme: $(VENV)/dev.done  ## run the READMEs' commands again and write their output and picture
 	$(BIN)/python -m tests.readme
@@ -60,14 +60,14 @@ browser: web/node_modules  ## the page in a real Chromium, with a microphone tha
 	cd web && npm run --silent e2e
 
 load: $(VENV)/dev.done  ## a hundred live streams on emovox serve for a minute
-	$(BIN)/python benchmarks/load.py
+	$(BIN)/python -m publish.load
 
 python:  ## which Python the environment is made with
 	@echo '$(PYTHON)'
 
 clean:  ## remove the virtual environment and everything that can be made again
 	rm -rf $(VENV) build dist demo.png .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests publish studies examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 web/node_modules: web/package-lock.json
 	cd web && npm ci --silent

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from emovox.corpora.registry import CORPORA
-from emovox.evaluation.metrics import summary
-from emovox.evaluation.predictions import read_predictions
+from emovox.evaluation.figures.metrics import summary
+from emovox.evaluation.figures.predictions import read_predictions
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.runtime.registry import LARGEST_DEFAULT, resolve, shipped

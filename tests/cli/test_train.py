@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from emovox.cli.main import main
-from emovox.evaluation.predictions import read_predictions
+from emovox.evaluation.figures.predictions import read_predictions
 from emovox.runtime.model import Model
 from tests.training.sounds import MOODS, RATE, utterance, write_sounds
 

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from emovox.cli.main import main
+from emovox.evaluation.figures.predictions import read_predictions
 from emovox.evaluation.latency import front_end_share
-from emovox.evaluation.predictions import read_predictions
 from emovox.runtime.model import Model
 from tests.cli import dying
 from tests.models.small import write_whisper

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from emovox.evaluation.predictions import Predictions, Row
+from emovox.evaluation.figures.predictions import Predictions, Row
 
 OWN = ("zen", "hangry", "meh")
 """Three invented labels: everything must work with them as it does with the seven."""

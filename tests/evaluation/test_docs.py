@@ -6,8 +6,8 @@ import io
 import re
 from pathlib import Path
 
-from emovox.evaluation.comparison import describe_protocol
-from emovox.evaluation.predictions import read_predictions
+from emovox.evaluation.figures.comparison import describe_protocol
+from emovox.evaluation.figures.predictions import read_predictions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
 

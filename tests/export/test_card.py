@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from emovox.corpora.registry import CORPORA
-from emovox.evaluation.calibration import abstention_threshold
-from emovox.evaluation.metrics import summary
-from emovox.evaluation.predictions import read_predictions
+from emovox.evaluation.figures.calibration import abstention_threshold
+from emovox.evaluation.figures.metrics import summary
+from emovox.evaluation.figures.predictions import read_predictions
 from emovox.export.card import KEEP, make_card
 from emovox.models.svm import SvmModel
 from emovox.schema.card import Array, CardCorpus, Head, ModelCard

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emovox.evaluation.style import png_of
+from emovox.evaluation.report.style import png_of
 from emovox.training.curves import curves_figure
 from emovox.training.log import Row
 from tests.evaluation.pictures import assert_drawn, texts

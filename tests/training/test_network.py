@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from emovox.corpora.folds import Fold
-from emovox.evaluation.predictions import NO_ANSWER
+from emovox.evaluation.figures.predictions import NO_ANSWER
 from emovox.schema.errors import CorpusError, ProtocolError, RecipeError
 from emovox.training import loop
 from emovox.training.cross_validation import FoldScores, masked_predictions

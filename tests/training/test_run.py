@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from emovox.corpora.folds import Fold, make_folds
-from emovox.evaluation.predictions import read_predictions
+from emovox.evaluation.figures.predictions import read_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.labels import EMOTIONS
 from emovox.training.cross_validation import FoldScores

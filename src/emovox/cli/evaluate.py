@@ -17,9 +17,9 @@ from emovox.schema.errors import UnknownModelError
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
-    from emovox.evaluation.comparison import Entry
+    from emovox.evaluation.figures.comparison import Entry
     from emovox.evaluation.model_run import ModelRun
-    from emovox.evaluation.report import Facts
+    from emovox.evaluation.report.page import Facts
 
 NO_MODEL = "-"
 
@@ -58,8 +58,8 @@ def evaluate(
     for module in ("sklearn", "matplotlib"):
         require(module, need="emovox evaluate", extra="evaluate")
     from emovox.cli.figures import as_json, as_table
-    from emovox.evaluation.comparison import compare, measure
-    from emovox.evaluation.report import Facts, published_sexes, write_measured
+    from emovox.evaluation.figures.comparison import compare, measure
+    from emovox.evaluation.report.page import Facts, published_sexes, write_measured
 
     named = models or [NO_MODEL]
     _check(named, corpus=corpus, protocol=protocol, predictions=predictions)
@@ -175,7 +175,7 @@ def _read(
     protocol: str | None,
     output: Path | None,
 ) -> list[Entry]:
-    from emovox.evaluation.entries import read_entries, run_entries, run_files
+    from emovox.evaluation.figures.entries import read_entries, run_entries, run_files
 
     shown = len(folders) < 2 if views is None else views
     files = [run_files(folder, views=shown, corpus=corpus) for folder in folders]
@@ -187,7 +187,7 @@ def _read(
 
 
 def _warn(facts: Facts) -> None:
-    from emovox.evaluation.caveats import training_alert
+    from emovox.evaluation.report.caveats import training_alert
 
     if facts.trained_on:
         text = training_alert(facts.trained_on, model=facts.model).text

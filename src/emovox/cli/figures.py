@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from emovox.cli.console import columns
-from emovox.evaluation.comparison import Comparison, Measured, as_data
-from emovox.evaluation.document import Table
+from emovox.evaluation.figures.comparison import Comparison, Measured, as_data
+from emovox.evaluation.figures.metrics import top_confusions
 from emovox.evaluation.latency import Latency
-from emovox.evaluation.metrics import top_confusions
-from emovox.evaluation.report import Facts, costs
-from emovox.evaluation.report_sections import calibration_sentences, comparison_table, headline_table, percent, title_of
+from emovox.evaluation.report.document import Table
+from emovox.evaluation.report.page import Facts, costs
+from emovox.evaluation.report.sections import calibration_sentences, comparison_table, headline_table, percent, title_of
 from emovox.schema.result import Failure
 from emovox.schema.text import json_document
 

@@ -216,7 +216,7 @@ def _check_single(sources: Sequence[str | Failure], *, format: Format, output: P
 
 
 def _draw(result: Result, envelope: Envelope, plot: Path) -> None:
-    from emovox.evaluation.timeline_plot import write_timeline  # matplotlib takes a second
+    from emovox.evaluation.report.timeline import write_timeline  # matplotlib takes a second
 
     time, low, high = envelope.outline()
     write_timeline(plot, result, time=time, low=low, high=high)

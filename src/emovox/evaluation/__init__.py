@@ -1,1 +1,1 @@
-"""Protocols, metrics, calibration, latency, plots and reports."""
+"""Run a model over labelled clips; `figures` computes from its predictions, `report` shows them."""

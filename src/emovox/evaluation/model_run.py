@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.comparison import PROTOCOLS, Entry
-from emovox.evaluation.embedding import embedding_pictures
+from emovox.evaluation.figures.comparison import PROTOCOLS, Entry
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.latency import Latency, front_end_share, measure_latency, summarise_latency
-from emovox.evaluation.predictions import Predictions
-from emovox.evaluation.report import Facts
+from emovox.evaluation.report.embedding import embedding_pictures
+from emovox.evaluation.report.page import Facts
 from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
 from emovox.runtime.predictor import Predictor
 from emovox.schema.progress import Progress, unseen

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from emovox.corpora.folds import make_folds
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.predictions import (
+from emovox.evaluation.figures.predictions import (
     NO_ANSWER,
     Floats,
     Predictions,

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from emovox import __version__
 from emovox.corpora.folds import PROTOCOLS
 from emovox.corpora.provenance import card_corpora, licence, licence_risk
-from emovox.evaluation.calibration import abstention_threshold
-from emovox.evaluation.metrics import summary
-from emovox.evaluation.predictions import Predictions
+from emovox.evaluation.figures.calibration import abstention_threshold
+from emovox.evaluation.figures.metrics import summary
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, Head, ModelCard
 from emovox.training.data.task import Task

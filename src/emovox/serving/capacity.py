@@ -18,7 +18,7 @@ BUSY = 0.7
 """Share of a core that may be busy: beyond it updates begin to wait for one another."""
 
 SOCKET_SECONDS = 0.0012
-"""Processor time that a second of a stream costs on the socket, at ten frames a second (benchmarks/load.py)."""
+"""Processor time that a second of a stream costs on the socket, at ten frames a second (publish/load.py)."""
 
 _SPEECH_SECONDS = 1.0
 _FEWEST = 4

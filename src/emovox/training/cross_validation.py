@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from emovox.evaluation.predictions import NO_ANSWER, Predictions, Row
+from emovox.evaluation.figures.predictions import NO_ANSWER, Predictions, Row
 from emovox.schema.labels import merge_matrix
 from emovox.training.data.task import Indices, Task
 from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from emovox.evaluation.style import EMOTION_COLOURS, FAINT, new_figure, percent_axis, plain, set_title
+from emovox.evaluation.report.style import EMOTION_COLOURS, FAINT, new_figure, percent_axis, plain, set_title
 from emovox.training.log import Row
 
 SMOOTHING = 50

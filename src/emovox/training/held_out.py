@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.corpora.folds import speaker_key
-from emovox.evaluation.calibration import fit_temperature
+from emovox.evaluation.figures.calibration import fit_temperature
 from emovox.models.scores import Matrix, softmax
 from emovox.training.data.task import Indices, Task
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.evaluation.style import save_figure
+from emovox.evaluation.report.style import save_figure
 from emovox.models.network import Network
 from emovox.schema.errors import ConfigError, TrainingError
 from emovox.schema.extras import require

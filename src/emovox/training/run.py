@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from emovox.corpora.folds import Fold
-from emovox.evaluation.predictions import Predictions, write_predictions
+from emovox.evaluation.figures.predictions import Predictions, write_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emovox.evaluation.predictions import NO_ANSWER
+from emovox.evaluation.figures.predictions import NO_ANSWER
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import masked_predictions

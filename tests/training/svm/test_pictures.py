@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emovox.evaluation.scatter_plot import tsne
+from emovox.evaluation.report.scatter import tsne
 from emovox.training.svm import pictures
 from emovox.training.svm.pictures import write_pictures
 from tests.training.tasks import cloud_task, small_recipe

@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from emovox.corpora.folds import speaker_key
-from emovox.evaluation.scatter_plot import scatter_figure, tsne, variance_figure
-from emovox.evaluation.style import save_figure
+from emovox.evaluation.report.scatter import scatter_figure, tsne, variance_figure
+from emovox.evaluation.report.style import save_figure
 from emovox.features.groups import group_columns
 from emovox.training.data.views import WHOLE
 from emovox.training.svm.recipe import SvmRecipe

@@ -1,0 +1,61 @@
+"""Rebuild every table of figures from results/: docs/results.md, docs/models.md, docs/speed.md, and both READMEs.
+
+    python -m publish [--collect] [--cost MODEL …]
+
+`results/<model>/<corpus>-<protocol>[-<view>].csv` is what the figures are computed from. Which there should be is told
+by the recipes; what is not there reads "not run", beside the command that makes it. `--collect` first copies the
+predictions of finished trainings from the cache folder. `--cost` first measures models: see publish/cost.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from emovox.training.cache import cache_folder
+from publish import cards, results, speed
+from publish.cost import write_cost
+from publish.laboratory import RESULTS, ROOT, Figures, Planned, planned
+from publish.tables import overview_table
+
+
+def main() -> None:
+    """Collect and measure if wanted, then write the documents."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--collect", action="store_true", help="copy predictions of finished trainings first")
+    parser.add_argument("--cost", nargs="+", default=[], metavar="MODEL", help="measure what these models cost first")
+    options = parser.parse_args()
+    plans = planned()
+    if options.collect:
+        collect(plans, cache_folder() / "runs", RESULTS)
+    for model in options.cost:
+        print(f"{model}: {write_cost(model)}")
+    figures = Figures(RESULTS, plans)
+    (ROOT / "docs" / "results.md").write_text(results.document(figures), encoding="utf-8")
+    (ROOT / "docs" / "speed.md").write_text(speed.document(RESULTS / "speed"), encoding="utf-8")
+    (ROOT / "docs" / "models.md").write_text(cards.document(figures), encoding="utf-8")
+    for name in ("README.md", "README.zh-CN.md"):
+        replace_block(ROOT / name, "results", results.readme_table(figures))
+        replace_block(ROOT / name, "models", overview_table(figures))
+
+
+def collect(plans: list[Planned], runs: Path, target: Path) -> None:
+    """Copy the predictions of finished trainings to the folder of their model."""
+    for model, run in dict.fromkeys((plan.model, plan.run) for plan in plans if plan.run):
+        for path in sorted((runs / run / "predictions").glob("*.csv")):
+            (target / model).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target / model / path.name)
+
+
+def replace_block(path: Path, name: str, text: str) -> None:
+    """Put a text between `<!-- name:begin -->` and `<!-- name:end -->`, where a page has these."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if begin in page and end in page:
+        before, after = page.split(begin)[0], page.split(end)[1]
+        path.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Write docs/models.md: each shipped model for people, from its card and its out-of-fold predictions.
+
+    python -m publish.cards
+
+`make results` does it too. A model that is not shipped has no section.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emovox.evaluation.figures.calibration import joint_error, kept, reliability
+from emovox.evaluation.figures.comparison import Measured
+from emovox.evaluation.figures.metrics import chance, top_confusions, values
+from emovox.evaluation.figures.mistakes import confident_mistakes
+from emovox.evaluation.figures.predictions import join
+from emovox.runtime.registry import graph_size, read_card, resolve, shipped
+from emovox.schema.card import ModelCard
+from publish.laboratory import CORPORA, ROOT, Figures, corpus_of, in_order, protocol_of
+from publish.tables import NOTHING, costs, interval, percent, table
+
+SEVEN = "-seven"
+MISTAKES = 3
+CONFUSIONS = 5
+
+PURPOSE = {
+    "svm": "The baseline that others must beat, and a model without a neural network: functionals of pitch, level, "
+    "cepstrum and spectrum, which can be looked at one by one. Take it to compare, or where only classical methods are "
+    "allowed.",
+    "mobile": "The smallest and fastest: for telephones, browsers, small boards, and for many streams on one core. It "
+    "learnt from the labels and from what `accurate` hears in the same clips.",
+    "hybrid": "Convolutions beside LSTMs over cepstra, pitch and level: between `mobile` and `accurate` in size and "
+    "time. It learnt from the labels and from what `accurate` hears in the same clips.",
+    "accurate": "The best answers that a file of under 24 MB gives: the first blocks of Whisper's encoder with a small "
+    "head. Take it unless time or size forbid.",
+}
+"""What a model is for; one that has no entry says what its card describes."""
+
+INTRODUCTION = """# Models
+
+The models that come with emovox, for people; `emovox models NAME` shows the card for programs. Made by `make results`
+from the cards and the out-of-fold predictions in `results/`. Figures are those of cross-validation on speakers that the
+model of the fold had not heard, on the path of `predict`; the shipped model learnt from all speakers of its corpora.
+All of them with intervals, and other models: [results.md](results.md). How they are measured:
+[evaluation.md](evaluation.md). What a score may be used for: [Responsible use](../RESPONSIBLE_USE.md).
+"""
+
+LIMITS = """- Acted speech in quiet rooms, few speakers: expect less on spontaneous speech, other languages, ages and
+  microphones. The row of TESS shows how a corpus fares that was never learnt from.
+- A score says which acted emotion a voice sounds like, not what a person feels. No decision about a person may rest on
+  it.
+- {labels} labels, one for about {window:g} s of speech; mixed and weak emotions have none. Where no score reaches
+  {threshold:.2f}, no label is given.
+- Input: {shortest:g} to {longest:g} s at {rate} Hz; other rates are resampled, longer recordings are cut into tiles.
+{adaptable}"""
+
+ADAPTABLE = {
+    True: "- Adaptable: a speaker's profile puts that person's statistics in place of the training set's.",
+    False: "- Not adaptable to a speaker.",
+}
+
+
+def main() -> None:
+    """Write the page."""
+    (ROOT / "docs" / "models.md").write_text(document(Figures()), encoding="utf-8")
+
+
+def document(figures: Figures, folder: Path | None = None) -> str:
+    """Compose docs/models.md of the models in a folder, the package's own unless given."""
+    paths = shipped(folder)
+    cards = {name: read_card(paths[name]) for name in in_order(paths)}
+    default = read_card(resolve(folder=folder)).name if cards else ""
+    rows = [_overview_row(card, paths[name], figures, default=name == default) for name, card in cards.items()]
+    head = ("model", "for what", "labels", "parameters", "file", "3 s, one core", "mean UAR")
+    parts = [INTRODUCTION, table(head, rows)]
+    for card in cards.values():
+        parts += section(card, figures)
+    return "\n".join(parts)
+
+
+def section(card: ModelCard, figures: Figures) -> list[str]:
+    """Everything about one model."""
+    names = [figure for model, figure in _figures(card.name, figures) if model == card.name]
+    unmasked = [name for name in (seven_of(name) for name in names) if figures.measured(card.name, name)]
+    return [
+        f"## {card.name}\n",
+        f"{PURPOSE.get(card.name, card.description)}\n",
+        f"Version {card.version}: {card.description}. Made by {_made_by(card, figures)}.\n",
+        f"### {card.name}: how good\n",
+        _figures_table(card.name, names, figures),
+        f"### {card.name}: recall of each emotion\n\nIn %, as shipped: seven labels, no mask.\n" if unmasked else "",
+        _recalls(card.name, unmasked, figures) if unmasked else "",
+        *(_mistakes(card.name, unmasked, figures) if unmasked else []),
+        f"### {card.name}: calibration\n",
+        _calibration(card, names, unmasked, figures),
+        f"### {card.name}: limits\n",
+        LIMITS.format(
+            labels=len(card.labels), window=card.window, threshold=card.threshold, shortest=card.shortest,
+            longest=card.longest, rate=card.sample_rate, adaptable=ADAPTABLE[card.adaptable],
+        ),
+        "",
+        f"### {card.name}: licences\n",
+        f"Weights: {card.licence}.\n",
+        table(
+            ("learnt from", "speakers", "clips", "licence"),
+            [(CORPORA.get(c.name, c.name), str(c.speakers), str(c.clips), c.licence) for c in card.corpora],
+        ),
+        f"Risk: {card.licence_risk}.\n",
+    ]  # fmt: skip
+
+
+def seven_of(figure: str) -> str:
+    """Name the seven-class view of a figure: RAVDESS with calm apart becomes RAVDESS of seven classes."""
+    return f"{figure.replace('ravdess-8', 'ravdess-7')}{SEVEN}"
+
+
+def _figures(model: str, figures: Figures) -> list[tuple[str, str]]:
+    """The figures of the training that is shipped: joint, with what it was scored on."""
+    found = [key for corpus in CORPORA for key in figures.of_corpus(corpus) if key[0] == model]
+    return [key for key in found if protocol_of(key[1]) in ("joint", "zero-shot") and figures.predictions(*key)]
+
+
+def _made_by(card: ModelCard, figures: Figures) -> str:
+    own = [plan.command for plan in figures.plans if plan.run == card.recipe]
+    return f"`{own[0]}`" if own else f"the recipe {card.recipe}"
+
+
+def _overview_row(card: ModelCard, path: Path, figures: Figures, *, default: bool) -> list[str]:
+    means = [figure.value for figure in card.figures if figure.protocol == "joint"]
+    return [
+        f"[{card.name}](#{card.name}){' (default)' if default else ''}",
+        card.description,
+        str(len(card.labels)),
+        f"{card.parameters:,}",
+        f"{graph_size(path) / 1e6:.1f} MB",
+        costs(figures, card.name)[1],
+        f"{np.mean(means):.1f} on {len(means)} corpora" if means else NOTHING,
+    ]
+
+
+def _figures_table(model: str, names: Sequence[str], figures: Figures) -> str:
+    rows = []
+    for name in names:
+        each = figures.measured(model, name)
+        assert each is not None
+        views = [figures.predictions(model, f"{name}-{view}") for view in ("whole", "narrow")]
+        rows.append(
+            [
+                CORPORA[corpus_of(name)], each.protocol, interval(each), percent(chance(each.predictions)["uar"]),
+                interval(each, "accuracy"), interval(figures.measured(model, f"{name}-speaker-norm"), missing=NOTHING),
+                *(NOTHING if made is None else percent(values(made)["uar"]) for made in views),
+                interval(figures.measured(model, seven_of(name)), missing=NOTHING),
+            ]
+        )  # fmt: skip
+    head = ("corpus", "protocol", "UAR", "chance", "accuracy", "adapted to the speaker", "whole clips", "through 8 kHz")
+    return table((*head, "as shipped: seven labels, no mask"), rows)
+
+
+def _recalls(model: str, names: Sequence[str], figures: Figures) -> str:
+    found = [each for name in names if (each := figures.measured(model, name)) is not None]
+    classes = list(dict.fromkeys(label for each in found for label in each.summary.recalls))
+    rows = [
+        [CORPORA[corpus_of(each.name)], *(percent(each.summary.recalls.get(label, np.nan)) for label in classes)]
+        for each in found
+    ]
+    return table(("corpus", *classes), rows)
+
+
+def _mistakes(model: str, names: Sequence[str], figures: Figures) -> list[str]:
+    """The strongest confusions of each corpus, and the mistakes that the model is surest of where it has learnt."""
+    found = {name: part for name in names if (part := figures.predictions(model, name)) is not None}
+    learnt = [part for name, part in found.items() if protocol_of(name) == "joint"] or list(found.values())
+    pairs = [
+        [
+            CORPORA[corpus_of(name)],
+            ", ".join(
+                f"{pair.label} → {pair.predicted} ({percent(pair.share)} %)"
+                for pair in top_confusions(part, CONFUSIONS)
+            ),
+        ]
+        for name, part in found.items()
+    ]
+    clips = [
+        [
+            f"{each.corpus} `{each.utterance}`", each.label, f"{each.predicted} ({each.confidence:.2f})",
+            ", ".join(f"{name} {score:.2f}" for name, score in sorted(each.scores.items(), key=lambda i: -i[1])[1:3]),
+        ]
+        for each in confident_mistakes(join(learnt), MISTAKES)
+    ]  # fmt: skip
+    return [
+        f"### {model}: what it takes for what\n",
+        "Share of the clips of the first emotion that get the second label:\n",
+        table(("corpus", "strongest confusions"), pairs),
+        "The mistakes that it is surest of, on speakers that it has not heard:\n",
+        table(("clip", "is", "taken for", "next scores"), clips),
+    ]
+
+
+def _calibration(card: ModelCard, names: Sequence[str], unmasked: Sequence[str], figures: Figures) -> str:
+    found: list[Measured] = [
+        each for name in unmasked or names if (each := figures.measured(card.name, name)) is not None
+    ]
+    rows = []
+    for each in found:
+        at = kept(each.predictions, card.threshold)
+        shares = (at.share, at.accuracy, each.summary.accuracy.value)
+        rows.append([CORPORA[corpus_of(each.name)], interval(each, "ece"), *map(percent, shares)])
+    learnt = [each for each in found if protocol_of(each.name) == "joint"]
+    parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
+    mean = float(np.mean([each.summary.estimates["ece"].value for each in learnt])) if learnt else 0.0
+    whole = (
+        f"{percent(joint_error(parts))} over all clips of its {len(learnt)} corpora, each weighing alike; mean of the"
+    )
+    return (
+        f"Expected calibration error in %: {f'{whole} corpora {percent(mean)}; ' if learnt else ''}"
+        f"temperature {card.temperature:.2f}. With the threshold of "
+        f"{card.threshold:.2f}, that share of the clips gets a label, and of these so many are right.\n\n"
+        + table(("corpus", "ECE", "labelled", "of these right", "without threshold"), rows)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""docs/results.md, and the table of figures in both READMEs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from emovox.evaluation.figures.comparison import view_of
+from emovox.evaluation.figures.metrics import chance
+from emovox.evaluation.report.caveats import caveats
+from emovox.evaluation.report.document import to_markdown
+from emovox.runtime.registry import shipped
+from publish.ablation import ablation_table, read_runs
+from publish.laboratory import MODELS, Figures, corpus_of
+from publish.tables import (
+    NOTHING,
+    corpus_table,
+    cost_table,
+    costs,
+    interval,
+    overview_table,
+    percent,
+    published_tables,
+    recall_table,
+    reference_table,
+    seven_table,
+    table,
+)
+
+JOINT = ("ravdess-8", "casia", "emodb", "nemo")
+
+SECTIONS = {
+    "ravdess-8": "RAVDESS, 8 classes (calm apart)",
+    "ravdess-7": "RAVDESS, 7 classes (calm is neutral)",
+    "emodb": "EMO-DB, 7 classes (boredom, no surprise; the seven-class view leaves boredom out)",
+    "casia": "CASIA, 6 classes",
+    "nemo": "nEMO, 6 classes",
+    "tess": "TESS, 7 classes",
+}
+README_MODELS = tuple(name for name in reversed(MODELS) if name in shipped())
+"""The shipped models, the best first."""
+
+README_ROWS = (
+    *(f"{corpus}-joint{view}" for view in ("", "-narrow", "-speaker-norm") for corpus in JOINT),
+    *("tess-zero-shot", "ravdess-8-si", "emodb-si", "casia-si", "ravdess-7-sd", "casia-sd"),
+)
+FEATURES = {
+    "svm-1-mfcc": "13 MFCC",
+    "svm-2-delta": "+ Δ + ΔΔ",
+    "svm-3-f0": "+ F0 and voicing",
+    "svm-4-energy": "+ energy",
+    "svm-5-all": "all functionals",
+    "svm-6-pca": "all, PCA (95 %)",
+    "svm-7-selection": "300 by mutual information, PCA",
+    "svm": "all, PCA, and learnt from whole clips and copies too (other speeds, 8 kHz)",
+}
+FEATURE_COLUMNS = ("ravdess-8-si", "emodb-si", "casia-si")
+
+INTRODUCTION = """# Results
+
+Made by `make results` from the predictions in `results/`; every figure is recomputed from them by `emovox evaluate
+--predictions FILE.csv`. All figures in %, 95 % intervals in brackets, on the path of `predict` unless a column says
+otherwise. How they are measured: [evaluation.md](evaluation.md). What the shipped models are for:
+[models.md](models.md).
+
+UAR on speakers that the model has not heard, but for the last column. *Together*: one training on several corpora, six
+joint folds that leave out speakers of each. `emovox evaluate RUN RUN` compares runs with paired tests over speakers.
+"""
+
+COLUMNS = """In the tables by corpus, *adapted to the speaker* normalises by the statistics of all clips of the test
+speaker in that corpus, none of them labelled: another setting, which needs that many recordings of one person. *Whole
+clips* and *through 8 kHz* are UAR, of the clip in one piece and of its tiles as a telephone would deliver them.
+"""
+
+CALIBRATION = """## As shipped: seven classes, no mask
+
+A shipped model does not know which corpus it hears: its scores are over seven labels, calm counts as neutral, and clips
+of boredom are left out. UAR:
+
+{uar}
+Expected calibration error (15 bins), each fold with its own temperature, fitted on held-out training speakers.
+*Together*: of the clips of all corpora that were learnt from, every corpus weighing alike, as for somebody who does not
+know which one a voice resembles; too sure on one and too unsure on another then cancel out. *Mean*: of the figures by
+corpus.
+
+{ece}"""
+
+REFERENCE = """## The reference network
+
+The network that the reference results describe, to the letter, with our figures by both protocols beside those that are
+claimed. Accuracy, as the claim is; a random split lets a network hear other clips of the same speakers, often the same
+sentence in the same mood.
+"""
+
+PUBLISHED = """## What others reach
+
+Speaker-independent figures as published, in %; single figures for CASIA and EMO-DB are UAR or accuracy as the source
+gives them, SD is speaker-dependent.
+"""
+
+COST = """Graph alone, from the waveform of 3 s to probabilities, processor time of one thread: median of 200, and the
+fastest twentieth. A product of two 512 × 512 matrices was timed in turn with it: compare figures by it, since other
+work on the machine slows both.
+"""
+
+ABLATION = """## What augmentation brings
+
+RAVDESS-8, speaker-independent, two folds, 600 steps, means over as many seeds as are finished. Test clips as they are,
+with noise at 10 dB of kinds that training does not know, and through 8 kHz G.711.
+"""
+
+PICTURES = """## What the functionals look like
+
+The clips of the joint training in one piece each, laid out by t-SNE: by emotion, by speaker, by corpus, and how much
+variance the principal components keep. Corpora and the speakers of nEMO and TESS lie apart, emotions do not: it is the
+reason why a random split over clips flatters a model, and why unknown speakers are hard. `emovox train` draws them.
+
+![t-SNE by emotion](pictures/tsne-emotion.png)
+![t-SNE by speaker](pictures/tsne-speaker.png)
+![t-SNE by corpus](pictures/tsne-corpus.png)
+![variance that the principal components keep](pictures/pca-variance.png)
+"""
+
+VIEWS = """## Whole clips, and through 8 kHz
+
+*Whole clips* stand beside the path of `predict`, to show that both agree. A clip in one piece holds the silence around
+the speech too, which the tiles leave out, and the functionals describe it (pauses, low percentiles, slopes of the
+level). *Through 8 kHz* is what telephone recordings would give: the same tiles, resampled to 8 kHz and back. A model
+that learnt from neither fails on both, so the recipes learn from such copies of the training clips:
+
+{table}
+What remains between whole clips and the path of `predict`, up to one and a half points on RAVDESS and CASIA, comes from
+there: a fifth of the rows that these recipes learn from are whole clips, and in joint training those of nEMO are not
+among them. `accurate` differs on RAVDESS by -1.6 [-3.7, +0.6] in joint folds and by +1.0 [+0.1, +2.1] when it learnt
+from RAVDESS alone (paired over speakers): it averages over all frames, and 29 % of a clip of RAVDESS lie outside its
+tiles. In the other corpora the tiles are nearly the whole clip (all but 4 % of it in CASIA, 0.4 % in EMO-DB, 0.1 % in
+nEMO), and there both views agree within one and a half points.
+"""
+
+
+def document(figures: Figures) -> str:
+    """Compose docs/results.md."""
+    parts = [INTRODUCTION, overview_table(figures), "## What they cost\n", COST, cost_table(figures)]
+    parts += ["## Corpus by corpus\n", COLUMNS]
+    for corpus, title in SECTIONS.items():
+        if figures.of_corpus(corpus):
+            parts += [f"### {title}\n", corpus_table(figures, corpus), recall_table(figures, corpus)]
+    parts.append(CALIBRATION.format(uar=seven_table(figures, "uar"), ece=seven_table(figures, "ece")))
+    parts += [REFERENCE, reference_table(figures), PUBLISHED, published_tables(figures)]
+    if (figures.folder / "ablation").is_dir():
+        made = ablation_table(read_runs(figures.folder / "ablation"))
+        parts += [ABLATION, table(made.head, made.rows), "Made by `python -m studies.ablation`.\n"]
+    parts += [
+        "## What each group of functionals brings\n",
+        "UAR, speaker-independent. The SVM without PCA works on standardised functionals; penalty and kernel width are "
+        "chosen on training speakers in every row.\n",
+        feature_table(figures),
+        "Made by `python -m studies.feature_groups`; the last row by `emovox train recipes/svm-ravdess.toml`, "
+        "`…/svm-emodb.toml`, `…/svm-casia.toml`.\n",
+        PICTURES,
+        VIEWS.format(table=views_table(figures)),
+    ]
+    measured = [each for corpus in SECTIONS for key in figures.of_corpus(corpus) if (each := figures.measured(*key))]
+    parts.append(to_markdown("", caveats(measured)).replace("# \n", "").strip() + "\n")
+    return "\n".join(part for part in parts if part)
+
+
+def feature_table(figures: Figures) -> str:
+    """One row a set of functionals, one column a corpus."""
+    rows = [["chance", *(percent(1 / n) for n in (8, 7, 6))]]
+    for model, title in FEATURES.items():
+        rows.append([title, *(interval(figures.measured(model, column)) for column in FEATURE_COLUMNS)])
+    return table(("functionals", "RAVDESS-8", "EMO-DB", "CASIA"), rows)
+
+
+def views_table(figures: Figures) -> str:
+    """What learning from copies changes, on RAVDESS: one row a model, one column a view of the test clips."""
+    rows = []
+    for model, title in (("svm-6-pca", "tiles alone"), ("svm", "tiles, whole clips, other speeds, 8 kHz")):
+        views = [figures.measured(model, f"ravdess-8-si{view}") for view in ("", "-whole", "-narrow")]
+        rows.append([title, *(interval(each) for each in views)])
+    return table(("RAVDESS-8, UAR; learnt from", "path of `predict`", "whole clips", "through 8 kHz"), rows)
+
+
+def readme_table(figures: Figures) -> str:
+    """The figures of the shipped models, one row a corpus and protocol that any of them has, and what they cost."""
+    rows = []
+    for name in README_ROWS:
+        found = {model: figures.measured(model, name) for model in README_MODELS}
+        first = next((each for each in found.values() if each is not None), None)
+        if first is not None:
+            title = SECTIONS[corpus_of(name)].split(",")[0] + (" (7 classes)" if name.startswith("ravdess-7") else "")
+            cells = [interval(each, missing=NOTHING) for each in found.values()]
+            plain = name.removesuffix(f"-{view_of(name)}")
+            recipes = [Path(figures.command(model, plain)).stem for model, each in found.items() if each is not None]
+            rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"]), ", ".join(recipes)])
+    spent = zip(*(costs(figures, model) for model in README_MODELS), strict=True)
+    for title, values in zip(("parameters", "3 s on one core"), spent, strict=True):
+        rows.append([title, NOTHING, *values, NOTHING, NOTHING])
+    return table(("corpus", "protocol", *README_MODELS, "chance", "recipes/….toml"), rows)

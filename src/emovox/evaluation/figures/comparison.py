@@ -1,0 +1,227 @@
+"""Figures of several sets of predictions side by side, corpus by corpus, and whether they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emovox.evaluation.figures.bootstrap import DRAWS, Difference, paired_difference
+from emovox.evaluation.figures.calibration import Kept, abstention_threshold, kept
+from emovox.evaluation.figures.metrics import Summary, chance, summary, top_confusions
+from emovox.evaluation.figures.predictions import Predictions
+from emovox.schema.errors import PredictionsError, ProtocolError
+
+PROTOCOLS: Mapping[str, str] = {
+    "si": "speaker-independent",
+    "si-fusion": "speaker-independent, 5 fusion folds",
+    "joint": "speaker-independent, joint folds",
+    "sd": "speaker-dependent (inflated)",
+    "zero-shot": "zero-shot: corpus not in training",
+    "training": "trained on these speakers (not a result)",
+}
+"""Protocol as it stands in the name of a CSV → how tables call it."""
+
+VIEWS: Mapping[str, str] = {
+    "seven": "seven-class view",
+    "whole": "whole clips",
+    "narrow": "through 8 kHz",
+    "speaker-norm": "adapted to the speaker",
+}
+"""What may follow the protocol in the name of a CSV."""
+
+MERGED = "seven"
+"""The view whose labels are those of the shipped model."""
+
+COMPARED = ("uar", "accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Predictions with the name that tables give them.
+
+    `protocol` is how they came about, in words, or ""; without `detailed` they stand in the tables and have no section
+    of their own in the report. `stem` is the name of their CSV where several runs stand side by side: views are then
+    compared with the same view of the first run.
+    """
+
+    name: str
+    predictions: Predictions
+    protocol: str = ""
+    detailed: bool = True
+    stem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One entry on one corpus: its rows, with only the classes that occur, and their figures."""
+
+    name: str
+    corpus: str
+    protocol: str
+    predictions: Predictions
+    summary: Summary
+    detailed: bool = True
+    stem: str = ""
+
+    @property
+    def abstention(self) -> Kept | None:
+        """The threshold that keeps 90 % labelled, and the accuracy of these; None when no clip has scores."""
+        if not self.predictions.answered.any():
+            return None
+        return kept(self.predictions, abstention_threshold(self.predictions.scores))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two entries on the same clips of a corpus: differences by metric, or the reason why there are none."""
+
+    corpus: str
+    first: str
+    second: str
+    differences: Mapping[str, Difference]
+    reason: str = ""
+
+
+def describe_protocol(name: str) -> str:
+    """Tell the protocol from the name of a CSV, `<corpus>-<protocol>[-<view>]`; "" when it does not say.
+
+    >>> describe_protocol("ravdess-8-si"), describe_protocol("emodb-joint-whole"), describe_protocol("mine")
+    ('speaker-independent', 'speaker-independent, joint folds, whole clips', '')
+    """
+    view = view_of(name)
+    stem = name.removesuffix(f"-{view}") if view else name
+    found = [key for key in sorted(PROTOCOLS, key=len, reverse=True) if stem == key or stem.endswith(f"-{key}")]
+    if not found:
+        return ""
+    return PROTOCOLS[found[0]] + (f", {VIEWS[view]}" if view else "")
+
+
+def view_of(name: str) -> str:
+    """Tell the view from the name of a CSV; "" is the path of `predict`.
+
+    >>> view_of("emodb-joint-whole"), view_of("emodb-joint")
+    ('whole', '')
+    """
+    return next((key for key in VIEWS if name.endswith(f"-{key}")), "")
+
+
+def check_independent(entry: Entry) -> None:
+    """Refuse to call predictions speaker-independent that cannot be.
+
+    Raises:
+        ProtocolError: a clip without a speaker, or a speaker tested in more than one fold, who so was in training.
+    """
+    made = entry.predictions
+    unknown = made.utterance[made.speaker == ""]
+    if unknown.size:
+        raise ProtocolError(
+            f"{entry.name}: {unknown.size} of {len(made)} clips have no speaker ({unknown[0]} is the first), expected "
+            "one for each in a speaker-independent evaluation; add the speakers, or call the protocol sd"
+        )
+    folds: dict[tuple[str, str], str] = {}
+    for key, fold in zip(
+        zip(made.corpus.tolist(), made.speaker.tolist(), strict=True), made.fold.tolist(), strict=True
+    ):
+        first = folds.setdefault(key, fold)
+        if first != fold:
+            raise ProtocolError(
+                f"{entry.name}: speaker {key[1]} of {key[0]} is tested in folds {first} and {fold}, expected one fold, "
+                "as other clips of this speaker were in training; call the protocol sd"
+            )
+
+
+def measure(entries: Sequence[Entry], *, seed: int = 0, draws: int = DRAWS) -> tuple[Measured, ...]:
+    """Compute the figures of every entry on every corpus in it, ordered by corpus, then as given."""
+    found = []
+    for entry in entries:
+        for corpus in entry.predictions.corpora:
+            part = entry.predictions.of_corpus(corpus)
+            figures = summary(part, rng=seed, draws=draws)
+            found.append(Measured(entry.name, corpus, entry.protocol, part, figures, entry.detailed, entry.stem))
+    order = list(dict.fromkeys(each.corpus for each in found))
+    return tuple(sorted(found, key=lambda each: order.index(each.corpus)))
+
+
+def compare(measured: Sequence[Measured], *, seed: int = 0, draws: int = DRAWS) -> tuple[Comparison, ...]:
+    """Compare the entries of each corpus with its first one by a paired bootstrap over the same clips.
+
+    Where entries have a `stem`, each view has a first one of its own. The seven-class view has other labels and clips:
+    it is compared with its own kind only.
+    """
+    result = []
+    for key in dict.fromkeys((each.corpus, view_of(each.stem)) for each in measured):
+        first, *others = [each for each in measured if (each.corpus, view_of(each.stem)) == key]
+        alike = [other for other in others if (view_of(other.name) == MERGED) == (view_of(first.name) == MERGED)]
+        result += [_compare(first, other, seed=seed, draws=draws) for other in alike]
+    return tuple(result)
+
+
+def mean_calibration_errors(measured: Sequence[Measured]) -> dict[str, float]:
+    """ECE of each entry that stands on several corpora, corpora weighted equally (PROTOCOLS, rule 10); by name."""
+    by_name: dict[str, list[float]] = {}
+    for each in measured:
+        by_name.setdefault(each.name, []).append(each.summary.estimates["ece"].value)
+    return {name: float(np.mean(values)) for name, values in by_name.items() if len(values) > 1}
+
+
+def as_data(measured: Sequence[Measured], comparisons: Sequence[Comparison] = ()) -> dict[str, Any]:
+    """Turn figures into plain data for JSON; all of them shares in [0, 1], NaN becomes null when encoded."""
+    return {
+        "results": [_measured_data(each) for each in measured],
+        "ece_corpora_weighted_equally": mean_calibration_errors(measured),
+        "comparisons": [
+            {
+                "corpus": each.corpus,
+                "first": each.first,
+                "second": each.second,
+                "differences": {
+                    name: value._asdict() | {"detectable": value.detectable} for name, value in each.differences.items()
+                },
+                "reason": each.reason or None,
+            }
+            for each in comparisons
+        ],
+    }
+
+
+def _compare(first: Measured, second: Measured, *, seed: int, draws: int) -> Comparison:
+    try:
+        differences = {
+            metric: paired_difference(
+                first.predictions, second.predictions, rng=np.random.default_rng(seed), metric=metric, draws=draws
+            )
+            for metric in COMPARED
+        }
+    except PredictionsError as error:
+        return Comparison(first.corpus, first.name, second.name, {}, str(error))
+    return Comparison(first.corpus, first.name, second.name, differences)
+
+
+def _measured_data(each: Measured) -> dict[str, Any]:
+    found = each.summary
+    abstention = each.abstention
+    return {
+        "name": each.name,
+        "corpus": each.corpus,
+        "protocol": each.protocol or None,
+        "clips": found.clips,
+        "without_speech": found.unanswered,
+        "speakers": found.speakers or None,
+        "folds": found.folds,
+        "interval_over": found.resampled,
+        "classes": list(found.classes),
+        "metrics": {name: value._asdict() for name, value in found.estimates.items()},
+        "chance": chance(each.predictions),
+        "recalls": {
+            name: {"value": value, "low": found.recall_intervals[name].low, "high": found.recall_intervals[name].high}
+            for name, value in found.recalls.items()
+        },
+        "confusion": found.confusion.tolist(),
+        "confusions": [pair._asdict() for pair in top_confusions(each.predictions)],
+        "abstention": None
+        if abstention is None
+        else {"threshold": abstention.threshold, "share": abstention.share, "accuracy": abstention.accuracy},
+    }

@@ -1,0 +1,114 @@
+"""Which CSVs of predictions an evaluation reads, and what its tables call them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emovox.evaluation.figures.comparison import PROTOCOLS, VIEWS, Entry, check_independent, describe_protocol, view_of
+from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.schema.errors import PredictionsError, ProtocolError
+
+
+def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> list[Path]:
+    """List the predictions of a run folder, the path of `predict` of a corpus before its other views.
+
+    Args:
+        folder: that `emovox train` has made.
+        views: whether to take whole clips, telephone copies and so on, too.
+        corpus: names of the corpora that are wanted, separated by commas; all unless given.
+
+    Raises:
+        PredictionsError: the folder holds none, or one cannot be read.
+        ProtocolError: none has clips of the corpus.
+    """
+    # the path of `predict` comes before the other views of its corpus, and is what they are compared with
+    found = sorted((Path(folder) / "predictions").glob("*.csv"), key=_place)
+    files = [path for path in found if views or not view_of(path.stem)]
+    if not files:
+        raise PredictionsError(
+            f"{folder}: got a folder without predictions/*.csv, expected one that emovox train has made; "
+            "name the files with --predictions"
+        )
+    wanted = [file for file in files if corpus is None or len(_read(file, corpus))]
+    if not wanted:
+        raise ProtocolError(f"{folder}: got no clips of {corpus}, expected some; leave --corpus out to take all")
+    return wanted
+
+
+def read_entries(files: Sequence[Path], *, corpus: str | None = None, protocol: str | None = None) -> list[Entry]:
+    """Read CSVs, each called by its own name; by its path where several have that name.
+
+    Args:
+        files: in the order of the tables.
+        corpus: names of the corpora to keep, separated by commas; all unless given.
+        protocol: a key of `PROTOCOLS`; told from each name unless given.
+
+    Raises:
+        PredictionsError: a file cannot be read.
+        ProtocolError: nothing of the corpus in one, or it is called speaker-independent and cannot be.
+    """
+    stems = [file.stem for file in files]
+    entries = []
+    for file in files:
+        name = file.stem if stems.count(file.stem) == 1 else str(file.with_suffix(""))
+        words = PROTOCOLS[protocol] if protocol is not None else describe_protocol(file.stem)
+        made = _read(file, corpus)
+        if not len(made):
+            raise ProtocolError(f"{file}: got no clips of {corpus}, expected some; leave --corpus out to take all")
+        entries.append(_checked(Entry(name, made, words)))
+    return entries
+
+
+def run_entries(
+    folders: Sequence[str], *, views: bool = False, corpus: str | None = None, protocol: str | None = None
+) -> list[Entry]:
+    """Read several runs to stand side by side: each is called by its folder, whatever the corpus.
+
+    Args:
+        folders: that `emovox train` has made; the first is what the others are compared with.
+        views: whether to take whole clips, telephone copies and so on, too; each is compared with its own kind.
+        corpus: see `read_entries`.
+        protocol: see `read_entries`.
+
+    Raises:
+        PredictionsError: a folder holds no predictions, or a file cannot be read.
+        ProtocolError: see `read_entries`.
+    """
+    return [
+        _checked(entry)
+        for name, folder in zip(_run_names(folders), folders, strict=True)
+        for entry in _of_run(name, run_files(folder, views=views, corpus=corpus), corpus, protocol)
+    ]
+
+
+def _of_run(name: str, files: Sequence[Path], corpus: str | None, protocol: str | None) -> Iterator[Entry]:
+    for file in files:
+        view = view_of(file.stem)
+        plain = file.stem.removesuffix(f"-{view}") if view else file.stem
+        words = PROTOCOLS[protocol] if protocol is not None else describe_protocol(plain)
+        called = f"{name}, {VIEWS[view]}" if view else name
+        yield Entry(called, _read(file, corpus), words, detailed=not view, stem=file.stem)
+
+
+def _run_names(folders: Sequence[str]) -> list[str]:
+    names = [Path(os.path.abspath(folder)).name for folder in folders]
+    return [name if names.count(name) == 1 else folder for name, folder in zip(names, folders, strict=True)]
+
+
+def _place(file: Path) -> tuple[str, bool, str]:
+    return file.stem.split("-")[0], bool(view_of(file.stem)), file.stem
+
+
+def _read(file: Path, corpus: str | None) -> Predictions:
+    made = read_predictions(file)
+    return made if corpus is None else made.select(np.isin(made.corpus, corpus.split(",")))
+
+
+def _checked(entry: Entry) -> Entry:
+    if entry.protocol.startswith("speaker-independent"):
+        check_independent(entry)
+    return entry

@@ -1,0 +1,71 @@
+"""Pictures of a model's embedding: which clips it sees as neighbours, by emotion, by speaker and by corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emovox.audio.reader import load_audio
+from emovox.audio.types import Samples
+from emovox.corpora.manifest import Clip
+from emovox.evaluation.report.document import Picture
+from emovox.evaluation.report.scatter import scatter_figure, tsne
+from emovox.evaluation.report.style import png_of
+from emovox.runtime.predictor import Predictor
+from emovox.schema.errors import AudioError
+
+MOST_CLIPS = 1000
+"""More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
+
+FEWEST_CLIPS = 5
+"""A layout of fewer points says nothing."""
+
+
+def embedding_pictures(predictor: Predictor, clips: Sequence[Clip]) -> tuple[Picture, ...]:
+    """Draw t-SNE of the embedding of each clip in one piece.
+
+    Clips that cannot be decoded or that the model does not take in one piece are left out: the evaluation itself has
+    named them.
+
+    Args:
+        predictor: the model.
+        clips: of one or more corpora.
+
+    Returns:
+        One picture by emotion, one by speaker, and with several corpora one by corpus; none for fewer than five clips.
+    """
+    rows, kept = [], []
+    for clip in clips[:: -(-len(clips) // MOST_CLIPS) or 1]:
+        samples = _whole(predictor, clip)
+        if samples is not None and clip.label is not None:
+            rows.append(predictor.model.run(samples).embedding[0])
+            kept.append(clip)
+    if len(rows) < FEWEST_CLIPS:
+        return ()
+    points = tsne(np.stack(rows))
+    labels = {
+        "emotion": [str(clip.label) for clip in kept],
+        "speaker": [clip.speaker or "?" for clip in kept],
+        "corpus": [clip.corpus for clip in kept],
+    }
+    if len(set(labels["corpus"])) == 1:
+        del labels["corpus"]
+    return tuple(_picture(points, names, kind) for kind, names in labels.items())
+
+
+def _whole(predictor: Predictor, clip: Clip) -> Samples | None:
+    """Decode a clip as a batch [1, n] of the model, cut at the longest input; None where that cannot be."""
+    card = predictor.card
+    try:
+        samples, rate = load_audio(clip.path, sample_rate=card.sample_rate)
+    except AudioError:
+        return None
+    if samples.shape[1] < round(card.shortest * rate):
+        return None
+    return np.ascontiguousarray(samples[:, : round(card.longest * rate)])
+
+
+def _picture(points: np.ndarray[tuple[int, ...], np.dtype[np.float64]], names: Sequence[str], kind: str) -> Picture:
+    figure = scatter_figure(points, names, title=f"Embedding of {len(names)} clips by {kind} (t-SNE)", kind=kind)
+    return Picture(f"tsne-{kind}.png", f"t-SNE of the embedding, coloured by {kind}", png_of(figure))

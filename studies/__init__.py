@@ -1,0 +1,1 @@
+"""What was tried, ready to run again: `python -m studies.<name>`."""

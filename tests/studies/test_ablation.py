@@ -1,0 +1,224 @@
+"""The ablation: its table from CSVs, and the benchmark that makes these, on voices that do not exist."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emovox.audio.reader import load_audio
+from emovox.augment.recordings import read_noises
+from emovox.cli.main import main
+from emovox.corpora.load import load_clips
+from emovox.evaluation.figures import metrics
+from emovox.evaluation.figures.predictions import Predictions, read_predictions, write_predictions
+from emovox.schema.errors import PredictionsError, RecipeError
+from publish.ablation import CONDITIONS, Runs, ablation_table, file_name, read_runs
+from studies import ablation
+from tests.training.sounds import RATE, write_sounds
+
+RECIPE = """
+kind = "network"
+copies = { own = 1 }
+
+[data]
+corpora = ["own.jsonl"]
+protocol = "si"
+
+[encoder]
+name = "mobile"
+width = 8
+blocks = 2
+features = 8
+frames = { hop = 320, f0 = false }
+
+[head]
+hidden = 8
+
+[augment]
+gain = { probability = 0.5 }
+noise = { probability = 0.5 }
+
+[learning.optimiser]
+batch = 8
+[learning.mixup]
+probability = 0.5
+
+[head_learning.optimiser]
+batch = 8
+[head_learning.mixup]
+probability = 0.5
+"""
+QUANTISED = 1e-4
+"""FLAC of 16 bits."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Voices with their manifest, noises for training and for the test, and a recipe."""
+    path = tmp_path_factory.mktemp("ablation")
+    (path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    table = write_sounds(path / "voices", takes=1)
+    with pytest.raises(SystemExit):
+        main(["data", "index", "table", str(table), "--output", str(path / "own.jsonl")])
+    rng = np.random.default_rng(0)
+    for name in ("learn", "test"):
+        (path / name).mkdir()
+        soundfile.write(path / name / "hiss.wav", 0.1 * rng.standard_normal(RATE), RATE)
+    return path
+
+
+@pytest.fixture
+def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("EMOVOX_CACHE", str(folder / "cache"))
+    return folder
+
+
+def ablate(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """Run the benchmark, five steps a stage."""
+    fixed = (
+        "tiny.toml",
+        "--steps",
+        "5",
+        "--learn",
+        "learn",
+        "--test",
+        "test",
+        "--results",
+        "results",
+        "--workers",
+        "1",
+    )
+    monkeypatch.setattr(sys, "argv", ["ablation.py", *fixed, *arguments])
+    ablation.main()
+
+
+def test_a_table_comes_of_two_folds(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ablate(monkeypatch, "--rows", "none,gain,mixup", "--seeds", "0", "--folds", "1,2")
+    captured = capsys.readouterr()
+    assert {path.name for path in (here / "results").iterdir()} == {
+        file_name(row, 0, condition) for row in ("none", "gain", "mixup") for condition in CONDITIONS
+    }
+    assert captured.err.count(" fold ") == 6
+    lines = [line for line in captured.out.splitlines() if line.startswith("| ")]
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| none", "| gain", "| mixup"]
+    clean = read_predictions(here / "results" / "gain-seed0-clean.csv")
+    assert set(clean.fold.tolist()) == {"1", "2"}
+    assert len(clean) == 6
+    assert f"{100 * metrics.uar(clean.label, clean.predicted):.1f}" in lines[3]
+
+    shutil.rmtree(here / "results")
+    ablate(monkeypatch, "--rows", "none,gain,mixup", "--seeds", "0", "--folds", "1,2")
+    again = capsys.readouterr()
+    assert " fold " not in again.err, "what is done is not done again"
+    assert again.out == captured.out
+
+
+def test_switches_are_those_of_the_recipe(here: Path) -> None:
+    recipe = ablation._read(Path("tiny.toml"), [], 5)
+    assert ablation.switches(recipe) == ("noise", "gain", "mixup")
+    rows = ablation.chosen_rows(recipe, "", without=True)
+    assert list(rows) == ["none", "noise", "gain", "mixup", "all", "without-noise", "without-gain", "without-mixup"]
+    assert ablation.switches(rows["none"]) == ()
+    assert ablation.switches(rows["without-noise"]) == ("gain", "mixup")
+    assert rows["all"].augment == recipe.augment
+    assert rows["gain"].copies == recipe.copies, "unchanged copies keep the balance of views"
+    with pytest.raises(RecipeError, match=r"--rows has 'speed', expected some of none, noise, gain"):
+        ablation.chosen_rows(recipe, "speed", without=False)
+
+
+@pytest.mark.parametrize(("learn", "test"), [("learn", "learn"), ("learn", "learn/below"), (".", "test")])
+def test_noises_of_the_test_are_not_learnt(here: Path, learn: str, test: str) -> None:
+    with pytest.raises(RecipeError, match="expected folders apart"):
+        ablation.with_noises(ablation._read(Path("tiny.toml"), [], 5), learn, test)
+
+
+def test_a_fold_that_there_is_not_is_refused(here: Path) -> None:
+    recipe = ablation._read(Path("tiny.toml"), [], 5)
+    with pytest.raises(RecipeError, match=r"folds \[9\], expected one corpus and folds of \[1, 2, 3, 4\]"):
+        ablation.prepare(recipe, here / "cache", here / "results", test="test", folds=[9], workers=1)
+
+
+def test_the_copies_are_what_they_are_called(here: Path, tmp_path: Path) -> None:
+    (clip, *_) = load_clips(["own.jsonl"])
+    changes = ablation._changes(read_noises(here / "test"))
+    copies = {name: ablation._copied(clip, change, tmp_path / name) for name, change in changes.items()}
+    sounds = {name: load_audio(copy.path)[0][0].astype(np.float64) for name, copy in copies.items()}
+    assert copies["clean"] == clip
+    clean = sounds["clean"]
+    # the sum may have been turned down as a whole
+    scale = (sounds["noise"] @ clean) / (clean @ clean)
+    rest = sounds["noise"] - scale * clean
+    assert 10 * np.log10(scale**2 * (clean @ clean) / (rest @ rest)) == pytest.approx(10, abs=0.3)
+    spectrum = np.abs(np.fft.rfft(sounds["phone"])) ** 2
+    assert spectrum[len(spectrum) * 9 // 16 :].sum() < 1e-4 * spectrum.sum(), "nothing above 4.5 kHz"
+    again = ablation._copied(clip, changes["noise"], tmp_path / "again")
+    assert load_audio(again.path)[0][0] == pytest.approx(sounds["noise"], abs=QUANTISED)
+
+
+def runs_of(generated: Callable[..., Predictions], skills: dict[str, float], n: int = 300) -> Runs:
+    """Two seeds of each row under one condition: the same clips, other answers."""
+    base = generated(n)
+    found = {}
+    for row, skill in skills.items():
+        made = [generated(n, skill=skill, seed=seed) for seed in (0, 1)]
+        found[row, "clean"] = [
+            Predictions.from_rows(
+                [
+                    here._replace(
+                        label=there.label,
+                        predicted=there.label if here.label == here.predicted else _other(there.label),
+                    )
+                    for here, there in zip(run.rows(), base.rows(), strict=True)
+                ],
+                base.classes,
+            )
+            for run in made
+        ]
+    return found
+
+
+def _other(label: str) -> str:
+    return "zen" if label != "zen" else "meh"
+
+
+def test_rows_stand_against_none_and_all(generated: Callable[..., Predictions]) -> None:
+    runs = runs_of(generated, {"without-b": 1.0, "all": 4.0, "b": 4.0, "a": 1.0, "none": 1.0})
+    table = ablation_table(runs, draws=200)
+    assert table.head == ("augmentation", "against", "seeds", "as they are: UAR", "difference")
+    assert [row[:3] for row in table.rows] == [
+        ("none", "–", "2"), ("a", "none", "2"), ("b", "none", "2"), ("all", "none", "2"), ("without b", "all", "2"),
+    ]  # fmt: skip
+    none, a, b, _, without = (row[4] for row in table.rows)
+    assert none == "–"
+    assert a.endswith("no detectable difference")
+    assert b.startswith("+")
+    assert b.endswith("better")
+    assert without.endswith("worse")
+    values = [metrics.uar(run.label, run.predicted) for run in runs["b", "clean"]]
+    assert table.rows[2][3] == f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
+
+
+def test_what_is_not_finished_is_said(generated: Callable[..., Predictions]) -> None:
+    runs = {("none", "clean"): [generated(50)], ("a", "clean"): [generated(40)], ("a", "phone"): [generated(50)]}
+    none, a = ablation_table(runs, draws=10).rows
+    assert a[4] == "other clips so far"
+    assert none[5:] == ("not run", "–")
+    assert a[6] == "–"
+
+
+def test_of_an_unfinished_row_the_full_seeds_count(tmp_path: Path, generated: Callable[..., Predictions]) -> None:
+    for seed, n in ((0, 40), (1, 40), (2, 20)):
+        write_predictions(generated(n), tmp_path / file_name("none", seed, "clean"))
+    assert [len(run) for run in read_runs(tmp_path)["none", "clean"]] == [40, 40]
+    write_predictions(generated(10), tmp_path / "mine.csv")
+    with pytest.raises(PredictionsError, match=r"mine\.csv: got a name that is not of an ablation, expected ROW-seed0"):
+        read_runs(tmp_path)
