@@ -23,7 +23,7 @@ from emovox.features.speech_like import speech_like
 from emovox.runtime.model import INPUT
 from emovox.runtime.registry import read_card, shipped
 from emovox.schema.files import write_whole
-from emovox.schema.labels import EMOTIONS
+from emovox.schema.labels import EMOTIONS, merge_matrix
 from emovox.training.cache import cache_folder
 from emovox.training.read import read_recipe
 from publish.laboratory import RECIPES, RESULTS, Cost
@@ -82,7 +82,7 @@ def _as_it_begins(model: str, folder: Path) -> tuple[Path, int]:
     classes = (*EMOTIONS, *(name for corpus, name in FURTHER.items() if corpus in recipe.data.corpora))
     encoder = build_encoder(recipe.encoder)
     network = Network(encoder, Head(encoder.n_statistics, len(classes), recipe.head))
-    recogniser = Recogniser(network, classes, recipe.labels or classes, 1.0).eval()
+    recogniser = Recogniser(network, merge_matrix(classes, recipe.labels or classes), 1.0).eval()
     path = folder / f"{model}.onnx"
     path.write_bytes(to_onnx(recogniser, labels=recipe.labels or classes, metadata=""))
     return path, count_parameters(recogniser)

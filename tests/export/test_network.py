@@ -25,6 +25,7 @@ from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Array
 from emovox.schema.errors import ExportError
+from emovox.schema.labels import merge_matrix
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
@@ -49,7 +50,7 @@ def recogniser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     config = small_encoders(write_whisper(tmp_path_factory.mktemp("weights")))[request.param]
     plain = request.param == "reference-hybrid"
     head = HeadConfig(hidden=8, dropout_in=0, plain=True) if plain else HeadConfig(hidden=8)
-    made = Recogniser(small_network(config, head=head), CLASSES, CLASSES, 1.5).eval()
+    made = Recogniser(small_network(config, head=head), merge_matrix(CLASSES, CLASSES), 1.5).eval()
     halve(made)
     return made
 

@@ -15,15 +15,14 @@ from emovox.models.hybrid import HybridConfig
 from emovox.models.mobile import MobileConfig
 from emovox.models.network import Network
 from emovox.models.reference_hybrid import ReferenceHybridConfig
-from emovox.models.whisper import WhisperBlocks
-from emovox.models.whisper import WhisperConfig as Sizes
+from emovox.models.whisper import WhisperBlocks, WhisperSizes
 from emovox.models.whisper_encoder import WhisperConfig
 
 CEPSTRA = FrameInputsConfig(log_mel=False, f0=False, level=False)
 MOBILE = MobileConfig(frames=CEPSTRA, width=8, blocks=2, expansion=2, kernel=3, squeeze=2, features=8, attention=4)
 HYBRID = HybridConfig(frames=CEPSTRA, width=8, blocks=1, recurrent_width=8, cells=6, attention=4)
 
-SIZES = Sizes(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=24)
+SIZES = WhisperSizes(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=24)
 CLASSES = ("bored", "cross", "keen")
 
 

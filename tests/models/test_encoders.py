@@ -20,6 +20,7 @@ from emovox.models.mobile import MobileConfig
 from emovox.models.network import Encoder, Network, NetworkOutputs, Recogniser, count_parameters
 from emovox.models.reference_hybrid import ReferenceHybridConfig
 from emovox.schema.errors import ConfigError
+from emovox.schema.labels import merge_matrix
 from tests.models.speech import speech
 
 N_CLASSES = 9
@@ -167,7 +168,7 @@ def test_it_learns() -> None:
 @pytest.fixture(scope="module")
 def recogniser(whole: Network) -> Recogniser:
     labels = tuple("abcdefghi")
-    return Recogniser(whole, labels, labels, 1.5).eval()
+    return Recogniser(whole, merge_matrix(labels, labels), 1.5).eval()
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from emovox.models.network import Network, Recogniser, count_parameters
+from emovox.schema.labels import merge_matrix
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
 from tests.models.speech import speech
+
+SAME_LABELS = merge_matrix(CLASSES, CLASSES)
 
 EXACT = 1e-6
 # A clip alone and in a padded batch: float32 sums over other numbers of frames.
@@ -28,7 +31,7 @@ def recognise(
     network: Network, samples: torch.Tensor, *speaker: torch.Tensor, temperature: float = 1.0
 ) -> torch.Tensor:
     with torch.no_grad():
-        scores: torch.Tensor = Recogniser(network, CLASSES, CLASSES, temperature)(samples, *speaker).scores
+        scores: torch.Tensor = Recogniser(network, SAME_LABELS, temperature)(samples, *speaker).scores
     return scores
 
 
@@ -44,17 +47,17 @@ def test_classes_are_merged_and_dropped_and_the_rest_sums_to_one(samples: torch.
     network = small_network(MOBILE)
     classes = ("neutral", "calm", "boredom")
     with torch.no_grad():
-        raw = Recogniser(network, classes, classes, 1.0)(samples).scores
-        merged = Recogniser(network, classes, ("neutral",), 1.0)(samples).scores
+        raw = Recogniser(network, merge_matrix(classes, classes), 1.0)(samples).scores
+        merged = Recogniser(network, merge_matrix(classes, ("neutral",)), 1.0)(samples).scores
     torch.testing.assert_close(merged, torch.ones(3, 1), atol=EXACT, rtol=EXACT)
     with torch.no_grad():
         happy = ("neutral", "calm", "happy")
-        two = Recogniser(network, happy, ("happy", "neutral"), 1.0)(samples).scores
+        two = Recogniser(network, merge_matrix(happy, ("happy", "neutral")), 1.0)(samples).scores
     torch.testing.assert_close(two, torch.stack([raw[:, 2], raw[:, 0] + raw[:, 1]], 1), atol=EXACT, rtol=EXACT)
 
 
 def test_a_speaker_changes_embedding_and_scores_but_not_statistics(network: Network, samples: torch.Tensor) -> None:
-    made = Recogniser(network, CLASSES, CLASSES, 1.0)
+    made = Recogniser(network, SAME_LABELS, 1.0)
     with torch.no_grad():
         plain = made(samples)
         default = made(samples, made.mean, made.scale)
@@ -65,7 +68,7 @@ def test_a_speaker_changes_embedding_and_scores_but_not_statistics(network: Netw
 
 
 def test_the_parameters_are_counted_once(network: Network) -> None:
-    made = Recogniser(network, CLASSES, CLASSES, 1.0)
+    made = Recogniser(network, SAME_LABELS, 1.0)
     assert count_parameters(made) == count_parameters(network) == sum(len(p.flatten()) for p in network.parameters())
 
 

@@ -24,8 +24,8 @@ from emovox.models.whisper import (
     Attention,
     Block,
     WhisperBlocks,
-    WhisperConfig,
     WhisperLogMel,
+    WhisperSizes,
     load_whisper,
     sinusoids,
 )
@@ -35,7 +35,7 @@ from tests.models.speech import speech
 Matrix = npt.NDArray[np.float64]
 State = dict[str, Matrix]
 
-TINY = WhisperConfig(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=24)
+TINY = WhisperSizes(d_model=16, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=24)
 
 # float32 against float64 on values of size 1
 EXACT = 2e-6
@@ -47,7 +47,7 @@ REAL = 1e-4
 RUNTIME = 1e-5
 
 
-def tiny(n_blocks: int = 2, config: WhisperConfig = TINY) -> WhisperBlocks:
+def tiny(n_blocks: int = 2, config: WhisperSizes = TINY) -> WhisperBlocks:
     torch.manual_seed(0)
     encoder = WhisperBlocks(config, n_blocks)
     for parameter in encoder.parameters():
@@ -272,8 +272,8 @@ def test_weights_are_read_as_float32(tmp_path: Path, dtype: torch.dtype) -> None
         ({"encoder_attention_heads": 3}, 1, "has 3 heads for a width of 16, expected a number that divides it"),
         ({"encoder_ffn_dim": 32}, 1, r"model\.encoder\.layers\.0\.fc1\.weight is \[24, 16\], expected \[32, 16\]"),
         ({"encoder_layers": 4}, 4, r"has no tensor model\.encoder\.layers\.2\..* \(30 missing\); name another model"),
-        ({"d_model": "wide"}, 1, r"config\.json: not a configuration of WhisperConfig .*\$\.d_model"),
-        ({"encoder_layers": 0}, 1, r"config\.json: not a configuration of WhisperConfig .*\$\.encoder_layers"),
+        ({"d_model": "wide"}, 1, r"config\.json: not a configuration of WhisperSizes .*\$\.d_model"),
+        ({"encoder_layers": 0}, 1, r"config\.json: not a configuration of WhisperSizes .*\$\.encoder_layers"),
     ],
 )
 def test_other_models_are_refused(tmp_path: Path, config: dict[str, Any], n_blocks: int, message: str) -> None:

@@ -20,7 +20,7 @@ from emovox.models.front_end.frames import FrameTensors
 from emovox.models.head import Head, HeadConfig
 from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
-from emovox.models.whisper import FRAMES, WhisperBlocks, WhisperConfig
+from emovox.models.whisper import FRAMES, WhisperBlocks, WhisperSizes
 from emovox.schema.errors import ConfigError
 
 N_CLASSES = 9
@@ -80,7 +80,7 @@ class LibrosaWhisper(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        config = WhisperConfig()
+        config = WhisperSizes()
         self.whisper = WhisperBlocks(config, 3)
         self.n_statistics = 3 * config.encoder_ffn_dim
 

@@ -15,6 +15,7 @@ from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
 from emovox.schema.card import Array, Head
 from emovox.schema.errors import ExportError
+from emovox.schema.labels import merge_matrix
 from emovox.training.data.task import Task
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import Run
@@ -38,7 +39,7 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
     labels = recipe.labels or task.classes
     network = deepcopy(run.model.network).cpu().eval()
     network.encoder.trim()
-    recogniser = Recogniser(network, task.classes, labels, run.temperature)
+    recogniser = Recogniser(network, merge_matrix(task.classes, labels), run.temperature)
     halve(recogniser)
     card = make_card(
         task,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from emovox.models.ge2e import Ge2eConfig, Ge2eEncoder
+from emovox.models.ge2e import Ge2eConfig, Ge2eEncoder, Ge2eLayers
 from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
 from emovox.models.network import Encoder
 from emovox.models.reference_hybrid import ReferenceHybridConfig, ReferenceHybridEncoder
+from emovox.models.whisper import WhisperBlocks, WhisperSizes
 from emovox.models.whisper_encoder import WhisperConfig, WhisperEncoder
 
 EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig | Ge2eConfig
@@ -30,3 +31,27 @@ def build_encoder(config: EncoderConfig) -> Encoder:
             return WhisperEncoder(config)
         case Ge2eConfig():
             return Ge2eEncoder(config)
+
+
+def empty_encoder(config: EncoderConfig, sizes: WhisperSizes | None = None) -> Encoder:
+    """Build an encoder without looking for pretrained weights; the caller fills in all weights.
+
+    Args:
+        config: which encoder.
+        sizes: those of the pretrained Whisper encoder; others have none.
+
+    >>> empty_encoder(WhisperConfig(blocks=1, frozen=1)).n_statistics
+    1024
+    """
+    match config:
+        case WhisperConfig():
+            return WhisperEncoder(config, WhisperBlocks(sizes or WhisperSizes(), config.blocks))
+        case Ge2eConfig():
+            return Ge2eEncoder(config, Ge2eLayers(config.layers[-1]))
+        case _:
+            return build_encoder(config)
+
+
+def encoder_sizes(encoder: Encoder) -> WhisperSizes | None:
+    """Return the sizes that `empty_encoder` needs beside the configuration."""
+    return encoder.whisper.sizes if isinstance(encoder, WhisperEncoder) else None

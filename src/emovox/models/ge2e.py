@@ -138,12 +138,13 @@ class Ge2eEncoder(Encoder):
 
     Args:
         config: which layers.
+        lstm: the layers up to the last that is pooled; unless given, they are loaded from `config.weights`.
 
     Raises:
         WeightsError: the weights are not found, or are none of this encoder.
     """
 
-    def __init__(self, config: Ge2eConfig) -> None:
+    def __init__(self, config: Ge2eConfig, lstm: Ge2eLayers | None = None) -> None:
         super().__init__()
         self.top, self.layers = config.layers[-1], config.layers
         self.n_frozen = min(config.frozen, self.top)
@@ -151,18 +152,22 @@ class Ge2eEncoder(Encoder):
         carried = () if self.n_frozen == self.top else (self.n_frozen,)
         self.given = tuple(sorted({layer for layer in config.layers if layer <= self.n_frozen} | set(carried)))
         self.front_end = MelPower()
-        self.lstm = load_ge2e(config.weights, self.top)
+        self.lstm = load_ge2e(config.weights, self.top) if lstm is None else lstm
         self.frozen_layers.requires_grad_(False)
         width = WIDTH * len(config.layers)
         self.attention = AttentiveStatistics(width, config.attention) if config.pooling == "attentive" else None
         self.n_inputs, self.n_statistics = sum(self._widths()), 2 * width
-        stored = "" if self.n_frozen else "root of power "
-        self.inputs_key = f"ge2e {self.given} {stored}{self.thin} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
 
     @property
     def frozen_layers(self) -> nn.ModuleList:
         """The layers that do not learn."""
         return nn.ModuleList(list(self.lstm)[: self.n_frozen])
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the layers, and the weights of those that are frozen."""
+        stored = "" if self.n_frozen else "root of power "
+        return f"ge2e {self.given} {stored}{self.thin} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, t, c], every 10 ms or, of frozen layers alone, 20 ms."""

@@ -154,11 +154,15 @@ class HybridEncoder(Encoder):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.front_end = FrameInputs(config.frames)
-        self.inputs_key = self.front_end.key
         self.n_inputs = self.front_end.n_channels
         self.n_statistics = 2 * config.width + 4 * config.cells
         self.local = Local(self.n_inputs, config)
         self.recurrent = Recurrent(self.n_inputs, config)
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the frame features."""
+        return self.front_end.key
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → frame features [b, t, c]."""

@@ -93,13 +93,17 @@ class MobileEncoder(Encoder):
     def __init__(self, config: MobileConfig) -> None:
         super().__init__()
         self.front_end = FrameInputs(config.frames)
-        self.inputs_key = self.front_end.key
         self.n_inputs, self.n_statistics = self.front_end.n_channels, 2 * config.features
         self.stem = ConvNorm(self.n_inputs, config.width, 5, stride=2)
         middle = config.blocks // 2
         self.blocks = nn.ModuleList(InvertedResidual(config, 2 if i == middle else 1) for i in range(config.blocks))
         self.last = ConvNorm(config.width, config.features)
         self.pooling = AttentiveStatistics(config.features, config.attention)
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the frame features."""
+        return self.front_end.key
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → frame features [b, t, c]."""

@@ -6,12 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from emovox.models.head import Head
-from emovox.schema.labels import merge_matrix
 
 
 class NetworkOutputs(NamedTuple):
@@ -34,12 +32,15 @@ class Encoder(nn.Module, ABC):
     Attributes:
         n_inputs: c, width of a frame that `inputs` gives.
         n_statistics: p, width of what `pool` gives.
-        inputs_key: says what `inputs` computes, weights included: equal keys, equal inputs.
     """
 
     n_inputs: int
     n_statistics: int
-    inputs_key: str
+
+    @property
+    def inputs_key(self) -> str:
+        """Name what `inputs` computes, weights included: equal keys, equal inputs."""
+        raise NotImplementedError(f"{type(self).__name__} names no inputs that could be kept on disk")
 
     @abstractmethod
     def inputs(self, samples: Tensor) -> Tensor:
@@ -89,8 +90,7 @@ class Recogniser(nn.Module):
 
     Args:
         network: fitted; its buffers `head.mean` and `head.scale` are the defaults of the speaker's.
-        classes: what the head was trained on.
-        labels: output labels in order; classes beyond them are merged or dropped by the stated table.
+        merge: [classes, labels], 0 or 1: which class counts for which label (`schema.labels.merge_matrix`).
         temperature: divides the logits.
 
     Shape:
@@ -100,10 +100,10 @@ class Recogniser(nn.Module):
 
     merge: Tensor
 
-    def __init__(self, network: Network, classes: Sequence[str], labels: Sequence[str], temperature: float) -> None:
+    def __init__(self, network: Network, merge: Sequence[Sequence[float]], temperature: float) -> None:
         super().__init__()
         self.encoder, self.head, self.temperature = network.encoder, network.head, temperature
-        self.register_buffer("merge", torch.from_numpy(np.array(merge_matrix(classes, labels), np.float32)))
+        self.register_buffer("merge", torch.tensor(merge, dtype=torch.float32))
 
     @property
     def mean(self) -> Tensor:

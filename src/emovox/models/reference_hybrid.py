@@ -86,12 +86,16 @@ class ReferenceHybridEncoder(Encoder):
     def __init__(self, config: ReferenceHybridConfig) -> None:
         super().__init__()
         self.config, self.front_end = config, ReferenceCepstra()
-        self.inputs_key = f"reference cepstra {FRAMES}"
         self.n_inputs, self.n_statistics = 3 * FRAMES.n_mfcc, N_LOCAL + 64
         self.first, self.second = nn.Conv1d(self.n_inputs, 64, 3), nn.Conv1d(64, 128, 3)
         self.lstm_first = nn.LSTM(self.n_inputs, 128, batch_first=True)
         self.lstm_second = nn.LSTM(128, 64, batch_first=True)
         self.register_buffer("steps", torch.arange(N_FRAMES), persistent=False)
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the cepstra."""
+        return f"reference cepstra {FRAMES}"
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, t, 39], all frames of the clip."""

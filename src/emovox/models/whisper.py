@@ -37,7 +37,7 @@ Size = Annotated[int, msgspec.Meta(ge=1)]
 _LAYER = "model.encoder.layers.{}."
 
 
-class WhisperConfig(msgspec.Struct, frozen=True, kw_only=True):
+class WhisperSizes(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes of an encoder, by the names of its config.json (whose other keys are not read)."""
 
     d_model: Size = 512
@@ -93,7 +93,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """One pre-norm transformer block."""
 
-    def __init__(self, config: WhisperConfig) -> None:
+    def __init__(self, config: WhisperSizes) -> None:
         super().__init__()
         width = config.d_model
         self.self_attn_layer_norm = nn.LayerNorm(width)
@@ -129,8 +129,9 @@ class WhisperBlocks(nn.Module):
         Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022.
     """
 
-    def __init__(self, config: WhisperConfig, n_blocks: int) -> None:
+    def __init__(self, config: WhisperSizes, n_blocks: int) -> None:
         super().__init__()
+        self.sizes = config
         self.conv1 = nn.Conv1d(config.num_mel_bins, config.d_model, 3, padding=1)
         self.conv2 = nn.Conv1d(config.d_model, config.d_model, 3, stride=2, padding=1)
         self.layers = nn.ModuleList(Block(config) for _ in range(n_blocks))
@@ -180,7 +181,7 @@ def load_whisper(source: str | Path, n_blocks: int) -> WhisperBlocks:
     Raises:
         WeightsError: nothing found there, or no Whisper encoder with so many blocks.
     """
-    config = read_config(source, WhisperConfig)
+    config = read_config(source, WhisperSizes)
     for problem, found in _problems(config, n_blocks).items():
         if found:
             raise WeightsError(f"{source}: {problem}; name another model")
@@ -193,7 +194,7 @@ def load_whisper(source: str | Path, n_blocks: int) -> WhisperBlocks:
     return encoder
 
 
-def _problems(config: WhisperConfig, n_blocks: int) -> dict[str, bool]:
+def _problems(config: WhisperSizes, n_blocks: int) -> dict[str, bool]:
     width, heads = config.d_model, config.encoder_attention_heads
     return {
         f"got {n_blocks} blocks, expected 1 to {config.encoder_layers}": not 1 <= n_blocks <= config.encoder_layers,

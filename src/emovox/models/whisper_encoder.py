@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics, mean_deviation
 from emovox.models.weights import fingerprint
-from emovox.models.whisper import WhisperLogMel, load_whisper
+from emovox.models.whisper import WhisperBlocks, WhisperLogMel, load_whisper
 from emovox.schema.errors import ConfigError
 
 VIEWS = ("output", "hidden")
@@ -59,17 +59,18 @@ class WhisperEncoder(Encoder):
 
     Args:
         config: which blocks, and what of them.
+        whisper: the blocks; unless given, they are loaded from `config.weights`.
 
     Shape:
         - Input: samples [b, n] at 16 kHz, up to 30 s.
         - Output: [b, n_statistics].
     """
 
-    def __init__(self, config: WhisperConfig) -> None:
+    def __init__(self, config: WhisperConfig, whisper: WhisperBlocks | None = None) -> None:
         super().__init__()
         self.config = config
         self.front_end = WhisperLogMel()
-        self.whisper = load_whisper(config.weights, config.blocks)
+        self.whisper = load_whisper(config.weights, config.blocks) if whisper is None else whisper
         self.width = self.whisper.conv2.out_channels
         for module in (self.whisper.conv1, self.whisper.conv2, *self.whisper.layers[: config.frozen]):
             module.requires_grad_(False)
@@ -79,7 +80,13 @@ class WhisperEncoder(Encoder):
         self.n_statistics = 2 * self.width * n_outputs + self.whisper.wide * n_hidden
         fixed = config.blocks * (2 * self.width + self.whisper.wide)
         self.n_inputs = fixed if config.is_fixed else max(1, config.frozen) * self.width
-        self.inputs_key = f"whisper {fingerprint(self.whisper)} frozen {config.frozen} fixed {config.is_fixed}"
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the weights that are frozen, and how much of their outputs is kept."""
+        stem, blocks = [self.whisper.conv1, self.whisper.conv2], self.whisper.layers[: self.config.frozen]
+        frozen = self.whisper if self.config.is_fixed else nn.ModuleList([*stem, *blocks])
+        return f"whisper {fingerprint(frozen)} frozen {self.config.frozen} fixed {self.config.is_fixed}"
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → outputs of the frozen blocks side by side [b, t, c]; or, if all are, every view of them [b, 1, c].

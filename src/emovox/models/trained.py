@@ -1,0 +1,184 @@
+"""A trained network as a file: what every step after training loads."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from emovox.models.encoders import EncoderConfig, empty_encoder, encoder_sizes
+from emovox.models.head import Head, HeadConfig
+from emovox.models.network import Network, Recogniser
+from emovox.models.whisper import WhisperSizes
+from emovox.schema.card import CardCorpus
+from emovox.schema.errors import WeightsError
+from emovox.schema.extras import require
+from emovox.schema.files import replacing
+from emovox.schema.text import json_document
+
+FORMAT = 1
+"""Goes up when an older version cannot read the files."""
+
+WEIGHTS, ABOUT = "network.safetensors", "network.json"
+
+_AGAIN = "copy both files from the same source, or train again"
+
+
+class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is known of a trained network, as network.json has it.
+
+    Attributes:
+        name: of the recipe; the exported files are named by it.
+        recipe: every key of it, defaults spelled out.
+        recipe_sha256: its hash.
+        encoder: the configuration of the encoder.
+        classes: what the head tells apart, in the order of the logits.
+        labels: what an exported model answers, in order.
+        merge: [classes, labels], 0 or 1: which class counts for which label.
+        temperature: divides the logits, above 0.
+        adaptable: whether the head serves with a speaker's statistics too.
+        corpora: what the weights learnt from, pretraining included.
+        fold: number of the fold whose test clips it did not see; None: it learnt from all clips.
+        head: sizes of the head; filled in from the network.
+        sizes: of the pretrained part of a Whisper encoder; filled in from the network.
+        weights_sha256: hash of network.safetensors; filled in by `TrainedModel.save`.
+        format: of the files.
+    """
+
+    name: str
+    recipe: dict[str, Any]
+    recipe_sha256: str
+    encoder: EncoderConfig
+    classes: tuple[str, ...]
+    labels: tuple[str, ...]
+    merge: tuple[tuple[float, ...], ...]
+    temperature: float
+    adaptable: bool
+    corpora: tuple[CardCorpus, ...]
+    fold: int | None = None
+    head: HeadConfig = HeadConfig()
+    sizes: WhisperSizes | None = None
+    weights_sha256: str = ""
+    format: int = FORMAT
+
+
+class TrainedModel:
+    """A trained network and what is known of it; two files in one folder.
+
+    network.safetensors holds all weights, frozen ones and the statistics of normalisation included. So loading needs
+    neither the network nor the pretrained weights that the encoder started from.
+
+    Args:
+        network: encoder and head, fitted.
+        card: what is known of it.
+    """
+
+    def __init__(self, network: Network, card: NetworkCard) -> None:
+        self.network = network
+        sizes = encoder_sizes(network.encoder)
+        self.card = msgspec.structs.replace(card, head=network.head.config, sizes=sizes)
+
+    def save(self, folder: Path) -> Path:
+        """Write both files; a stop at any moment leaves no mixture that `load` would take.
+
+        Args:
+            folder: made where it does not exist; the two files in it are replaced.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ConfigError: a file cannot be written.
+        """
+        require("safetensors", need="a trained network", extra="train")
+        from safetensors.torch import save
+
+        weights = save({name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()})
+        card = msgspec.structs.replace(self.card, weights_sha256=hashlib.sha256(weights).hexdigest())
+        with replacing(folder / WEIGHTS, make_folder=True) as file, replacing(folder / ABOUT) as about:
+            file.write(weights)
+            about.write(json_document(card).encode())
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> TrainedModel:
+        """Read what `save` wrote.
+
+        Returns:
+            The network on the CPU, in eval mode; its scores are those of the saved one, bit by bit.
+
+        Raises:
+            WeightsError: no trained network there, another format, or files that are damaged or contradict each other.
+        """
+        card = _read_card(folder / ABOUT)
+        weights = _read(folder / WEIGHTS)
+        digest = hashlib.sha256(weights).hexdigest()
+        if digest != card.weights_sha256:
+            raise WeightsError(
+                f"{folder / WEIGHTS}: sha256 is {digest[:12]}…, {ABOUT} expects {card.weights_sha256[:12]}…; {_AGAIN}"
+            )
+        return cls(_network(card, weights, where=folder / WEIGHTS), card)
+
+    def recogniser(self) -> Recogniser:
+        """Return a copy for export: waveform → calibrated probabilities, without what the statistics do not need."""
+        network = deepcopy(self.network).cpu().eval()
+        network.encoder.trim()
+        return Recogniser(network, self.card.merge, self.card.temperature)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"{path}: cannot be read ({error.strerror or error}), expected a folder with {ABOUT} and {WEIGHTS}, "
+            "as `emovox train` writes one"
+        ) from error
+
+
+class _Format(msgspec.Struct):
+    format: int
+
+
+def _read_card(path: Path) -> NetworkCard:
+    data = _read(path)
+    try:
+        found = msgspec.json.decode(data, type=_Format).format
+        if found != FORMAT:
+            raise WeightsError(
+                f"{path}: format is {found}, expected {FORMAT}; install a version of emovox that knows it"
+            )
+        return msgspec.json.decode(data, type=NetworkCard)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WeightsError(f"{path}: tells of no trained network of format {FORMAT} ({error}); {_AGAIN}") from error
+
+
+def _network(card: NetworkCard, weights: bytes, *, where: Path) -> Network:
+    """Build the network of a card and fill in its weights."""
+    require("safetensors", need="a trained network", extra="train")
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(weights)
+    except SafetensorError as error:
+        raise WeightsError(f"{where}: not a safetensors file ({error}); {_AGAIN}") from error
+    with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced
+        encoder = empty_encoder(card.encoder, card.sizes)
+        network = Network(encoder, Head(encoder.n_statistics, len(card.classes), card.head)).eval()
+    if tensors.keys() != network.state_dict().keys():
+        encoder.trim()
+    expected = {name: list(value.shape) for name, value in network.state_dict().items()}
+    got = {name: list(value.shape) for name, value in tensors.items()}
+    for name in sorted(expected.keys() | got.keys()):
+        if got.get(name) != expected.get(name):
+            raise WeightsError(
+                f"{where}: {name} is {got.get(name, 'missing')}, expected {expected.get(name, 'no such tensor')}; "
+                f"{_AGAIN}"
+            )
+    network.load_state_dict(tensors)
+    return network
