@@ -265,9 +265,7 @@ def scored(task: Task, fitted: Fitted, test: Inputs, fold: Fold) -> Predictions:
     values = logits(fitted.network.head, pooled(fitted.network.encoder, test, rows))
     scores = softmax(values / fitted.temperature)
     tile = clip_means(scores, test.owner[rows], test.seconds[rows], len(task.clips))[clips]
-    found = FoldScores(
-        number=fold.number, test=clips, tile=tile, whole=tile, narrow=tile, temperature=fitted.temperature, chosen={}
-    )
+    found = FoldScores(fold.number, clips, {TILE: tile}, fitted.temperature, {})
     return masked_predictions(task, [found], task.corpora[0])
 
 

@@ -25,6 +25,7 @@ from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Array
 from emovox.schema.errors import ExportError
+from emovox.schema.figure import CONDITIONS
 from emovox.schema.labels import merge_matrix
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
@@ -130,7 +131,7 @@ def run_of(folder: Path, fitted: Fitted | None) -> tuple[Run[Fitted], object, ob
     recipe = small_recipe(name="moods", labels=LABELS, data=Data(corpora=("own.jsonl",), protocol="sd"), export=True)
     every = np.arange(len(task.clips))
     values = 0.2 + 0.4 * np.eye(3)[task.labels]
-    scores = FoldScores(1, every, values, values, values, 1.7, {"held_out_uar": 90.0}, values)
+    scores = FoldScores(1, every, dict.fromkeys(CONDITIONS, values), 1.7, {"held_out_uar": 90.0})
     predictions = all_predictions(task, [scores], recipe, trained=every)
     return Run(folder, (scores,), predictions, every, fitted), task, recipe
 

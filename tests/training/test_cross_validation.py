@@ -14,7 +14,7 @@ from tests.training.tasks import cloud_task
 
 def fold_scores(task: Task, tiles: list[list[float]]) -> FoldScores:
     values = np.array(tiles)
-    return FoldScores(1, np.arange(len(values)), values, values[::-1], values, 1.0, {})
+    return FoldScores(1, np.arange(len(values)), {"tile": values}, 1.0, {})
 
 
 def test_classes_that_the_corpus_lacks_are_masked() -> None:

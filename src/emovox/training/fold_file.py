@@ -1,4 +1,4 @@
-"""A finished fold as text: `N.csv` with the scores of every view of every test clip, `N.json` with what was chosen.
+"""A finished fold as text: `N.csv` with the scores of the test clips by condition, `N.json` with what was chosen.
 
 Clips go by corpus and name, so that a cross-validation which was interrupted goes on from these files on any machine.
 """
@@ -21,12 +21,8 @@ from emovox.schema.files import write_whole
 from emovox.schema.text import json_document
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.task import Task
-from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE
 
-COLUMNS = ("view", "corpus", "utterance")
-VIEWS = {TILE: "tile", WHOLE: "whole", NARROW: "narrow", SPEAKER: "speaker"}
-"""Name of a view in the file → field of `FoldScores`."""
-
+COLUMNS = ("condition", "corpus", "utterance")
 DIGITS = 6
 """Significant ones of a score: two clips are never told apart by less."""
 
@@ -40,11 +36,10 @@ def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow([*COLUMNS, *task.classes])
-    for view, field in VIEWS.items():
-        values = getattr(scores, field)
-        for index, clip in enumerate(scores.test if values is not None else ()):
+    for condition, values in scores.scores.items():
+        for clip, row in zip(scores.test, values, strict=True):
             known = task.clips[clip]
-            rows.writerow([view, known.corpus, known.id, *(f"{value:.{DIGITS}g}" for value in values[index])])
+            rows.writerow([condition, known.corpus, known.id, *(f"{value:.{DIGITS}g}" for value in row)])
     about = {"fold": scores.number, "temperature": scores.temperature, "chosen": scores.chosen}
     write_whole(stem.with_suffix(".csv"), text.getvalue().encode(), make_folder=True)
     write_whole(stem.with_suffix(".json"), json_document(about).encode())
@@ -61,14 +56,13 @@ def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
         return None
     try:
         said: dict[str, Any] = json.loads(about.read_bytes())
-        found = _read_views(table, task)
-        views = {field: found[view] for view, field in VIEWS.items() if view in found}
+        found = _read_conditions(table, task)
         clips = [(task.clips[clip].corpus, task.clips[clip].id) for clip in fold.test]
-        arrays = {field: _in_order(rows, clips, table) for field, rows in views.items()}
+        scores = {condition: _in_order(rows, clips, table) for condition, rows in found.items()}
         # JSON has no NaN: what was not measured, as nobody was held out, is null
         chosen = {name: math.nan if value is None else float(value) for name, value in said["chosen"].items()}
         test, temperature = np.array(fold.test, np.int64), float(said["temperature"])
-        return FoldScores(number=fold.number, test=test, temperature=temperature, chosen=chosen, **arrays)
+        return FoldScores(fold.number, test, scores, temperature, chosen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecipeError(
             f"{table}: not the scores of a fold ({error}); remove it and its .json to run the fold again"
@@ -78,17 +72,17 @@ def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
 Rows = dict[tuple[str, str], list[float]]
 
 
-def _read_views(path: Path, task: Task) -> dict[str, Rows]:
+def _read_conditions(path: Path, task: Task) -> dict[str, Rows]:
     header, *lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8")))
     if tuple(header) != (*COLUMNS, *task.classes):
         raise RecipeError(
             f"{path}: has the columns {', '.join(header)}, expected the classes {', '.join(task.classes)}; "
             "name another folder by --output"
         )
-    views: dict[str, Rows] = {}
-    for view, corpus, utterance, *scores in lines:
-        views.setdefault(view, {})[corpus, utterance] = [float(score) for score in scores]
-    return views
+    found: dict[str, Rows] = {}
+    for condition, corpus, utterance, *scores in lines:
+        found.setdefault(condition, {})[corpus, utterance] = [float(score) for score in scores]
+    return found
 
 
 def _in_order(rows: Rows, clips: list[tuple[str, str]], path: Path) -> Matrix:

@@ -18,7 +18,7 @@ from emovox.training.cross_validation import FoldScores
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
 from emovox.training.data.task import Indices, Task, task_folds
-from emovox.training.data.views import NARROW, TILE, WHOLE
+from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE
 from emovox.training.held_out import clip_means
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
@@ -80,16 +80,9 @@ class NetworkMethod:
         rows = {view: self.inputs.select(test, (view,)) for view in (TILE, WHOLE, NARROW)}
         statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
         scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
-        return FoldScores(
-            number=fold.number,
-            test=test,
-            tile=scores[TILE],
-            whole=scores[WHOLE],
-            narrow=scores[NARROW],
-            speaker=self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE]) if self._adapts else None,
-            temperature=fitted.temperature,
-            chosen={"held_out_uar": fitted.held_out_uar},
-        )
+        if self._adapts:
+            scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
+        return FoldScores(fold.number, test, scores, fitted.temperature, {"held_out_uar": fitted.held_out_uar})
 
     def fit(self, trained: Indices, folder: Path) -> Fitted:
         """Let encoder and head learn from these clips."""

@@ -15,12 +15,12 @@ import numpy as np
 from emovox.corpora.folds import Fold
 from emovox.evaluation.figures.predictions import Predictions, write_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
+from emovox.schema.figure import TILE
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.data.task import Indices, Task, task_folds
-from emovox.training.data.views import NARROW, SPEAKER, WHOLE
 from emovox.training.fold_file import read_fold, write_fold
 from emovox.training.recipe import Recipe
 
@@ -150,9 +150,9 @@ def all_predictions(
         protocol = recipe.data.protocol if corpus in learnt else "zero-shot"
         name = f"{figure_name(task, corpus, recipe)}-{protocol}"
         found[name] = masked_predictions(task, folds, corpus)
-        adapted = [SPEAKER] if all(fold.speaker is not None for fold in folds) else []
-        for view in (WHOLE, NARROW, *adapted):
-            found[f"{name}-{view}"] = masked_predictions(task, folds, corpus, view=view)
+        for condition in folds[0].scores:
+            if condition != TILE:
+                found[f"{name}-{condition}"] = masked_predictions(task, folds, corpus, condition=condition)
         if set(recipe.labels or task.classes) != set(task.classes):
             merged = "ravdess-7" if corpus == "ravdess" else corpus
             found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels)

@@ -192,9 +192,9 @@ def test_a_fold_is_scored_by_the_student_with_both_inputs(tmp_path: Path) -> Non
     found = NetworkMethod(TASK, INPUTS, plans, heard=OTHERS).fold(fold, tmp_path / "1")
     alone = Fit(TASK, INPUTS, np.array(fold.train), plans, tmp_path / "2", heard=OTHERS).run()
     assert found.temperature == alone.temperature
-    assert found.tile.shape == (len(fold.test), len(TASK.classes))
+    assert found.scores["tile"].shape == (len(fold.test), len(TASK.classes))
     deaf = NetworkMethod(TASK, INPUTS, plans, heard=INPUTS).fold(fold, tmp_path / "3")
-    assert not np.array_equal(found.tile, deaf.tile, equal_nan=True)
+    assert not np.array_equal(found.scores["tile"], deaf.scores["tile"], equal_nan=True)
 
 
 def test_a_teacher_without_inputs_is_a_mistake_of_the_caller(tmp_path: Path) -> None:

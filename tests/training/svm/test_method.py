@@ -44,10 +44,10 @@ def test_test_clips_are_scored_as_predict_would(tmp_path: Path) -> None:
     rows = task.rows.select([clip], (TILE,))
     tiles = softmax(fitted.model.decisions(task.rows.values[rows].astype(np.float64)) / fitted.model.temperature)
     # tiles of 3 and 2 s
-    np.testing.assert_allclose(scores.tile[5], (3 * tiles[0] + 2 * tiles[1]) / 5)
-    np.testing.assert_allclose(scores.tile.sum(axis=1), 1)
-    assert np.abs(scores.tile - scores.whole).max() > 0.01
-    assert np.abs(scores.tile - scores.narrow).max() > 0.01
+    np.testing.assert_allclose(scores.scores["tile"][5], (3 * tiles[0] + 2 * tiles[1]) / 5)
+    np.testing.assert_allclose(scores.scores["tile"].sum(axis=1), 1)
+    assert np.abs(scores.scores["tile"] - scores.scores["whole"]).max() > 0.01
+    assert np.abs(scores.scores["tile"] - scores.scores["narrow"]).max() > 0.01
 
 
 def test_predictions_cover_every_clip_once(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_clip_without_speech_has_no_answer_but_a_whole(tmp_path: Path) -> None
     rows = {row.utterance: row for row in masked_predictions(task, folds, "own").rows()}
     assert len(rows) == len(task.clips)
     assert (rows["0"].predicted, rows["0"].scores) == (NO_ANSWER, None)
-    whole = {row.utterance: row for row in masked_predictions(task, folds, "own", view=WHOLE).rows()}
+    whole = {row.utterance: row for row in masked_predictions(task, folds, "own", condition=WHOLE).rows()}
     assert whole["0"].scores is not None
 
 

@@ -45,9 +45,7 @@ class SvmMethod:
         return FoldScores(
             number=fold.number,
             test=test,
-            tile=_clip_scores(self.task, fitted.model, test, TILE),
-            whole=_clip_scores(self.task, fitted.model, test, WHOLE),
-            narrow=_clip_scores(self.task, fitted.model, test, NARROW),
+            scores={view: _clip_scores(self.task, fitted.model, test, view) for view in (TILE, WHOLE, NARROW)},
             temperature=fitted.model.temperature,
             chosen={"c": fitted.choice.c, "gamma": fitted.choice.gamma, "inner_uar": fitted.choice.uar},
         )
