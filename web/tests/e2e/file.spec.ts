@@ -112,7 +112,7 @@ test("a job that fails is told in words", async ({ page }) => {
   await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
   await page.route("**/v1/jobs/7", (route) => route.fulfill({ json: { job, error } }));
   await page.setInputFiles("#file", SPEECH);
-  await expect(page.locator("#notice")).toContainText("lost the work");
+  await expect(page.locator("#notice")).toContainText("process that analysed this recording stopped");
 });
 
 test("silence is no speech, and not an emotion", async ({ page }) => {

@@ -103,7 +103,7 @@ test("without speech everything is null, with a warning", () => {
 test("in large letters: nobody, somebody, the preview, the verdict, and after a while nobody again", () => {
   const say = (session: Session, seconds: number) => liveReadout(session, { seconds, window: 3 });
   assert.equal(say(EMPTY_SESSION, 1).headline, "No speech");
-  assert.equal(say(after(started(1)), 1.2).headline, "Hearing speech");
+  assert.equal(say(after(started(1)), 1.2).headline, "Speech detected");
   const speaking = say(after(started(1), updated(1, 2)), 2);
   assert.deepEqual(
     [speaking.headline, speaking.confidence, speaking.detail],
@@ -111,13 +111,13 @@ test("in large letters: nobody, somebody, the preview, the verdict, and after a 
   );
   const over = after(started(1), updated(1, 2), ended(segment(1, 3)));
   assert.equal(say(over, 4).headline, "Happy");
-  assert.match(say(over, 4).source, /Verdict/);
+  assert.match(say(over, 4).source, /Result for this utterance/);
   assert.deepEqual([say(over, 9).headline, say(over, 9).detail], ["No speech", "Last: happy, 80%"]);
 });
 
 test("the verdict on one utterance is not shown as the preview of the next", () => {
   const session = reduce(after(started(1), ended(segment(1, 3))), started(4));
-  assert.equal(liveReadout(session, { seconds: 4.1, window: 3 }).headline, "Hearing speech");
+  assert.equal(liveReadout(session, { seconds: 4.1, window: 3 }).headline, "Speech detected");
 });
 
 test("not sure is said, with the likeliest label and its score", () => {
