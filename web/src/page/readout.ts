@@ -31,7 +31,7 @@ export function rowReadout(row: Row): Readout {
   const speech = row.segments.reduce((sum, { start, end }) => sum + end - start, 0);
   const shares = Object.entries(row.shares).filter(([, share]) => share >= 0.005);
   const parts = shares.map(([name, share]) => `${labelName(name)} ${percent(share)}`);
-  const detail = parts.length > 1 ? `${t("result.shares")}: ${parts.join(" · ")}` : "";
+  const detail = parts.length > 1 ? t("result.shares", { shares: parts.join(" · ") }) : "";
   return {
     ...scored({ label, confidence, scores }, detail),
     source: t("result.overall", { length: clock(speech) }),

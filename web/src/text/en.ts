@@ -62,7 +62,7 @@ export const en = {
   "result.no_speech": "No speech found",
   "result.confidence": "Confidence {confidence}",
   "result.scores": "Probabilities",
-  "result.shares": "Share of the speech",
+  "result.shares": "Share of the speech: {shares}",
   "result.threshold": "Threshold {threshold}: no label below it",
   "result.model": "Model {model}",
 

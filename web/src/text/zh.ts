@@ -63,7 +63,7 @@ export const zh: Texts = {
   "result.no_speech": "未检测到语音",
   "result.confidence": "置信度 {confidence}",
   "result.scores": "概率",
-  "result.shares": "占语音的比例",
+  "result.shares": "占语音的比例：{shares}",
   "result.threshold": "阈值 {threshold}：低于它不给标签",
   "result.model": "模型 {model}",
 
