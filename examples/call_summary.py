@@ -2,9 +2,9 @@
 
     python examples/call_summary.py call.wav --customer 1
 
-Only the customer's channel is analysed. Inferring the emotions of the person who works on the other one is prohibited
-in the EU (Article 5(1)(f) of the AI Act), and this script has no option for it. The customer must have been told
-beforehand and have agreed; see RESPONSIBLE_USE.md. Decide nothing about anybody by it.
+Only the customer's channel is analysed. The EU prohibits inferring the emotions of the person who works on the other
+channel (Article 5(1)(f) of the AI Act), and this script has no option for it. Inform the customer beforehand and ask
+for consent; see RESPONSIBLE_USE.md. Decide nothing about anyone from the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLOCK_SECONDS = 60.0
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the summary of a call."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("call", help="recording with one party a channel")
+    parser.add_argument("call", help="recording with one party per channel")
     parser.add_argument("--customer", type=int, required=True, help="channel of the customer, from 0")
     parser.add_argument("--model", help="name of a shipped model")
     given = parser.parse_args(arguments)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def summary(result: Result) -> list[str]:
-    """Write a line a minute, and one for the whole call."""
+    """Return one line per minute, and one for the whole call."""
     lines = []
     for block in range(int(result.duration // BLOCK_SECONDS) + 1):
         inside = [segment for segment in result.segments if int(segment.start // BLOCK_SECONDS) == block]
@@ -43,7 +43,7 @@ def summary(result: Result) -> list[str]:
 
 
 def leading(segments: Sequence[Segment]) -> str:
-    """Name the label that most of the speech got, with its share; uncertain where no label was sure enough."""
+    """Return the label of most of the speech, with its share; "uncertain" stands for speech without a label."""
     seconds: dict[str, float] = {}
     for segment in segments:
         label = segment.label or "uncertain"

@@ -1,9 +1,9 @@
-"""Turn a folder of interviews into Praat TextGrids, one each: a tier a channel, uncertain segments marked as such.
+"""Turn a folder of interviews into one Praat TextGrid each: one tier per channel, uncertain segments marked as such.
 
     python examples/interviews_to_textgrid.py interviews/ grids/
 
-For research with people who have agreed to it. Interviews with applicants or employees about their work are prohibited
-in the EU; see RESPONSIBLE_USE.md.
+For research with people who have given consent. The EU prohibits this analysis of interviews with applicants or
+employees about their work; see RESPONSIBLE_USE.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from emovox.schema.formats import textgrid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the TextGrids; an interview that cannot be read is named on standard error, the others are still done."""
+    """Write the TextGrids; name on standard error each interview that cannot be read, and go on with the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("interviews", type=Path, help="folder of recordings")
     parser.add_argument("grids", type=Path, help="folder to write to")
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for path in audio_files(given.interviews):
         place = given.grids / path.relative_to(given.interviews)
         target = place.with_suffix(".TextGrid")
-        if target in taken:  # call.m4a has call.TextGrid already: call.wav gets call.wav.TextGrid
+        if target in taken:  # call.m4a already has call.TextGrid, so call.wav gets call.wav.TextGrid
             target = place.with_name(f"{place.name}.TextGrid")
         taken.add(target)
         try:

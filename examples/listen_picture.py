@@ -1,6 +1,6 @@
-"""Draw `docs/pictures/listen.svg`: the screen of `emovox listen` while the demo recording is played to it.
+"""Draw `docs/pictures/listen.svg`: the screen of `emovox listen` during the demo recording.
 
-Run with the path to write: docs/pictures/listen.svg
+Run: python examples/listen_picture.py docs/pictures/listen.svg
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ BRIGHT = [
 THEME = TerminalTheme(COLOURS[0], (220, 220, 220), [*COLOURS, (220, 220, 220)], [*BRIGHT, (255, 255, 255)])
 
 
-def heard() -> View:
-    """Listen to the demo in its own time, up to the moment of the picture."""
+def played() -> View:
+    """Play the demo in real time up to the moment of the picture, and return the state of the screen."""
     predictor = load()
     card = predictor.card
     source = Played(open_decoder(str(DEMO), name=DEMO.name), realtime=True, seconds=AT_SECOND)
@@ -62,10 +62,10 @@ def heard() -> View:
 def main(path: str) -> None:
     """Write the picture to `path`."""
     console = Console(width=WIDTH, height=HEIGHT, record=True, file=io.StringIO(), force_terminal=True)
-    view = heard()
+    view = played()
     for line in Painter(view.labels).paint(view, width=WIDTH, height=HEIGHT):
         console.print(line, soft_wrap=True)
-    local = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # it names fonts on the web
+    local = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)  # it loads fonts from the web
     Path(path).write_text(console.export_svg(title="emovox listen", theme=THEME, code_format=local), encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Make `demo.flac`: 14 s of generated speech whose pitch, speed and loudness change from sentence to sentence.
+"""Make `demo.flac`: 14 s of synthetic speech whose pitch, speed and loudness change from sentence to sentence.
 
-The sentences are spoken by eSpeak NG (`apt-get install espeak-ng`; the recording here comes from version 1.51), so
-nobody's voice and no corpus is in the file. A synthesiser feels nothing and acts nothing: pitch, speed and loudness
-were set so that several labels turn up, and the labels mean nothing. The file only shows what the output looks like.
+eSpeak NG speaks the sentences (`apt-get install espeak-ng`; the recording here comes from version 1.51), so the file
+contains no person's voice and no corpus. Pitch, speed and loudness are set so that several labels occur. The labels
+mean nothing, because a synthesiser feels nothing and acts nothing. The file only shows what the output looks like.
 
     python examples/make_demo.py examples/demo.flac
 """
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 RATE = 16000
 PAUSE = 0.9
-"""Seconds between sentences: long enough for the voice activity to close a region."""
+"""Seconds between sentences: long enough for voice activity detection to close a region."""
 
 FLOOR = 10 ** (-80 / 20)
 """Standard deviation of the background noise: a room is never digitally silent."""
 
 
 class Sentence(NamedTuple):
-    """What is said, and how: eSpeak's pitch (0 to 99), speed in words a minute, and the peak level in dBFS."""
+    """A sentence, with eSpeak's pitch (0 to 99), its speed in words per minute, and its peak level in dBFS."""
 
     text: str
     voice: str
@@ -46,7 +46,7 @@ SENTENCES = (
 
 
 def spoken(sentence: Sentence) -> NDArray[np.float32]:
-    """Speak one sentence: [n] float32 at 16 kHz, with the sentence's peak level."""
+    """Return one spoken sentence, [n] float32 at 16 kHz, at its peak level."""
     how = ["-v", sentence.voice, "-p", str(sentence.pitch), "-s", str(sentence.speed)]
     wav = subprocess.run(["espeak-ng", *how, "--stdout", sentence.text], capture_output=True, check=True).stdout
     samples, rate = soundfile.read(io.BytesIO(wav), dtype="float32")

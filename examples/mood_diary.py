@@ -1,9 +1,9 @@
-"""Keep a diary of how one's own voice memos sound: a row a memo in a CSV, and the last rows on the screen.
+"""Keep a diary of how your own voice memos sound: one CSV row per memo, and the latest rows on the screen.
 
     python examples/mood_diary.py memos/ --diary diary.csv
 
-For recordings of oneself. A score says how a voice sounds compared with actors; it knows nothing of how one feels, and
-it is no diagnosis. A memo that stands in the diary already is not analysed again; delete the diary and it is forgotten.
+For recordings of yourself. A score says how a voice sounds compared with actors. It does not say how you feel, and it
+is no diagnosis. A memo that is already in the diary is not analysed again. To forget everything, delete the diary.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHOWN = 7
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Add what is new, memo by memo, so that nothing is lost when one goes wrong; show the last week's worth."""
+    """Add new memos one by one, so that a failure loses none of the others; print the latest `SHOWN` rows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("memos", type=Path, help="folder of recordings")
     parser.add_argument("--diary", type=Path, default=Path("diary.csv"))
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for path in new:
             try:
                 rows.append(entry(predictor, path))
-            except OSError as error:  # a link that leads nowhere has no date; the next run tries it again
+            except OSError as error:  # a broken link has no date; the next run tries it again
                 print(f"skipped: {error}", file=sys.stderr)
                 continue
             rows.sort(key=lambda row: row["recorded"])
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def entry(predictor: emovox.Predictor, path: Path) -> dict[str, str]:
-    """Analyse a memo; one that cannot be read is in the diary too, with the reason's code."""
+    """Return the diary row of a memo; if the memo cannot be read, the label is the code of the error."""
     recorded = datetime.fromtimestamp(path.stat().st_mtime).isoformat(timespec="seconds")
     try:
         result = predictor.predict(path)
@@ -61,12 +61,12 @@ def entry(predictor: emovox.Predictor, path: Path) -> dict[str, str]:
 
 
 def name(path: Path) -> str:
-    r"""Name a memo so that any CSV can hold it: bytes that are not UTF-8 are written as \xff."""
+    r"""Return a memo's name for the CSV: bytes that are not UTF-8 are written as \xff."""
     return printable_name(os.fsencode(path))
 
 
 def read(diary: Path) -> list[dict[str, str]]:
-    """Read the diary; none yet is an empty one."""
+    """Return the rows of the diary; a missing file has none."""
     if not diary.exists():
         return []
     with diary.open(newline="", encoding="utf-8") as file:
@@ -74,7 +74,7 @@ def read(diary: Path) -> list[dict[str, str]]:
 
 
 def write(diary: Path, rows: Sequence[dict[str, str]]) -> None:
-    """Write the diary, readable by its owner only."""
+    """Write the diary; only its owner may read it."""
     part = diary.with_suffix(".part")
     with os.fdopen(
         os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", newline="", encoding="utf-8"
