@@ -24,9 +24,8 @@ import soxr
 
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor
-from emovox.runtime.regions import Closed, Opened, RegionFinder
 from emovox.runtime.segmenter import Segmenter
-from emovox.runtime.vad import CLEAR, Levels, Vad, VadConfig, frames_of
+from emovox.runtime.vad import CLEAR, Closed, Levels, Opened, RegionFinder, Vad, VadConfig, frames_of
 
 RATE, HOP = 16000, 320
 Detector = Callable[[Samples], Levels]

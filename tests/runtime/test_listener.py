@@ -15,7 +15,7 @@ from emovox.audio.live import LiveSource, Played
 from emovox.audio.reader import open_live
 from emovox.audio.recorder import Recorder
 from emovox.audio.types import ChannelChoice, Samples
-from emovox.runtime.listener import Heard, Listener
+from emovox.runtime.listener import Listener, TimedEvent
 from emovox.runtime.model import Model
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
@@ -29,7 +29,7 @@ PATIENCE = 0.05
 
 
 class Done(NamedTuple):
-    heard: list[Heard]
+    heard: list[TimedEvent]
     result: Result
     listener: Listener
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from emovox.audio.types import Samples
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
 from emovox.runtime.model import Model
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, OverloadError, PipelineError
@@ -66,7 +66,7 @@ class Desk:
         self.closed: list[LiveStream] = []
         self.stream = LiveStream(
             [
-                Voice(card, cutter, index=index, channels=len(cutters), channel=index, threshold=0.5)
+                ChannelAnalyzer(card, cutter, index=index, channels=len(cutters), channel=index, threshold=0.5)
                 for index, cutter in enumerate(cutters)
             ],
             queue=self.queue,
@@ -88,7 +88,7 @@ class Desk:
             self.changed.notify_all()
 
     def feed(self, seconds: float = 0.1, *, timeout: float | None = 0.0) -> None:
-        self.stream.feed(np.zeros((len(self.stream.voices), round(seconds * RATE)), np.float32), timeout=timeout)
+        self.stream.feed(np.zeros((len(self.stream.analyzers), round(seconds * RATE)), np.float32), timeout=timeout)
 
     def has_room(self) -> bool:
         return self.stream.has_room

@@ -439,7 +439,7 @@ def test_open_and_silent_streams_cost_little_memory(model: Model) -> None:
             for stream in streams:
                 stream.feed(silence(0.1))
         for stream in streams:
-            (segmenter,) = [voice.cutter for voice in stream.voices]
+            (segmenter,) = [voice.cutter for voice in stream.analyzers]
             assert isinstance(segmenter, Segmenter)
             assert segmenter.nbytes <= 300_000
             assert stream.take() == []
@@ -451,7 +451,7 @@ def test_a_waiting_thread_keeps_nothing_of_the_last_speaker(model: Model) -> Non
     try:
         with Pipeline(Predictor(model), threads=2) as pipeline:
             stream = pipeline.open()
-            voice = weakref.ref(stream.voices[0])
+            voice = weakref.ref(stream.analyzers[0])
             assert "SpeechEnded" in {type(event).__name__ for event in run(stream, [call(150.0)])}
             stream.close()
             del stream

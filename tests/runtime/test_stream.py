@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emovox.audio.types import Samples
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
@@ -320,7 +320,7 @@ def test_regions_collect_their_tiles_over_calls(tmp_path: Path) -> None:
     stream = Stream(
         model,
         [
-            Voice(card, cutter, index=index, channels=2, channel=channel, threshold=0.5)
+            ChannelAnalyzer(card, cutter, index=index, channels=2, channel=channel, threshold=0.5)
             for index, (cutter, channel) in enumerate([(left, 3), (right, 7)])
         ],
         sample_rate=RATE,

@@ -13,8 +13,19 @@ from hypothesis import strategies as st
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor, Power
 from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
-from emovox.runtime.regions import Closed, Opened, RegionFinder
-from emovox.runtime.vad import CLEAR, FRAME, SILENT, VOICED, Levels, Vad, VadConfig, frames_of
+from emovox.runtime.vad import (
+    CLEAR,
+    FRAME,
+    SILENT,
+    VOICED,
+    Closed,
+    Levels,
+    Opened,
+    RegionFinder,
+    Vad,
+    VadConfig,
+    frames_of,
+)
 from emovox.schema.errors import ConfigError
 from tests.runtime.voices import RATE, at_level, clicks, noise, pause, scene, talk
 

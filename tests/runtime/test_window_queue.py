@@ -6,9 +6,9 @@ from typing import cast
 
 import numpy as np
 
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import Preview, RegionStarted
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 from emovox.runtime.window_queue import Pending, WindowQueue
 
 
@@ -16,15 +16,15 @@ class Name:
     """Stands for a voice: the queue only asks whose a window is."""
 
 
-def voice() -> Voice:
-    return cast(Voice, Name())
+def voice() -> ChannelAnalyzer:
+    return cast(ChannelAnalyzer, Name())
 
 
-def tile(owner: Voice, n: int) -> Pending:
+def tile(owner: ChannelAnalyzer, n: int) -> Pending:
     return Pending(owner, Tile(0, n, np.zeros(n, np.float32), 0))
 
 
-def preview(owner: Voice, n: int) -> Pending:
+def preview(owner: ChannelAnalyzer, n: int) -> Pending:
     return Pending(owner, Preview(0, n, np.zeros(n, np.float32), 0))
 
 
@@ -83,7 +83,7 @@ def test_tiles_are_never_replaced_and_never_refused() -> None:
 
 def test_beyond_the_limit_previews_of_other_voices_are_refused() -> None:
     first, second = preview(voice(), 3), preview(voice(), 3)
-    refused, again = preview(voice(), 3), preview(first.voice, 3)
+    refused, again = preview(voice(), 3), preview(first.analyzer, 3)
     queue = filled(first, second, refused, again, most_previews=2)
     assert refused.mark is None
     assert (queue.counts.dropped, queue.counts.merged) == (1, 1)

@@ -1,4 +1,4 @@
-"""One live source, listened to: its audio goes into a stream, its events and, at the end, its result come out."""
+"""Carry one live source into a stream; give its events and, at the end, its result."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from emovox.schema.result import Notice, Result, Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """An event, and how long it took.
+class TimedEvent:
+    """An event and its latency.
 
-    `latency` is the time in seconds from when the last sample that an `EmotionUpdated` looks at was heard until the
-    event was here; None for other events, whose end is known only in retrospect, and for a file that is not played in
-    its own time.
+    `latency` is in seconds, from the capture of the last sample of an `EmotionUpdated` to the event. It is None for
+    other events, whose end is known only in retrospect, and for a file that is not played in real time.
     """
 
     event: Event
@@ -79,7 +78,7 @@ class Listener:
         """Begin to listen."""
         self._thread.start()
 
-    def take(self, timeout: float) -> list[Heard]:
+    def take(self, timeout: float) -> list[TimedEvent]:
         """Wait up to `timeout` seconds for events, and give them in order.
 
         Raises:
@@ -88,7 +87,7 @@ class Listener:
         self._stream.wait(max(0.0, timeout))
         events = self._stream.take()
         self.segments += [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
-        return [Heard(event, self._latency(event)) for event in events]
+        return [TimedEvent(event, self._latency(event)) for event in events]
 
     def stop(self) -> None:
         """Listen no more; the last events follow."""
@@ -122,9 +121,9 @@ class Listener:
 
     def _losses(self) -> list[Notice]:
         lost, times = self.source.lost, self.source.overflows
-        told = [f"{lost:.2f} s of sound were not taken in time"] if lost else []
-        told += [f"the system dropped sound {times} ×, it does not say how much"] if times else []
-        return [Notice("lost", "; ".join(told))] if told else []
+        losses = [f"{lost:.2f} s of sound were not taken in time"] if lost else []
+        losses += [f"the system dropped sound {times} ×, it does not say how much"] if times else []
+        return [Notice("lost", "; ".join(losses))] if losses else []
 
     def _listen(self) -> None:
         try:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 from emovox.audio.types import Samples
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import SegmenterEvent
 from emovox.runtime.stream import checked_rows
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event
@@ -33,7 +33,7 @@ class LiveStream:
     One thread feeds, one takes; they may be the same.
 
     Args:
-        voices: one for each channel.
+        analyzers: one for each channel.
         queue: where windows wait for the model.
         changed: the lock of the queue and of all streams, notified when something was scored or taken.
         sample_rate: of the samples, in Hz.
@@ -43,7 +43,7 @@ class LiveStream:
 
     def __init__(
         self,
-        voices: Sequence[Voice],
+        analyzers: Sequence[ChannelAnalyzer],
         *,
         queue: WindowQueue,
         changed: threading.Condition,
@@ -51,7 +51,7 @@ class LiveStream:
         notify: Callable[[], None],
         on_close: Callable[[LiveStream], None],
     ) -> None:
-        self.voices = tuple(voices)
+        self.analyzers = tuple(analyzers)
         self.notify = notify
         self.given_up = 0
         """Previews that gave way under overload, or to a newer one before they were taken."""
@@ -60,7 +60,7 @@ class LiveStream:
         self._pending: deque[Pending] = deque()
         self._events: list[Event] = []
         self._error: Exception | None = None
-        self._told = False
+        self._error_taken = False
         self._ended = self._closed = False
 
     @property
@@ -76,7 +76,7 @@ class LiveStream:
         So `while not stream.is_done: stream.wait(); events = stream.take()` sees all there is.
         """
         with self._changed:
-            return self._is_over() and not self._events and (self._error is None or self._told)
+            return self._is_over() and not self._events and (self._error is None or self._error_taken)
 
     def feed(self, samples: Samples, *, timeout: float | None = None) -> None:
         """Take the next audio; waits while the stream has no room.
@@ -90,14 +90,14 @@ class LiveStream:
             OverloadError: no room within `timeout`; its `taken` says how many samples were taken.
             PipelineError: the stream was ended or closed, or the model failed.
         """
-        rows = checked_rows(samples, channels=len(self.voices))
+        rows = checked_rows(samples, channels=len(self.analyzers))
         with self._changed:
             self._check_open()
         deadline = None if timeout is None else time.monotonic() + timeout
         for first in range(0, rows.shape[1], self._piece):
             self._wait_for_room(deadline, taken=first)
             piece = rows[:, first : first + self._piece]
-            self._add([voice.cutter.feed(row) for voice, row in zip(self.voices, piece, strict=True)])
+            self._add([analyzer.cutter.feed(row) for analyzer, row in zip(self.analyzers, piece, strict=True)])
 
     def end(self) -> None:
         """Say that the audio is over; the last events follow (`is_done`).
@@ -107,7 +107,7 @@ class LiveStream:
         """
         with self._changed:
             self._check_open()
-        self._add([voice.cutter.flush() for voice in self.voices], ended=True)
+        self._add([analyzer.cutter.flush() for analyzer in self.analyzers], ended=True)
 
     def take(self) -> list[Event]:
         """Give the events that have come since the last call, without waiting.
@@ -119,7 +119,7 @@ class LiveStream:
             had_room, error = self._has_room(), self._error
             events, self._events = self._events, []
             if not events and error is not None:
-                self._told = True
+                self._error_taken = True
                 raise PipelineError(f"the stream has ended because of an error: {error}") from error
             self._changed.notify_all()
         if not had_room:
@@ -154,7 +154,7 @@ class LiveStream:
                 self.given_up += 1
                 continue
             scores: Iterator[Samples] = iter(() if pending.scores is None else (pending.scores,))
-            for event in pending.voice.advance([pending.mark], scores):
+            for event in pending.analyzer.advance([pending.mark], scores):
                 self._emit(event)
 
     def __enter__(self) -> LiveStream:
@@ -189,16 +189,18 @@ class LiveStream:
             raise PipelineError(f"the stream has ended{why}, expected an open one; open another") from self._error
 
     def _add(self, marks: Sequence[Sequence[SegmenterEvent]], *, ended: bool = False) -> None:
-        found = [Pending(voice, mark) for voice, own in zip(self.voices, marks, strict=True) for mark in own]
-        if not found and not ended:
+        pending = [
+            Pending(analyzer, mark) for analyzer, found in zip(self.analyzers, marks, strict=True) for mark in found
+        ]
+        if not pending and not ended:
             return
         with self._changed:
-            self._check_open()  # again: somebody else may have closed it meanwhile
+            self._check_open()  # again: another thread may have closed it meanwhile
             self._ended = ended
-            for pending in found:
-                self._pending.append(pending)
-                if not pending.is_ready:
-                    self._queue.put(pending)
+            for one in pending:
+                self._pending.append(one)
+                if not one.is_ready:
+                    self._queue.put(one)
             self.advance()
             self._changed.notify_all()
         self.notify()

@@ -12,9 +12,9 @@ import numpy as np
 
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scorer
+from emovox.runtime.channel import ChannelAnalyzer, live_analyzers
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.voice import Voice, live_voices
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import ConfigError, PipelineError
 
@@ -71,7 +71,7 @@ class Pipeline:
         self._model: Scorer = predictor.model
         self._changed = threading.Condition()
         self._queue = WindowQueue(most_previews=PREVIEWS_WAITING)
-        self._owners: dict[Voice, LiveStream] = {}
+        self._owners: dict[ChannelAnalyzer, LiveStream] = {}
         self._batches = 0
         self._closed = False
         self._threads = [threading.Thread(target=self._work, name="emovox-model", daemon=True) for _ in range(threads)]
@@ -99,9 +99,9 @@ class Pipeline:
             PipelineError: the pipeline is closed.
             EmovoxError: as `Predictor.stream`.
         """
-        voices = live_voices(self.predictor.card, channels=channels, threshold=threshold, hop=hop)
+        analyzers = live_analyzers(self.predictor.card, channels=channels, threshold=threshold, hop=hop)
         stream = LiveStream(
-            voices,
+            analyzers,
             queue=self._queue,
             changed=self._changed,
             sample_rate=self.predictor.card.sample_rate,
@@ -111,7 +111,7 @@ class Pipeline:
         with self._changed:
             if self._closed:
                 raise PipelineError("the pipeline is closed, expected an open one; make another")
-            self._owners.update(dict.fromkeys(voices, stream))
+            self._owners.update(dict.fromkeys(analyzers, stream))
         return stream
 
     @property
@@ -197,8 +197,8 @@ class Pipeline:
 
     def _owners_of(self, batch: Sequence[Pending]) -> set[LiveStream]:
         """The streams that these windows belong to and that are still open."""
-        return {stream for pending in batch if (stream := self._owners.get(pending.voice)) is not None}
+        return {stream for pending in batch if (stream := self._owners.get(pending.analyzer)) is not None}
 
     def _forget(self, stream: LiveStream) -> None:
-        for voice in stream.voices:
-            self._owners.pop(voice, None)
+        for analyzer in stream.analyzers:
+            self._owners.pop(analyzer, None)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
+from emovox.runtime.channel import live_analyzers, make_analyzers
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
-from emovox.runtime.voice import live_voices, make_voices
 from emovox.schema.card import ModelCard
 from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Result, Segment
@@ -69,8 +69,8 @@ class Predictor:
         with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
             threshold = self.card.threshold if threshold is None else threshold
-            voices = make_voices(self.card, numbers, threshold=threshold, hop=None, speech_only=vad)
-            stream = Stream(self.model, voices, sample_rate=rate)
+            analyzers = make_analyzers(self.card, numbers, threshold=threshold, hop=None, speech_only=vad)
+            stream = Stream(self.model, analyzers, sample_rate=rate)
             segments: list[Segment] = []
             for block in reader.blocks():
                 segments += _segments(stream.feed(block))
@@ -100,8 +100,8 @@ class Predictor:
             ChannelError: no channel.
             ConfigError: `threshold` or `hop` out of range.
         """
-        voices = live_voices(self.card, channels=channels, threshold=threshold, hop=hop)
-        return Stream(self.model, voices, sample_rate=self.card.sample_rate)
+        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop)
+        return Stream(self.model, analyzers, sample_rate=self.card.sample_rate)
 
     def __repr__(self) -> str:
         card = self.card

@@ -11,9 +11,8 @@ import msgspec
 
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
-from emovox.runtime.regions import Opened, RegionFinder
 from emovox.runtime.tiles import Tile, count_windows, extend, split_region
-from emovox.runtime.vad import FRAME, EveryFrame, Levels, Vad, VadConfig
+from emovox.runtime.vad import FRAME, EveryFrame, Levels, Opened, RegionFinder, Vad, VadConfig
 from emovox.schema.errors import ConfigError
 
 _BLOCK = 3.0  # s; longer calls are worked off in pieces, so that they need no more memory; 1 s takes half as long again

@@ -10,9 +10,9 @@ import numpy as np
 from emovox.audio.reader import LARGEST
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scorer, score_pieces
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import Preview, SegmenterEvent
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 from emovox.schema.errors import AudioError, ChannelError, NonFiniteError
 from emovox.schema.events import Event
 
@@ -29,13 +29,13 @@ class Stream:
 
     Args:
         model: scores the tiles and previews.
-        voices: one for each channel.
+        analyzers: one for each channel.
         sample_rate: of the samples, in Hz.
     """
 
-    def __init__(self, model: Scorer, voices: Sequence[Voice], *, sample_rate: int) -> None:
+    def __init__(self, model: Scorer, analyzers: Sequence[ChannelAnalyzer], *, sample_rate: int) -> None:
         self._model = model
-        self._voices = tuple(voices)
+        self._analyzers = tuple(analyzers)
         self._block = round(BLOCK_SECONDS * sample_rate)
 
     def feed(self, samples: Samples) -> list[Event]:
@@ -53,21 +53,23 @@ class Stream:
             ChannelError: another number of channels than the stream has.
             NonFiniteError: NaN or infinity; nothing of this chunk was taken.
         """
-        rows = checked_rows(samples, channels=len(self._voices))
+        rows = checked_rows(samples, channels=len(self._analyzers))
         events: list[Event] = []
         for first in range(0, rows.shape[1], self._block):
             block = rows[:, first : first + self._block]
-            events += self._answer([voice.cutter.feed(row) for voice, row in zip(self._voices, block, strict=True)])
+            events += self._answer(
+                [analyzer.cutter.feed(row) for analyzer, row in zip(self._analyzers, block, strict=True)]
+            )
         return events
 
     def flush(self) -> list[Event]:
         """End the audio: close the open regions and give the last events; afterwards the stream is as new."""
-        return self._answer([voice.cutter.flush() for voice in self._voices])
+        return self._answer([analyzer.cutter.flush() for analyzer in self._analyzers])
 
     def reset(self) -> None:
         """Forget everything, as if the stream were new: seconds and utterance numbers begin at 0 again."""
-        for voice in self._voices:
-            voice.reset()
+        for analyzer in self._analyzers:
+            analyzer.reset()
 
     def __enter__(self) -> Stream:
         return self
@@ -82,8 +84,8 @@ class Stream:
         scores = iter(score_pieces(self._model, pieces))
         return [
             event
-            for voice, channel in zip(self._voices, marks, strict=True)
-            for event in voice.advance(channel, scores)
+            for analyzer, channel in zip(self._analyzers, marks, strict=True)
+            for event in analyzer.advance(channel, scores)
         ]
 
 

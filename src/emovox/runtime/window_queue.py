@@ -1,4 +1,4 @@
-"""The windows that wait for a model: batches of one length, the oldest first, and at most one preview of a voice."""
+"""The windows that wait for a model: batches of one length, the oldest first, and at most one preview of a channel."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from emovox.audio.types import Samples
+from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import Preview, SegmenterEvent
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice
 
 
 @dataclass(eq=False, slots=True)
@@ -16,12 +16,12 @@ class Pending:
     """What a segmenter found, on its way to be an event.
 
     Attributes:
-        voice: whose it is.
+        analyzer: whose it is.
         mark: what was found; None once a preview was given up.
         scores: [labels] float32 of a `Tile` or a `Preview`, None until the model has answered.
     """
 
-    voice: Voice
+    analyzer: ChannelAnalyzer
     mark: SegmenterEvent | None
     scores: Samples | None = None
     turn: int = -1
@@ -52,8 +52,8 @@ class WindowCounts:
 class WindowQueue:
     """Tiles and previews that wait; not safe for threads by itself.
 
-    A new preview of a voice takes the place of the one that still waits, and its turn if it is as long. So a model
-    that cannot keep up serves every voice in turn, and always with its latest audio.
+    A new preview of a channel takes the place of the one that still waits, and its turn if it is as long. So a model
+    that cannot keep up serves every channel in turn, and always with its latest audio.
 
     Args:
         most_previews: previews that may wait; beyond it new ones are refused. Tiles are not limited here.
@@ -64,7 +64,7 @@ class WindowQueue:
         self._most_previews = most_previews
         self._turns = count()
         self._by_length: dict[int, dict[int, Pending]] = {}
-        self._previews: dict[Voice, Pending] = {}
+        self._previews: dict[ChannelAnalyzer, Pending] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._by_length.values()))
@@ -73,14 +73,14 @@ class WindowQueue:
         """Add a tile or a preview; a preview that has no place is given up (`mark` None)."""
         pending.turn = next(self._turns)
         if isinstance(pending.mark, Preview):
-            before = self._previews.get(pending.voice)
+            before = self._previews.get(pending.analyzer)
             if before is not None:
                 self._replace(before, pending)
             elif len(self._previews) >= self._most_previews:
                 self.counts.dropped += 1
                 pending.mark = None
                 return
-            self._previews[pending.voice] = pending
+            self._previews[pending.analyzer] = pending
         self._by_length.setdefault(_length(pending), {})[pending.turn] = pending
 
     def take(self, most: int) -> list[Pending]:
@@ -116,8 +116,8 @@ class WindowQueue:
         del self._by_length[length][pending.turn]
         if not self._by_length[length]:
             del self._by_length[length]
-        if self._previews.get(pending.voice) is pending:
-            del self._previews[pending.voice]
+        if self._previews.get(pending.analyzer) is pending:
+            del self._previews[pending.analyzer]
 
 
 def _length(pending: Pending) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from emovox.runtime.channel import live_analyzers
 from emovox.runtime.golden import golden_input
 from emovox.runtime.pipeline import LARGEST_BATCH
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.voice import live_voices
 from emovox.schema.processes import usable_cores
 from emovox.serving.live.audio_in import STEP_SECONDS
 
@@ -39,7 +39,7 @@ def measure_streams(predictor: Predictor, *, cores: int | None = None) -> int:
     """
     card = predictor.card
     speech = golden_input(seconds=_SPEECH_SECONDS, sample_rate=card.sample_rate)
-    voice = live_voices(card, channels=1)[0]
+    voice = live_analyzers(card, channels=1)[0]
     steps = np.array_split(speech, round(_SPEECH_SECONDS / STEP_SECONDS))
     loop = SOCKET_SECONDS + _quickest(lambda: [voice.cutter.feed(step) for step in steps]) / _SPEECH_SECONDS
     windows = np.tile(golden_input(seconds=card.window, sample_rate=card.sample_rate), (LARGEST_BATCH, 1))

@@ -11,7 +11,7 @@ from emovox.audio.level import Level
 from emovox.cli.live.letters import large
 from emovox.cli.live.picture import Painter
 from emovox.cli.live.view import View
-from emovox.runtime.listener import Heard
+from emovox.runtime.listener import TimedEvent
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Segment
@@ -29,15 +29,15 @@ def talked(*, channels: int = 1) -> View:
     view = make_view(channels=channels)
     segment = Segment(1.0, 3.0, 0, "angry", 0.83, SCORES)
     view.listen(Level(-30.0, -12.0), 3.0)
-    view.feed(Heard(SpeechStarted(0, 0, 1.0), None))
-    view.feed(Heard(SpeechEnded(0, 0, 1.0, 3.0, "angry", 0.83, SCORES, (segment,)), None))
-    view.feed(Heard(SpeechStarted(1, 0, 3.6), None))
+    view.feed(TimedEvent(SpeechStarted(0, 0, 1.0), None))
+    view.feed(TimedEvent(SpeechEnded(0, 0, 1.0, 3.0, "angry", 0.83, SCORES, (segment,)), None))
+    view.feed(TimedEvent(SpeechStarted(1, 0, 3.6), None))
     view.listen(Level(-30.0, -12.0), 5.0)
     return view
 
 
-def updated(label: str | None = "angry") -> Heard:
-    return Heard(EmotionUpdated(1, 0, 2.0, 5.0, label, 0.83, SCORES), 0.042)
+def updated(label: str | None = "angry") -> TimedEvent:
+    return TimedEvent(EmotionUpdated(1, 0, 2.0, 5.0, label, 0.83, SCORES), 0.042)
 
 
 def picture(view: View, *, width: int = 80, height: int = 24) -> list[str]:
@@ -105,7 +105,9 @@ class TestHonesty:
     def test_after_the_speech_no_label_stays_as_if_it_went_on(self) -> None:
         view = talked()
         view.feed(updated())
-        view.feed(Heard(SpeechEnded(1, 0, 3.6, 5.0, None, 0.4, SCORES, (Segment(3.6, 5, 0, None, 0.4, SCORES),)), None))
+        view.feed(
+            TimedEvent(SpeechEnded(1, 0, 3.6, 5.0, None, 0.4, SCORES, (Segment(3.6, 5, 0, None, 0.4, SCORES),)), None)
+        )
         shown = text(view)
         assert "listening …" in shown
         assert "not sure 0.40" in shown
@@ -139,8 +141,8 @@ def test_labels_and_names_of_any_kind() -> None:
     labels = ("高兴", "悲伤", "sehr wütend", "s", "s2", "\x1b[31m")
     view = make_view(labels=labels, source="a\nb\x1b[2J.wav")
     scores = dict(zip(labels, (0.5, 0.1, 0.1, 0.1, 0.1, 0.1), strict=True))
-    view.feed(Heard(SpeechStarted(0, 0, 0.0), None))
-    view.feed(Heard(EmotionUpdated(0, 0, 0.0, 1.0, "高兴", 0.5, scores), 0.1))
+    view.feed(TimedEvent(SpeechStarted(0, 0, 0.0), None))
+    view.feed(TimedEvent(EmotionUpdated(0, 0, 0.0, 1.0, "高兴", 0.5, scores), 0.1))
     view.listen(Level(-20.0, -3.0), 1.0)
     for width in (20, 80):
         lines = Painter(labels).paint(view, width=width, height=24)

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from emovox.cli.live.strokes import ranked
-from emovox.runtime.listener import Heard, Listener
+from emovox.runtime.listener import Listener, TimedEvent
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
 from emovox.schema.formats import UNCERTAIN
 
@@ -27,7 +27,7 @@ class Lines:
     def __init__(self, *, json: bool, channels: int = 1) -> None:
         self._json, self._several = json, channels > 1
 
-    def show(self, heard: Sequence[Heard], listener: Listener) -> float:  # noqa: ARG002
+    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:  # noqa: ARG002
         """Print the latest events.
 
         Returns:
@@ -37,7 +37,7 @@ class Lines:
             typer.echo(json_line(one.event) if self._json else self._line(one))
         return WAIT_SECONDS
 
-    def _line(self, heard: Heard) -> str:
+    def _line(self, heard: TimedEvent) -> str:
         event = heard.event
         channel = f"channel {event.channel}  " if self._several else ""
         match event:

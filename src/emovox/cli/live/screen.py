@@ -13,7 +13,7 @@ from rich.text import Text
 
 from emovox.cli.live.picture import Painter
 from emovox.cli.live.view import View
-from emovox.runtime.listener import Heard, Listener
+from emovox.runtime.listener import Listener, TimedEvent
 
 FRAME_SECONDS = 0.2
 """Time between two pictures: often enough for the level, seldom enough to cost little."""
@@ -37,7 +37,7 @@ class Screen:
         self._drawn: list[Text] = []
         self._next = 0.0
 
-    def show(self, heard: Sequence[Heard], listener: Listener) -> float:
+    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:
         """Take the latest events, and draw if it is time.
 
         Returns:

@@ -19,7 +19,7 @@ from emovox.cli.live.ending import Ending
 from emovox.cli.live.lines import Lines
 from emovox.cli.live.opening import Opened, Wanted, open_source
 from emovox.cli.table import table_text
-from emovox.runtime.listener import Heard, Listener
+from emovox.runtime.listener import Listener, TimedEvent
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor, load
 from emovox.schema.errors import ConfigError, PipelineError
@@ -60,7 +60,7 @@ class Keep(NamedTuple):
 class Sink(Protocol):
     """Where events go to."""
 
-    def show(self, heard: Sequence[Heard], listener: Listener) -> float:
+    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:
         """Show the latest events, if any; give the seconds until the next call at the latest."""
 
 

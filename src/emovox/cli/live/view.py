@@ -8,7 +8,7 @@ from statistics import median
 
 from emovox.audio.level import FLOOR_DB, Level
 from emovox.cli.live.history import History
-from emovox.runtime.listener import Heard
+from emovox.runtime.listener import TimedEvent
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted
 
 MOST_UTTERANCES = 100
@@ -50,7 +50,7 @@ class View:
         """Seconds from voice to screen: the median of the last 20 previews."""
         return median(self._latencies) if self._latencies else None
 
-    def feed(self, heard: Heard) -> None:
+    def feed(self, heard: TimedEvent) -> None:
         """Take the next event."""
         event = heard.event
         self.histories[event.channel].feed(event)

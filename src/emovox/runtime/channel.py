@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
+
 from emovox.audio.types import Samples
 from emovox.runtime.segmenter import (
     Preview,
@@ -14,7 +16,6 @@ from emovox.runtime.segmenter import (
     SegmenterConfig,
     SegmenterEvent,
 )
-from emovox.runtime.smoothing import Smoother
 from emovox.runtime.tiles import Tile
 from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_scores
 from emovox.schema.card import ModelCard
@@ -36,7 +37,30 @@ class Cutter(Protocol):
         """Begin again."""
 
 
-class Voice:
+class Smoother:
+    """Mean of the scores of the latest two windows.
+
+    When two windows in a row agree on the best label, that label has the highest mean, whatever came before: a change
+    that lasts is shown one window late at most. A single window that disagrees changes the label only where its lead
+    over the former label is larger than the lead that this one had in the window before.
+
+    >>> smoother = Smoother()
+    >>> [smoother.feed(np.array(scores)).argmax().item() for scores in ([0.9, 0.1], [0.2, 0.8], [0.4, 0.6])]
+    [0, 0, 1]
+    """
+
+    def __init__(self) -> None:
+        self._before: Samples | None = None
+
+    def feed(self, scores: Samples) -> Samples:
+        """Take the scores [labels] of the next window, which add up to 1, and give smoothed ones that do so as well."""
+        before = scores if self._before is None else self._before
+        self._before = scores
+        mean: Samples = (before + scores) / np.float32(2)
+        return mean
+
+
+class ChannelAnalyzer:
     """Gathers the segments of the open region of a channel, smooths its previews, and numbers the utterances.
 
     Utterance numbers depend on the channel's own regions only (region * channels + index), so they are unique in the
@@ -133,9 +157,9 @@ class Voice:
         )
 
 
-def make_voices(
+def make_analyzers(
     card: ModelCard, numbers: Sequence[int], *, threshold: float, hop: float | None, speech_only: bool = True
-) -> tuple[Voice, ...]:
+) -> tuple[ChannelAnalyzer, ...]:
     """Make the channels of a stream.
 
     Args:
@@ -152,7 +176,7 @@ def make_voices(
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
     config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
     return tuple(
-        Voice(
+        ChannelAnalyzer(
             card,
             Segmenter(config, hop=hop, speech_only=speech_only),
             index=index,
@@ -164,9 +188,9 @@ def make_voices(
     )
 
 
-def live_voices(
+def live_analyzers(
     card: ModelCard, *, channels: int | Sequence[int], threshold: float | None = None, hop: float | None = None
-) -> tuple[Voice, ...]:
+) -> tuple[ChannelAnalyzer, ...]:
     """Make the channels of a live stream, with previews.
 
     Args:
@@ -182,7 +206,7 @@ def live_voices(
     numbers = range(channels) if isinstance(channels, int) else channels
     if not numbers:
         raise ChannelError(f"channels is {channels}, expected at least 1")
-    return make_voices(
+    return make_analyzers(
         card,
         numbers,
         threshold=card.threshold if threshold is None else threshold,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emovox.audio.types import Samples
-from emovox.runtime.smoothing import Smoother
+from emovox.runtime.channel import Smoother
 
 
 def normalised(scores: list[float]) -> Samples:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emovox.audio.types import Samples
+from emovox.runtime.channel import ChannelAnalyzer, live_analyzers, make_analyzers
 from emovox.runtime.model import Model
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.tiles import Tile
-from emovox.runtime.voice import Voice, live_voices, make_voices
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
@@ -43,8 +43,8 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
     return Model.load(path).card
 
 
-def voice(card: ModelCard, cutter: Deaf | None = None, *, index: int = 0, channels: int = 1) -> Voice:
-    return Voice(card, cutter or Deaf(), index=index, channels=channels, channel=5, threshold=0.5)
+def voice(card: ModelCard, cutter: Deaf | None = None, *, index: int = 0, channels: int = 1) -> ChannelAnalyzer:
+    return ChannelAnalyzer(card, cutter or Deaf(), index=index, channels=channels, channel=5, threshold=0.5)
 
 
 def scores(*happy: float) -> Iterator[Samples]:
@@ -68,7 +68,7 @@ def ended(start: float, end: float, *, region: int = 0) -> RegionEnded:
     return RegionEnded(region, round(start * RATE), round(end * RATE))
 
 
-def found(voice: Voice, samples: Samples) -> list[SegmenterEvent]:
+def found(voice: ChannelAnalyzer, samples: Samples) -> list[SegmenterEvent]:
     """What the cutter of a voice finds in a whole recording."""
     return voice.cutter.feed(samples) + voice.cutter.flush()
 
@@ -129,7 +129,7 @@ def test_a_region_knows_nothing_of_the_one_before(card: ModelCard) -> None:
 
 
 def test_below_the_threshold_a_label_is_withheld_and_its_confidence_is_not(card: ModelCard) -> None:
-    shy = Voice(card, Deaf(), index=0, channels=1, channel=0, threshold=0.8)
+    shy = ChannelAnalyzer(card, Deaf(), index=0, channels=1, channel=0, threshold=0.8)
     _, updated, verdict = shy.advance([started(0.0), preview(0.5), tile(0.0, 1.0), ended(0.0, 1.0)], scores(0.75, 0.25))
     assert isinstance(updated, EmotionUpdated)
     assert isinstance(verdict, SpeechEnded)
@@ -162,25 +162,25 @@ def test_beginning_again_forgets_the_open_region_and_the_cutter_too(card: ModelC
 
 class TestMaking:
     def test_channels_have_their_numbers_and_utterances_of_their_own(self, card: ModelCard) -> None:
-        made = make_voices(card, [4, 9], threshold=0.5, hop=None)
+        made = make_analyzers(card, [4, 9], threshold=0.5, hop=None)
         events = [each.advance([started(0.0)], scores())[0] for each in made]
         assert [(event.channel, event.utterance) for event in events] == [(4, 0), (9, 1)]
 
     def test_channels_do_not_share_a_cutter(self, card: ModelCard) -> None:
-        speaking, silent = make_voices(card, [0, 1], threshold=0.5, hop=None)
+        speaking, silent = make_analyzers(card, [0, 1], threshold=0.5, hop=None)
         assert speaking.cutter.feed(speech(150.0, seconds=2.0))
         assert silent.cutter.flush() == []
 
     def test_a_count_numbers_them_from_0(self, card: ModelCard) -> None:
-        events = [each.advance([started(0.0)], scores())[0] for each in live_voices(card, channels=3)]
+        events = [each.advance([started(0.0)], scores())[0] for each in live_analyzers(card, channels=3)]
         assert [event.channel for event in events] == [0, 1, 2]
 
     def test_without_a_hop_nothing_is_looked_at_before_it_is_certain(self, card: ModelCard) -> None:
-        (quiet,) = make_voices(card, [0], threshold=0.5, hop=None)
+        (quiet,) = make_analyzers(card, [0], threshold=0.5, hop=None)
         assert not [mark for mark in found(quiet, speech(150.0, seconds=2.0)) if isinstance(mark, Preview)]
 
     def test_without_voice_activity_silence_counts_as_speech(self, card: ModelCard) -> None:
-        (all_ears,) = make_voices(card, [0], threshold=0.5, hop=None, speech_only=False)
+        (all_ears,) = make_analyzers(card, [0], threshold=0.5, hop=None, speech_only=False)
         marks = found(all_ears, np.zeros(2 * RATE, np.float32))
         assert [(mark.start, mark.end) for mark in marks if isinstance(mark, RegionEnded)] == [(0, 2 * RATE)]
 
@@ -188,7 +188,7 @@ class TestMaking:
     def test_previews_come_at_the_hop_of_the_card_unless_told(
         self, card: ModelCard, asked: float | None, hop: float
     ) -> None:
-        (live,) = live_voices(card, channels=1, hop=asked)
+        (live,) = live_analyzers(card, channels=1, hop=asked)
         ends = [mark.end for mark in found(live, speech(150.0, seconds=2.0)) if isinstance(mark, Preview)]
         assert np.diff(ends).tolist() == [round(hop * RATE)] * (len(ends) - 1)
         assert len(ends) > 1
@@ -198,16 +198,16 @@ class TestMaking:
         self, card: ModelCard, asked: float | None, label: str | None
     ) -> None:
         """0 is a threshold too: it abstains never."""
-        (live,) = live_voices(card, channels=1, threshold=asked)
+        (live,) = live_analyzers(card, channels=1, threshold=asked)
         marks: list[SegmenterEvent] = [started(0.0), tile(0.0, 1.0), ended(0.0, 1.0)]
         assert only_ended(live.advance(marks, scores(0.375))).label == label
 
     @pytest.mark.parametrize("threshold", [-0.1, 1.01, float("nan")])
     def test_a_threshold_that_is_no_probability_is_refused(self, card: ModelCard, threshold: float) -> None:
         with pytest.raises(ConfigError, match=rf"threshold is {threshold}, expected a probability from 0 to 1"):
-            live_voices(card, channels=1, threshold=threshold)
+            live_analyzers(card, channels=1, threshold=threshold)
 
     @pytest.mark.parametrize("channels", [0, -1, [], ()])
     def test_a_stream_without_channels_is_refused(self, card: ModelCard, channels: int | Sequence[int]) -> None:
         with pytest.raises(ChannelError, match=r"channels is .*, expected at least 1"):
-            live_voices(card, channels=channels)
+            live_analyzers(card, channels=channels)
