@@ -58,6 +58,7 @@ export const en = {
 
   "result.overall": "Overall, {length} of speech",
   "result.not_sure": "Not sure",
+  "result.unsure": "Not sure ({label} {confidence})",
   "result.perhaps": "Perhaps {label}, {confidence}, but below the threshold for a label",
   "result.no_speech": "No speech found",
   "result.confidence": "Confidence {confidence}",

@@ -59,6 +59,7 @@ export const zh: Texts = {
 
   "result.overall": "总体，语音 {length}",
   "result.not_sure": "不确定",
+  "result.unsure": "不确定（{label} {confidence}）",
   "result.perhaps": "可能是{label}，{confidence}，但低于给出标签的阈值",
   "result.no_speech": "未检测到语音",
   "result.confidence": "置信度 {confidence}",

@@ -58,7 +58,7 @@ export async function pictureOf(data: TimelineData, row: Row, model: ModelName, 
 function verdict({ label, confidence, scores }: Row): string {
   if (!scores || confidence === null) return t("result.no_speech");
   if (label !== null) return `${labelName(label)} ${percent(confidence)}`;
-  return `${t("result.not_sure")} (${labelName(bestOf(scores))} ${percent(confidence)})`;
+  return t("result.unsure", { label: labelName(bestOf(scores)), confidence: percent(confidence) });
 }
 
 function legend(
