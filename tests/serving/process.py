@@ -54,6 +54,10 @@ class Process:
         self.lines += self.process.stderr.readlines()
         return self.process.wait(PATIENCE)
 
+    def memory(self) -> float:
+        """Resident bytes."""
+        return 1024.0 * int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[0])
+
     @property
     def url(self) -> str:
         return f"{'wss' if self.scheme == 'https' else 'ws'}://127.0.0.1:{self.port}/v1/stream"

@@ -13,19 +13,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import soundfile
+import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
-from emovox.serving.app import Service
+from emovox.serving.app import Service, create_app
 from emovox.serving.http.uploads import Upload
-from emovox.serving.server import Server, listen, make_server
-from emovox.serving.settings import Settings
+from emovox.serving.run import listen, make_server
+from emovox.serving.settings import ServiceSettings
 from tests.toy_models import RATE, speech
 
 PATIENCE = 30.0
@@ -34,6 +34,10 @@ PATIENCE = 30.0
 START: dict[str, Any] = {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}
 END = json.dumps({"type": "session.end"})
 BOUNDARY = "----limit"
+HANDSHAKE = (
+    b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+)
 
 
 class Answer(NamedTuple):
@@ -51,12 +55,12 @@ class Answer(NamedTuple):
 class Running:
     """A service that runs."""
 
-    def __init__(self, server: Server, port: int) -> None:
-        self.server, self.port = server, port
+    def __init__(self, server: uvicorn.Server, service: Service, port: int) -> None:
+        self.server, self.service, self.port = server, service, port
 
-    @property
-    def service(self) -> Service:
-        return self.server.service
+    def end(self) -> None:
+        """Begin its graceful end, as a signal does."""
+        self.service.shutdown.take()
 
     def ask(self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
@@ -81,25 +85,26 @@ class Running:
         return soon(self._is_settled)
 
     def _is_settled(self) -> bool:
-        counts, analysts = self.service.pipeline.counts, self.service.analysts
+        counts, analyses = self.service.pipeline.counts, self.service.analyses
         streams = len(self.service.streams) + counts.streams + counts.waiting
-        return streams + analysts.admitted + analysts.receiving == 0
+        return streams + analyses.admitted + analyses.receiving == 0
 
 
 @contextlib.contextmanager
 def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
     """Start a service with some settings changed, and end it gracefully."""
-    settings = msgspec.structs.replace(Settings(port=0, max_streams=20, shutdown_seconds=5.0), **changes)
+    settings = ServiceSettings(**{"port": 0, "max_streams": 20, "shutdown_seconds": 5.0} | changes)
     folder.mkdir(exist_ok=True)
-    server = make_server(settings, Predictor(model), jobs=folder)
+    app = create_app(settings, Predictor(model), jobs=folder)
+    server = make_server(settings, app)
     with listen(settings) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         soon(lambda: server.started)
         try:
-            yield Running(server, listener.getsockname()[1])
+            yield (found := Running(server, app.state.service, listener.getsockname()[1]))
         finally:
-            server.should_exit = True
+            found.end()
             thread.join(PATIENCE)
             assert not thread.is_alive()
 
@@ -176,3 +181,24 @@ def flood(raw: socket.socket, data: bytes) -> None:
         for _ in range(2000):
             raw.sendall(data)
         raise AssertionError("nobody has ended it")
+
+
+@contextlib.contextmanager
+def connected(service: Running, *, window: int | None = None) -> Iterator[socket.socket]:
+    """A bare connection whose WebSocket is open."""
+    with socket.socket() as raw:
+        raw.settimeout(PATIENCE)
+        if window is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+        raw.connect(("127.0.0.1", service.port))
+        raw.sendall(HANDSHAKE + b"\r\n")
+        raw.recv(len(b"HTTP/1.1 "))
+        yield raw
+
+
+def frame(message: str | bytes) -> bytes:
+    """A message as a client sends it: masked, the mask all zeros."""
+    data, kind = (message.encode(), 0x81) if isinstance(message, str) else (message, 0x82)
+    if len(data) < 126:
+        return bytes([kind, 0x80 | len(data)]) + bytes(4) + data
+    return bytes([kind, 0x80 | 127]) + len(data).to_bytes(8, "big") + bytes(4) + data

@@ -6,18 +6,18 @@ import pytest
 
 from emovox.serving.errors import HostError, OriginError, UnauthorisedError
 from emovox.serving.keys import KeyRing, check_host, check_origin, hosts_of
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 
 def test_a_name_bent_to_the_loopback_address_is_refused() -> None:
-    allowed = hosts_of(Settings())
+    allowed = hosts_of(ServiceSettings())
     for host in ("localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]:8000", "[::1]"):
         check_host({"host": host}, allowed=allowed)
     for host in ("evil.example", "evil.example:8000", "", "localhost.evil.example", "[::2]"):
         with pytest.raises(HostError, match="name the host in the setting allowed_hosts"):
             check_host({"host": host}, allowed=allowed)
-    check_host({"host": "emotions.example:443"}, allowed=hosts_of(Settings(allowed_hosts=("emotions.example",))))
-    check_host({"host": "any.example"}, allowed=hosts_of(Settings(host="0.0.0.0")))
+    check_host({"host": "emotions.example:443"}, allowed=hosts_of(ServiceSettings(allowed_hosts=("emotions.example",))))
+    check_host({"host": "any.example"}, allowed=hosts_of(ServiceSettings(host="0.0.0.0")))
 
 
 @pytest.mark.parametrize("origin", ["http://[evil", "null", "https://evil.example"])

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from emovox.serving.logs import set_up
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 
 def test_asyncio_writes_in_the_form_of_the_others(
@@ -18,7 +18,7 @@ def test_asyncio_writes_in_the_form_of_the_others(
         for attribute in ("handlers", "propagate", "level"):
             monkeypatch.setattr(logging.getLogger(name), attribute, getattr(logging.getLogger(name), attribute))
     monkeypatch.setattr(logging.getLogger("uvicorn.access"), "disabled", True)
-    set_up(Settings(log="json"))
+    set_up(ServiceSettings(log="json"))
     logging.getLogger("asyncio").error("a task failed")
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["event"]) == ("error", "a task failed")

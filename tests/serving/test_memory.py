@@ -17,8 +17,7 @@ from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.model import Model
 from emovox.serving.http.analysis import Analysis
 from emovox.serving.http.uploads import Upload
-from emovox.serving.live.session import Session
-from emovox.serving.websocket_protocol import WebSocketProtocol
+from emovox.serving.live.session import StreamSession
 from tests.serving.running import BOUNDARY, END, PATIENCE, Running, begin, form, pcm, rest, running, soon, wav, word
 
 Ending = Callable[[ClientConnection], None]
@@ -63,12 +62,12 @@ def impatient(toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.mark.parametrize("ending", [regular, wrong, idle, vanishing])
 def test_nothing_of_a_stream_is_left(impatient: Running, monkeypatch: pytest.MonkeyPatch, ending: Ending) -> None:
     kept: list[weakref.ref[object]] = []
-    for kind in (LiveStream, Session, WebSocketProtocol):
+    for kind in (LiveStream, StreamSession):
         note(kind, kept, monkeypatch)
     with impatient.connect() as socket:
         begin(socket)
         socket.send(pcm(word()))
-        assert {type(one()) for one in kept} == {LiveStream, Session, WebSocketProtocol}
+        assert {type(one()) for one in kept} == {LiveStream, StreamSession}
         ending(socket)
     assert impatient.settled()
     assert soon(lambda: all(one() is None for one in kept)), [one() for one in kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -59,8 +60,10 @@ def test_log_as_json(folder: Path) -> None:
     assert (request["route"], request["status"], request["level"]) == ("/healthz", 200, "info")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [*itertools.product([signal.SIGTERM, signal.SIGINT], ["1", "2"]), (signal.SIGHUP, "1")],
+)
 def test_a_signal_finishes_what_is_in_flight(folder: Path, number: signal.Signals, workers: str) -> None:
     with service(folder, "--workers", workers) as found:
         found.get("/healthz")
@@ -76,9 +79,8 @@ def test_a_signal_finishes_what_is_in_flight(folder: Path, number: signal.Signal
     assert list((folder / "tmp").glob("emovox*")) == []
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_second_signal_ends_it_at_once(folder: Path, workers: str) -> None:
-    with service(folder, "--workers", workers, "--shutdown-seconds", "60") as found:
+def test_a_second_signal_ends_it_at_once(folder: Path) -> None:
+    with service(folder, "--shutdown-seconds", "60") as found:
         found.get("/healthz")
         with connect(found.url, max_queue=1, close_timeout=0.1) as socket:
             begin(socket)
@@ -133,7 +135,7 @@ def test_workers_share_the_work_and_one_that_is_killed_is_replaced(folder: Path)
         assert b"emovox_streams 0.0" in found.get("/metrics")
         found.process.send_signal(signal.SIGTERM)
         assert found.wait() == 0
-        assert any("worker died" in line for line in found.lines)
+        assert any("] died" in line for line in found.lines)
 
 
 def test_workers_do_not_outlive_their_parent(folder: Path) -> None:
@@ -201,7 +203,7 @@ def test_it_starts_in_time(folder: Path) -> None:
         (["--host", "203.0.113.1"], "cannot listen on 203.0.113.1"),
         (["--host", 70 * "ü"], "encoding of hostname failed"),
         (["--key-file", "nowhere"], "key_file nowhere: cannot be read"),
-        (["--workers", "0"], "Expected `int` >= 1 - at `$.workers`"),
+        (["--workers", "0"], "flags: workers: got 0, expected greater than or equal to 1"),
     ],
 )
 def test_what_cannot_work_is_one_line(folder: Path, arguments: list[str], problem: str) -> None:

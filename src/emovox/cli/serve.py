@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +10,16 @@ import typer
 
 from emovox.schema.extras import require
 from emovox.schema.text import json_document
-from emovox.serving.settings import Field, fields
-from emovox.serving.settings_sources import resolve_settings, shown
+
+NEEDED = ("fastapi", "uvicorn", "websockets", "pydantic_settings", "python_multipart", "prometheus_client")
+
+for _module in NEEDED:
+    require(_module, need="emovox serve", extra="serve")
+
+from emovox.serving.settings import Setting, resolve_settings, settings_list, shown  # noqa: E402 (needs the extra)
 
 SECRET = frozenset({"keys"})
 """Settings without a flag: a command line can be read by everybody on the machine."""
-
-NEEDED = ("fastapi", "uvicorn", "websockets", "httptools", "python_multipart", "prometheus_client")
 
 
 def serve(**flags: Any) -> None:
@@ -28,25 +30,25 @@ def serve(**flags: Any) -> None:
     file: Path | None = flags.pop("config")
     show: bool = flags.pop("show_settings")
     given = {name: value for name, value in flags.items() if value is not None and value != []}
-    settings = resolve_settings(given, environment=os.environ, file=file)
+    settings = resolve_settings(given, file=file)
     if show:
         typer.echo(json_document(shown(settings)), nl=False)
         return
-    for module in NEEDED:
-        require(module, need="emovox serve", extra="serve")
     from emovox.serving.run import serve as run  # 0.6 s: the model runtime and the web framework
 
     run(settings, say=lambda text: typer.echo(text, err=True))
 
 
-def _parameter(field: Field) -> inspect.Parameter:
-    kind: Any = list[str] if field.kind is tuple else field.kind
-    default = "" if field.default in (None, (), False) else f" [{field.default}]"
-    choices = f" ({' | '.join(field.choices)})" if field.choices else ""
-    flag = field.name.replace("_", "-")
+def _parameter(setting: Setting) -> inspect.Parameter:
+    kind: Any = list[str] if setting.kind is tuple else setting.kind
+    default = "" if setting.default in (None, (), False) else f" [{setting.default}]"
+    choices = f" ({' | '.join(setting.choices)})" if setting.choices else ""
+    flag = setting.name.replace("_", "-")
     name = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
-    option = typer.Option(name, help=f"{field.help[0].upper()}{field.help[1:]}{choices}.{default}", show_default=False)
-    return _option(field.name, Annotated[kind | None, option], None)
+    option = typer.Option(
+        name, help=f"{setting.help[0].upper()}{setting.help[1:]}{choices}.{default}", show_default=False
+    )
+    return _option(setting.name, Annotated[kind | None, option], None)
 
 
 def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -56,8 +58,10 @@ def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 def _signature() -> inspect.Signature:
     config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
     show = Annotated[bool, typer.Option("--show-settings", help="Print the settings in force, keys masked, and exit.")]
-    own = [_option("config", config, None), _option("show_settings", show, False)]
-    return inspect.Signature([*(_parameter(field) for field in fields() if field.name not in SECRET), *own])
+    extra = [_option("config", config, None), _option("show_settings", show, False)]
+    return inspect.Signature(
+        [*(_parameter(setting) for setting in settings_list() if setting.name not in SECRET), *extra]
+    )
 
 
 # Typer reads the flags from the signature; written by hand they would be forty lines that repeat the settings.

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from emovox.schema.processes import ending_signals, is_haste
+from emovox.schema.processes import ending_signals, is_forced_exit
 
 _AGAIN_SECONDS = 0.2
 
@@ -57,8 +57,8 @@ class _Ending:
         self._error: BaseException | None = None
 
     def begin(self, number: int, _: FrameType | None) -> None:
-        """Handle the signal that ends the command; a second one breaks off what cleans up, if it asks for haste."""
-        if self._error is not None and not is_haste(number, again=True):
+        """Handle the signal that ends the command; a second one that forces the exit breaks off what cleans up."""
+        if self._error is not None and not is_forced_exit(number, before=(signal.SIGTERM,)):
             return
         self._error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
         if hasattr(signal, "setitimer"):  # not on Windows, where a process is ended without being asked

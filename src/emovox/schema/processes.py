@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from multiprocessing import parent_process
-
-HURRY: int = getattr(signal, "SIGUSR1", signal.SIGABRT)  # on Windows any signal ends a process
-"""What a parent sends to workers that shall end at once; unlike a termination it comes from nobody else."""
 
 
 def usable_cores() -> int:
@@ -26,19 +23,20 @@ def ending_signals() -> tuple[signal.Signals, ...]:
     return tuple(number for number in known if signal.getsignal(number) != signal.SIG_IGN)
 
 
-def is_haste(number: int, *, again: bool) -> bool:
-    """Tell whether a signal asks this process to end at once, not gracefully.
+def is_forced_exit(number: int, before: Collection[int]) -> bool:
+    """Return whether a signal asks this process to end at once, not gracefully.
 
-    A second interrupt or termination does. A hang-up never does: shell and kernel may both tell that the terminal is
-    gone. To a worker only `HURRY` does: a signal to the whole process group comes to it once more by way of its parent.
+    A second interrupt or termination does. A hang-up never does: shell and kernel may both report that the terminal is
+    gone. To a worker only a second interrupt does: a termination of the whole process group reaches it twice, directly
+    and from its parent.
 
     Args:
         number: of the signal.
-        again: whether another one came before.
+        before: numbers of the signals that came earlier.
     """
     if parent_process() is not None:
-        return number == HURRY
-    return again and number in (signal.SIGINT, signal.SIGTERM)
+        return number == signal.SIGINT and number in before
+    return bool(before) and number in (signal.SIGINT, signal.SIGTERM)
 
 
 def obey_parent(orphaned: Callable[[], object] = lambda: os._exit(1)) -> None:

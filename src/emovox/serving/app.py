@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 from collections.abc import AsyncIterator
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
@@ -28,8 +29,8 @@ from emovox.schema.processes import usable_cores
 from emovox.serving.capacity import measure_streams
 from emovox.serving.errors import MethodError, NotFoundError, RequestError, StorageError
 from emovox.serving.http.about import About
-from emovox.serving.http.access import STREAM, Access, error_response, internal_error
-from emovox.serving.http.analysis import Analysts
+from emovox.serving.http.access import STREAM, Access
+from emovox.serving.http.analysis import AnalysisPool
 from emovox.serving.http.api_docs import DESCRIPTION, METRICS, schemas
 from emovox.serving.http.docs_page import STYLE, page
 from emovox.serving.http.emotions import Emotions
@@ -37,17 +38,20 @@ from emovox.serving.http.jobs import JobStore
 from emovox.serving.keys import KeyRing
 from emovox.serving.live.streams import Streams
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
-from emovox.serving.settings import Settings
-from emovox.serving.settings_sources import all_keys
+from emovox.serving.responses import error_response, internal_error
+from emovox.serving.settings import ServiceSettings, all_keys
+from emovox.serving.shutdown import Shutdown
 
 log = logging.getLogger("emovox.serving")
 
 STATIC = Path(__file__).parent / "static"
 """The page, built from web/; it is served where it is there."""
 
+_POLL_SECONDS = 0.02
+
 
 class Service:
-    """The parts of a running service, for the server that drains them.
+    """The parts of a running service.
 
     Args:
         settings: the limits.
@@ -55,39 +59,63 @@ class Service:
         jobs: an existing private folder.
     """
 
-    def __init__(self, settings: Settings, predictor: Predictor, *, jobs: Path) -> None:
+    def __init__(self, settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> None:
         self.settings, self.metrics = settings, Metrics()
         self.keys = KeyRing(all_keys(settings))
         most = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
         self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
-        limits = _with_streams(settings, most)
+        limits = settings.model_copy(update={"max_streams": most})
         self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
-        self.analysts = Analysts(settings)
+        self.analyses = AnalysisPool(settings)
         store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
-        self.emotions = Emotions(predictor, analysts=self.analysts, jobs=store, settings=settings, metrics=self.metrics)
+        self.emotions = Emotions(predictor, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics)
         self.about = About(predictor.card, most_streams=most, streams=lambda: len(self.streams))
+        self.requests: set[asyncio.Task[Any]] = set()
+        self.shutdown = Shutdown(drain=self._drain, cut=self._cut)
 
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
         """Run from start to end of the application; afterwards no thread and no file is left."""
         watches = [asyncio.create_task(part.watch()) for part in (self.streams, self.emotions)]
-        self.about.is_ready = True
-        try:
-            yield
-        finally:
-            for watch in watches:
-                watch.cancel()
-            await self.drain(0)
-            await asyncio.to_thread(self.analysts.close)
-            await asyncio.to_thread(self.pipeline.close)
+        with self.shutdown.ready():
+            self.about.is_ready = True
+            try:
+                yield
+            finally:
+                for watch in watches:
+                    watch.cancel()
+                self.about.is_ready = False
+                self.streams.stop()
+                await asyncio.to_thread(self.analyses.close)
+                await asyncio.to_thread(self.pipeline.close)
+        if parent_process() is not None:
+            self.leave()
 
-    async def drain(self, seconds: float) -> None:
-        """Take no more streams, and finish those in flight within so many seconds."""
+    def leave(self) -> None:
+        """End the process if a thread is stuck, once all else is done: Python would wait for it without end."""
+        if self.analyses.is_stuck:
+            log.warning("an analysis did not stop in time; it ends with the process")
+            logging.shutdown()
+            os._exit(0)
+
+    async def _drain(self) -> None:
+        """Take nothing new, and finish the streams and requests in flight, for up to `shutdown_seconds`."""
         self.about.is_ready = False
-        await self.streams.drain(seconds)
+        self.streams.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.shutdown_seconds):
+                while len(self.streams) or self.requests:
+                    await asyncio.sleep(_POLL_SECONDS)
+
+    def _cut(self, forced: bool) -> None:
+        """Cancel what is still in flight; each request is answered with 503 `shutting_down`."""
+        self.analyses.forced_exit |= forced
+        self.analyses.cancel()
+        for request in self.requests:
+            request.cancel()
 
 
-def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastAPI:
+def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> FastAPI:
     """Make the application.
 
     Args:
@@ -117,7 +145,14 @@ def create_app(settings: Settings, predictor: Predictor, *, jobs: Path) -> FastA
     if STATIC.is_dir():
         # Not a mount: it would also take what a route refuses, such as a PUT.
         app.router.default = _Page(directory=STATIC, html=True)
-    app.add_middleware(Access, keys=service.keys, settings=settings, metrics=service.metrics)
+    app.add_middleware(
+        Access,
+        keys=service.keys,
+        settings=settings,
+        metrics=service.metrics,
+        requests=service.requests,
+        is_ready=lambda: service.about.is_ready,
+    )
     if settings.cors:  # outside of the former, so that pages can read its errors
         app.add_middleware(
             CORSMiddleware,
@@ -139,13 +174,9 @@ class _Page(StaticFiles):
         return await super().get_response(path, scope)
 
 
-def cores_of(settings: Settings) -> int:
+def cores_of(settings: ServiceSettings) -> int:
     """Return the cores that one worker may count on."""
     return max(1, usable_cores() // settings.workers)
-
-
-def _with_streams(settings: Settings, most: int) -> Settings:
-    return msgspec.structs.replace(settings, max_streams=most)
 
 
 def _add_metrics(app: FastAPI, service: Service) -> None:

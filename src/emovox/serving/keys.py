@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from emovox.serving.errors import HostError, OriginError, UnauthorisedError
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -85,13 +85,13 @@ def check_origin(headers: Mapping[str, str], *, allowed: Iterable[str]) -> None:
         )
 
 
-def hosts_of(settings: Settings) -> tuple[str, ...]:
+def hosts_of(settings: ServiceSettings) -> tuple[str, ...]:
     """Return the names by which this service may be called; none: any.
 
     A name that `settings.allowed_hosts` does not have is refused on a loopback address, where every page that the user
     visits could otherwise come in under a name of its own (DNS rebinding); elsewhere names are free unless it is set.
 
-    >>> hosts_of(Settings(host="127.0.0.1")), hosts_of(Settings(host="0.0.0.0"))
+    >>> hosts_of(ServiceSettings(host="127.0.0.1")), hosts_of(ServiceSettings(host="0.0.0.0"))
     (('localhost', '127.0.0.1', '[::1]'), ())
     """
     if not settings.allowed_hosts and not is_local(settings.host):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
@@ -36,13 +36,19 @@ class TextLines(logging.Formatter):
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
-def set_up(settings: Settings) -> None:
-    """Send the log of the service, and the warnings of the server below it, to standard error."""
+def set_up(settings: ServiceSettings, *, supervises: bool = False) -> None:
+    """Send the log of the service, and the warnings of the server below it, to standard error.
+
+    Args:
+        settings: form and level.
+        supervises: this process serves nothing itself: the server reports on its workers. Elsewhere it would log
+            addresses of clients.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if settings.log == "json" else TextLines())
     for name, level in {
         "emovox.serving": settings.log_level.upper(),
-        "uvicorn.error": "WARNING",
+        "uvicorn.error": settings.log_level.upper() if supervises else "WARNING",
         "python_multipart": "ERROR",
         "asyncio": "ERROR",
     }.items():

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from emovox.runtime.pipeline import Counts
+from emovox.serving.workplace import is_alive
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """The library's variable for the folder that workers share; it must be set before the library is loaded."""
@@ -77,11 +78,15 @@ class Metrics:
         """Write all counters, those of the other workers included."""
         registry = self.registry
         if SHARED in os.environ:
+            _forget_dead_workers(Path(os.environ[SHARED]))
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
-def forget_worker(pid: int, folder: Path) -> None:
-    """Take the gauges of a worker that is gone out of the sums; what it counted stays."""
-    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+def _forget_dead_workers(folder: Path) -> None:
+    """Take the gauges of workers that are gone out of the sums; what they counted stays."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not is_alive(pid):
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

@@ -1,31 +1,51 @@
-"""`emovox serve` from settings to the end: load, measure, tell, serve."""
+"""`emovox serve` from settings to the end: load, measure, print what is served, run uvicorn."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
+import uvicorn
+from fastapi import FastAPI
 
 from emovox import __version__
-from emovox.runtime.predictor import load
+from emovox.runtime.predictor import Predictor, load
 from emovox.schema.card import ModelCard
 from emovox.schema.processes import usable_cores
+from emovox.serving.app import create_app
 from emovox.serving.capacity import measure_streams
 from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
-from emovox.serving.settings import Settings
-from emovox.serving.settings_sources import all_keys
+from emovox.serving.settings import ServiceSettings, SettingsError, all_keys
 from emovox.serving.workplace import workplace
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+SEND_BYTES = 64 * 1024
+"""Bytes that the system buffers for a client that does not read. It would let them grow to megabytes: this is two
+minutes of events, so that a slow reader is noticed in time."""
+
+SPARE_CONNECTIONS = 256
+"""Connections besides two a stream; beyond it a request gets 503."""
+
+LAST_SECONDS = 5
+"""Seconds for clients to take the last bytes, once all streams and requests have ended."""
+
+HEALTHCHECK_SECONDS = 30
+"""Seconds in which a worker must answer uvicorn, or it is replaced: loading a model on a busy machine takes long."""
+
+WORKPLACE = "EMOVOX_WORKPLACE"
+"""Variable by which workers find the private folder, with their settings in it."""
 
 log = logging.getLogger("emovox.serving")
 
 
-def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
+def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     """Serve until a signal comes.
 
     Args:
@@ -34,37 +54,125 @@ def serve(settings: Settings, *, say: Callable[[str], None]) -> None:
 
     Raises:
         SettingsError: the address, the certificate or the keys cannot be used.
-        EmovoxError: the model cannot be loaded, or workers die young.
+        EmovoxError: the model cannot be loaded.
     """
-    set_up(settings)
+    set_up(settings, supervises=settings.workers > 1)
     predictor = load(settings.model)
     measured = measure_streams(predictor, cores=max(1, usable_cores() // settings.workers))
-    settings = msgspec.structs.replace(settings, max_streams=settings.max_streams or measured)
-    with contextlib.ExitStack() as end, workplace() as folder:
-        if settings.workers > 1:
-            _share_metrics(folder / "metrics")
-        from emovox.serving.server import check_certificate, listen, make_server  # after the counters' folder is known
-        from emovox.serving.workers import Workers
-
-        check_certificate(settings)
-        with listen(settings) as listener:
-            facts = _facts(settings, predictor.card, measured=measured, port=listener.getsockname()[1])
-            if settings.log == "json":
-                log.info("ready", extra=facts)
-            else:
-                say(_greeting(facts))
-            if not all_keys(settings) and not is_local(settings.host):
-                log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
-            if settings.workers == 1:
-                server = make_server(settings, predictor, jobs=folder / "jobs")
-                end.callback(server.leave)  # after the folder is deleted
-                server.run(sockets=[listener])
-            else:
-                del predictor  # each worker loads its own
-                Workers(settings, listener, folder=folder).run()
+    settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
+    check_certificate(settings)
+    stuck: Callable[[], None] = lambda: None  # noqa: E731
+    with workplace() as folder, listen(settings) as listener:
+        _announce(settings, _facts(settings, predictor.card, measured, listener.getsockname()[1]), say)
+        if settings.workers == 1:
+            stuck = _serve_here(settings, predictor, listener, folder)
+        else:
+            del predictor  # each worker loads its own
+            _serve_in_workers(settings, listener, folder)
+    stuck()  # after the folder is deleted
 
 
-def _facts(settings: Settings, card: ModelCard, *, measured: int, port: int) -> dict[str, Any]:
+def make_server(settings: ServiceSettings, app: FastAPI) -> uvicorn.Server:
+    """Make a server for this process; `run(sockets=[listener])` serves until a signal comes."""
+    server = uvicorn.Server(uvicorn.Config(app, **options(settings)))
+    app.state.service.shutdown.stop = lambda: setattr(server, "should_exit", True)
+    return server
+
+
+def worker_app() -> FastAPI:
+    """Make the application of a worker; uvicorn calls it in each of them."""
+    folder = Path(os.environ[WORKPLACE])
+    settings = ServiceSettings.model_validate_json((folder / "settings.json").read_bytes())
+    set_up(settings)
+    return create_app(settings, load(settings.model), jobs=folder / "jobs")
+
+
+def options(settings: ServiceSettings) -> dict[str, Any]:
+    """Return the options of uvicorn, for one process or several."""
+    return {
+        "http": "h11",  # bounds headers, trailers and pipelined requests in memory; httptools does not
+        "ws": "websockets-sansio",
+        "ws_max_size": settings.max_frame_kb * 1000,
+        "ws_ping_interval": None,  # a client that is made to wait would not be heard to answer; idle streams are closed
+        "ws_per_message_deflate": False,  # 300 kB a stream, and audio hardly shrinks
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "limit_concurrency": 2 * settings.max_streams + SPARE_CONNECTIONS,
+        "timeout_graceful_shutdown": LAST_SECONDS,
+        "ssl_certfile": settings.ssl_cert,
+        "ssl_keyfile": settings.ssl_key,
+    }
+
+
+def listen(settings: ServiceSettings) -> socket.socket:
+    """Open the socket of the service; what it accepts takes over its options.
+
+    Raises:
+        SettingsError: the address is taken, not this machine's, or none at all.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except (OSError, TypeError, ValueError) as error:  # a name that cannot be encoded is one of the latter
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {settings.host} port {settings.port} ({getattr(error, 'strerror', None) or error}); "
+            "choose another --port, or a --host of this machine"
+        ) from error
+    return listener
+
+
+def check_certificate(settings: ServiceSettings) -> None:
+    """Check that the certificate and its key can be used.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if settings.ssl_cert is None:
+        return
+    import ssl
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.ssl_cert, settings.ssl_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"ssl_cert {settings.ssl_cert} and ssl_key {settings.ssl_key}: cannot be used ({error}); "
+            "give a certificate chain and its own key as PEM files"
+        ) from error
+
+
+def _serve_here(
+    settings: ServiceSettings, predictor: Predictor, listener: socket.socket, folder: Path
+) -> Callable[[], None]:
+    app = create_app(settings, predictor, jobs=folder / "jobs")
+    make_server(settings, app).run(sockets=[listener])
+    leave: Callable[[], None] = app.state.service.leave
+    return leave
+
+
+def _serve_in_workers(settings: ServiceSettings, listener: socket.socket, folder: Path) -> None:
+    """Let uvicorn start the workers, replace one that dies, and end them together."""
+    os.environ[WORKPLACE] = str(folder)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")
+    (folder / "settings.json").write_text(settings.model_dump_json(), encoding="utf-8")
+    uvicorn.run(
+        "emovox.serving.run:worker_app",
+        factory=True,
+        fd=listener.fileno(),
+        workers=settings.workers,
+        timeout_worker_healthcheck=HEALTHCHECK_SECONDS,
+        **options(settings),
+    )
+
+
+def _facts(settings: ServiceSettings, card: ModelCard, measured: int, port: int) -> dict[str, Any]:
     scheme = "http" if settings.ssl_cert is None else "https"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
@@ -80,6 +188,15 @@ def _facts(settings: Settings, card: ModelCard, *, measured: int, port: int) -> 
     }
 
 
+def _announce(settings: ServiceSettings, facts: dict[str, Any], say: Callable[[str], None]) -> None:
+    if settings.log == "json":
+        log.info("ready", extra=facts)
+    else:
+        say(_greeting(facts))
+    if not all_keys(settings) and not is_local(settings.host):
+        log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
+
+
 def _greeting(facts: dict[str, Any]) -> str:
     workers = "" if facts["workers"] == 1 else f" in {facts['workers']} workers"
     return (
@@ -90,7 +207,3 @@ def _greeting(facts: dict[str, Any]) -> str:
         "  never for workers, applicants, pupils or students: prohibited in the EU (RESPONSIBLE_USE.md)\n"
         "  Ctrl-C ends it, after the streams in flight"
     )
-
-
-def _share_metrics(folder: Path) -> None:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import http.client
 import io
 import json
 import os
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -21,7 +20,18 @@ from emovox.schema.result import ModelInfo, Report
 from emovox.serving.http import uploads
 from emovox.serving.live.encodings import Encoding
 from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
-from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
+from tests.serving.running import (
+    BOUNDARY,
+    PATIENCE,
+    Running,
+    all_deleted,
+    begin,
+    form,
+    running,
+    soon,
+    wav,
+    word,
+)
 from tests.toy_models import RATE
 
 
@@ -147,32 +157,46 @@ def test_models_and_health(service: Running) -> None:
     assert (health["status"], health["ready"], health["model"]["name"]) == ("ok", True, "toy")
 
 
-def test_health_on_an_open_connection_while_it_ends(
-    toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = threading.Event()
-
-    async def drain(_: float) -> None:
-        while not asked.is_set():
-            await asyncio.sleep(0.01)
-
-    with running(toy, tmp_path) as service:
+def test_while_it_ends_it_says_so_on_old_and_new_connections(toy: Model, tmp_path: Path) -> None:
+    with running(toy, tmp_path) as service, slow_upload(service) as upload:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
-        statuses = []
-        for ends in (False, True):
-            if ends:
-                monkeypatch.setattr(service.service.streams, "drain", drain)
-                service.server.should_exit = True
-                assert soon(lambda: not service.service.about.is_ready)
-            connection.request("GET", "/healthz")
-            with connection.getresponse() as response:
-                statuses.append(response.status)
-                response.read()
-        with pytest.raises(ConnectionRefusedError):
-            service.ask("GET", "/healthz")
-        asked.set()
+        assert status_of(connection, "/healthz") == 200
+        service.end()
+        assert soon(lambda: not service.service.about.is_ready)
+        assert status_of(connection, "/healthz") == 503
+        assert service.ask("GET", "/healthz").json["status"] == "closing"
+        refused = service.post(wav(word()))
+        assert (refused.status, refused.json["error"]["code"]) == (503, "shutting_down")
+        with service.connect() as stream:
+            assert begin(stream)["code"] == "shutting_down"
         connection.close()
-    assert statuses == [200, 503]
+        assert upload().status == 200  # it was in flight
+
+
+@contextlib.contextmanager
+def slow_upload(service: Running) -> Iterator[Callable[[], http.client.HTTPResponse]]:
+    """An upload of which half is sent; what it gives sends the rest, and returns the answer."""
+    body = form(wav(word()))
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
+    connection.putrequest("POST", "/v1/emotions")
+    connection.putheader("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:1000])
+    assert soon(lambda: service.service.analyses.receiving == 1)
+
+    def finish() -> http.client.HTTPResponse:
+        connection.send(body[1000:])
+        return connection.getresponse()
+
+    yield finish
+    connection.close()
+
+
+def status_of(connection: http.client.HTTPConnection, path: str) -> int:
+    connection.request("GET", path)
+    with connection.getresponse() as response:
+        response.read()
+        return response.status
 
 
 def test_security_headers(service: Running) -> None:

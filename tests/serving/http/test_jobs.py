@@ -19,7 +19,7 @@ import soundfile
 from emovox.runtime.model import Model
 from emovox.serving.errors import BusyError, CancelledError, NotFoundError
 from emovox.serving.http import emotions, uploads
-from emovox.serving.http.jobs import Job, JobStore, answer
+from emovox.serving.http.jobs import AnalysisJob, JobStore, answer
 from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 from tests.toy_models import RATE
 
@@ -117,7 +117,7 @@ class TestJobs:
         monkeypatch.setattr(emotions, "PROGRESS_SECONDS", 0.0)
         before, write = JobStore.write, list[str]()
 
-        def crowded(store: JobStore, job: Job) -> None:
+        def crowded(store: JobStore, job: AnalysisJob) -> None:
             write.append(job.status)
             if job.status == "running":
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -231,7 +231,7 @@ class TestJobStore:
         job = store.create()
         store.delete(job.id)
         with pytest.raises(CancelledError):
-            store.write(Job(job.id, "running", 0.5))
+            store.write(AnalysisJob(job.id, "running", 0.5))
         assert list(tmp_path.iterdir()) == []
 
     def test_nothing_is_put_into_one_that_is_being_deleted(
@@ -242,7 +242,7 @@ class TestJobStore:
 
         def slow(folder: Path, **options: Any) -> None:
             with pytest.raises(CancelledError):
-                store.write(Job(job.id, "running", 0.5))
+                store.write(AnalysisJob(job.id, "running", 0.5))
             before(folder, **options)
 
         monkeypatch.setattr("shutil.rmtree", slow)
@@ -271,7 +271,7 @@ class TestJobStore:
         job = store.create()
         monkeypatch.setattr(Path, "write_bytes", full)
         with pytest.raises(OSError, match="No space left"):
-            store.fail(Job(job.id, "failed", 0.5))
+            store.fail(AnalysisJob(job.id, "failed", 0.5))
         monkeypatch.undo()
         told = other.read(job.id)
         assert told.status == "failed"
@@ -298,7 +298,7 @@ class TestJobStore:
         store = JobStore(tmp_path, most=2, seconds=0.0)
         job = store.create()
         assert store.read(job.id) == job
-        store.write(Job(job.id, "failed", 0.5))
+        store.write(AnalysisJob(job.id, "failed", 0.5))
         with pytest.raises(NotFoundError, match="expected one at work, or ended less than 0 s ago"):
             store.read(job.id)
 

@@ -17,9 +17,9 @@ from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.serving.errors import ClosingError
 from emovox.serving.live.messages import decode_start
-from emovox.serving.live.session import Session
+from emovox.serving.live.session import StreamSession
 from emovox.serving.metrics import Metrics
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 from tests.serving.running import END, PATIENCE, START, pcm, word
 
 
@@ -35,15 +35,19 @@ class Held:
         return self._model.run(batch)
 
 
-def session_of(pipeline: Pipeline, messages: asyncio.Queue[dict[str, Any]], told: list[dict[str, Any]]) -> Session:
+def session_of(
+    pipeline: Pipeline, messages: asyncio.Queue[dict[str, Any]], told: list[dict[str, Any]]
+) -> StreamSession:
     async def send(text: str) -> None:
         told.append(json.loads(text))
 
-    settings, start = Settings(max_speed=1e6), decode_start(json.dumps(START))
-    return Session(start, pipeline=pipeline, settings=settings, metrics=Metrics(), receive=messages.get, send=send)
+    settings, start = ServiceSettings(max_speed=1e6), decode_start(json.dumps(START))
+    return StreamSession(
+        start, pipeline=pipeline, settings=settings, metrics=Metrics(), receive=messages.get, send=send
+    )
 
 
-async def until_full(session: Session, messages: asyncio.Queue[dict[str, Any]]) -> float:
+async def until_full(session: StreamSession, messages: asyncio.Queue[dict[str, Any]]) -> float:
     """Speak until the stream has no room; then a last piece, and the end."""
     data = pcm(np.tile(word(), 40))
     sent = 0

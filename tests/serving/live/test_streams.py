@@ -18,21 +18,26 @@ from websockets.typing import Origin
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.events import EmotionUpdated
+from emovox.serving.live import streams
 from emovox.serving.live.encodings import law_table
 from emovox.serving.live.messages import encode
 from tests.serving.running import (
     END,
+    HANDSHAKE,
     PATIENCE,
     START,
     Running,
     begin,
     close_code,
+    connected,
     flood,
+    frame,
     pcm,
     received,
     rest,
     running,
     soon,
+    wav,
     word,
 )
 
@@ -255,34 +260,72 @@ def test_a_client_that_is_a_hundred_times_too_fast_has_to_wait(toy: Model, tmp_p
         assert messages[-1]["seconds"] == pytest.approx(len(data) / 32000, abs=1e-3)
 
 
-def test_a_client_that_never_reads_is_cut_off(toy: Model, tmp_path: Path) -> None:
-    words = pcm(np.concatenate([word(seconds=0.4)] * 3))
+def test_the_stream_of_a_client_that_never_reads_ends(toy: Model, tmp_path: Path) -> None:
+    words = frame(pcm(np.concatenate([word(seconds=0.4)] * 3)))
     with running(toy, tmp_path, slow_reader_seconds=1.0, max_speed=1e6) as service:
-        raw = sockets.socket()
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        raw.connect(("127.0.0.1", service.port))
-        with service.connect(sock=raw, max_queue=1, close_timeout=0.1) as socket:
-            begin(socket)
-            with contextlib.suppress(ConnectionClosed, OSError):
-                for _ in range(600):
-                    socket.send(words)
+        with connected(service, window=4096) as raw:
+            raw.sendall(frame(json.dumps(START)))
+            raw.settimeout(1.0)
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                flood(raw, words)
+            metrics = service.service.metrics
+            assert soon(lambda: 'emovox_streams_closed_total{code="slow_reader"} 1.0' in metrics.text().decode())
             assert service.settled()
-        metrics = service.service.metrics
-        assert soon(lambda: 'emovox_streams_closed_total{code="slow_reader"} 1.0' in metrics.text().decode())
+        with service.connect() as socket:  # its end freed the model for the others
+            begin(socket)
+            socket.send(pcm(word()))
+            socket.send(END)
+            assert bounds(rest(socket))
 
 
-def test_pings_whose_answers_nobody_reads(service: Running) -> None:
-    raw = sockets.socket()
-    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-    raw.connect(("127.0.0.1", service.port))
-    raw.sendall(
-        b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-    ping = b"\x89\xfd\0\0\0\0" + b"p" * 125
-    with raw:
-        flood(raw, ping * 1000)
-    assert service.settled()
+def test_more_connections_than_streams_are_refused_before_their_handshake(
+    toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "SPARE_CONNECTIONS", 2)
+    with running(toy, tmp_path, max_streams=1) as service, contextlib.ExitStack() as stack:
+        for number in range(5):
+            raw = stack.enter_context(sockets.create_connection(("127.0.0.1", service.port), timeout=PATIENCE))
+            raw.sendall(HANDSHAKE + b"\r\n")
+            assert raw.recv(65536).startswith(b"HTTP/1.1 101" if number < 3 else b"HTTP/1.1 503")
+        assert service.ask("GET", "/healthz").status == 200
+        assert service.post(wav(word())).status == 200
+        stack.close()
+        assert soon(lambda: not service.server.server_state.connections)
+        with service.connect() as stream:
+            assert begin(stream)["type"] == "session.started"
+
+
+class TestManySmallFrames:
+    def test_keep_their_order(self, service: Running) -> None:
+        data = pcm(word())
+        with service.connect() as socket:
+            begin(socket)
+            for at in range(0, len(data), 128):
+                socket.send(data[at : at + 128])
+            socket.send(END)
+            slow = rest(socket)
+        with service.connect() as socket:
+            begin(socket)
+            socket.send(data)
+            socket.send(END)
+            assert bounds(slow) == bounds(rest(socket))
+        assert slow[-1]["seconds"] == pytest.approx(len(data) / 32000, abs=1e-3)
+
+    def test_leave_nothing_when_the_client_leaves(self, service: Running) -> None:
+        with connected(service) as raw:
+            raw.sendall(frame(json.dumps(START)) + frame(b"\0\0") * 800)
+            assert soon(lambda: len(service.service.streams) == 1)
+        assert service.settled()
+        assert soon(lambda: not service.server.server_state.connections)
+
+    def test_come_before_the_end(self, service: Running) -> None:
+        with connected(service) as raw:
+            raw.sendall(frame(json.dumps(START)) + frame(b"\0\0") * 800 + frame(END))
+            found, begun = b"", time.monotonic()
+            while b'"session.ended","seconds":0.05' not in found:
+                found += raw.recv(65536)
+                assert b"error" not in found
+            assert time.monotonic() - begun >= 1.9  # 400 at once, then 200 a second
 
 
 def test_there_is_one_websocket_only(service: Running) -> None:
@@ -306,7 +349,7 @@ def test_shutdown_finishes_streams_in_flight(toy: Model, tmp_path: Path) -> None
         begin(socket)
         socket.send(pcm(word())[:60_000])
         assert received(socket)["type"] == "speech.started"
-        service.server.should_exit = True
+        service.end()
         messages = rest(socket)
         kinds = [message["type"] for message in messages if message["type"] != "emotion.updated"]
         assert kinds == ["speech.ended", "session.ended", "error"]

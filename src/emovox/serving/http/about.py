@@ -12,7 +12,7 @@ from emovox.runtime.registry import read_card, shipped
 from emovox.schema.card import ModelCard
 from emovox.serving.http.api_docs import HEALTH
 from emovox.serving.http.api_docs import models as models_described
-from emovox.serving.http.emotions import json_response
+from emovox.serving.responses import json_response
 
 
 class About:

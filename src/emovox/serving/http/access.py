@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emovox.schema.errors import EmovoxError
-from emovox.serving.errors import CLOSING, ClosingError, HostError, InternalError, status_of
-from emovox.serving.http.emotions import json_response
+from emovox.serving.errors import CLOSING, ClosingError, HostError
 from emovox.serving.keys import KeyRing, check_host, check_origin, hosts_of, key_in
 from emovox.serving.metrics import Metrics
-from emovox.serving.settings import Settings
+from emovox.serving.responses import error_response
+from emovox.serving.settings import ServiceSettings
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",  # answers are private, and the files of a wheel are all equally old
@@ -34,8 +35,6 @@ SECURITY_HEADERS = {
 STREAM = "/v1/stream"
 """The only WebSocket."""
 
-_SOON = {"Retry-After": "5"}
-
 log = logging.getLogger("emovox.serving")
 
 
@@ -47,10 +46,22 @@ class Access:
         keys: who may ask for what begins with `/v1/`, and for `/metrics`.
         settings: `open_metrics`, `cors` and the host names.
         metrics: counts requests by route, never by path.
+        requests: the tasks of the requests in flight are kept here; one that is cancelled answers 503.
+        is_ready: whether the service takes requests under `/v1/`.
     """
 
-    def __init__(self, app: ASGIApp, *, keys: KeyRing, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        keys: KeyRing,
+        settings: ServiceSettings,
+        metrics: Metrics,
+        requests: set[asyncio.Task[Any]],
+        is_ready: Callable[[], bool],
+    ) -> None:
         self._app, self._keys, self._metrics = app, keys, metrics
+        self._requests, self._is_ready = requests, is_ready
         self._open_metrics, self._cors, self._hosts = settings.open_metrics, settings.cors, hosts_of(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +72,15 @@ class Access:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._requests.add(task)
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._requests.discard(task)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
@@ -92,6 +112,8 @@ class Access:
             check_origin(headers, allowed=self._cors)
         if self._is_guarded(scope):
             self._keys.check(key_in(headers))
+        if scope["path"].startswith("/v1/") and not self._is_ready():
+            raise ClosingError(CLOSING)
 
     def _knows_host(self, scope: Scope) -> bool:
         try:
@@ -110,18 +132,3 @@ class Access:
         self._metrics.request_seconds.labels(route).observe(seconds)
         facts = {"method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)}
         log.info("request", extra=facts)
-
-
-def error_response(error: EmovoxError) -> Response:
-    """Answer with an error; after one that leaves a body unread the connection is closed."""
-    status = status_of(error)
-    headers = {401: {"WWW-Authenticate": "Bearer"}, 503: _SOON, 507: _SOON}.get(status, {})
-    if status in (400, 401, 403, 408, 413, 503, 507):
-        headers = {**headers, "Connection": "close"}
-    body = {"error": {"code": error.code, "message": str(error)}}
-    return json_response(body, status=status, headers=headers)
-
-
-def internal_error() -> Response:
-    """Answer to a fault of the service itself."""
-    return error_response(InternalError("the service has a fault; its log tells more, try again"))

@@ -17,7 +17,7 @@ from emovox.schema.processes import usable_cores
 from emovox.schema.result import Result
 from emovox.serving.errors import BusyError, CancelledError, TooLongError
 from emovox.serving.http.uploads import Upload
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 NICENESS = 5
 """Of the threads that analyse uploads: live streams go first where both want a core."""
@@ -25,8 +25,8 @@ NICENESS = 5
 RECEIVED_A_PLACE = 4
 """Uploads that may be on their way for each place of an analysis."""
 
-STOP_SECONDS, HASTE_SECONDS = 10.0, 1.0
-"""Time for threads to stop when the service ends; the second signal makes it short."""
+STOP_SECONDS, FORCED_STOP_SECONDS = 10.0, 1.0
+"""Seconds for threads to stop when the service ends, and when a second signal forces the exit."""
 
 _POLL_SECONDS = 0.02
 
@@ -108,22 +108,22 @@ class Analysis:
             raise CancelledError("nobody waits for the answer any more")
 
 
-class Analysts:
+class AnalysisPool:
     """The threads that analyse uploads: some for answers, one for jobs, so that long recordings keep nobody waiting.
 
     Args:
         settings: how many threads, and how many may wait.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         threads = settings.predict_threads or usable_cores()
         self._places = threads + settings.max_waiting
-        self._answers = ThreadPoolExecutor(threads, "emovox-predict", initializer=_step_back)
-        self._jobs = ThreadPoolExecutor(1, "emovox-job", initializer=_step_back)
+        self._answers = ThreadPoolExecutor(threads, "emovox-predict", initializer=_lower_priority)
+        self._jobs = ThreadPoolExecutor(1, "emovox-job", initializer=_lower_priority)
         self._running: set[Analysis] = set()
         self._admitted: set[Analysis] = set()
         self.receiving = 0
-        self.in_haste = False
+        self.forced_exit = False
 
     @property
     def admitted(self) -> int:
@@ -168,12 +168,12 @@ class Analysts:
         return self._submit(self._jobs, analysis, work)
 
     def close(self) -> None:
-        """Cancel everything, and wait for the threads, which stop at their next block; in haste not for long."""
+        """Cancel everything, and wait for the threads, which stop at their next block."""
         self.cancel()
         for pool in (self._answers, self._jobs):
             pool.shutdown(wait=False, cancel_futures=True)
         begun = time.monotonic()
-        while self._running and time.monotonic() - begun < (HASTE_SECONDS if self.in_haste else STOP_SECONDS):
+        while self._running and time.monotonic() - begun < (FORCED_STOP_SECONDS if self.forced_exit else STOP_SECONDS):
             time.sleep(_POLL_SECONDS)
         if not self.is_stuck:
             for pool in (self._answers, self._jobs):
@@ -195,6 +195,6 @@ class Analysts:
         return future
 
 
-def _step_back() -> None:
+def _lower_priority() -> None:
     if hasattr(os, "setpriority"):  # on Linux a thread has a priority of its own
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -12,18 +12,20 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.routing import APIRoute
 
+from emovox.audio.types import ChannelChoice, parse_channels
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
-from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError
-from emovox.serving.http.analysis import Analysis, Analysts, BecomesJob
+from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError, RequestError
+from emovox.serving.http.analysis import Analysis, AnalysisPool, BecomesJob
 from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
-from emovox.serving.http.jobs import Job, JobStore, answer
-from emovox.serving.http.parameters import channel_choice, only_known
+from emovox.serving.http.jobs import AnalysisJob, JobStore, answer
 from emovox.serving.http.uploads import Upload, receive_upload
 from emovox.serving.metrics import Metrics
-from emovox.serving.settings import Settings
+from emovox.serving.responses import json_response
+from emovox.serving.settings import ServiceSettings
 
 PROGRESS_SECONDS = 0.5
 """Least time between two reports of a job's progress."""
@@ -39,22 +41,28 @@ class Emotions:
 
     Args:
         predictor: the model.
-        analysts: the threads.
+        analyses: the threads.
         jobs: the jobs of all workers.
         settings: the limits.
         metrics: counts.
     """
 
     def __init__(
-        self, predictor: Predictor, *, analysts: Analysts, jobs: JobStore, settings: Settings, metrics: Metrics
+        self,
+        predictor: Predictor,
+        *,
+        analyses: AnalysisPool,
+        jobs: JobStore,
+        settings: ServiceSettings,
+        metrics: Metrics,
     ) -> None:
-        self._predictor, self._analysts, self._jobs = predictor, analysts, jobs
+        self._predictor, self._analyses, self._jobs = predictor, analyses, jobs
         self._settings, self._metrics = settings, metrics
         self._pending: dict[str, tuple[Analysis, Future[None]]] = {}
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(dependencies=[Depends(only_known)])
+        router = APIRouter(dependencies=[Depends(_only_known)])
         router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
         router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
         router.add_api_route("/v1/jobs/{name}", self.delete_job, methods=["DELETE"], **DELETE_JOB)
@@ -67,7 +75,7 @@ class Emotions:
         threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
     ) -> Response:
         """Tell the emotions in a recording, as a timeline."""
-        choice = channel_choice(channels)
+        choice = _channel_choice(channels)
         with self._metrics.uploads.track_inprogress():
             analysis = Analysis(
                 await self._received(request),
@@ -102,7 +110,7 @@ class Emotions:
         return Response(status_code=204)
 
     async def _received(self, request: Request) -> Upload:
-        with self._analysts.reception():
+        with self._analyses.reception():
             return await receive_upload(
                 request,
                 max_bytes=round(self._settings.max_upload_mb * 1e6),
@@ -112,7 +120,7 @@ class Emotions:
     async def _answered(self, request: Request, analysis: Analysis) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
         try:
-            future = self._analysts.answer(analysis)
+            future = self._analyses.answer(analysis)
         except BusyError:
             analysis.close()
             raise
@@ -132,12 +140,12 @@ class Emotions:
                 future.add_done_callback(lambda _: analysis.close())  # at once, or when its thread has stopped
             del future  # holds the error, whose traceback holds this frame
 
-    def _start_job(self, analysis: Analysis) -> Job:
+    def _start_job(self, analysis: Analysis) -> AnalysisJob:
         if len(self._pending) >= self._settings.max_jobs:  # their states may be deleted while they still wait or work
             raise BusyError(f"{len(self._pending)} jobs wait or run here, which is the limit; try again later")
         job = self._jobs.create()
         analysis.answer_seconds = None
-        future = self._analysts.job(analysis, lambda: self._work(job, analysis))
+        future = self._analyses.job(analysis, lambda: self._work(job, analysis))
         self._pending[job.id] = analysis, future
         future.add_done_callback(lambda _: self._job_ended(job.id, analysis))
         return job
@@ -146,7 +154,7 @@ class Emotions:
         self._pending.pop(name, None)
         analysis.close()
 
-    def _work(self, job: Job, analysis: Analysis) -> None:
+    def _work(self, job: AnalysisJob, analysis: Analysis) -> None:
         """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
         told = -math.inf
 
@@ -155,7 +163,7 @@ class Emotions:
             if time.monotonic() - told >= PROGRESS_SECONDS:
                 told = time.monotonic()
                 with contextlib.suppress(OSError):  # the disk may have room again for what counts, the end
-                    self._jobs.write(Job(job.id, "running", progress))
+                    self._jobs.write(AnalysisJob(job.id, "running", progress))
 
         analysis.on_progress = report
         try:
@@ -163,7 +171,7 @@ class Emotions:
             result = analysis.run()
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
             row = msgspec.Raw(msgspec.json.encode(self._row(result)))
-            self._jobs.write(Job(job.id, "done", 1.0, result=row))
+            self._jobs.write(AnalysisJob(job.id, "done", 1.0, result=row))
             self._metrics.jobs.labels("done").inc()
         except CancelledError:
             self._metrics.jobs.labels("cancelled").inc()
@@ -173,10 +181,10 @@ class Emotions:
             log.exception("job failed")
             self._fail(job, analysis, InternalError("the service has a fault; its log tells more, try again"))
 
-    def _fail(self, job: Job, analysis: Analysis, error: EmovoxError) -> None:
+    def _fail(self, job: AnalysisJob, analysis: Analysis, error: EmovoxError) -> None:
         self._metrics.jobs.labels("failed").inc()
         try:
-            self._jobs.fail(Job(job.id, "failed", analysis.progress, error=Notice(error.code, str(error))))
+            self._jobs.fail(AnalysisJob(job.id, "failed", analysis.progress, error=Notice(error.code, str(error))))
         except CancelledError:
             pass  # nobody wants to know
         except OSError:
@@ -188,9 +196,35 @@ class Emotions:
         return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
 
 
-def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Answer with JSON."""
-    return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
+async def _only_known(request: Request) -> None:
+    """Refuse query parameters that the route does not have: one that is misspelt would be left out without a word.
+
+    Raises:
+        RequestError: there is one, or one is given twice.
+    """
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)
+    known = [parameter.alias for parameter in route.dependant.query_params]
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        if name not in known:
+            raise RequestError(
+                f"got a query parameter '{name[:40]}', expected {' or '.join(known) or 'none'}; see /docs"
+            )
+        if given.count(name) > 1:
+            raise RequestError(f"got the query parameter {name} {given.count(name)} times, expected it once; send one")
+
+
+def _channel_choice(text: str) -> ChannelChoice:
+    """Read the parameter `channels`.
+
+    Raises:
+        RequestError: as `emovox.audio.types.parse_channels`.
+    """
+    try:
+        return parse_channels(text)
+    except ValueError as error:
+        raise RequestError(f"channels: {error}") from error
 
 
 async def _result(future: Future[Result], request: Request) -> Result:

@@ -28,7 +28,7 @@ _NOTHING = msgspec.Raw(b"null")
 _UNWRITTEN = Notice(InternalError.code, "the end of the job could not be put down: the disk may be full; try again")
 
 
-class Job(msgspec.Struct, frozen=True):
+class AnalysisJob(msgspec.Struct, frozen=True):
     """A job: `progress` from 0 to 1, at the end the row of the result as JSON, or why there is none."""
 
     id: str
@@ -41,7 +41,7 @@ class Job(msgspec.Struct, frozen=True):
 class _State(msgspec.Struct, frozen=True):
     """What lies in the folder: the job, which process works on it, and when it may be forgotten."""
 
-    job: Job
+    job: AnalysisJob
     worker: int
     expires: float | None
 
@@ -61,7 +61,7 @@ class JobStore:
     def __init__(self, folder: Path, *, most: int, seconds: float) -> None:
         self._folder, self._most, self._seconds = folder, most, seconds
 
-    def create(self) -> Job:
+    def create(self) -> AnalysisJob:
         """Make a job, queued.
 
         Raises:
@@ -74,7 +74,7 @@ class JobStore:
                 f"{self._most} jobs are waiting, running or kept, which is the limit; "
                 "delete finished ones (DELETE /v1/jobs/ID), or try again later"
             )
-        job = Job(secrets.token_urlsafe(18), "queued", 0.0)
+        job = AnalysisJob(secrets.token_urlsafe(18), "queued", 0.0)
         (self._folder / job.id).mkdir(mode=0o700)
         try:
             self.write(job)
@@ -83,7 +83,7 @@ class JobStore:
             raise
         return job
 
-    def write(self, job: Job) -> None:
+    def write(self, job: AnalysisJob) -> None:
         """Put down the state of a job.
 
         Raises:
@@ -102,7 +102,7 @@ class JobStore:
             (folder / _NEW).unlink(missing_ok=True)
             raise
 
-    def fail(self, job: Job) -> None:
+    def fail(self, job: AnalysisJob) -> None:
         """Put down that a job has failed.
 
         Raises:
@@ -115,7 +115,7 @@ class JobStore:
             os.truncate(self._folder / job.id / _STATE, 0)
             raise
 
-    def read(self, name: str) -> Job:
+    def read(self, name: str) -> AnalysisJob:
         """Find a job.
 
         Raises:
@@ -129,7 +129,7 @@ class JobStore:
             )
         if state.expires is None and not is_alive(state.worker):
             notice = Notice(WorkerLostError.code, "the process that worked on it has ended; send the recording again")
-            return Job(name, "failed", state.job.progress, error=notice)
+            return AnalysisJob(name, "failed", state.job.progress, error=notice)
         return state.job
 
     def delete(self, name: str) -> None:
@@ -168,10 +168,10 @@ class JobStore:
             return None
         except msgspec.DecodeError:  # see `fail`
             ended = _changed(file, default=time.time())
-            return _State(Job(name, "failed", 0.0, error=_UNWRITTEN), os.getpid(), ended + self._seconds)
+            return _State(AnalysisJob(name, "failed", 0.0, error=_UNWRITTEN), os.getpid(), ended + self._seconds)
 
 
-def answer(job: Job) -> dict[str, Any]:
+def answer(job: AnalysisJob) -> dict[str, Any]:
     """Put a job in the form of an answer: `result` and `error` stand beside `job`."""
     told: dict[str, Any] = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
     if job.status == "done":

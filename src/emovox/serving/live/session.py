@@ -27,10 +27,14 @@ from emovox.serving.live.messages import (
     type_of,
 )
 from emovox.serving.metrics import Metrics
-from emovox.serving.settings import Settings
+from emovox.serving.settings import ServiceSettings
 
 BURST_SECONDS = 10.0
 """Audio that a client may be ahead of real time before `max_speed` counts."""
+
+FRAMES_PER_SECOND, BURST_FRAMES = 200.0, 400
+"""Frames that are taken in a second, and at once; more wait. A browser sends up to 50 a second. Each takes time of all
+streams, however little audio it holds."""
 
 _ARRIVALS = 64
 """Frames whose time of arrival is remembered, for the delay of updates."""
@@ -43,7 +47,7 @@ class Gone(Exception):
     """The client has closed the connection, or it broke."""
 
 
-class Session:
+class StreamSession:
     """A stream from `session.started` to `session.ended`.
 
     Args:
@@ -63,7 +67,7 @@ class Session:
         start: SessionStart,
         *,
         pipeline: Pipeline,
-        settings: Settings,
+        settings: ServiceSettings,
         metrics: Metrics,
         receive: Receive,
         send: Send,
@@ -84,6 +88,7 @@ class Session:
         self._pieces: Iterator[Samples] = iter(())
         self._piece: Samples | None = None
         self._flushed = self._ended = False
+        self._frames = 0
         self._begun = time.monotonic()
         self._listening: float | None = None
         self._sending: float | None = None
@@ -178,6 +183,7 @@ class Session:
             if frame is None:
                 decode_end(message["text"])
                 return
+            self._frames += 1
             self._arrivals.append((self.seconds + 1e-6, time.monotonic()))
             self._pieces = self._input.feed(frame)
             await self._hand_on()
@@ -204,10 +210,12 @@ class Session:
                 return
 
     async def _pace(self) -> None:
-        """Let a client that is far ahead of real time wait; its socket fills, and so it comes to feel it."""
-        ahead = self.seconds - BURST_SECONDS - (time.monotonic() - self._begun) * self._settings.max_speed
+        """Let a client that sends too much wait: nothing is read meanwhile, and its socket fills (backpressure)."""
+        audio = (self.seconds - BURST_SECONDS) / self._settings.max_speed
+        frames = (self._frames - BURST_FRAMES) / FRAMES_PER_SECOND
+        ahead = max(audio, frames) - (time.monotonic() - self._begun)
         if ahead > 0:
-            await asyncio.sleep(ahead / self._settings.max_speed)
+            await asyncio.sleep(ahead)
 
     async def _write(self) -> None:
         while not self.stream.is_done:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -26,18 +26,20 @@ from emovox.serving.errors import (
 )
 from emovox.serving.keys import KeyRing, check_origin, key_in
 from emovox.serving.live.messages import ErrorMessage, SessionStart, decode_start, encode
-from emovox.serving.live.session import Gone, Session
+from emovox.serving.live.session import Gone, StreamSession
 from emovox.serving.metrics import Metrics
-from emovox.serving.settings import Settings
+from emovox.serving.responses import error_response
+from emovox.serving.settings import ServiceSettings
 
 TICK_SECONDS = 0.5
 """How often the limits in time are looked at."""
 
 LAST_WORD_SECONDS = 1.0
-"""How long the last message may take: a client that reads nothing does not get it."""
+"""Seconds for each of the last messages: a client that reads nothing does not get them. The stream is over then; its
+connection lasts until the client or the proxy ends it."""
 
-ABORT = "emovox.abort"
-"""Extension of the ASGI scope: a function that ends the connection without a word (`websocket_protocol`)."""
+SPARE_CONNECTIONS = 128
+"""WebSockets besides `max_streams` that may be open, before their first message or after their last: more get 503."""
 
 _LONGEST_REASON = 120  # bytes; a close frame holds 123
 
@@ -54,9 +56,10 @@ class Streams:
         metrics: counts them.
     """
 
-    def __init__(self, pipeline: Pipeline, *, settings: Settings, keys: KeyRing, metrics: Metrics) -> None:
+    def __init__(self, pipeline: Pipeline, *, settings: ServiceSettings, keys: KeyRing, metrics: Metrics) -> None:
         self._pipeline, self._settings, self._keys, self._metrics = pipeline, settings, keys, metrics
-        self._sessions: set[Session] = set()
+        self._sessions: set[StreamSession] = set()
+        self._connections = 0
         self._closing = False
 
     def __len__(self) -> int:
@@ -69,14 +72,11 @@ class Streams:
             self._check()
             self._metrics.follow(self._pipeline.counts)
 
-    async def drain(self, seconds: float) -> None:
-        """Take no more streams, and let those in flight give their last events, for up to so many seconds."""
+    def stop(self) -> None:
+        """Take no more streams, and let those in flight give their last events."""
         self._closing = True
         for session in tuple(self._sessions):
             session.stop(ClosingError(CLOSING))
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self._sessions and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
 
     async def handle(self, websocket: WebSocket) -> None:
         """Serve one connection, from the handshake to the close frame."""
@@ -86,6 +86,17 @@ class Streams:
             await websocket.close()  # before accept: the handshake is answered with 403
             self._metrics.streams_closed.labels(OriginError.code).inc()
             return
+        if self._connections >= self._settings.max_streams + SPARE_CONNECTIONS:
+            await websocket.send_denial_response(error_response(self._busy()))
+            self._metrics.streams_closed.labels(BusyError.code).inc()
+            return
+        self._connections += 1
+        try:
+            await self._talk(websocket)
+        finally:
+            self._connections -= 1
+
+    async def _talk(self, websocket: WebSocket) -> None:
         await websocket.accept()
         connection = _Connection(websocket)
         code = "none"
@@ -108,7 +119,7 @@ class Streams:
     async def _serve(self, connection: _Connection) -> None:
         start = await self._first_message(connection)
         self._admit(connection.websocket, start)
-        session = Session(
+        session = StreamSession(
             start,
             pipeline=self._pipeline,
             settings=self._settings,
@@ -151,18 +162,20 @@ class Streams:
         if self._closing:
             raise ClosingError(CLOSING)
         if len(self._sessions) >= self._settings.max_streams:
-            raise BusyError(
-                f"{len(self._sessions)} streams are open, which is the limit; try again later, or raise max_streams"
-            )
+            raise self._busy()
+
+    def _busy(self) -> BusyError:
+        return BusyError(
+            f"{len(self._sessions)} streams are open, which is the limit; try again later, or raise max_streams"
+        )
 
 
 class _Connection:
-    """A WebSocket that can be closed although its client does not read."""
+    """A WebSocket whose client may not read: nothing waits for it without end."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
         self.seconds = 0.0
-        self._abort: Callable[[], None] = websocket.scope.get("extensions", {}).get(ABORT, lambda: None)
 
     async def send(self, text: str) -> None:
         try:
@@ -171,7 +184,7 @@ class _Connection:
             raise Gone from error
 
     async def fail(self, error: EmovoxError) -> None:
-        """Say what is wrong, and close; a client that does not read is cut off."""
+        """Say what is wrong, and close."""
         await self._last(self.send(encode(ErrorMessage(error.code, str(error)))))
         await self.close(close_code_of(error), error.code)
 
@@ -179,9 +192,6 @@ class _Connection:
         await self._last(self.websocket.close(code, reason[:_LONGEST_REASON]))
 
     async def _last(self, words: Awaitable[Any]) -> None:
-        with contextlib.suppress(Gone, WebSocketDisconnect, RuntimeError):
-            try:
-                async with asyncio.timeout(LAST_WORD_SECONDS):
-                    await words
-            except TimeoutError:
-                self._abort()
+        with contextlib.suppress(Gone, WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await words

@@ -1,23 +1,19 @@
-"""Signals while an upload is in flight, to one process or to a whole group of them; workers that die."""
+"""Signals while an upload is in flight, to one process or to a whole group of them."""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
-import logging
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from emovox.serving.settings import Settings
-from emovox.serving.workers import MOST_YOUNG_DEATHS, Workers, WorkersError
 from tests.serving.process import Process, service
-from tests.serving.running import BOUNDARY, PATIENCE, form, wav, word
+from tests.serving.running import BOUNDARY, PATIENCE, form, soon, wav, word
 from tests.toy_models import write_toy
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
@@ -75,7 +71,7 @@ def workers_of(found: Process) -> list[int]:
     return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
-def test_a_termination_of_the_whole_group_is_no_haste(folder: Path) -> None:
+def test_a_termination_of_the_whole_group_forces_nothing(folder: Path) -> None:
     with uploading(folder, "2") as (found, upload):
         pids = workers_of(found)
         assert len(pids) == 2
@@ -84,13 +80,12 @@ def test_a_termination_of_the_whole_group_is_no_haste(folder: Path) -> None:
         time.sleep(POLLED_SECONDS)
         assert upload.finish() == 200
         assert found.wait() == 0
-        assert not any("worker died" in line for line in found.lines)
+        assert not any("] died" in line for line in found.lines)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
-def test_a_second_hang_up_is_no_haste(folder: Path, workers: str, first: signal.Signals) -> None:
-    with uploading(folder, workers) as (found, upload):
+def test_a_second_hang_up_forces_nothing(folder: Path, first: signal.Signals) -> None:
+    with uploading(folder, "1") as (found, upload):
         for number in (first, signal.SIGHUP):
             found.process.send_signal(number)
             time.sleep(POLLED_SECONDS)
@@ -98,43 +93,36 @@ def test_a_second_hang_up_is_no_haste(folder: Path, workers: str, first: signal.
         assert found.wait() == 0
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_hang_up_replaces_workers_one_by_one(folder: Path) -> None:
+    """As uvicorn does it: what is in flight is finished."""
+    with uploading(folder, "2") as (found, upload):
+        before = workers_of(found)
+        for pid in (*before, found.process.pid):
+            os.kill(pid, signal.SIGHUP)
+        time.sleep(POLLED_SECONDS)
+        assert upload.finish() == 200
+        assert soon(lambda: len(now := workers_of(found)) == 2 and not set(now) & set(before))
+        found.process.send_signal(signal.SIGTERM)
+        assert found.wait() == 0
+
+
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
-def test_haste_cuts_what_is_in_flight(folder: Path, workers: str, first: signal.Signals) -> None:
-    with uploading(folder, workers) as (found, upload):
+def test_a_forced_exit_cuts_what_is_in_flight(folder: Path, first: signal.Signals) -> None:
+    with uploading(folder, "1") as (found, upload):
         for number in (first, signal.SIGTERM):
             found.process.send_signal(number)
             time.sleep(0.05)
         assert upload.is_cut()
-        found.wait()
+        assert found.wait() == 0
     assert list((folder / "tmp").glob("emovox*")) == []
 
 
-class Dying:
-    """A worker that is dead at once; what it died of is known to those who have joined it."""
-
-    pid = None
-
-    def __init__(self, **_: object) -> None:
-        self.sentinel, other = os.pipe()
-        os.close(other)
-        self.exitcode: int | None = None
-
-    def start(self) -> None: ...
-
-    def join(self) -> None:
-        self.exitcode = 3
-
-
-def test_it_says_what_a_worker_died_of(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("multiprocessing.context.SpawnContext.Process", Dying)
-    monkeypatch.setattr(logging.getLogger("emovox.serving"), "propagate", True)  # as before a service was set up
-    with (
-        caplog.at_level(logging.ERROR, "emovox.serving"),
-        socket.socket() as listener,
-        pytest.raises(WorkersError, match="3 workers in a row died"),
-    ):
-        Workers(Settings(workers=1), listener, folder=tmp_path).run()
-    assert [vars(record)["status"] for record in caplog.records] == [3] * MOST_YOUNG_DEATHS
+def test_a_second_interrupt_from_the_terminal_forces_the_exit_of_workers(folder: Path) -> None:
+    with uploading(folder, "2") as (found, upload):
+        for _ in range(2):
+            for pid in (*workers_of(found), found.process.pid):
+                os.kill(pid, signal.SIGINT)
+            time.sleep(POLLED_SECONDS)
+        assert upload.is_cut()
+        found.wait()
+    assert list((folder / "tmp").glob("emovox*")) == []

@@ -1,0 +1,82 @@
+"""The end of the service: the first signal lets it finish what is in flight, a second one forces the exit."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from multiprocessing import parent_process
+from types import FrameType
+from typing import Any
+
+from emovox.schema.processes import ending_signals, is_forced_exit, obey_parent
+
+
+class Shutdown:
+    """Takes the signals before the server does, which would cut every stream at once, and stops the server at the end.
+
+    Make it before the server starts: it then knows which signals this process was started to ignore.
+
+    Attributes:
+        stop: stops the server; None: call the handler of SIGTERM that the server has set.
+
+    Args:
+        drain: finishes what is in flight; cancelled when the exit is forced.
+        cut: ends what is left; `forced` says whether there was no time to finish.
+    """
+
+    stop: Callable[[], object] | None = None
+
+    def __init__(self, *, drain: Callable[[], Awaitable[None]], cut: Callable[[bool], None]) -> None:
+        self._drain, self._cut = drain, cut
+        self._signals = ending_signals()
+        self._taken: list[int] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[None]:
+        """Take signals while the block runs, in the event loop; outside the main thread only `take` is."""
+        self._loop = asyncio.get_running_loop()
+        before = self._install() if threading.current_thread() is threading.main_thread() else {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def take(self, number: int = signal.SIGTERM, _: FrameType | None = None) -> None:
+        """Take a signal, or what stands for one; any thread may call it."""
+        forced = is_forced_exit(number, before=self._taken)
+        self._taken.append(number)
+        self._loop.call_soon_threadsafe(self._end, forced)
+
+    def _install(self) -> dict[int, Any]:
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+        taken = set(self._signals)
+        if parent_process() is not None:  # a hang-up is the parent's: it restarts its workers one by one
+            obey_parent(orphaned=self.take)
+            taken = {signal.SIGINT, signal.SIGTERM}
+        for number in numbers:
+            signal.signal(number, self.take if number in taken else signal.SIG_IGN)
+        if self.stop is None:
+            server: Any = before[signal.SIGTERM]
+            self.stop = lambda: server(signal.SIGTERM, None)
+        return before
+
+    def _end(self, forced: bool) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._finish())
+        if forced:
+            self._cut(True)
+            self._task.cancel()
+
+    async def _finish(self) -> None:
+        try:
+            await self._drain()
+        finally:
+            self._cut(False)
+            if self.stop is not None:
+                self.stop()
