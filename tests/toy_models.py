@@ -53,8 +53,8 @@ def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
 def toy_graph(labels: tuple[str, ...], *, sharpness: float = _SHARPNESS, card: str = "") -> bytes:
     """The graph as bytes, with `card` in its metadata when there is one."""
     initialisers = {
-        "speaker_mean": _MEAN,
-        "speaker_scale": _SCALE,
+        "speaker_mean": _MEAN[None],
+        "speaker_scale": _SCALE[None],
         **_head(len(labels), sharpness),
         "floor": np.array(_FLOOR, np.float32),
         "first": np.array([0]),
@@ -78,8 +78,8 @@ def toy_graph(labels: tuple[str, ...], *, sharpness: float = _SHARPNESS, card: s
     ]
     inputs = [
         helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "n"]),
-        helper.make_tensor_value_info("speaker_mean", TensorProto.FLOAT, [2]),
-        helper.make_tensor_value_info("speaker_scale", TensorProto.FLOAT, [2]),
+        helper.make_tensor_value_info("speaker_mean", TensorProto.FLOAT, ["profiles", 2]),
+        helper.make_tensor_value_info("speaker_scale", TensorProto.FLOAT, ["profiles", 2]),
     ]
     widths = {"scores": len(labels), "embedding": 2, "statistics": 2}
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in widths.items()]

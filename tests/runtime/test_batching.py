@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from emovox.audio.types import Samples
 from emovox.runtime.batching import LARGEST_BATCH, score_pieces
 from emovox.runtime.model import Outputs
+from emovox.runtime.profile import Profile
 
 
 class Recorder:
@@ -13,7 +16,7 @@ class Recorder:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
         self.shapes.append(batch.shape)
         return Outputs(batch[:, :1], batch[:, :1], batch[:, :1])
 

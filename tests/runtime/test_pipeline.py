@@ -20,6 +20,7 @@ from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Segmenter
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError, OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
@@ -40,7 +41,7 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.broken = False
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
         self.begun.release()
         assert self.gate.wait(PATIENCE)
         self.batches.append(batch.shape)

@@ -13,6 +13,7 @@ from emovox.audio.types import Samples
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
@@ -288,7 +289,7 @@ class FirstSample:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
         self.batches.append(len(batch))
         return Outputs(np.stack([1 - batch[:, 0], batch[:, 0]], axis=1), batch, batch)
 

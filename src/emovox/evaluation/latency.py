@@ -22,6 +22,7 @@ from emovox.audio.reader import open_audio
 from emovox.audio.types import AudioInput, Samples
 from emovox.runtime.model import INPUT, Model, Outputs
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.profile import Profile
 from emovox.schema.card import ModelCard
 
 FRONT_END = "/front_end/"
@@ -74,10 +75,10 @@ class _Stopwatch:
         self.seconds = 0.0
         self._model, self._clock = model, clock
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         """Score [batch, n] float32 and add the time that it took."""
         begun = self._clock()
-        outputs = self._model.run(batch)
+        outputs = self._model.run(batch, profiles)
         self.seconds += self._clock() - begun
         return outputs
 

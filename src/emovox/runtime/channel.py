@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from emovox.audio.types import Samples
+from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import (
     Preview,
     RegionEnded,
@@ -73,12 +74,21 @@ class ChannelAnalyzer:
         channels: how many the stream has.
         channel: the number that stands in the events.
         threshold: abstention threshold in [0, 1].
+        profile: of who speaks in this channel; None: the training set's. It holds for all windows that wait, too.
     """
 
     def __init__(
-        self, card: ModelCard, cutter: Cutter, *, index: int, channels: int, channel: int, threshold: float
+        self,
+        card: ModelCard,
+        cutter: Cutter,
+        *,
+        index: int,
+        channels: int,
+        channel: int,
+        threshold: float,
+        profile: Profile | None = None,
     ) -> None:
-        self.cutter = cutter
+        self.cutter, self.profile = cutter, profile
         self._labels, self._rate = card.labels, card.sample_rate
         self._index, self._step, self._channel, self._threshold = index, channels, channel, threshold
         self._forget()
@@ -158,7 +168,13 @@ class ChannelAnalyzer:
 
 
 def make_analyzers(
-    card: ModelCard, numbers: Sequence[int], *, threshold: float, hop: float | None, speech_only: bool = True
+    card: ModelCard,
+    numbers: Sequence[int],
+    *,
+    threshold: float,
+    hop: float | None,
+    speech_only: bool = True,
+    profile: Profile | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Make the channels of a stream.
 
@@ -168,6 +184,7 @@ def make_analyzers(
         threshold: abstention threshold in [0, 1].
         hop: seconds between two previews, a multiple of 20 ms; None for no previews.
         speech_only: False takes everything for speech.
+        profile: of who speaks; None: the training set's.
 
     Raises:
         ConfigError: `threshold` or `hop` out of range.
@@ -183,13 +200,19 @@ def make_analyzers(
             channels=len(numbers),
             channel=number,
             threshold=threshold,
+            profile=profile,
         )
         for index, number in enumerate(numbers)
     )
 
 
 def live_analyzers(
-    card: ModelCard, *, channels: int | Sequence[int], threshold: float | None = None, hop: float | None = None
+    card: ModelCard,
+    *,
+    channels: int | Sequence[int],
+    threshold: float | None = None,
+    hop: float | None = None,
+    profile: Profile | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Make the channels of a live stream, with previews.
 
@@ -198,6 +221,7 @@ def live_analyzers(
         channels: how many, numbered from 0; or the number that each has in the events.
         threshold: abstention threshold in [0, 1]; the card's for None.
         hop: seconds between two previews, a multiple of 20 ms; the card's for None.
+        profile: of who speaks; None: the training set's.
 
     Raises:
         ChannelError: no channel.
@@ -211,4 +235,5 @@ def live_analyzers(
         numbers,
         threshold=card.threshold if threshold is None else threshold,
         hop=card.hop if hop is None else hop,
+        profile=profile,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,14 +13,17 @@ import numpy as np
 import onnxruntime
 
 from emovox.audio.types import Samples
+from emovox.runtime.head_graph import cut_graph, read_initialiser
+from emovox.runtime.profile import Profile
 from emovox.runtime.registry import read_card, read_part
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
 from emovox.schema.errors import CardError, ModelError
 
 INPUT = "samples"
-OUTPUTS = ("scores", "embedding", "statistics")
+STATISTICS = "statistics"
+OUTPUTS = ("scores", "embedding", STATISTICS)
 SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
-"""Initialisers that are inputs too: a speaker profile may put its own in their place."""
+"""Initialisers that are inputs too, [1 or batch, p]: a speaker's profile takes the place of the training set's."""
 
 _ERRORS_ONLY = 3
 """Log level of the session: overridable initialisers are wanted here, and ONNX Runtime warns about each at load."""
@@ -45,13 +50,16 @@ class Model:
     Args:
         session: an ONNX Runtime session over the graph.
         card: the card that belongs to it.
-        size: bytes of the graph file.
+        path: the graph file.
+        size: its bytes.
     """
 
-    def __init__(self, session: Any, card: ModelCard, *, size: int) -> None:
+    def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int) -> None:
         self.card = card
         self.size = size
-        self._session = session
+        self._session, self._path = session, path
+        shapes = [node.shape for node in session.get_overridable_initializers() if node.name in SPEAKER_INPUTS]
+        self._is_flat = any(len(shape) == 1 for shape in shapes)
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Model:
@@ -71,41 +79,112 @@ class Model:
             raise ModelError(f"threads is {threads}, expected at least 1")
         card_path, graph_path = path.with_suffix(".json"), path.with_suffix(".onnx")
         card = read_card(card_path)
-        graph = read_part(graph_path)
-        digest = hashlib.sha256(graph).hexdigest()
-        if digest != card.sha256:
-            raise CardError(
-                f"{graph_path}: sha256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
-                "the two files do not belong together: copy both from the same source"
-            )
+        graph = _read_graph(graph_path, card)
         session = _session(graph, threads=threads, where=graph_path)
         _check_graph(session, card, where=graph_path)
-        return cls(session, card, size=len(graph))
+        return cls(session, card, path=graph_path, size=len(graph))
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         """Score recordings of equal length.
 
         Args:
             batch: [batch, n] float32 at the card's sample rate, in [-1, 1]; n from the card's `shortest` to `longest`.
+            profiles: one for all recordings or one for each; None, or no profiles: the training set's.
 
         Returns:
             Scores, embedding and statistics, one row a recording.
 
         Raises:
-            ModelError: wrong shape, type or length, or the graph failed or gave anything but probabilities.
+            ModelError: wrong shape, type or length, profiles that do not fit, or the graph failed or gave anything but
+                probabilities.
         """
         self._check_batch(batch)
+        return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
+
+    def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
+        """Score statistics that `run` gave before: the head alone, thousands of rows in milliseconds.
+
+        The first call reads the graph again and cuts the head out of it.
+
+        Args:
+            statistics: [batch, p] float32.
+            profiles: as in `run`.
+
+        Returns:
+            [batch, labels] probabilities, those of `run` within float32 rounding.
+
+        Raises:
+            ModelError: as `run`.
+            CardError: the graph file is no longer that of the card.
+        """
+        width = self.default_profile.mean.size
+        if statistics.ndim != 2 or statistics.dtype != np.float32 or statistics.shape[1] != width:
+            raise ModelError(
+                f"statistics are {statistics.dtype} of shape {list(statistics.shape)}, "
+                f"expected float32 [batch, {width}]"
+            )
+        (scores,) = self._answer(self._head[0], OUTPUTS[:1], {STATISTICS: statistics}, profiles)
+        return scores
+
+    @property
+    def default_profile(self) -> Profile:
+        """Mean and scale [p] of the training set."""
+        return self._head[1]
+
+    @cached_property
+    def _head(self) -> tuple[Any, Profile]:
+        graph = _read_graph(self._path, self.card)
+        head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
+        mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
+        return _session(head, threads=1, where=self._path), Profile(mean, scale)
+
+    def _answer(
+        self, session: Any, names: Sequence[str], given: dict[str, Samples], profiles: Sequence[Profile | None]
+    ) -> list[Samples]:
+        (rows,) = given.values()
+        if any(profile is not None for profile in profiles):
+            given |= self._speakers(profiles, len(rows))
         try:
-            outputs = Outputs(*self._session.run(list(OUTPUTS), {INPUT: batch}))
+            outputs: list[Samples] = self._run(session, names, given)
         except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
             raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
-        expected = (len(batch), len(self.card.labels))
-        if outputs.scores.shape != expected or not (np.abs(outputs.scores - 0.5) <= 0.5 + _ROUNDING).all():
+        expected, scores = (len(rows), len(self.card.labels)), outputs[0]
+        if scores.shape != expected or not (np.abs(scores - 0.5) <= 0.5 + _ROUNDING).all():
             raise ModelError(
                 f"model '{self.card.name}' gave scores that are no probabilities {list(expected)}: "
-                f"{outputs.scores.ravel()[:3]} …; run its golden vector"
+                f"{scores.ravel()[:3]} …; run its golden vector"
             )
         return outputs
+
+    def _run(self, session: Any, names: Sequence[str], given: dict[str, Samples]) -> list[Samples]:
+        if not self._is_flat or SPEAKER_INPUTS[0] not in given:
+            return list(session.run(list(names), given))
+        # graphs of older exports take one profile a run, [p]
+        (rows, *speakers), keys = given.values(), list(given)
+        if len(speakers[0]) == 1:
+            return list(session.run(list(names), dict(zip(keys, (rows, *(one[0] for one in speakers)), strict=True))))
+        each = [
+            session.run(list(names), dict(zip(keys, (rows[at : at + 1], *(one[at] for one in speakers)), strict=True)))
+            for at in range(len(rows))
+        ]
+        return [np.concatenate(column) for column in zip(*each, strict=True)]
+
+    def _speakers(self, profiles: Sequence[Profile | None], rows: int) -> dict[str, Samples]:
+        """Stack profiles for a run, the training set's where there is none."""
+        if not self.card.adaptable:
+            raise ModelError(f"model '{self.card.name}' takes no profiles; take a model whose card says adaptable")
+        if len(profiles) not in (1, rows):
+            raise ModelError(f"got {len(profiles)} profiles for {rows} rows, expected 1 or {rows}")
+        default = self.default_profile
+        known = [default if profile is None else profile for profile in profiles]
+        for profile in known:
+            if profile.mean.size != default.mean.size:
+                raise ModelError(
+                    f"profile has {profile.mean.size} numbers, model '{self.card.name}' has {default.mean.size} "
+                    "statistics; make it with this model"
+                )
+        mean, scale = (np.stack(arrays) for arrays in zip(*((one.mean, one.scale) for one in known), strict=True))
+        return dict(zip(SPEAKER_INPUTS, (mean, scale), strict=True))
 
     def _check_batch(self, batch: Samples) -> None:
         if batch.ndim != 2 or batch.dtype != np.float32:
@@ -117,6 +196,17 @@ class Model:
                 f"input has {batch.shape[1]} samples, model '{self.card.name}' takes {shortest} to {longest} "
                 f"at {rate} Hz; use predict or a stream, which cut recordings to length"
             )
+
+
+def _read_graph(path: Path, card: ModelCard) -> bytes:
+    graph = read_part(path)
+    digest = hashlib.sha256(graph).hexdigest()
+    if digest != card.sha256:
+        raise CardError(
+            f"{path}: sha256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
+            "the two files do not belong together: copy both from the same source"
+        )
+    return graph
 
 
 def _session(graph: bytes, *, threads: int, where: Path) -> Any:

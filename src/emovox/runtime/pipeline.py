@@ -15,6 +15,7 @@ from emovox.runtime.batching import Scorer
 from emovox.runtime.channel import ChannelAnalyzer, live_analyzers
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.profile import Profile
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import ConfigError, PipelineError
 
@@ -84,6 +85,7 @@ class Pipeline:
         channels: int | Sequence[int] = 1,
         threshold: float | None = None,
         hop: float | None = None,
+        profile: Profile | None = None,
         notify: Callable[[], None] = lambda: None,
     ) -> LiveStream:
         """Open a stream.
@@ -92,6 +94,7 @@ class Pipeline:
             channels: as in `Predictor.stream`.
             threshold: as in `Predictor.stream`.
             hop: as in `Predictor.stream`.
+            profile: as in `Predictor.stream`; windows of streams with different profiles share a batch.
             notify: called when something can be taken, there is room again, or the stream is over, by whatever thread
                 made it so, a model thread as a rule; must return at once.
 
@@ -99,7 +102,9 @@ class Pipeline:
             PipelineError: the pipeline is closed.
             EmovoxError: as `Predictor.stream`.
         """
-        analyzers = live_analyzers(self.predictor.card, channels=channels, threshold=threshold, hop=hop)
+        analyzers = live_analyzers(
+            self.predictor.card, channels=channels, threshold=threshold, hop=hop, profile=profile
+        )
         stream = LiveStream(
             analyzers,
             queue=self._queue,
@@ -158,7 +163,8 @@ class Pipeline:
         batch = self._next_batch()
         try:
             if batch:
-                self._deliver(batch, self._model.run(np.stack([pending.window for pending in batch])).scores)
+                windows = np.stack([pending.window for pending in batch])
+                self._deliver(batch, self._model.run(windows, [one.analyzer.profile for one in batch]).scores)
         except Exception as error:  # of whatever kind: these streams fail, the others and the thread go on
             self._fail(batch, error)
         return bool(batch)

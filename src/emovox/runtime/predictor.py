@@ -8,6 +8,7 @@ from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
 from emovox.runtime.channel import live_analyzers, make_analyzers
 from emovox.runtime.model import Model
+from emovox.runtime.profile import Profile
 from emovox.runtime.registry import resolve
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
@@ -46,6 +47,7 @@ class Predictor:
         channels: ChannelChoice = "mix",
         threshold: float | None = None,
         vad: bool = True,
+        profile: Profile | None = None,
         observer: BlockObserver | None = None,
     ) -> Result:
         """Analyse one recording of any length in bounded memory: a stream fed from the file.
@@ -55,6 +57,7 @@ class Predictor:
             channels: "mix" averages them, "split" keeps each apart, a number takes that one only (from 0).
             threshold: abstention threshold in [0, 1]; the card's unless given.
             vad: look for speech; False takes everything for speech.
+            profile: of who speaks, for models whose card says adaptable; None: the training set's.
             observer: called after each block.
 
         Returns:
@@ -69,7 +72,9 @@ class Predictor:
         with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
             threshold = self.card.threshold if threshold is None else threshold
-            analyzers = make_analyzers(self.card, numbers, threshold=threshold, hop=None, speech_only=vad)
+            analyzers = make_analyzers(
+                self.card, numbers, threshold=threshold, hop=None, speech_only=vad, profile=profile
+            )
             stream = Stream(self.model, analyzers, sample_rate=rate)
             segments: list[Segment] = []
             for block in reader.blocks():
@@ -86,7 +91,12 @@ class Predictor:
             )
 
     def stream(
-        self, *, channels: int | Sequence[int] = 1, threshold: float | None = None, hop: float | None = None
+        self,
+        *,
+        channels: int | Sequence[int] = 1,
+        threshold: float | None = None,
+        hop: float | None = None,
+        profile: Profile | None = None,
     ) -> Stream:
         """Open a stream for live audio: samples at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
@@ -95,12 +105,13 @@ class Predictor:
                 each has in the events.
             threshold: abstention threshold in [0, 1]; the card's unless given.
             hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; the card's unless given.
+            profile: as in `predict`; it holds for every channel.
 
         Raises:
             ChannelError: no channel.
             ConfigError: `threshold` or `hop` out of range.
         """
-        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop)
+        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, profile=profile)
         return Stream(self.model, analyzers, sample_rate=self.card.sample_rate)
 
     def __repr__(self) -> str:

@@ -80,8 +80,14 @@ class Stream:
         self.reset()
 
     def _answer(self, marks: Sequence[Sequence[SegmenterEvent]]) -> list[Event]:
-        pieces = [mark.samples for channel in marks for mark in channel if isinstance(mark, Tile | Preview)]
-        scores = iter(score_pieces(self._model, pieces))
+        windows = [
+            (mark.samples, analyzer.profile)
+            for analyzer, channel in zip(self._analyzers, marks, strict=True)
+            for mark in channel
+            if isinstance(mark, Tile | Preview)
+        ]
+        pieces, profiles = [samples for samples, _ in windows], [profile for _, profile in windows]
+        scores = iter(score_pieces(self._model, pieces, profiles))
         return [
             event
             for analyzer, channel in zip(self._analyzers, marks, strict=True)

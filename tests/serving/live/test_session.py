@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
 from typing import Any, cast
 from unittest.mock import ANY
 
@@ -15,6 +16,7 @@ from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.profile import Profile
 from emovox.serving.errors import ClosingError
 from emovox.serving.live.messages import decode_start
 from emovox.serving.live.session import StreamSession
@@ -30,9 +32,9 @@ class Held:
         self.card, self.size, self._model = model.card, model.size, model
         self.gate = threading.Event()
 
-    def run(self, batch: Samples) -> Outputs:
+    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         assert self.gate.wait(PATIENCE)
-        return self._model.run(batch)
+        return self._model.run(batch, profiles)
 
 
 def session_of(

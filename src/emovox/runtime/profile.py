@@ -1,0 +1,40 @@
+"""What a speaker's statistics are standardised by, in place of the training set's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emovox.audio.types import Samples
+from emovox.schema.errors import ModelError
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Profile:
+    """Mean and scale of the statistics of one speaker.
+
+    Attributes:
+        mean: [p] float32, is taken off the statistics.
+        scale: [p] float32, above 0; divides them.
+
+    Raises:
+        ModelError: another type or shape, values that are not finite, or a scale of 0 or less.
+    """
+
+    mean: Samples
+    scale: Samples
+
+    def __post_init__(self) -> None:
+        """Reject arrays that standardise nothing."""
+        for name in ("mean", "scale"):
+            array = getattr(self, name)
+            if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 1:
+                got = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else type(array).__name__
+                raise ModelError(f"{name} of a profile is {got}, expected float32 [p]")
+            if not np.isfinite(array).all():
+                raise ModelError(f"{name} of a profile holds NaN or infinity, expected finite numbers")
+        if self.mean.shape != self.scale.shape:
+            raise ModelError(f"mean has {self.mean.size} numbers and scale {self.scale.size}, expected as many")
+        if not (self.scale > 0).all():
+            raise ModelError(f"scale of a profile goes down to {self.scale.min():g}, expected numbers above 0")
