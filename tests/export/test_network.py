@@ -16,9 +16,8 @@ import torch
 from onnx import numpy_helper
 
 from emovox import load
-from emovox.export.graph import SMALL
 from emovox.export.network import export_network, halve
-from emovox.export.onnx import to_onnx
+from emovox.export.onnx import SMALL, to_onnx
 from emovox.models.head import HeadConfig
 from emovox.models.network import NetworkOutputs, Recogniser, count_parameters
 from emovox.runtime.golden import check_golden, golden_input
@@ -83,11 +82,13 @@ def test_graph_and_network_agree(
     np.testing.assert_allclose(scores, run(recogniser, samples).scores, atol=RUNTIME)
 
 
-def test_a_speaker_s_statistics_go_through_onnx_runtime(
-    recogniser: Recogniser, session: onnxruntime.InferenceSession
+@pytest.mark.parametrize("profiles", [1, 2])
+def test_speakers_statistics_go_through_onnx_runtime(
+    recogniser: Recogniser, session: onnxruntime.InferenceSession, profiles: int
 ) -> None:
     samples = np.stack([speech(20000, seed=row) for row in range(2)])
-    mean, scale = recogniser.mean + 0.3 * recogniser.scale, 0.7 * recogniser.scale
+    mean = torch.stack([recogniser.mean + 0.3 * recogniser.scale, recogniser.mean])[:profiles]
+    scale = torch.stack([0.7 * recogniser.scale, 1.1 * recogniser.scale])[:profiles]
     given = {"samples": samples, "speaker_mean": mean.numpy(), "speaker_scale": scale.numpy()}
     scores, statistics = session.run(["scores", "statistics"], given)
     expected = run(recogniser, samples, mean, scale)
@@ -118,6 +119,33 @@ def test_what_half_precision_cannot_hold_stays_whole(recogniser: Recogniser, gra
     full = to_onnx(finer, labels=CLASSES, metadata="")
     # a cast for each weight takes some bytes
     assert 2 * sum(big) - 200 * len(big) < len(full) - len(graph) <= 2 * count_parameters(finer)
+
+
+DYNAMIC = {"Shape", "Size", "Range", "NonZero", "ConstantOfShape", "Where", "Expand", "Tile", "Loop", "If", "Scan"}
+"""Operators that compute shapes, or whose outputs' shapes depend on values; Where also chooses values."""
+
+
+def test_a_graph_of_fixed_shapes_computes_none(recogniser: Recogniser) -> None:
+    fixed = to_onnx(recogniser, labels=CLASSES, metadata="", seconds=3.0)
+    graph = onnx.shape_inference.infer_shapes(onnx.load_from_string(fixed), strict_mode=True, data_prop=True).graph
+    assert {node.op_type for node in graph.node} & DYNAMIC <= {"Where"}
+    shapes = {info.name: info.type.tensor_type for info in (*graph.value_info, *graph.input, *graph.output)}
+    assert [dim.dim_value for dim in shapes["samples"].shape.dim] == [1, 48000]
+    known = {one.name for one in graph.initializer}
+    for node in graph.node:
+        assert all(dim.HasField("dim_value") for name in node.output for dim in shapes[name].shape.dim), node.name
+        if node.op_type in ("Reshape", "Slice", "Pad", "Unsqueeze", "Squeeze"):
+            assert set(filter(None, node.input[1:])) <= known, f"{node.name} computes where to cut"
+        if node.op_type == "AveragePool":
+            assert len(shapes[node.output[0]].shape.dim) == 4, "TensorRT pools pictures only"
+        if node.op_type == "Where":
+            assert shapes[node.output[0]].elem_type == onnx.TensorProto.FLOAT, f"{node.name} chooses a shape"
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(fixed, options, providers=["CPUExecutionProvider"])
+    samples = speech(48000)[None]
+    (scores,) = session.run(["scores"], {"samples": samples})
+    np.testing.assert_allclose(scores, run(recogniser, samples).scores, atol=RUNTIME)
 
 
 def test_constants_and_shapes_are_no_nodes(graph: bytes) -> None:

@@ -32,7 +32,12 @@ class FrameMean(nn.Module):
 
     def forward(self, blocks: Tensor) -> Tensor:
         """[b, block, columns] -> [b, 1, t]."""
-        return functional.avg_pool1d(self.share @ blocks, self.n_blocks, self.stride)
+        return pooled(self.share @ blocks, self.n_blocks, self.stride)
+
+
+def pooled(values: Tensor, length: int, stride: int) -> Tensor:
+    """Average runs of values, [b, 1, n] -> [b, 1, t]; as a picture, as TensorRT has no pooling over one axis."""
+    return functional.avg_pool2d(values[:, None], (1, length), (1, stride))[:, 0]
 
 
 class Rms(nn.Module):
@@ -77,6 +82,6 @@ class ZeroCrossingRate(nn.Module):
         margin, whole = self.length // 2, samples.shape[-1] // self.block * self.block
         padded = functional.pad(crossings, (margin, margin + 1))[:, : whole + 2 * margin]
         blocks = padded.reshape(samples.shape[0], 1, -1, self.block)
-        rates = functional.avg_pool1d(blocks.mean(3), self.length // self.block, self.hop // self.block)
+        rates = pooled(blocks.mean(3), self.length // self.block, self.hop // self.block)
         last = padded[:, self.length - 1 :: self.hop]
         return rates.flatten(1) - last / self.length

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from emovox.export.graph import CHANNELS, fill_blocks, fix_widths, store_halves
+from emovox.export.onnx import CHANNELS, fill_blocks, fix_widths, store_halves
 
 Array = npt.NDArray[np.float32]
 
