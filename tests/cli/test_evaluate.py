@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             clips.append(_clip(corpus, str(number), path, label))
     for corpus in ("own", "seen"):
         write_manifest([clip for clip in clips if clip.corpus == corpus], tmp_path / f"{corpus}.jsonl")
-    write_predictions(_predictions(right=3), tmp_path / "run" / "predictions" / "own-si.csv")
+    write_predictions(_predictions(right=3), tmp_path / "run" / "predictions" / "own_own_si_tile.csv")
     write_predictions(_predictions(right=1), tmp_path / "svm.csv")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -92,14 +92,14 @@ def test_a_dash_stands_for_no_model(folder: Path, capsys: pytest.CaptureFixture[
 
 
 def test_several_files_are_compared_with_the_first(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    emovox("--predictions", "svm.csv", "--predictions", "run/predictions/own-si.csv", "--format", "json")
+    emovox("--predictions", "svm.csv", "--predictions", "run/predictions/own_own_si_tile.csv", "--format", "json")
     data = document(capsys)
-    assert [found["name"] for found in data["results"]] == ["svm", "own-si"]
+    assert [found["name"] for found in data["results"]] == ["svm", "own_own_si_tile"]
     (found,) = data["comparisons"]
-    assert (found["first"], found["second"]) == ("svm", "own-si")
+    assert (found["first"], found["second"]) == ("svm", "own_own_si_tile")
     assert found["differences"]["accuracy"]["value"] == 0.5
-    emovox("--predictions", "svm.csv", "--predictions", "run/predictions/own-si.csv")
-    assert "own     own-si  svm      +50.0 [" in capsys.readouterr().out
+    emovox("--predictions", "svm.csv", "--predictions", "run/predictions/own_own_si_tile.csv")
+    assert "own     own_own_si_tile  svm      +50.0 [" in capsys.readouterr().out
 
 
 def test_a_training_run_is_its_predictions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_a_training_run_is_its_predictions(folder: Path, capsys: pytest.CaptureF
 def runs(folder: Path) -> Path:
     """Two more runs, each with two views; the second is right on all clips, the first on three of four."""
     for name, right in (("first", 3), ("second", 4)):
-        for stem in ("own-si", "own-si-whole"):
+        for stem in ("own_own_si_tile", "own_own_si_whole"):
             write_predictions(_predictions(right=right), folder / name / "predictions" / f"{stem}.csv")
     return folder
 
@@ -144,17 +144,17 @@ def test_runs_are_compared_view_by_view(runs: Path, capsys: pytest.CaptureFixtur
 
 def test_a_single_run_shows_its_views_unless_told_otherwise(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     emovox("first", "--format", "json")
-    assert [found["name"] for found in document(capsys)["results"]] == ["own-si", "own-si-whole"]
+    assert [found["name"] for found in document(capsys)["results"]] == ["own_own_si_tile", "own_own_si_whole"]
     emovox("first", "--no-views", "--format", "json")
-    assert [found["name"] for found in document(capsys)["results"]] == ["own-si"]
+    assert [found["name"] for found in document(capsys)["results"]] == ["own_own_si_tile"]
 
 
 def test_runs_and_predictions_go_together(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     emovox("first", "second/", "--predictions", "svm.csv", "--output", "out", "--format", "json")
     assert [found["name"] for found in document(capsys)["results"]] == ["first", "second", "svm"]
     assert {path.name for path in (runs / "out").glob("*.csv")} == {
-        "first-own-si.csv",
-        "second-own-si.csv",
+        "first-own_own_si_tile.csv",
+        "second-own_own_si_tile.csv",
         "svm-own.csv",
     }
     assert "emovox evaluate first second/ --predictions svm.csv" in (runs / "out" / "report.md").read_text()
@@ -172,7 +172,7 @@ def test_of_a_run_only_the_wanted_corpus_is_read(runs: Path, capsys: pytest.Capt
     other = _predictions(right=4).rows()
     write_predictions(
         Predictions.from_rows([row._replace(corpus="else") for row in other], LABELS),
-        runs / "first" / "predictions" / "else-si.csv",
+        runs / "first" / "predictions" / "else_own_si_tile.csv",
     )
     for arguments in (["first"], ["first", "second"]):
         emovox(*arguments, "--corpus", "own", "--no-views", "--format", "json")
@@ -185,7 +185,7 @@ def test_a_report_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -
     text = (folder / "out" / "report.md").read_text(encoding="utf-8")
     assert "75.0" in text
     assert "    emovox evaluate run --predictions svm.csv --output out --seed 0" in text
-    emovox("--predictions", "out/own-si.csv", "--format", "json")
+    emovox("--predictions", "out/own_own_si_tile.csv", "--format", "json")
     assert document(capsys)["results"][0]["metrics"]["accuracy"]["value"] == 0.75
 
 
@@ -245,10 +245,10 @@ def test_a_broken_recording_is_listed_and_the_status_is_one(folder: Path, capsys
 
 
 def test_missing_speakers_cannot_be_independent(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_predictions(_predictions(right=2, speaker=""), folder / "own-si.csv")
-    emovox("--predictions", "own-si.csv", status=1)
-    assert "own-si: 4 of 4 clips have no speaker" in capsys.readouterr().err
-    emovox("--predictions", "own-si.csv", "--protocol", "sd")
+    write_predictions(_predictions(right=2, speaker=""), folder / "own_own_si_tile.csv")
+    emovox("--predictions", "own_own_si_tile.csv", status=1)
+    assert "own_own_si_tile: 4 of 4 clips have no speaker" in capsys.readouterr().err
+    emovox("--predictions", "own_own_si_tile.csv", "--protocol", "sd")
     assert "speaker-dependent (inflated)" in capsys.readouterr().out
 
 

@@ -67,10 +67,10 @@ def here(trained: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_run_holds_predictions_pictures_and_the_model(here: Path) -> None:
     names = {path.relative_to(here / "run").as_posix() for path in (here / "run").rglob("*") if path.is_file()}
-    assert {"recipe.json", "versions.json", "predictions/own-si.csv", "moods.onnx", "moods.json"} <= names
-    assert {"report/report.html", "report/own-si-confusion.png"} <= names
+    assert {"recipe.json", "versions.json", "predictions/own_own_si_tile.csv", "moods.onnx", "moods.json"} <= names
+    assert {"report/report.html", "report/own_own_si_tile-confusion.png"} <= names
     assert not [name for name in names if ".tmp" in name or "draft" in name]
-    made = read_predictions("run/predictions/own-si.csv")
+    made = read_predictions("run/predictions/own_own_si_tile.csv")
     assert made.classes == LABELS
     assert len(made) == 24
     # four voices apart in pitch by less than the moods are: held-out voices are told right far above chance
@@ -116,9 +116,9 @@ def test_the_picture_is_drawn_with_the_three_labels(here: Path, stranger: Path, 
 def test_the_report_of_a_run_is_that_of_evaluate(here: Path, tmp_path: Path) -> None:
     emovox("evaluate", "run", "--output", str(tmp_path / "report"))
     written = (here / "run" / "report" / "report.md").read_text(encoding="utf-8")
-    assert written.split("## own-si")[1].split("emovox evaluate")[0] in (tmp_path / "report" / "report.md").read_text(
-        encoding="utf-8"
-    )
+    assert written.split(r"## own\_own\_si\_tile")[1].split("emovox evaluate")[0] in (
+        tmp_path / "report" / "report.md"
+    ).read_text(encoding="utf-8")
 
 
 def test_evaluate_reports_the_three_labels(here: Path, tmp_path: Path) -> None:

@@ -130,11 +130,11 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_run_holds_predictions_logs_and_the_model(trained: Path) -> None:
     names = {path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file()}
-    assert {f"predictions/own-si{view}.csv" for view in ("", "-whole", "-narrow", "-speaker-norm")} <= names
+    assert {f"predictions/own_own_si_{name}.csv" for name in ("tile", "whole", "narrow", "speaker-norm")} <= names
     assert {"recipe.json", "versions.json", "mobile.onnx", "mobile.json", "folds/2/encoder/log.csv"} <= names
     assert {f"folds/{fold}/head/curves.png" for fold in ("1", "2", "3", "4", "all")} <= names
     assert not [name for name in names if ".part" in name or "draft" in name]
-    made = read_predictions(trained / "predictions" / "own-si.csv")
+    made = read_predictions(trained / "predictions" / "own_own_si_tile.csv")
     assert made.classes == LABELS
     assert len(made) == 24
     assert (made.label == made.predicted).mean() > 0.6  # chance is 0.33
@@ -215,7 +215,7 @@ def test_whisper_with_a_block_that_learns(two: Path, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "no speaker held out, so the scores are not calibrated" in said
     assert "note: no [copies] of own, so [augment] changes nothing there" in said
-    assert len(read_predictions(run / "predictions" / "own-si-speaker-norm.csv")) == 6
+    assert len(read_predictions(run / "predictions" / "own_own_si_speaker-norm.csv")) == 6
     assert set(predicted(run / "learning.onnx", capsys)) == set(LABELS)
     assert Model.load(run / "learning.onnx").card.temperature == 1
 
@@ -229,5 +229,5 @@ def test_a_frozen_whisper_teaches_a_mobile_network(two: Path, capsys: pytest.Cap
     cards = [Model.load(run / "pupil.onnx").card for run in (taught, alone)]
     assert cards[0].parameters == cards[1].parameters  # what guessed the hints is gone
     assert cards[0].recipe_sha256 != cards[1].recipe_sha256
-    assert predictions(taught)["own-si.csv"] != predictions(alone)["own-si.csv"]
+    assert predictions(taught)["own_own_si_tile.csv"] != predictions(alone)["own_own_si_tile.csv"]
     assert {path.name for path in (taught / "folds" / "1").iterdir()} == {"encoder", "head", "teacher"}

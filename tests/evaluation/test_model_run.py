@@ -64,10 +64,10 @@ def test_a_corpus_of_its_training_is_named(tmp_path: Path, clips: list[Clip]) ->
     assert run.entries[0].protocol == "trained on these speakers (not a result)"
 
 
-def test_other_corpora_are_zero_shot_by_default(tmp_path: Path, clips: list[Clip]) -> None:
+def test_other_corpora_are_unheard_by_default(tmp_path: Path, clips: list[Clip]) -> None:
     run = evaluate_model(load(str(write_toy(tmp_path, labels=("low", "high")))), clips)
     (entry,) = run.entries
-    assert entry.protocol == "zero-shot: corpus not in training"
+    assert entry.protocol == "corpus not in training"
     assert set(entry.predictions.fold.tolist()) == {"1"}
 
 

@@ -15,6 +15,7 @@ import pytest
 from emovox.corpora.folds import Fold
 from emovox.evaluation.figures.predictions import NO_ANSWER
 from emovox.schema.errors import CorpusError, ProtocolError, RecipeError
+from emovox.schema.figure import FigureKey
 from emovox.training import loop
 from emovox.training.cross_validation import FoldScores, masked_predictions
 from emovox.training.data.inputs import Inputs
@@ -121,12 +122,13 @@ def test_corpora_with_other_labels_learn_together(tmp_path: Path) -> None:
     data = Data(corpora=("own.jsonl", "other.jsonl"), protocol="joint")
     recipe = small_recipe(data=data, learning=plan(25, share=0.3))
     run = train(task, recipe, tmp_path, OneFold(task, drawn_inputs(task), recipe))
-    assert run.predictions["own-joint"].classes == ("bored", "cross", "keen")
-    other = run.predictions["other-joint"]
+    own = FigureKey(recipe.name, "own", "own", "joint")
+    assert run.predictions[own].classes == ("bored", "cross", "keen")
+    other = run.predictions[replace(own, corpus="other")]
     assert other.classes == ("cross", "sad")
     np.testing.assert_allclose(other.scores.sum(1), 1, atol=1e-6)
     assert (other.label == other.predicted).mean() > 0.6  # chance is 0.5
-    assert "other-joint-speaker-norm" in run.predictions
+    assert replace(own, corpus="other", condition="speaker-norm") in run.predictions
 
 
 class OneFold(NetworkMethod):

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -15,19 +16,24 @@ import numpy as np
 import pytest
 
 from emovox.corpora.folds import Fold, make_folds
-from emovox.evaluation.figures.predictions import read_predictions
+from emovox.evaluation.figures.predictions import Predictions, read_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
+from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.task import Indices, Task
 from emovox.training.recipe import Data
-from emovox.training.run import all_predictions, figure_name, open_folder, train, trained_clips
+from emovox.training.run import all_predictions, open_folder, train, trained_clips
 from emovox.training.svm.recipe import Svm, SvmRecipe
 from tests.corpora.trees import clip
 from tests.training import killed
 from tests.training.tasks import clip_task, cloud_task, small_recipe, train_svm
 
 FOLDS = 4  # one a speaker
+
+
+def stems(predictions: Mapping[FigureKey, Predictions]) -> list[str]:
+    return [key.stem for key in predictions]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -44,10 +50,12 @@ def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "run" / "folds").iterdir()) == sorted(
         f"{n}.{end}" for n in (1, 2, 3, 4) for end in ("csv", "json")
     )
-    assert list(files(tmp_path / "run")) == ["own-si-narrow.csv", "own-si-whole.csv", "own-si.csv"]
-    made = read_predictions(tmp_path / "run" / "predictions" / "own-si.csv")
+    assert list(files(tmp_path / "run")) == [f"own_own_si_{name}.csv" for name in ("narrow", "tile", "whole")]
+    made = read_predictions(tmp_path / "run" / "predictions" / "own_own_si_tile.csv")
     assert len(made) == 48
-    np.testing.assert_allclose(made.scores, run.predictions["own-si"].scores, rtol=1e-5)
+    np.testing.assert_allclose(
+        made.scores, run.predictions[FigureKey(recipe.name, "own", "own", "si")].scores, rtol=1e-5
+    )
     assert run.model is None
     assert run.temperature == np.median([fold.temperature for fold in run.folds])
 
@@ -221,8 +229,8 @@ def test_without_speakers_speaker_independence_is_refused(tmp_path: Path) -> Non
 def test_without_speakers_the_dependent_protocol_works(tmp_path: Path) -> None:
     recipe = small_recipe(data=Data(corpora=("own.jsonl",), protocol="sd"), svm=Svm(c=(3.0,), gamma=(0.5,)))
     run = train_svm(cloud_task(speakers=(None,) * 4, takes=2), recipe, tmp_path / "run")
-    assert list(run.predictions) == ["own-sd", "own-sd-whole", "own-sd-narrow"]
-    assert len(run.predictions["own-sd"]) == 24
+    assert stems(run.predictions) == ["own_own_sd_tile", "own_own_sd_whole", "own_own_sd_narrow"]
+    assert [len(made) for made in run.predictions.values()] == [24] * 3
 
 
 def test_labels_that_fit_no_clip_are_refused_at_once(tmp_path: Path) -> None:
@@ -241,36 +249,42 @@ def test_names_of_the_predictions_of_published_corpora() -> None:
     task = clip_task(clips, ("happy", "calm", "boredom"))
     recipe = small_recipe(data=Data(corpora=("ravdess", "emodb"), protocol="joint"), labels=EMOTIONS)
     found = all_predictions(task, [_scores(task)], recipe, trained=np.arange(len(task.clips)))
-    assert list(found) == [
-        "ravdess-8-joint",
-        "ravdess-8-joint-whole",
-        "ravdess-8-joint-narrow",
-        "ravdess-7-joint-seven",
-        "emodb-joint",
-        "emodb-joint-whole",
-        "emodb-joint-narrow",
-        "emodb-joint-seven",
+    assert stems(found) == [
+        "ravdess_ravdess-8_joint_tile",
+        "ravdess_ravdess-8_joint_whole",
+        "ravdess_ravdess-8_joint_narrow",
+        "ravdess_seven_joint_tile",
+        "emodb_own_joint_tile",
+        "emodb_own_joint_whole",
+        "emodb_own_joint_narrow",
+        "emodb_seven_joint_tile",
     ]
-    assert found["emodb-joint"].classes == ("happy", "boredom")
-    assert found["emodb-joint-seven"].classes == EMOTIONS
-    assert len(found["emodb-joint-seven"]) == 2
-    single = msgspec.structs.replace(recipe, data=Data(corpora=("ravdess",), protocol="si", view="ravdess-7"))
-    assert figure_name(task, "ravdess", single) == "ravdess-7"
+    key = FigureKey(recipe.name, "emodb", "own", "joint")
+    assert found[key].classes == ("happy", "boredom")
+    assert found[replace(key, labels="seven")].classes == EMOTIONS
+    assert len(found[replace(key, labels="seven")]) == 2
 
 
-def test_a_corpus_that_no_fold_trains_on_is_called_zero_shot() -> None:
+def test_a_corpus_that_no_fold_trains_on_is_called_unheard() -> None:
     clips = [clip(corpus, n, f"s{n}", "happy" if n % 2 else "sad") for corpus in ("emodb", "tess") for n in range(4)]
     task = clip_task(clips, ("happy", "sad"))
     recipe = small_recipe(data=Data(corpora=("emodb", "tess"), protocol="joint"))
     found = all_predictions(task, [_scores(task)], recipe, trained=np.arange(4))
-    assert list(found) == [
-        "emodb-joint",
-        "emodb-joint-whole",
-        "emodb-joint-narrow",
-        "tess-zero-shot",
-        "tess-zero-shot-whole",
-        "tess-zero-shot-narrow",
+    assert stems(found) == [
+        "emodb_own_joint_tile",
+        "emodb_own_joint_whole",
+        "emodb_own_joint_narrow",
+        "tess_own_unheard_tile",
+        "tess_own_unheard_whole",
+        "tess_own_unheard_narrow",
     ]
+
+
+def test_the_target_of_a_zero_shot_training_is_called_so() -> None:
+    task = clip_task([clip("tess", n, f"s{n}", "happy" if n % 2 else "sad") for n in range(4)], ("happy", "sad"))
+    recipe = small_recipe(data=Data(corpora=("emodb", "tess"), protocol="zero-shot", target="tess"))
+    found = all_predictions(task, [_scores(task)], recipe, trained=np.zeros(0, dtype=np.int64))
+    assert stems(found)[0] == "tess_own_zero-shot_tile"
 
 
 def _scores(task: Task) -> FoldScores:

@@ -36,7 +36,8 @@ def evaluate(
         str | None, typer.Option(help="Corpora by name or manifest (.jsonl), separated by commas.")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="si, si-fusion, joint, sd or zero-shot; told from the file's name unless given.")
+        str | None,
+        typer.Option(help="si, si-fusion, joint, sd, unheard, zero-shot; unless given, read from the file's name."),
     ] = None,
     predictions: Annotated[
         list[Path] | None, typer.Option(help="CSV of predictions; several are compared with the first.")
@@ -75,7 +76,7 @@ def evaluate(
     entries = [*(run.entries if run else ()), *made]
     facts, failures = (run.facts, run.failures) if run else (Facts(command=command, sexes=published_sexes(entries)), ())
     measured = measure(entries, seed=seed)
-    comparisons = compare(measured, seed=seed)
+    comparisons = compare(measured, by_condition=len(folders) > 1, seed=seed)
     _warn(facts)
     json = format is Form.JSON
     text = (
@@ -97,10 +98,11 @@ def evaluate(
 def _check(
     named: Sequence[str], *, corpus: str | None, protocol: str | None, predictions: Sequence[Path] | None
 ) -> None:
-    from emovox.corpora.folds import PROTOCOLS
+    from emovox.schema.figure import PROTOCOLS
 
-    if protocol is not None and protocol not in PROTOCOLS:
-        expected = ", ".join(PROTOCOLS)
+    known = [name for name in PROTOCOLS if name != "training"]
+    if protocol is not None and protocol not in known:
+        expected = ", ".join(known)
         raise typer.BadParameter(f"got '{protocol}', expected one of {expected}", param_hint="--protocol")
     if list(named) == [NO_MODEL] and not predictions:
         raise typer.BadParameter("got neither a model nor --predictions, expected one of them", param_hint="MODEL")

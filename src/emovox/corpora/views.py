@@ -48,6 +48,22 @@ def view(clips: Sequence[Clip], name: str) -> tuple[tuple[str, ...], tuple[str |
     return classes, tuple(_translate(clip, classes, name) for clip in clips)
 
 
+def label_space(corpus: str, name: str, *, calm: bool) -> str:
+    """Return the `labels` of a `FigureKey`: which of its label spaces a corpus has in a view.
+
+    Args:
+        corpus: name of the corpus.
+        name: the view of the training data: one of `VIEWS`, or "own".
+        calm: whether calm is a class of its own.
+
+    >>> label_space("ravdess", "own", calm=True), label_space("emodb", "emodb", calm=False)
+    ('ravdess-8', 'own')
+    """
+    if corpus == "ravdess" and name in (OWN, "seven"):
+        return "ravdess-8" if calm else "ravdess-7"
+    return OWN if name in (OWN, "seven", corpus) else name
+
+
 def own_classes(clips: Sequence[Clip]) -> tuple[str, ...]:
     """List the labels that the clips have: known ones in the order of `TRAINING_CLASSES`, then others by alphabet."""
     found = {clip.label for clip in clips if clip.label is not None}

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.figures.comparison import PROTOCOLS, Entry
+from emovox.evaluation.figures.comparison import Entry
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.latency import Latency, front_end_share, measure_latency, summarise_latency
 from emovox.evaluation.report.embedding import embedding_pictures
 from emovox.evaluation.report.page import Facts
 from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
 from emovox.runtime.predictor import Predictor
+from emovox.schema.figure import PROTOCOLS
 from emovox.schema.progress import Progress, unseen
 from emovox.schema.result import Failure
 
@@ -79,7 +80,7 @@ def evaluate_model(
         notes=_notes(clips, predictor.labels, failures),
         pictures=embedding_pictures(predictor, clips) if pictures else (),
     )
-    return ModelRun(_entries(name, seven, protocol or "zero-shot", trained_on), facts, tuple(failures))
+    return ModelRun(_entries(name, seven, protocol or "unheard", trained_on), facts, tuple(failures))
 
 
 def _entries(name: str, seven: Predictions, protocol: str, trained_on: Sequence[str]) -> tuple[Entry, ...]:

@@ -61,7 +61,7 @@ def evaluate(
         predictor: the model.
         clips: of one or more corpora.
         folds: the fold of each clip, for mean and deviation over folds; "1" for all unless given.
-        masked: keep only the classes that the corpus has (PROTOCOLS, rule 8); otherwise the shipped view of all labels.
+        masked: keep only the classes of the corpus (docs/protocols.md, rule 8); otherwise all labels, as shipped.
         work: file to which each clip is added when it is done. If it is there, its clips are not predicted again.
         progress: called after each clip.
         on_failure: called with each recording that cannot be used.
@@ -140,10 +140,10 @@ def dropped(clips: Sequence[Clip], labels: Sequence[str]) -> Mapping[tuple[str, 
 
 
 def fold_names(protocol: str, clips: Sequence[Clip], labels: Sequence[str | None]) -> list[str]:
-    """Tell in which fold of a protocol each clip is tested; "1" for "zero-shot", which has one.
+    """Tell in which fold of a protocol each clip is tested; "1" for "unheard" and "zero-shot", which have one.
 
     Args:
-        protocol: one of `emovox.corpora.folds.PROTOCOLS`.
+        protocol: a key of `emovox.schema.figure.PROTOCOLS`.
         clips: of one or more corpora; "joint" divides them together, the others one by one.
         labels: the label of each clip, None where it is dropped.
 
@@ -151,7 +151,7 @@ def fold_names(protocol: str, clips: Sequence[Clip], labels: Sequence[str | None
         ProtocolError: speakers are missing or the protocol does not fit the corpus.
     """
     names = ["1"] * len(clips)
-    if protocol == "zero-shot":
+    if protocol in ("unheard", "zero-shot"):
         return names
     groups = [list(range(len(clips)))]
     if protocol != "joint":

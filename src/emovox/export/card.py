@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from msgspec.structs import replace
 
 from emovox import __version__
-from emovox.corpora.folds import PROTOCOLS
 from emovox.corpora.provenance import card_corpora, licence, licence_risk
 from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, Head, ModelCard
+from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.training.data.task import Task
 from emovox.training.recipe import Recipe
 from emovox.training.run import Run
@@ -28,11 +27,7 @@ LONGEST, HOP = 30.0, 0.5
 """Seconds: the longest input that is tested, and the step of previews."""
 
 KEEP = 0.9
-"""Share of out-of-fold clips that the abstention threshold leaves labelled (PROTOCOLS, rule 10)."""
-
-MERGED = "-seven"
-OTHER_VIEWS = ("-whole", "-narrow", "-speaker-norm")
-"""Ends of the names of CSVs: over the labels of the model; of clips in one piece, through 8 kHz, and adapted."""
+"""Share of out-of-fold clips that the abstention threshold leaves labelled (docs/protocols.md, rule 10)."""
 
 
 def make_card(
@@ -85,7 +80,7 @@ def make_card(
         corpora=corpora,
         licence=licence(names),
         licence_risk=licence_risk(names),
-        figures=_figures(run.predictions),
+        figures=tuple(_figure(key, made) for key, made in _shown(run.predictions).items()),
         golden=Golden("", 0.0, (), 0.0),
         head=head,
     )
@@ -98,35 +93,22 @@ def with_corpora(card: ModelCard, more: Sequence[CardCorpus]) -> ModelCard:
     return replace(card, corpora=corpora, licence=licence(names), licence_risk=licence_risk(names))
 
 
-def _threshold(predictions: dict[str, Predictions]) -> float:
-    """Find the largest threshold that leaves 90 % of the out-of-fold clips labelled, of corpora that it learns from."""
-    merged = any(name.endswith(MERGED) for name in predictions)
-    scores = {
-        name: made.scores
-        for name, made in predictions.items()
-        if name.endswith(MERGED) == merged and not name.endswith(OTHER_VIEWS)
-    }
-    learnt = [found for name, found in scores.items() if "-zero-shot" not in name]
+def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
+    """Return the largest threshold that leaves 90 % of the out-of-fold clips labelled, of the corpora in training."""
+    merged = any(key.labels == SEVEN for key in predictions)
+    parts = {key: made.scores for key, made in _shown(predictions).items() if (key.labels == SEVEN) == merged}
+    learnt = [scores for key, scores in parts.items() if key.protocol not in ("unheard", "zero-shot")]
     # 4 digits on the card: rounded down, so that no clip at the threshold is lost
-    return float(np.floor(abstention_threshold(np.concatenate(learnt or list(scores.values())), keep=KEEP) * 1e4) / 1e4)
+    return float(np.floor(abstention_threshold(np.concatenate(learnt or list(parts.values())), keep=KEEP) * 1e4) / 1e4)
 
 
-def _figures(predictions: dict[str, Predictions]) -> tuple[Figure, ...]:
-    return tuple(_figure(name, made) for name, made in predictions.items() if not name.endswith(OTHER_VIEWS))
+def _shown(predictions: Mapping[FigureKey, Predictions]) -> dict[FigureKey, Predictions]:
+    """Keep what a card shows: the path of `predict`, over the labels of the corpus and of the model."""
+    return {key: made for key, made in predictions.items() if key.condition == TILE}
 
 
-def _figure(name: str, made: Predictions) -> Figure:
+def _figure(key: FigureKey, made: Predictions) -> Figure:
     measured = summary(made).uar
-    corpus, protocol = _split(name)
-    low, high = (round(100 * value, 1) for value in (measured.low, measured.high))
-    return Figure(corpus, protocol, "UAR", round(100 * measured.value, 1), low, high, f"predictions/{name}.csv")
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Part the name of a CSV into corpus and protocol with view; a corpus of one's own may be named like a protocol.
-
-    >>> _split("ravdess-8-joint"), _split("tess-zero-shot-seven"), _split("all-sides-si")
-    (('ravdess-8', 'joint'), ('tess', 'zero-shot-seven'), ('all-sides', 'si'))
-    """
-    ((corpus, protocol),) = re.findall(rf"^(.+)-((?:{'|'.join(PROTOCOLS)})(?:{MERGED})?)$", name)
-    return corpus, protocol
+    value, low, high = (round(100 * share, 1) for share in (measured.value, measured.low, measured.high))
+    protocol = f"{key.protocol}-{SEVEN}" if key.labels == SEVEN else key.protocol
+    return Figure(key.dataset, protocol, "UAR", value, low, high, f"predictions/{key.stem}.csv")

@@ -82,14 +82,26 @@ class FigureKey:
         return SEPARATOR.join((self.corpus, self.labels, self.protocol, self.condition))
 
     @property
+    def dataset(self) -> str:
+        """The corpus, or its label view where it has several: "emodb", "ravdess-8"."""
+        return self.corpus if self.labels in (OWN, SEVEN) else self.labels
+
+    @property
+    def headline(self) -> bool:
+        """Whether it is on the path of `predict` and over the labels of the corpus."""
+        return self.condition == TILE and self.labels != SEVEN
+
+    @property
+    def view(self) -> str:
+        """What sets it apart from the headline, in words; "" for the headline."""
+        seven = ["seven-class view"] if self.labels == SEVEN else []
+        changed = [CONDITIONS.get(self.condition, self.condition)] if self.condition != TILE else []
+        return ", ".join(seven + changed)
+
+    @property
     def words(self) -> str:
-        """Its protocol and condition in words, as tables show them."""
-        parts = [PROTOCOLS[self.protocol]]
-        if self.labels == SEVEN:
-            parts.append("seven-class view")
-        if self.condition != TILE:
-            parts.append(CONDITIONS.get(self.condition, self.condition))
-        return ", ".join(parts)
+        """Its protocol, labels and condition in words, as tables show them."""
+        return PROTOCOLS[self.protocol] + (f", {self.view}" if self.view else "")
 
     @classmethod
     def parse(cls, model: str, stem: str) -> FigureKey:

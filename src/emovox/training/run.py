@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from emovox.corpora.folds import Fold
+from emovox.corpora.views import label_space
 from emovox.evaluation.figures.predictions import Predictions, write_predictions
 from emovox.schema.errors import ProtocolError, RecipeError
-from emovox.schema.figure import TILE
+from emovox.schema.figure import SEVEN, FigureKey
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
 from emovox.schema.text import json_document
@@ -57,11 +58,11 @@ class Method(Protocol[Fitted]):
 
 @dataclass(frozen=True, eq=False)
 class Run(Generic[Model]):
-    """What a training gives: `predictions` by name of their CSV, and where wanted the model of the `trained` clips."""
+    """What a training gives: its predictions by figure, and where wanted the model of the `trained` clips."""
 
     folder: Path
     folds: tuple[FoldScores, ...]
-    predictions: dict[str, Predictions]
+    predictions: dict[FigureKey, Predictions]
     trained: Indices
     model: Model | None
 
@@ -108,8 +109,8 @@ def train(
             report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
     trained = trained_clips(folds)
     predictions = all_predictions(task, done, recipe, trained=trained)
-    for name, made in predictions.items():
-        write_predictions(made, folder / "predictions" / f"{name}.csv")
+    for key, made in predictions.items():
+        write_predictions(made, folder / "predictions" / f"{key.stem}.csv")
     model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
     return Run(folder, tuple(done), predictions, trained, model)
 
@@ -138,34 +139,20 @@ def trained_clips(folds: Sequence[Fold]) -> Indices:
 
 def all_predictions(
     task: Task, folds: Sequence[FoldScores], recipe: Recipe, *, trained: Indices
-) -> dict[str, Predictions]:
-    """Collect all folds' predictions by corpus: on the path of `predict`, its other views, merged to the labels.
-
-    A corpus that no fold trains on (TESS among joint folds) is called zero-shot.
-    """
+) -> dict[FigureKey, Predictions]:
+    """Collect the predictions of all folds by corpus: under every test condition, and merged to the model's labels."""
     found = {}
     tested = {int(clip) for fold in folds for clip in fold.test}
     learnt = {task.clips[clip].corpus for clip in trained}
     for corpus in dict.fromkeys(task.clips[clip].corpus for clip in sorted(tested)):
-        protocol = recipe.data.protocol if corpus in learnt else "zero-shot"
-        name = f"{figure_name(task, corpus, recipe)}-{protocol}"
-        found[name] = masked_predictions(task, folds, corpus)
+        labels = label_space(corpus, recipe.data.view, calm="calm" in task.classes)
+        unheard = corpus not in learnt and recipe.data.protocol != "zero-shot"
+        key = FigureKey(recipe.name, corpus, labels, "unheard" if unheard else recipe.data.protocol)
         for condition in folds[0].scores:
-            if condition != TILE:
-                found[f"{name}-{condition}"] = masked_predictions(task, folds, corpus, condition=condition)
+            found[replace(key, condition=condition)] = masked_predictions(task, folds, corpus, condition=condition)
         if set(recipe.labels or task.classes) != set(task.classes):
-            merged = "ravdess-7" if corpus == "ravdess" else corpus
-            found[f"{merged}-{protocol}-seven"] = merged_predictions(task, folds, corpus, recipe.labels)
+            found[replace(key, labels=SEVEN)] = merged_predictions(task, folds, corpus, recipe.labels)
     return found
-
-
-def figure_name(task: Task, corpus: str, recipe: Recipe) -> str:
-    """Return the name of a corpus in tables: its label view, RAVDESS with calm apart being ravdess-8."""
-    if recipe.data.view not in ("own", "seven"):
-        return recipe.data.view
-    if corpus == "ravdess":
-        return "ravdess-8" if "calm" in task.classes else "ravdess-7"
-    return corpus
 
 
 def _check_labels(task: Task, recipe: Recipe) -> None:

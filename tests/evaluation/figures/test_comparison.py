@@ -18,6 +18,7 @@ from emovox.evaluation.figures.comparison import (
 )
 from emovox.evaluation.figures.predictions import Predictions, Row, join
 from emovox.schema.errors import ProtocolError
+from emovox.schema.figure import FigureKey
 
 
 @pytest.mark.parametrize(
@@ -66,20 +67,25 @@ def test_others_are_compared_with_the_first(generated: Callable[..., Predictions
     assert difference.high < 0
 
 
-def test_views_of_several_runs_are_compared_with_their_own_kind(generated: Callable[..., Predictions]) -> None:
+def test_conditions_of_several_runs_are_compared_with_their_own_kind(generated: Callable[..., Predictions]) -> None:
     entries = [
-        Entry(f"{run}{view}", generated(100, skill=skill), stem=f"own-si{view}")
+        Entry(f"{run} {condition}", generated(100, skill=skill), key=FigureKey(run, "own", "own", "si", condition))
         for run, skill in (("a", 1.0), ("b", 2.0))
-        for view in ("", "-whole")
+        for condition in ("tile", "whole")
     ]
-    found = compare(measure(entries, draws=20), draws=20)
-    assert [(each.first, each.second) for each in found] == [("a", "b"), ("a-whole", "b-whole")]
+    measured = measure(entries, draws=20)
+    found = compare(measured, by_condition=True, draws=20)
+    assert [(each.first, each.second) for each in found] == [("a tile", "b tile"), ("a whole", "b whole")]
+    assert [each.first for each in compare(measured, draws=20)] == ["a tile"] * 3
 
 
 def test_the_seven_class_view_is_compared_with_its_own_kind(generated: Callable[..., Predictions]) -> None:
-    names = ("emodb-joint", "emodb-joint-seven", "emodb-joint-whole")
-    measured = measure([Entry(name, generated(seed=number)) for number, name in enumerate(names)])
-    assert [(each.first, each.second) for each in compare(measured, draws=50)] == [("emodb-joint", "emodb-joint-whole")]
+    keys = [
+        FigureKey("run", "own", labels, "joint", name)
+        for labels, name in (("own", "tile"), ("seven", "tile"), ("own", "whole"))
+    ]
+    measured = measure([Entry(key.stem, generated(seed=number), key=key) for number, key in enumerate(keys)])
+    assert [(each.first, each.second) for each in compare(measured, draws=50)] == [(keys[0].stem, keys[2].stem)]
 
 
 def test_what_cannot_be_compared_says_why(generated: Callable[..., Predictions]) -> None:

@@ -17,18 +17,21 @@ def test_the_path_of_predict_comes_before_the_other_views(
 ) -> None:
     (tmp_path / "predictions").mkdir()
     for name in (
-        "ravdess-7-joint-seven",
-        "ravdess-8-joint-whole",
-        "ravdess-8-joint",
-        "casia-joint-seven",
-        "casia-joint",
+        "ravdess_seven_joint_tile",
+        "ravdess_ravdess-8_joint_whole",
+        "ravdess_ravdess-8_joint_tile",
+        "casia_seven_joint_tile",
+        "casia_own_joint_tile",
     ):
         write_predictions(generated(), tmp_path / "predictions" / f"{name}.csv")
     assert [file.stem for file in run_files(str(tmp_path))] == [
-        *("casia-joint", "casia-joint-seven"),
-        *("ravdess-8-joint", "ravdess-7-joint-seven", "ravdess-8-joint-whole"),
+        *("casia_own_joint_tile", "casia_seven_joint_tile"),
+        *("ravdess_ravdess-8_joint_tile", "ravdess_ravdess-8_joint_whole", "ravdess_seven_joint_tile"),
     ]
-    assert [file.stem for file in run_files(str(tmp_path), views=False)] == ["casia-joint", "ravdess-8-joint"]
+    assert [file.stem for file in run_files(str(tmp_path), views=False)] == [
+        "casia_own_joint_tile",
+        "ravdess_ravdess-8_joint_tile",
+    ]
 
 
 def test_a_folder_without_predictions_is_no_run(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from emovox.evaluation.figures.predictions import Predictions, read_predictions
 from emovox.evaluation.latency import Timing, summarise_latency
 from emovox.evaluation.report.page import Facts, published_sexes, write_report
 from emovox.evaluation.report.sections import headline_table, percent
+from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
 from tests.evaluation.pictures import assert_drawn
 from tests.evaluation.report.test_document import parsed
@@ -67,9 +68,9 @@ def test_several_entries_and_corpora(tmp_path: Path, generated: Callable[..., Pr
 def test_runs_side_by_side_have_files_that_tell_their_protocol(
     tmp_path: Path, generated: Callable[..., Predictions]
 ) -> None:
-    entries = [Entry(name, generated(40), stem="own-si") for name in ("one", "two")]
+    entries = [Entry(name, generated(40), key=FigureKey(name, "own", "own", "si")) for name in ("one", "two")]
     text = words(entries, tmp_path)
-    assert {path.name for path in tmp_path.glob("*.csv")} == {"one-own-si.csv", "two-own-si.csv"}
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"one-own_own_si_tile.csv", "two-own_own_si_tile.csv"}
     assert (
         "| own | two | one | +0.0 [+0.0, +0.0] | 1.000 | +0.0 [+0.0, +0.0] | 1.000 | no detectable difference |" in text
     )

@@ -13,6 +13,7 @@ from emovox.evaluation.figures.calibration import Kept, abstention_threshold, ke
 from emovox.evaluation.figures.metrics import Summary, chance, summary, top_confusions
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import PredictionsError, ProtocolError
+from emovox.schema.figure import SEVEN, TILE, FigureKey
 
 PROTOCOLS: Mapping[str, str] = {
     "si": "speaker-independent",
@@ -32,9 +33,6 @@ VIEWS: Mapping[str, str] = {
 }
 """What may follow the protocol in the name of a CSV."""
 
-MERGED = "seven"
-"""The view whose labels are those of the shipped model."""
-
 COMPARED = ("uar", "accuracy")
 
 
@@ -42,16 +40,15 @@ COMPARED = ("uar", "accuracy")
 class Entry:
     """Predictions with the name that tables give them.
 
-    `protocol` is how they came about, in words, or ""; without `detailed` they stand in the tables and have no section
-    of their own in the report. `stem` is the name of their CSV where several runs stand side by side: views are then
-    compared with the same view of the first run.
+    `protocol` says in words how they came about, or is ""; without `detailed` they stand in the tables and have no
+    section in the report. `key` is what they are a figure of, where that is known.
     """
 
     name: str
     predictions: Predictions
     protocol: str = ""
     detailed: bool = True
-    stem: str = ""
+    key: FigureKey | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +61,17 @@ class Measured:
     predictions: Predictions
     summary: Summary
     detailed: bool = True
-    stem: str = ""
+    key: FigureKey | None = None
+
+    @property
+    def merged(self) -> bool:
+        """Whether the labels are those of the shipped model, nothing masked."""
+        return self.key is not None and self.key.labels == SEVEN
+
+    @property
+    def condition(self) -> str:
+        """The test condition; the path of `predict` where it is not known."""
+        return TILE if self.key is None else self.key.condition
 
     @property
     def abstention(self) -> Kept | None:
@@ -140,27 +147,35 @@ def measure(entries: Sequence[Entry], *, seed: int = 0, draws: int = DRAWS) -> t
         for corpus in entry.predictions.corpora:
             part = entry.predictions.of_corpus(corpus)
             figures = summary(part, rng=seed, draws=draws)
-            found.append(Measured(entry.name, corpus, entry.protocol, part, figures, entry.detailed, entry.stem))
+            found.append(Measured(entry.name, corpus, entry.protocol, part, figures, entry.detailed, entry.key))
     order = list(dict.fromkeys(each.corpus for each in found))
     return tuple(sorted(found, key=lambda each: order.index(each.corpus)))
 
 
-def compare(measured: Sequence[Measured], *, seed: int = 0, draws: int = DRAWS) -> tuple[Comparison, ...]:
+def compare(
+    measured: Sequence[Measured], *, by_condition: bool = False, seed: int = 0, draws: int = DRAWS
+) -> tuple[Comparison, ...]:
     """Compare the entries of each corpus with its first one by a paired bootstrap over the same clips.
 
-    Where entries have a `stem`, each view has a first one of its own. The seven-class view has other labels and clips:
-    it is compared with its own kind only.
+    The seven-class view has other labels and clips: it is compared with its own kind only.
+
+    Args:
+        measured: ordered by corpus.
+        by_condition: compare an entry with the first one under the same test condition, as several runs want it.
+        seed: of the bootstrap.
+        draws: of speakers.
     """
-    result = []
-    for key in dict.fromkeys((each.corpus, view_of(each.stem)) for each in measured):
-        first, *others = [each for each in measured if (each.corpus, view_of(each.stem)) == key]
-        alike = [other for other in others if (view_of(other.name) == MERGED) == (view_of(first.name) == MERGED)]
-        result += [_compare(first, other, seed=seed, draws=draws) for other in alike]
-    return tuple(result)
+    groups: dict[tuple[str, bool, str], list[Measured]] = {}
+    for each in measured:
+        group = (each.corpus, each.merged, each.condition if by_condition else "")
+        groups.setdefault(group, []).append(each)
+    return tuple(
+        _compare(first, other, seed=seed, draws=draws) for first, *others in groups.values() for other in others
+    )
 
 
 def mean_calibration_errors(measured: Sequence[Measured]) -> dict[str, float]:
-    """ECE of each entry that stands on several corpora, corpora weighted equally (PROTOCOLS, rule 10); by name."""
+    """Return the ECE of each entry with several corpora: they weigh equally (docs/protocols.md, rule 10)."""
     by_name: dict[str, list[float]] = {}
     for each in measured:
         by_name.setdefault(each.name, []).append(each.summary.estimates["ece"].value)

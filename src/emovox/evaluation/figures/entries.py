@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from emovox.evaluation.figures.comparison import PROTOCOLS, VIEWS, Entry, check_independent, describe_protocol, view_of
+from emovox.evaluation.figures.comparison import Entry, check_independent
 from emovox.evaluation.figures.predictions import Predictions, read_predictions
 from emovox.schema.errors import PredictionsError, ProtocolError
+from emovox.schema.figure import PROTOCOLS, FigureKey
 
 
 def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> list[Path]:
@@ -27,7 +28,7 @@ def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> 
     """
     # the path of `predict` comes before the other views of its corpus, and is what they are compared with
     found = sorted((Path(folder) / "predictions").glob("*.csv"), key=_place)
-    files = [path for path in found if views or not view_of(path.stem)]
+    files = [path for path in found if views or _is_headline(path)]
     if not files:
         raise PredictionsError(
             f"{folder}: got a folder without predictions/*.csv, expected one that emovox train has made; "
@@ -45,7 +46,7 @@ def read_entries(files: Sequence[Path], *, corpus: str | None = None, protocol: 
     Args:
         files: in the order of the tables.
         corpus: names of the corpora to keep, separated by commas; all unless given.
-        protocol: a key of `PROTOCOLS`; told from each name unless given.
+        protocol: a key of `PROTOCOLS`; read from each name unless given.
 
     Raises:
         PredictionsError: a file cannot be read.
@@ -55,11 +56,12 @@ def read_entries(files: Sequence[Path], *, corpus: str | None = None, protocol: 
     entries = []
     for file in files:
         name = file.stem if stems.count(file.stem) == 1 else str(file.with_suffix(""))
-        words = PROTOCOLS[protocol] if protocol is not None else describe_protocol(file.stem)
+        key = key_of(file)
         made = _read(file, corpus)
         if not len(made):
             raise ProtocolError(f"{file}: got no clips of {corpus}, expected some; leave --corpus out to take all")
-        entries.append(_checked(Entry(name, made, words)))
+        words = PROTOCOLS[protocol] if protocol is not None else key.words if key is not None else ""
+        entries.append(_checked(Entry(name, made, words, key=key)))
     return entries
 
 
@@ -87,11 +89,12 @@ def run_entries(
 
 def _of_run(name: str, files: Sequence[Path], corpus: str | None, protocol: str | None) -> Iterator[Entry]:
     for file in files:
-        view = view_of(file.stem)
-        plain = file.stem.removesuffix(f"-{view}") if view else file.stem
-        words = PROTOCOLS[protocol] if protocol is not None else describe_protocol(plain)
-        called = f"{name}, {VIEWS[view]}" if view else name
-        yield Entry(called, _read(file, corpus), words, detailed=not view, stem=file.stem)
+        key = key_of(file)
+        view = "" if key is None else key.view
+        known = protocol or (key.protocol if key is not None else None)
+        words = "" if known is None else PROTOCOLS[known]
+        called = f"{name}, {view}" if view else name
+        yield Entry(called, _read(file, corpus), words, detailed=not view, key=key)
 
 
 def _run_names(folders: Sequence[str]) -> list[str]:
@@ -99,8 +102,22 @@ def _run_names(folders: Sequence[str]) -> list[str]:
     return [name if names.count(name) == 1 else folder for name, folder in zip(names, folders, strict=True)]
 
 
+def key_of(file: Path) -> FigureKey | None:
+    """Read what a CSV is a figure of from its name; None where the name does not say."""
+    try:
+        return FigureKey.parse(file.parent.name, file.stem)
+    except PredictionsError:
+        return None
+
+
+def _is_headline(file: Path) -> bool:
+    key = key_of(file)
+    return key is None or key.headline
+
+
 def _place(file: Path) -> tuple[str, bool, str]:
-    return file.stem.split("-")[0], bool(view_of(file.stem)), file.stem
+    key = key_of(file)
+    return file.stem if key is None else key.corpus, not _is_headline(file), file.stem
 
 
 def _read(file: Path, corpus: str | None) -> Predictions:

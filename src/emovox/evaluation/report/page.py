@@ -137,7 +137,7 @@ def _file_names(measured: Sequence[Measured]) -> list[str]:
     """Name the files of each section: safe on every system, and all different."""
     names: list[str] = []
     for each in measured:
-        told = each.stem or each.corpus
+        told = each.corpus if each.key is None else each.key.stem
         text = each.name if told in each.name else f"{each.name}-{told}"
         stem = re.sub(r"[^\w.-]+", "-", text).strip("-.") or "predictions"
         taken = sum(name == stem or name.startswith(f"{stem}~") for name in names)
