@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 ROOT = Path(__file__).parent.parent
 HEAVY = {"torch", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib", "av", "onnx", "hypothesis"}

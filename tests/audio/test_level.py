@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emovox.audio.level import FLOOR_DB, LevelMeter
-from tests.toy_models import tone
+from emovox.testing import tone
 
 
 def test_a_full_sine_is_0_at_its_peak_and_3_less_on_average() -> None:

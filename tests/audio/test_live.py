@@ -10,7 +10,7 @@ import pytest
 from emovox.audio.decode import open_decoder
 from emovox.audio.live import Played
 from emovox.schema.errors import ConfigError
-from tests.toy_models import RATE, tone
+from emovox.testing import RATE, tone
 
 
 def played(*, seconds: float = 1.0, realtime: bool = False, most: float | None = None) -> Played:

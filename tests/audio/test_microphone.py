@@ -22,8 +22,8 @@ from emovox.audio.microphone import Microphone
 from emovox.audio.reader import open_live
 from emovox.audio.types import ChannelChoice, Samples
 from emovox.schema.errors import ConfigError, DeviceError, MicrophoneError, MissingExtraError
+from emovox.testing import RATE, tone
 from tests.sound_card import SoundCard
-from tests.toy_models import RATE, tone
 
 HALF_A_BIT = 0.5 / 32767
 

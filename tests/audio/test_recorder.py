@@ -16,7 +16,7 @@ from emovox.audio import recorder
 from emovox.audio.reader import load_audio, open_audio
 from emovox.audio.recorder import Recorder
 from emovox.schema.errors import ConfigError
-from tests.toy_models import RATE, tone
+from emovox.testing import RATE, tone
 
 KILLED = """
 import os, signal, sys

@@ -18,7 +18,7 @@ from emovox.augment.simulate import simulate_rooms
 from emovox.augment.sources import Sources
 from emovox.schema.config import convert
 from emovox.schema.errors import RecipeError
-from tests.augment.voices import hiss, voice
+from tests.sounds import breathy, hiss
 
 SHORTEST = 4800
 KINDS = {"speed": Speed, "shift": Shift, "room": Room, "noise": Noise, "tilt": Tilt, "gain": Gain, "codec": Codec}
@@ -27,7 +27,7 @@ KINDS = {"speed": Speed, "shift": Shift, "room": Room, "noise": Noise, "tilt": T
 @pytest.fixture(scope="module")
 def sources() -> Sources:
     return Sources(
-        noises=(hiss(0.1), hiss(3.0, seed=2), voice(1.0, seed=5)),
+        noises=(hiss(0.1), hiss(3.0, seed=2), breathy(1.0, seed=5)),
         simulated=simulate_rooms(2, shortest=0.2, longest=0.4),
     )
 
@@ -41,13 +41,13 @@ def changed(config: Augment, sources: Sources, samples: Samples, seed: int = 0) 
 
 
 def test_off_is_the_default(sources: Sources) -> None:
-    samples = voice()
+    samples = breathy()
     assert changed(Augment(), Sources(), samples) is samples
     assert set(ORDER) == set(KINDS)
 
 
 def test_every_switch_does_something(sources: Sources) -> None:
-    samples = voice()
+    samples = breathy()
     made = {name: changed(switched(name), sources, samples) for name in ORDER}
     assert all(one.shape != samples.shape or np.abs(one - samples).max() > 1e-3 for one in made.values())
     assert len({one.tobytes() for one in made.values()}) == len(ORDER)
@@ -55,18 +55,18 @@ def test_every_switch_does_something(sources: Sources) -> None:
 
 def test_the_same_seed_gives_the_same_and_others_give_others(sources: Sources) -> None:
     config = switched(*ORDER, probability=0.7)
-    first = [changed(config, sources, voice(), seed).tobytes() for seed in range(8)]
-    assert first == [changed(config, sources, voice(), seed).tobytes() for seed in range(8)]
+    first = [changed(config, sources, breathy(), seed).tobytes() for seed in range(8)]
+    assert first == [changed(config, sources, breathy(), seed).tobytes() for seed in range(8)]
     assert len(set(first)) == 8
 
 
 def test_a_generator_restored_from_its_state_goes_on_alike(sources: Sources) -> None:
     """Training that is resumed keeps the state of its generator, and nothing else of it."""
     change, rng = Augmenter(switched(*ORDER), sources), np.random.default_rng(0)
-    change(voice(), rng)
+    change(breathy(), rng)
     restored = np.random.default_rng(99)
     restored.bit_generator.state = rng.bit_generator.state
-    np.testing.assert_array_equal(change(voice(), rng), change(voice(), restored))
+    np.testing.assert_array_equal(change(breathy(), rng), change(breathy(), restored))
 
 
 @pytest.mark.parametrize("other", [name for name in ORDER if name != "noise"])
@@ -81,7 +81,7 @@ def test_a_switch_does_not_change_the_draws_of_another(other: str, sources: Sour
     for names in (("noise",), ("noise", other)):
         change, rng = Augmenter(switched(*names, probability=0.5), sources), np.random.default_rng(1)
         for _ in range(40):
-            change(voice(0.3), rng)
+            change(breathy(0.3), rng)
     half = len(seen) // 2
     assert 10 < half < 30
     assert seen[:half] == seen[half:]
@@ -90,23 +90,23 @@ def test_a_switch_does_not_change_the_draws_of_another(other: str, sources: Sour
 def test_a_higher_probability_changes_more_clips_and_the_others_alike(sources: Sources) -> None:
     def run(probability: float) -> list[Samples]:
         change, rng = Augmenter(switched("gain", probability=probability), sources), np.random.default_rng(3)
-        return [change(voice(0.3), rng) for _ in range(60)]
+        return [change(breathy(0.3), rng) for _ in range(60)]
 
     rare, often = run(0.3), run(0.6)
-    touched = [index for index, one in enumerate(rare) if not np.array_equal(one, voice(0.3))]
+    touched = [index for index, one in enumerate(rare) if not np.array_equal(one, breathy(0.3))]
     assert 8 < len(touched) < 30
     assert all(np.array_equal(rare[index], often[index]) for index in touched)
-    assert sum(not np.array_equal(one, voice(0.3)) for one in often) > len(touched)
+    assert sum(not np.array_equal(one, breathy(0.3)) for one in often) > len(touched)
 
 
 HOSTILE = {
     "silence": np.zeros(32000, np.float32),
-    "shortest": voice(0.3),
-    "shorter": voice(0.05),
+    "shortest": breathy(0.3),
+    "shorter": breathy(0.05),
     "one sample": np.array([0.5], np.float32),
-    "full scale": np.sign(voice()).astype(np.float32),
-    "faint": voice(level=1e-7),
-    "long": voice(30.0),
+    "full scale": np.sign(breathy()).astype(np.float32),
+    "faint": breathy(level=1e-7),
+    "long": breathy(30.0),
     "offset": np.full(8000, 0.9, np.float32),
 }
 

@@ -11,7 +11,8 @@ import soundfile
 from emovox.audio.g711 import Law, Pcm, decode, encode
 from emovox.augment.codec import random_codec, through_band, through_file, through_g711
 from emovox.augment.config import Codec, CodecKind
-from tests.augment.voices import RATE, decibels, hiss, level_between, rms, tone, voice
+from emovox.testing import RATE, tone
+from tests.sounds import breathy, decibels, hiss, level_between, rms
 
 LAWS: tuple[Law, ...] = ("mu", "a")
 EVERY: Pcm = np.arange(-32768, 32768).astype(np.int16)
@@ -107,13 +108,13 @@ def test_a_band_keeps_what_is_below_and_removes_what_is_above(highest: float) ->
 
 
 def test_a_band_of_8_khz_changes_nothing() -> None:
-    np.testing.assert_allclose(through_band(voice(), 8000), voice(), atol=1e-6)
+    np.testing.assert_allclose(through_band(breathy(), 8000), breathy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["mp3", "opus"])
 @pytest.mark.parametrize("seconds", [0.3, 1.97])
 def test_files_keep_time_and_length(kind: str, seconds: float) -> None:
-    samples = voice(seconds)
+    samples = breathy(seconds)
     made = through_file(samples, kind, 0.95)
     assert made.shape == samples.shape
     assert rms(made - samples) > 0.01 * rms(samples)

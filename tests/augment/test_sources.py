@@ -16,7 +16,8 @@ from emovox.augment.recordings import read_noises, read_responses
 from emovox.augment.simulate import simulate_rooms
 from emovox.augment.sources import load_sources
 from emovox.schema.errors import MissingExtraError, RecipeError
-from tests.augment.voices import RATE, hiss, tone, write_tree
+from emovox.testing import RATE, tone
+from tests.sounds import hiss, write_tree
 
 CLICK = np.zeros(8000, np.float32)
 CLICK[3000] = 0.9

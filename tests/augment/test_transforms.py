@@ -15,7 +15,8 @@ from emovox.augment.noise import at_snr, random_noise
 from emovox.augment.room import in_room, random_room
 from emovox.augment.shift import random_shift, shift
 from emovox.augment.speed import change_speed, random_speed
-from tests.augment.voices import RATE, decibels, hiss, level_between, rms, tone, voice
+from emovox.testing import RATE, tone
+from tests.sounds import breathy, decibels, hiss, level_between, rms
 
 DB = 0.01
 """Levels are restored by one factor; float32."""
@@ -39,13 +40,13 @@ def test_speed_changes_length_and_pitch_by_the_factor(factor: float) -> None:
 
 @pytest.mark.parametrize("n", [SHORTEST, SHORTEST + 100, 8000])
 def test_speed_leaves_at_least_the_shortest_clip(n: int) -> None:
-    lengths = [len(random_speed(voice()[:n], Speed(), np.random.default_rng(seed))) for seed in range(40)]
+    lengths = [len(random_speed(breathy()[:n], Speed(), np.random.default_rng(seed))) for seed in range(40)]
     assert min(lengths) >= SHORTEST
     assert len(set(lengths)) > 10  # slower ones still occur
 
 
 def test_shift_adds_the_noise_floor_and_cuts() -> None:
-    samples = np.concatenate([hiss(0.1, level=0.001), voice()])
+    samples = np.concatenate([hiss(0.1, level=0.001), breathy()])
     made = shift(samples, start=800, end=-1600, rng=np.random.default_rng(0))
     assert len(made) == len(samples) + 800 - 1600
     np.testing.assert_array_equal(made[800:], samples[:-1600])
@@ -53,13 +54,13 @@ def test_shift_adds_the_noise_floor_and_cuts() -> None:
 
 
 def test_shift_never_cuts_below_the_shortest_clip() -> None:
-    lengths = [len(random_shift(voice(0.35), Shift(seconds=0.3), np.random.default_rng(k))) for k in range(40)]
+    lengths = [len(random_shift(breathy(0.35), Shift(seconds=0.3), np.random.default_rng(k))) for k in range(40)]
     assert min(lengths) == SHORTEST
     assert max(lengths) > 0.5 * RATE
 
 
 def test_shift_of_a_clip_that_is_too_short_already_only_adds() -> None:
-    assert len(shift(voice(0.1), start=-100, end=50, rng=np.random.default_rng(0))) == 1650
+    assert len(shift(breathy(0.1), start=-100, end=50, rng=np.random.default_rng(0))) == 1650
 
 
 def response(delay: int = 200) -> Samples:
@@ -70,7 +71,7 @@ def response(delay: int = 200) -> Samples:
 
 
 def test_a_room_keeps_onset_length_and_level() -> None:
-    samples = np.concatenate([np.zeros(4000, np.float32), voice(1.0, level=0.02)])
+    samples = np.concatenate([np.zeros(4000, np.float32), breathy(1.0, level=0.02)])
     made = in_room(samples, response())
     assert made.shape == samples.shape
     assert np.abs(made[:3999]).max() < 1e-6 < np.abs(made[4000:4100]).max()
@@ -86,11 +87,11 @@ def test_a_room_adds_its_echo() -> None:
 
 
 def test_a_response_longer_than_the_clip_is_no_trouble() -> None:
-    assert in_room(voice(0.3), np.tile(response(), 10)).shape == (SHORTEST,)
+    assert in_room(breathy(0.3), np.tile(response(), 10)).shape == (SHORTEST,)
 
 
 def test_the_share_of_measured_rooms() -> None:
-    samples, measured, simulated = voice(0.3), [np.array([1.0], np.float32)], [response()]
+    samples, measured, simulated = breathy(0.3), [np.array([1.0], np.float32)], [response()]
     for share, changed in ((0.0, 40), (1.0, 0), (0.5, 20)):
         config = Room(measured=share)
         made = [
@@ -103,7 +104,7 @@ def test_the_share_of_measured_rooms() -> None:
 @given(snr=st.floats(-10, 40), seconds=st.floats(0.01, 3), level=st.floats(0.001, 0.5))
 @settings(max_examples=40, deadline=None)
 def test_the_ratio_is_the_one_asked_for(snr: float, seconds: float, level: float) -> None:
-    samples, noise = voice(1.0, level=level), hiss(seconds)
+    samples, noise = breathy(1.0, level=level), hiss(seconds)
     made = at_snr(samples, noise, snr)
     assert np.abs(made).max() <= 1
     behind = np.resize(noise, len(samples)).astype(np.float64)
@@ -116,7 +117,7 @@ def test_the_ratio_is_the_one_asked_for(snr: float, seconds: float, level: float
 def test_random_noise_draws_ratio_noise_and_place() -> None:
     noises, config = [hiss(0.5, seed=3), tone(3000, 4.0)], Noise(snr_low=10, snr_high=20)
     added = [
-        random_noise(voice(0.5), config, noises=noises, rng=np.random.default_rng(seed)) - voice(0.5)
+        random_noise(breathy(0.5), config, noises=noises, rng=np.random.default_rng(seed)) - breathy(0.5)
         for seed in range(30)
     ]
     ratios = [decibels(0.1 / rms(one)) for one in added]
@@ -145,7 +146,7 @@ def test_random_gain_and_tilt_stay_in_their_ranges() -> None:
     ]
     assert -12 <= min(gains) < -10
     assert 4 < max(gains) <= 6 + DB
-    tilted = {float(random_tilt(voice(0.3), Tilt(), np.random.default_rng(seed))[1000]) for seed in range(10)}
+    tilted = {float(random_tilt(breathy(0.3), Tilt(), np.random.default_rng(seed))[1000]) for seed in range(10)}
     assert len(tilted) == 10
 
 
@@ -159,11 +160,11 @@ def test_tilt_raises_the_highs_against_the_lows_and_keeps_the_level(db: float) -
     middle = decibels(spectrum[round(PIVOT)] / spectrum[20])
     assert middle == pytest.approx(db / 2, abs=SHELF_DB)
     assert decibels(rms(made) / rms(click)) == pytest.approx(0, abs=DB)
-    np.testing.assert_allclose(tilt(voice(), 0), voice(), atol=1e-6)
+    np.testing.assert_allclose(tilt(breathy(), 0), breathy(), atol=1e-6)
 
 
 def test_bounds() -> None:
-    within = voice()
+    within = breathy()
     assert bounded(within) is within
     assert np.abs(bounded(40 * within)).max() == 1
     assert fitted(within, 10).shape == (10,)

@@ -18,7 +18,7 @@ import soundfile
 from emovox.batch.job import Analyst, Answer, Item, Job
 from emovox.batch.run import Archive, open_archive
 from emovox.batch.tally import Tally
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 Rows = list[dict[str, Any]]
 

@@ -17,8 +17,8 @@ from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import ArchiveError, UnknownModelError
 from emovox.schema.result import Result
+from emovox.testing import RATE, speech, write_toy
 from tests.batch.archives import write_bad, write_recording
-from tests.toy_models import RATE, speech, write_toy
 
 SAME = 1e-6
 """Scores of the same audio, once in split channels and once alone."""

@@ -10,8 +10,8 @@ import pytest
 from emovox.batch import plan
 from emovox.batch.parts import LOCK, MANIFEST, Parts
 from emovox.schema.errors import ConfigError
+from emovox.testing import write_toy
 from tests.batch.archives import analysed, opened, same_rows, stopped_after, write_archive
-from tests.toy_models import write_toy
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import pytest
 from emovox.batch import parts, plan
 from emovox.batch.job import Answer, Item
 from emovox.schema.errors import ArchiveError, ConfigError, NoAudioFilesError, UnreadableError
+from emovox.testing import write_toy
 from tests.batch.archives import (
     Here,
     analysed,
@@ -25,7 +26,6 @@ from tests.batch.archives import (
     write_bad,
     write_recording,
 )
-from tests.toy_models import write_toy
 
 
 @pytest.fixture(autouse=True)

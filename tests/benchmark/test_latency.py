@@ -16,7 +16,7 @@ from emovox.features.speech_like import speech_like
 from emovox.models.network import count_parameters
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.errors import ConfigError, UnknownModelError
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 MACHINE = Machine("a processor", 2, "Linux", {})
 

@@ -12,7 +12,7 @@ from emovox.corpora.manifest import Clip, write_manifest
 from emovox.evaluation.figures.predictions import Predictions, Row, read_predictions, write_predictions
 from emovox.evaluation.run import Recogniser
 from emovox.schema.card import CardCorpus
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 LABELS = ("low", "middle", "high")
 

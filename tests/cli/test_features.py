@@ -16,7 +16,7 @@ from emovox.features.frames import columns, frame_features
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import Model
 from emovox.schema.errors import MissingExtraError, UnknownModelError
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 app = typer.Typer()
 app.command()(command.features)

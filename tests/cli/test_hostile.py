@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from emovox.cli.main import main
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 POSIX = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes and file names of any bytes")
 

@@ -23,8 +23,8 @@ from emovox.audio.types import Samples
 from emovox.cli.main import main
 from emovox.runtime.predictor import load
 from emovox.schema.events import SpeechEnded, SpeechStarted
+from emovox.testing import RATE, speech, write_toy
 from tests.sound_card import SoundCard
-from tests.toy_models import RATE, speech, write_toy
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and pipes of Unix")
 

@@ -8,7 +8,7 @@ import pytest
 
 from emovox.cli import models as module
 from emovox.cli.main import main
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 
 @pytest.fixture

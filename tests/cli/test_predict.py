@@ -19,7 +19,7 @@ from emovox.cli.main import main
 from emovox.runtime.predictor import load
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Row
-from tests.toy_models import RATE, change_card, speech, write_toy
+from emovox.testing import RATE, change_card, speech, write_toy
 
 
 @pytest.fixture

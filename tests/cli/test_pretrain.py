@@ -11,8 +11,7 @@ import pytest
 from emovox.cli.main import main
 from emovox.corpora.voxceleb import VOXCELEB
 from emovox.runtime.model import Model
-from tests.training.sounds import write_sounds
-from tests.training.voices import write_voxceleb
+from tests.sounds import write_sounds, write_voxceleb
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SMALL = (

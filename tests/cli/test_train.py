@@ -13,7 +13,8 @@ import soundfile
 from emovox.cli.main import main
 from emovox.evaluation.figures.predictions import read_predictions
 from emovox.runtime.model import Model
-from tests.training.sounds import MOODS, RATE, utterance, write_sounds
+from emovox.testing import RATE
+from tests.sounds import MOODS, utterance, write_sounds
 
 LABELS = tuple(sorted(MOODS))
 RECIPE = """

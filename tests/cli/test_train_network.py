@@ -17,9 +17,10 @@ from emovox.cli.main import main
 from emovox.evaluation.figures.predictions import read_predictions
 from emovox.evaluation.latency import front_end_share
 from emovox.runtime.model import Model
+from emovox.testing import RATE
 from tests.cli import dying
 from tests.models.small import write_whisper
-from tests.training.sounds import MOODS, RATE, utterance, write_sounds
+from tests.sounds import MOODS, utterance, write_sounds
 
 LABELS = tuple(sorted(MOODS))
 

@@ -18,7 +18,7 @@ from emovox.evaluation.latency import (
 )
 from emovox.runtime.predictor import load
 from emovox.schema.errors import UndecodableError
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 
 def test_medians_and_percentiles_in_milliseconds() -> None:

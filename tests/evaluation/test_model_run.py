@@ -10,7 +10,7 @@ from emovox.evaluation.model_run import evaluate_model
 from emovox.runtime.predictor import load
 from emovox.schema.card import CardCorpus
 from emovox.schema.errors import ProtocolError
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 LABELS = ("low", "middle", "high")
 

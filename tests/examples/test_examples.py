@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

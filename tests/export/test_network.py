@@ -31,7 +31,7 @@ from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
 from emovox.training.stages.fit import Fitted
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
-from tests.models.speech import speech
+from tests.sounds import gliding
 from tests.training.rows import drawn_task, small_recipe
 
 KINDS = ("mobile", "hybrid", "reference-hybrid", "whisper", "whisper-learning")
@@ -77,7 +77,7 @@ def run(recogniser: Recogniser, samples: npt.NDArray[np.float32], *speaker: torc
 def test_graph_and_network_agree(
     recogniser: Recogniser, session: onnxruntime.InferenceSession, batch: int, n: int
 ) -> None:
-    samples = np.stack([speech(n, seed=row) for row in range(batch)])
+    samples = np.stack([gliding(n, seed=row) for row in range(batch)])
     (scores,) = session.run(["scores"], {"samples": samples})
     np.testing.assert_allclose(scores, run(recogniser, samples).scores, atol=RUNTIME)
 
@@ -86,7 +86,7 @@ def test_graph_and_network_agree(
 def test_speakers_statistics_go_through_onnx_runtime(
     recogniser: Recogniser, session: onnxruntime.InferenceSession, profiles: int
 ) -> None:
-    samples = np.stack([speech(20000, seed=row) for row in range(2)])
+    samples = np.stack([gliding(20000, seed=row) for row in range(2)])
     mean = torch.stack([recogniser.mean + 0.3 * recogniser.scale, recogniser.mean])[:profiles]
     scale = torch.stack([0.7 * recogniser.scale, 1.1 * recogniser.scale])[:profiles]
     given = {"samples": samples, "speaker_mean": mean.numpy(), "speaker_scale": scale.numpy()}
@@ -143,7 +143,7 @@ def test_a_graph_of_fixed_shapes_computes_none(recogniser: Recogniser) -> None:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 1, 3
     session = onnxruntime.InferenceSession(fixed, options, providers=["CPUExecutionProvider"])
-    samples = speech(48000)[None]
+    samples = gliding(48000)[None]
     (scores,) = session.run(["scores"], {"samples": samples})
     np.testing.assert_allclose(scores, run(recogniser, samples).scores, atol=RUNTIME)
 
@@ -189,7 +189,7 @@ def test_the_head_as_data_gives_the_graph_s_scores(exported: Path) -> None:
     weight, bias, merge = (values_of(array) for array in (head.weight, head.bias, head.merge))
     assert (weight.shape, bias.shape, merge.shape) == ((3, 8), (3,), (3, 2))
     for n in (4800, 30000):
-        outputs = model.run(np.stack([speech(n, seed=seed) for seed in range(3)]))
+        outputs = model.run(np.stack([gliding(n, seed=seed) for seed in range(3)]))
         logits = (outputs.embedding @ weight.T + bias) / card.temperature
         shares = np.exp(logits - logits.max(1, keepdims=True))
         scores = (shares / shares.sum(1, keepdims=True)) @ merge

@@ -19,8 +19,8 @@ from emovox.runtime.golden import FORMULA, check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Golden, ModelCard, decode_card
 from emovox.schema.errors import CardError, ExportError
+from emovox.testing import write_toy
 from tests.models.baseline import small_model
-from tests.toy_models import write_toy
 
 LABELS = ("bored", "cross", "keen")
 

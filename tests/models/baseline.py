@@ -11,7 +11,7 @@ from emovox.features.functionals import functional_names, functionals
 from emovox.features.speech_like import speech_like
 from emovox.models.scores import Matrix
 from emovox.models.svm import SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 ALL = np.arange(len(functional_names()))
 N = 12000
@@ -20,7 +20,7 @@ N = 12000
 def sounds(count: int = 24) -> Samples:
     """[count, 12000]: different voices at different levels, with a noise floor of their own each."""
     rng = np.random.default_rng(8)
-    found = [speech(N, seed=n) if n % 2 else speech_like(N / 16000, seed=n) for n in range(count)]
+    found = [gliding(N, seed=n) if n % 2 else speech_like(N / 16000, seed=n) for n in range(count)]
     gains = rng.uniform(0.05, 1, count)
     return np.stack(
         [gain * one + rng.normal(0, 1e-3 * gain, N) for gain, one in zip(gains, found, strict=True)]

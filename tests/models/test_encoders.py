@@ -21,7 +21,7 @@ from emovox.models.network import Encoder, Network, NetworkOutputs, Recogniser, 
 from emovox.models.reference_hybrid import ReferenceHybridConfig
 from emovox.schema.errors import ConfigError
 from emovox.schema.labels import merge_matrix
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 N_CLASSES = 9
 # the whole network with its head; the budgets of the issue
@@ -69,7 +69,7 @@ def frames(encoder: Encoder, *lengths: int, fill: float = 0.0) -> tuple[Tensor, 
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0, 30.0])
 def test_any_length_gives_statistics_of_one_width(encoder: Encoder, seconds: float) -> None:
-    samples = torch.from_numpy(speech(int(16000 * seconds)))[None]
+    samples = torch.from_numpy(gliding(int(16000 * seconds)))[None]
     with torch.no_grad():
         inputs = encoder.inputs(samples)
         statistics = encoder.pool(inputs)
@@ -139,7 +139,7 @@ def test_the_halves_that_never_learn_hold_no_weights(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_equal_seeds_give_equal_networks(name: str) -> None:
-    samples = torch.from_numpy(np.stack([speech(16000, seed=1), speech(16000, seed=2)]))
+    samples = torch.from_numpy(np.stack([gliding(16000, seed=1), gliding(16000, seed=2)]))
     with torch.no_grad():
         one, other = (network(name).encoder(samples) for _ in range(2))
     assert torch.equal(one, other)
@@ -178,7 +178,7 @@ def graph(recogniser: Recogniser) -> bytes:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             recogniser,
-            (torch.from_numpy(np.stack([speech(12345), speech(12345, seed=1)])),),
+            (torch.from_numpy(np.stack([gliding(12345), gliding(12345, seed=1)])),),
             buffer,  # type: ignore[arg-type]  # the tracer takes a file object, its annotation says path only
             dynamo=False,
             opset_version=17,
@@ -207,7 +207,7 @@ def run(recogniser: Recogniser, samples: Samples) -> NetworkOutputs:
 def test_the_graph_scores_as_the_network(
     recogniser: Recogniser, session: onnxruntime.InferenceSession, batch: int, n: int
 ) -> None:
-    samples = np.stack([speech(n, seed=row) for row in range(batch)])
+    samples = np.stack([gliding(n, seed=row) for row in range(batch)])
     expected = run(recogniser, samples)
     for found, name in zip(session.run(None, {"samples": samples}), NetworkOutputs._fields, strict=True):
         np.testing.assert_allclose(found, getattr(expected, name), atol=RUNTIME, rtol=RUNTIME, err_msg=name)

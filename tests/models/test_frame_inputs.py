@@ -9,14 +9,14 @@ from emovox.features.config import FeatureConfig
 from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
 from emovox.models.front_end.frames import FrameFrontEnd
 from emovox.schema.errors import ConfigError
-from tests.models.speech import edge_cases, speech
+from tests.sounds import edge_cases, gliding
 
 # the same float32 numbers, moved and scaled
 SAME = 1e-4
 
 
 def voices(n: int = 32000) -> Tensor:
-    return torch.from_numpy(np.stack([speech(n, seed=seed) for seed in range(3)]))
+    return torch.from_numpy(np.stack([gliding(n, seed=seed) for seed in range(3)]))
 
 
 def only(**kept: bool) -> FrameInputs:

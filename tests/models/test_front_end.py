@@ -11,7 +11,7 @@ from emovox.features.config import FeatureConfig
 from emovox.features.frames import frame_features
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
 from emovox.schema.errors import AudioError
-from tests.models.speech import edge_cases, speech
+from tests.sounds import edge_cases, gliding
 
 Arrays = dict[str, npt.NDArray[np.floating]]
 
@@ -67,7 +67,7 @@ def assert_equal_to_librosa(found: Arrays, samples: Samples) -> None:
 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_speech_gives_the_numbers_of_librosa(front_end: FrameFrontEnd, n: int) -> None:
-    samples = speech(n, seed=n % 7)
+    samples = gliding(n, seed=n % 7)
     assert_equal_to_librosa(run(front_end, samples), samples)
 
 
@@ -79,7 +79,7 @@ def test_edge_cases_give_the_numbers_of_librosa(front_end: FrameFrontEnd, name: 
 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_speech_gives_the_numbers_of_the_compiled_features(front_end: FrameFrontEnd, n: int) -> None:
-    samples = speech(n, seed=3)
+    samples = gliding(n, seed=3)
     found, expected = run(front_end, samples), frame_features(samples)
     for name, tolerance in TOLERANCES.items():
         np.testing.assert_allclose(found[name], getattr(expected, name), rtol=0, atol=tolerance, err_msg=name)
@@ -102,7 +102,7 @@ def test_silence_has_no_energy_no_pitch_and_no_nan(front_end: FrameFrontEnd) -> 
     ],
 )
 def test_other_configurations_agree_with_the_compiled_features(config: FeatureConfig) -> None:
-    samples = speech(16000, seed=2)
+    samples = gliding(16000, seed=2)
     found, expected = run(FrameFrontEnd(config), samples), frame_features(samples, config)
     for name, tolerance in TOLERANCES.items():
         np.testing.assert_allclose(found[name], getattr(expected, name), rtol=0, atol=tolerance, err_msg=name)
@@ -110,7 +110,7 @@ def test_other_configurations_agree_with_the_compiled_features(config: FeatureCo
 
 def test_a_recording_scores_the_same_alone_and_in_a_batch(front_end: FrameFrontEnd) -> None:
     # the quiet one would lose its low bands if top_db were taken from the whole batch
-    batch = np.stack([speech(12345, seed=1), 1e-3 * speech(12345, seed=2), edge_cases()["noise"].repeat(2)[:12345]])
+    batch = np.stack([gliding(12345, seed=1), 1e-3 * gliding(12345, seed=2), edge_cases()["noise"].repeat(2)[:12345]])
     together = front_end(torch.from_numpy(batch))
     for row, samples in enumerate(batch):
         alone = run(front_end, samples)
@@ -120,7 +120,7 @@ def test_a_recording_scores_the_same_alone_and_in_a_batch(front_end: FrameFrontE
 
 
 def test_the_input_is_left_unchanged(front_end: FrameFrontEnd) -> None:
-    samples = torch.from_numpy(speech(8000))
+    samples = torch.from_numpy(gliding(8000))
     before = samples.clone()
     front_end(samples[None])
     assert torch.equal(samples, before)
@@ -138,7 +138,7 @@ def test_frames_have_the_documented_shapes(front_end: FrameFrontEnd) -> None:
 
 
 def test_gradients_are_finite_also_at_silence(front_end: FrameFrontEnd) -> None:
-    samples = torch.from_numpy(np.stack([speech(8000), np.zeros(8000, np.float32)])).requires_grad_()
+    samples = torch.from_numpy(np.stack([gliding(8000), np.zeros(8000, np.float32)])).requires_grad_()
     frames = front_end(samples)
     # the logarithm is flat where it is floored, so the silent row has no gradient; speech has
     loss = frames.mfcc.mean() + frames.delta.square().mean() + frames.delta2.square().mean() + frames.log_mel.mean()

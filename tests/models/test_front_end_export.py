@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from emovox.features.config import FeatureConfig
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
-from tests.models.speech import edge_cases, speech
+from tests.sounds import edge_cases, gliding
 
 OPSET = 17
 # Torch and ONNX Runtime sum in different orders; measured 2e-5 dB and 0.006 Hz.
@@ -60,7 +60,7 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 @pytest.mark.parametrize(("batch", "n"), [(1, 4800), (1, 16000), (3, 16159), (2, 48001), (1, 480000)])
 def test_graph_equals_torch_for_any_batch_and_length(session: onnxruntime.InferenceSession, batch: int, n: int) -> None:
-    samples = np.stack([speech(n, seed=row) for row in range(batch)])
+    samples = np.stack([gliding(n, seed=row) for row in range(batch)])
     found = dict(zip(FrameTensors._fields, session.run(None, {"samples": samples}), strict=True))
     expected = Root()(torch.from_numpy(samples))
     for name, tolerance in TOLERANCES.items():

@@ -17,7 +17,8 @@ from emovox.features.config import FeatureConfig
 from emovox.features.decimate import decimate, half_rate
 from emovox.features.frames import pitch
 from emovox.models.front_end.pitch import Decimator, Yin, transform_length
-from tests.models.speech import RATE, edge_cases, speech
+from emovox.testing import RATE
+from tests.sounds import edge_cases, gliding
 
 Track = npt.NDArray[np.float32]
 
@@ -54,13 +55,13 @@ def share_near_librosa(yin: Yin, samples: Samples) -> tuple[int, int]:
 
 @pytest.mark.parametrize("n", [1280, 1281, 4800, 16000, 16063, 24007])
 def test_decimator_equals_the_numpy_filter(decimator: Decimator, n: int) -> None:
-    batch = np.stack([speech(n), speech(n, seed=1)])
+    batch = np.stack([gliding(n), gliding(n, seed=1)])
     np.testing.assert_allclose(decimator(torch.from_numpy(batch)).numpy(), decimate(batch), atol=1e-6)
 
 
 @pytest.mark.parametrize("n", [4800, 16000, 48001])
 def test_f0_is_that_of_librosa_on_the_same_audio(yin: Yin, n: int) -> None:
-    halved = decimate(speech(n, seed=4))
+    halved = decimate(gliding(n, seed=4))
     f0, _ = track(yin, halved)
     expected = librosa.yin(halved, fmin=65, fmax=500, sr=8000, frame_length=1024, hop_length=160)
     assert f0.shape == expected.shape == (1 + n // 320,)
@@ -69,7 +70,7 @@ def test_f0_is_that_of_librosa_on_the_same_audio(yin: Yin, n: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_f0_and_voicing_are_those_of_the_compiled_features(yin: Yin, seed: int) -> None:
-    halved = decimate(speech(48000, seed=seed))
+    halved = decimate(gliding(48000, seed=seed))
     f0, voiced = track(yin, halved)
     expected, expected_voiced = pitch(halved, HALF)
     assert np.mean(voiced != expected_voiced) < 0.01
@@ -103,7 +104,7 @@ def test_digital_silence_with_a_tone_in_it_is_unvoiced(yin: Yin) -> None:
 
 
 def test_generated_speech_keeps_the_promise(yin: Yin) -> None:
-    near, voiced = np.sum([share_near_librosa(yin, speech(48000, seed=seed)) for seed in range(4)], axis=0)
+    near, voiced = np.sum([share_near_librosa(yin, gliding(48000, seed=seed)) for seed in range(4)], axis=0)
     assert voiced > 100
     assert near >= PROMISED_SHARE * voiced
 

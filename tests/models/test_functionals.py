@@ -18,7 +18,7 @@ from emovox.corpora.registry import index
 from emovox.features.functionals import functional_names, functionals
 from emovox.features.speech_like import speech_like
 from emovox.models.functionals import Functionals, pitch_statistics, rhythm, shape_statistics, slopes
-from tests.models.speech import edge_cases, speech
+from tests.sounds import edge_cases, gliding
 
 RATE = 16000
 NAMES = functional_names()
@@ -96,7 +96,7 @@ def test_every_functional_has_a_tolerance() -> None:
 
 @pytest.mark.parametrize("n", LENGTHS)
 def test_speech_gives_the_compiled_values(network: Functionals, n: int) -> None:
-    for samples in (speech(n, seed=n % 5), speech_like(n / RATE, seed=n), speech(n, seed=1) * np.float32(0.01)):
+    for samples in (gliding(n, seed=n % 5), speech_like(n / RATE, seed=n), gliding(n, seed=1) * np.float32(0.01)):
         assert not wrong(run(network, samples[None])[0], functionals(samples))
 
 
@@ -107,7 +107,7 @@ def test_edge_cases_give_the_compiled_values(network: Functionals, name: str) ->
 
 
 def test_a_recording_scores_the_same_alone_and_in_a_batch(network: Functionals) -> None:
-    batch = np.stack([speech(20000, seed=1), speech(20000, seed=2) * np.float32(1e-3), np.zeros(20000, np.float32)])
+    batch = np.stack([gliding(20000, seed=1), gliding(20000, seed=2) * np.float32(1e-3), np.zeros(20000, np.float32)])
     together = run(network, batch)
     assert together.shape == (3, len(NAMES))
     for row, samples in zip(together, batch, strict=True):
@@ -118,7 +118,7 @@ def test_a_recording_scores_the_same_alone_and_in_a_batch(network: Functionals) 
 def test_the_graph_gives_the_values_of_the_network(
     network: Functionals, session: onnxruntime.InferenceSession, batch: int, n: int
 ) -> None:
-    samples = np.stack([speech(n, seed=row) for row in range(batch)])
+    samples = np.stack([gliding(n, seed=row) for row in range(batch)])
     (found,) = session.run(None, {"samples": samples})
     for row, expected in zip(found, run(network, samples), strict=True):
         assert not wrong(row, expected)

@@ -23,7 +23,7 @@ from emovox.models.ge2e import Ge2eConfig, Ge2eEncoder, Ge2eLayers, MelPower, lo
 from emovox.models.pooling import mean_deviation
 from emovox.models.weights import read_tensors
 from emovox.schema.errors import ConfigError, WeightsError
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 Matrix = npt.NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def build(name: str, seed: int = 1) -> Ge2eEncoder:
 
 
 def voices(n: int, batch: int = 2) -> Tensor:
-    return torch.from_numpy(np.stack([speech(n, seed=seed) for seed in range(batch)]))
+    return torch.from_numpy(np.stack([gliding(n, seed=seed) for seed in range(batch)]))
 
 
 def sigmoid(x: Matrix) -> Matrix:
@@ -117,7 +117,7 @@ def librosa_mel(samples: Samples) -> Matrix:
 @pytest.mark.parametrize("n", [4800, 16001])
 @pytest.mark.parametrize(("level_db", "raised"), [(-60.0, True), (-35.0, True), (-29.0, False), (-10.0, False)])
 def test_mel_power_is_that_of_librosa_and_only_quiet_clips_are_raised(n: int, level_db: float, raised: bool) -> None:
-    samples = speech(n)
+    samples = gliding(n)
     samples *= np.float32(10 ** (level_db / 20)) / np.sqrt(np.mean(np.square(samples)))
     found = MelPower()(torch.from_numpy(samples)[None])[0].numpy()
     expected = librosa_mel(samples) * (10 ** ((-30 - level_db) / 10) if raised else 1)

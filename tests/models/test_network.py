@@ -8,7 +8,7 @@ import torch
 from emovox.models.network import Network, Recogniser, count_parameters
 from emovox.schema.labels import merge_matrix
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 SAME_LABELS = merge_matrix(CLASSES, CLASSES)
 
@@ -24,7 +24,7 @@ def network() -> Network:
 
 @pytest.fixture(scope="module")
 def samples() -> torch.Tensor:
-    return torch.stack([torch.from_numpy(speech(16000, seed=seed)) for seed in range(3)])
+    return torch.stack([torch.from_numpy(gliding(16000, seed=seed)) for seed in range(3)])
 
 
 def recognise(
@@ -87,7 +87,7 @@ def test_both_halves_together_are_the_encoder(any_network: Network, samples: tor
 
 
 def test_a_clip_alone_and_in_a_padded_batch_score_equal(any_network: Network) -> None:
-    clips = [torch.from_numpy(speech(n, seed=n))[None] for n in (4800, 9000, 16000)]
+    clips = [torch.from_numpy(gliding(n, seed=n))[None] for n in (4800, 9000, 16000)]
     with torch.no_grad():
         rows = [any_network.encoder.inputs(clip)[0] for clip in clips]
         inputs = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=7.0)

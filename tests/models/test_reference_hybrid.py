@@ -9,7 +9,7 @@ from torch import Tensor
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import Network, count_parameters
 from emovox.models.reference_hybrid import ReferenceCepstra, ReferenceHybridConfig, ReferenceHybridEncoder
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 HEAD = HeadConfig(hidden=256, dropout_in=0, plain=True)
 
@@ -23,7 +23,7 @@ def encoder() -> ReferenceHybridEncoder:
 @pytest.mark.parametrize("n", [4800, 47360, 60001])
 def test_cepstra_are_those_of_librosa(n: int) -> None:
     front_end = ReferenceCepstra()
-    samples = torch.from_numpy(speech(n))[None]
+    samples = torch.from_numpy(gliding(n))[None]
     resampled = front_end.resample(samples)[0].numpy()
     mfcc = librosa.feature.mfcc(y=resampled, sr=22050, n_mfcc=13)
     expected = np.concatenate([mfcc, *(librosa.feature.delta(mfcc, order=order) for order in (1, 2))])

@@ -17,7 +17,7 @@ from emovox.models.scores import softmax
 from emovox.models.svm import SvmModel
 from emovox.models.svm_network import SvmNetwork
 from tests.models.baseline import N, small_model, sounds
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 OWN = ("bored", "cross", "keen")
 WITH_EXTRAS = ("neutral", "happy", "sad", "calm", "boredom")
@@ -29,7 +29,7 @@ RUNTIME = 2e-4
 
 
 def new_sounds() -> Samples:
-    return np.stack([speech(N, seed=seed) for seed in (40, 41, 42, 43)])
+    return np.stack([gliding(N, seed=seed) for seed in (40, 41, 42, 43)])
 
 
 def run(network: SvmNetwork, samples: Samples, *speaker: Samples) -> NetworkOutputs:
@@ -107,7 +107,7 @@ def session(network: SvmNetwork) -> onnxruntime.InferenceSession:
 
 @pytest.mark.parametrize("n", [4800, 16000, 48000, 71999])
 def test_the_graph_scores_as_the_network(network: SvmNetwork, session: onnxruntime.InferenceSession, n: int) -> None:
-    samples = np.stack([speech(n, seed=seed) for seed in range(3)])
+    samples = np.stack([gliding(n, seed=seed) for seed in range(3)])
     (found,) = session.run(["scores"], {"samples": samples})
     np.testing.assert_allclose(found, run(network, samples).scores, atol=RUNTIME)
 

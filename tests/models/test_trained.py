@@ -23,7 +23,7 @@ from emovox.schema.card import CardCorpus
 from emovox.schema.errors import ConfigError, WeightsError
 from emovox.schema.labels import merge_matrix
 from tests.models.small import CEPSTRA, CLASSES, MOBILE, small_encoders, small_network, whisper, write_whisper
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 KINDS = ("mobile", "hybrid", "reference-hybrid", "whisper", "whisper-learning")
 
@@ -47,7 +47,7 @@ def card_of(encoder: EncoderConfig, **changes: Any) -> NetworkCard:
 
 
 def scores(model: TrainedModel, *speaker: torch.Tensor) -> torch.Tensor:
-    samples = torch.stack([torch.from_numpy(speech(16000, seed=seed)) for seed in range(2)])
+    samples = torch.stack([torch.from_numpy(gliding(16000, seed=seed)) for seed in range(2)])
     with torch.no_grad():
         found: torch.Tensor = model.recogniser()(samples, *speaker).scores
     return found

@@ -30,7 +30,7 @@ from emovox.models.whisper import (
     sinusoids,
 )
 from emovox.schema.errors import AudioError, WeightsError
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 Matrix = npt.NDArray[np.float64]
 State = dict[str, Matrix]
@@ -180,7 +180,7 @@ def test_masked_frames_are_not_attended_to(fill: float) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("n", [4800, 16000, 48123])
 def test_log_mel_is_that_of_whisper(n: int) -> None:
-    samples = speech(n)
+    samples = gliding(n)
     magnitude = np.abs(librosa.stft(samples.astype(np.float64), n_fft=400, hop_length=160, pad_mode="reflect"))
     power = librosa.filters.mel(sr=16000, n_fft=400, n_mels=80) @ (magnitude[:, :-1] ** 2)
     expected = np.log10(np.maximum(power, 1e-10))
@@ -194,7 +194,7 @@ def test_log_mel_is_that_of_whisper(n: int) -> None:
 def test_log_mel_of_silence_and_of_a_quieter_copy() -> None:
     log_mel = WhisperLogMel()
     assert log_mel(torch.zeros(1, 4800)).unique().tolist() == pytest.approx([-1.5])
-    samples = torch.from_numpy(speech(16000))[None]
+    samples = torch.from_numpy(gliding(16000))[None]
     torch.testing.assert_close(log_mel(samples / 10), log_mel(samples) - 0.5, atol=LOG_MEL, rtol=0)
 
 
@@ -289,7 +289,7 @@ def test_the_real_weights_give_what_the_formula_gives() -> None:
     if not root or not Path(root, "whisper-base-encoder").is_dir():
         pytest.skip("EMOVOX_WEIGHTS has no whisper-base-encoder: the real weights are not here")
     encoder = load_whisper("whisper-base-encoder", 2)
-    log_mel = WhisperLogMel()(torch.from_numpy(speech(8000))[None])
+    log_mel = WhisperLogMel()(torch.from_numpy(gliding(8000))[None])
     expected = plain_encoder(log_mel[0].double().numpy(), encoder, 8)
     for found, one in zip(encoder(log_mel), expected, strict=True):
         np.testing.assert_allclose(found[0], one, atol=REAL * np.abs(one).max())

@@ -13,7 +13,7 @@ from emovox.models.pooling import mean_deviation
 from emovox.models.whisper_encoder import VIEWS, WhisperConfig, WhisperEncoder, masked_mean
 from emovox.schema.errors import ConfigError, WeightsError
 from tests.models.small import SIZES, whisper, write_whisper
-from tests.models.speech import speech
+from tests.sounds import gliding
 
 WIDTH, WIDE = SIZES.d_model, SIZES.encoder_ffn_dim
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def samples() -> torch.Tensor:
-    return torch.from_numpy(speech(16000))[None]
+    return torch.from_numpy(gliding(16000))[None]
 
 
 def build(folder: Path, **changes: object) -> WhisperEncoder:
@@ -124,7 +124,7 @@ def test_the_key_follows_weights_and_border(folder: Path, tmp_path: Path) -> Non
 def test_padding_changes_no_gradient(folder: Path) -> None:
     encoder = build(folder, frozen=1, views=VIEWS, attention=4).train()
     with torch.no_grad():
-        inputs = torch.cat([encoder.inputs(torch.from_numpy(speech(16000, seed=seed))[None]) for seed in (1, 2)])
+        inputs = torch.cat([encoder.inputs(torch.from_numpy(gliding(16000, seed=seed))[None]) for seed in (1, 2)])
     mask = torch.arange(50)[None] < torch.tensor([50, 31])[:, None]
     wider = torch.nn.functional.pad(inputs, (0, 0, 0, 20), value=3.0), torch.nn.functional.pad(mask, (0, 20))
     found = []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
 

@@ -15,7 +15,7 @@ from emovox.runtime.tiles import Tile
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 ANY = np.zeros(1, np.float32)
 """Audio of a mark: a voice does not look at it."""

@@ -11,7 +11,7 @@ from emovox.runtime.model import Model
 from emovox.runtime.registry import shipped
 from emovox.schema.card import Golden
 from emovox.schema.errors import ModelError
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 REFERENCE = [0.0022998648, -0.00041073770, -0.096071757, -0.00090089755, 0.0011983040]
 """Samples 0, 1, 2000, 7999 and 15999 of one second, from `golden_input` when the first card was written."""

@@ -22,7 +22,7 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import ConfigError, EmptyAudioError, MicrophoneError, NonFiniteError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Result
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 PATIENCE = 0.05

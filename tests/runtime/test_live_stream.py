@@ -21,7 +21,7 @@ from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
-from tests.toy_models import RATE, write_toy
+from emovox.testing import RATE, write_toy
 
 PATIENCE = 30.0
 """Seconds after which a test gives up waiting for another thread."""

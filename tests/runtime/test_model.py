@@ -13,7 +13,7 @@ from emovox.runtime.model import Model
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
-from tests.toy_models import centre_hz, change_card, tone, toy_graph, write_toy
+from emovox.testing import centre_hz, change_card, tone, toy_graph, write_toy
 
 BATCH_TOLERANCE = 1e-6
 """Float32 rounding of sums in another order."""

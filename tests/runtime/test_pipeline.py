@@ -24,7 +24,7 @@ from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Segmenter
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError, OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
-from tests.toy_models import speech, write_toy
+from emovox.testing import speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 PATIENCE = 30.0

@@ -29,7 +29,7 @@ from emovox.schema.errors import (
 from emovox.schema.events import SpeechEnded
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 RESAMPLED_TOLERANCE = 0.05

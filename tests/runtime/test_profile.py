@@ -18,7 +18,7 @@ from emovox.runtime.profile import Profile
 from emovox.runtime.registry import shipped
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.events import SpeechEnded
-from tests.toy_models import RATE, speech, tone, write_toy
+from emovox.testing import RATE, speech, tone, write_toy
 
 # float32 products over another number of rows.
 ROUNDING = 1e-6

@@ -8,7 +8,7 @@ from emovox.runtime import registry
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import Figure
 from emovox.schema.errors import CardError, UnknownModelError
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 
 def figures(value: float) -> tuple[Figure, ...]:

@@ -24,7 +24,8 @@ from emovox.runtime.tiles import Tile
 from emovox.runtime.vad import VadConfig
 from emovox.schema.config import convert
 from emovox.schema.errors import ConfigError
-from tests.runtime.voices import RATE, clicks, noise, pause, scene, talk
+from emovox.testing import RATE
+from tests.sounds import clicks, noise, pause, scene, talk
 
 LAST_BIT = 1 / 32768  # audio is kept as 16-bit samples
 BOUND_BYTES = 300_000

@@ -20,7 +20,7 @@ from emovox.runtime.tiles import Tile
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 SCORE_TOLERANCE = 1e-5
 """Another chunking puts a tile into another batch; float32 sums over a batch may round differently (1e-6)."""

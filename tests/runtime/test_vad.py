@@ -27,7 +27,8 @@ from emovox.runtime.vad import (
     frames_of,
 )
 from emovox.schema.errors import ConfigError
-from tests.runtime.voices import RATE, at_level, clicks, noise, pause, scene, talk
+from emovox.testing import RATE
+from tests.sounds import at_level, clicks, noise, pause, scene, talk
 
 
 def decide(samples: Samples, config: VadConfig | None = None) -> Levels:

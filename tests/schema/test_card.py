@@ -8,7 +8,7 @@ import pytest
 
 from emovox.schema.card import Array, Head, ModelCard, decode_card, embedded_card, encode_card
 from emovox.schema.errors import CardError
-from tests.toy_models import write_toy
+from emovox.testing import write_toy
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from emovox.runtime.model import Model
 from emovox.serving.http import uploads
+from emovox.testing import write_toy
 from tests.serving.running import Running, running
-from tests.toy_models import write_toy
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from emovox.serving.app import Service, create_app
 from emovox.serving.http.uploads import Upload
 from emovox.serving.run import listen, make_server
 from emovox.serving.settings import ServiceSettings
-from tests.toy_models import RATE, speech
+from emovox.testing import RATE, speech
 
 PATIENCE = 30.0
 """Seconds after which a test gives up."""

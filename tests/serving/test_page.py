@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emovox.testing import write_toy
 from tests.serving.process import service
 from tests.serving.running import wav, word
-from tests.toy_models import write_toy
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "web"

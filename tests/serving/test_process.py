@@ -19,9 +19,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from emovox.testing import write_toy
 from tests.serving.process import CODE, Process, service
 from tests.serving.running import END, PATIENCE, begin, close_code, pcm, received, rest, word
-from tests.toy_models import write_toy
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from emovox.testing import write_toy
 from tests.serving.process import Process, service
 from tests.serving.running import BOUNDARY, PATIENCE, form, soon, wav, word
-from tests.toy_models import write_toy
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
 

@@ -18,9 +18,10 @@ from emovox.corpora.load import load_clips
 from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.predictions import Predictions, read_predictions, write_predictions
 from emovox.schema.errors import PredictionsError, RecipeError
+from emovox.testing import RATE
 from publish.ablation import CONDITIONS, Runs, ablation_table, file_name, read_runs
 from studies import ablation
-from tests.training.sounds import RATE, write_sounds
+from tests.sounds import write_sounds
 
 RECIPE = """
 kind = "network"

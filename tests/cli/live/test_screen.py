@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from emovox.schema.labels import EMOTIONS
-from tests.toy_models import RATE, speech, write_toy
+from emovox.testing import RATE, speech, write_toy
 
 pyte = pytest.importorskip("pyte")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs terminals of Unix")

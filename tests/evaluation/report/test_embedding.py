@@ -10,7 +10,7 @@ import soundfile
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.report.embedding import FEWEST_CLIPS, embedding_pictures
 from emovox.runtime.predictor import Predictor, load
-from tests.toy_models import speech, write_toy
+from emovox.testing import speech, write_toy
 
 N_CLIPS = 12
 

@@ -20,6 +20,7 @@ from emovox.schema.result import ModelInfo, Report
 from emovox.serving.http import uploads
 from emovox.serving.live.encodings import Encoding
 from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
+from emovox.testing import RATE
 from tests.serving.running import (
     BOUNDARY,
     PATIENCE,
@@ -32,7 +33,6 @@ from tests.serving.running import (
     wav,
     word,
 )
-from tests.toy_models import RATE
 
 
 def test_a_recording_gives_the_row_of_predict(service: Running, toy: Model, spools: list[uploads.Upload]) -> None:

@@ -20,8 +20,8 @@ from emovox.runtime.model import Model
 from emovox.serving.errors import BusyError, CancelledError, NotFoundError
 from emovox.serving.http import emotions, uploads
 from emovox.serving.http.jobs import AnalysisJob, JobStore, answer
+from emovox.testing import RATE
 from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
-from tests.toy_models import RATE
 
 
 def ended(service: Running, path: str) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from emovox.serving.app import Service
 from emovox.serving.errors import RequestError
 from emovox.serving.http import analysis, uploads
 from emovox.serving.settings import ServiceSettings
+from emovox.testing import RATE
 from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, flood, form, running, soon, wav, word
-from tests.toy_models import RATE
 
 
 @pytest.mark.parametrize(

@@ -24,14 +24,15 @@ from emovox.corpora.manifest import Clip
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.network import Encoder
 from emovox.schema.errors import AudioError, ConfigError, CorpusError, WeightsError
+from emovox.testing import RATE
 from emovox.training.data import clip_views, inputs
 from emovox.training.data.clip_views import LONGEST, Part, copy_view
 from emovox.training.data.clip_views import clip_views as views_of
 from emovox.training.data.inputs import FRAMES, INDEX, Inputs, make_inputs
 from emovox.training.data.views import NARROW, TILE, WHOLE
 from tests.models.small import MOBILE, whisper, write_whisper
+from tests.sounds import utterance
 from tests.training import made
-from tests.training.sounds import RATE, utterance
 
 AUGMENT = Augment(gain=Gain(probability=1.0), speed=Speed(probability=0.5))
 # values of size 3 in half precision

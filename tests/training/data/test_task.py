@@ -11,7 +11,7 @@ from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.training.data.task import make_task, task_folds
 from emovox.training.recipe import Data
 from tests.corpora.trees import clip
-from tests.training.sounds import write_sounds
+from tests.sounds import write_sounds
 
 OWN = Data(corpora=("own.jsonl",), protocol="si")
 

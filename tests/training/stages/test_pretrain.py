@@ -27,7 +27,7 @@ from emovox.training.stages.pretrain import Pretraining, speaker_task
 from emovox.training.stages.start import Start
 from tests.models.small import MOBILE, whisper, write_whisper
 from tests.models.test_ge2e import write_weights
-from tests.training.voices import VOICES, write_voxceleb
+from tests.sounds import VOICES, write_voxceleb
 
 
 def recipe(steps: int = 40, **changes: Any) -> PretrainingRecipe:

@@ -32,7 +32,7 @@ from emovox.training.stages.fit import Fit
 from emovox.training.stages.pretrain import speaker_task
 from emovox.training.stages.start import Start, encoder_bytes, read_start, starting_encoder, write_start
 from tests.models.small import HYBRID, MOBILE, whisper, write_whisper
-from tests.training.voices import write_voxceleb
+from tests.sounds import write_voxceleb
 
 
 def drawn(config: EncoderConfig, seed: int = 5) -> Encoder:

@@ -15,10 +15,11 @@ from emovox.corpora.registry import index
 from emovox.features.functionals import functional_names, functionals
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError
+from emovox.testing import RATE
 from emovox.training.cache import cache_folder, load_arrays, save_arrays
 from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
 from emovox.training.svm.rows import Rows, clip_rows, corpus_rows
-from tests.training.sounds import RATE, utterance, write_sounds
+from tests.sounds import utterance, write_sounds
 
 
 @pytest.fixture

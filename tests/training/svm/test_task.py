@@ -15,7 +15,7 @@ from emovox.training.recipe import Data
 from emovox.training.svm.rows import clip_rows
 from emovox.training.svm.task import make_svm_task
 from tests.corpora.trees import clip
-from tests.training.sounds import write_sounds
+from tests.sounds import write_sounds
 
 OWN = Data(corpora=("own.jsonl",), protocol="si")
 
