@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from emovox.testing import write_toy
 from tests.serving.edge import SECONDS, Edge, edge, is_cut, nginx, read_all
 from tests.serving.process import service
 from tests.serving.running import (
@@ -32,7 +33,6 @@ from tests.serving.running import (
     wav,
     word,
 )
-from tests.toy_models import write_toy
 
 pytestmark = [
     pytest.mark.skipif(not nginx(), reason="needs nginx (Debian, Ubuntu: apt-get install nginx-light)"),
