@@ -361,7 +361,7 @@ def test_a_model_that_fails_is_an_error(toy: Model, tmp_path: Path, monkeypatch:
     with running(toy, tmp_path) as service:
         with service.connect() as socket:
             begin(socket)
-            monkeypatch.setattr(toy, "run", lambda _: 1 / 0)
+            monkeypatch.setattr(toy, "run", lambda *_: 1 / 0)
             socket.send(pcm(word()))
             with contextlib.suppress(ConnectionClosed):  # it may have failed by now
                 socket.send(END)
