@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
+from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 
-from emovox.features.parallel import parallel
+from emovox.features.parallel import AHEAD, parallel
+from emovox.schema.errors import WorkerError
 
 
 def add(item: int, *, amount: int) -> tuple[int, int]:
@@ -36,3 +40,42 @@ def test_an_error_reaches_the_caller_after_the_answers_before_it() -> None:
 
 def test_nothing_to_do_starts_nothing() -> None:
     assert list(parallel(refuse, [], 2)) == []
+
+
+def die(item: int) -> int:
+    if item == 3:
+        os._exit(9)
+    return item
+
+
+def test_a_worker_that_dies_ends_the_work_with_a_clear_error() -> None:
+    with pytest.raises(WorkerError, match=r"^a worker process died, expected an answer; .* fewer workers"):
+        list(parallel(die, range(20), 2))
+    assert active_children() == []
+
+
+def sleep(item: int) -> int:
+    time.sleep(60 if item else 0)
+    return item
+
+
+def test_an_iterator_that_is_closed_kills_what_is_at_work() -> None:
+    answers = parallel(sleep, range(20), 2)
+    assert next(iter(answers)) == 0
+    begun = time.monotonic()
+    answers.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - begun < 20
+    assert active_children() == []
+
+
+def leave_a_mark(item: int, *, folder: Path) -> int:
+    (folder / str(item)).touch()
+    time.sleep(0 if item else 2)
+    return item
+
+
+def test_a_slow_item_holds_up_the_others(tmp_path: Path) -> None:
+    """Their answers wait in memory, so there must not be many."""
+    answers = parallel(partial(leave_a_mark, folder=tmp_path), range(100), 2)
+    assert next(iter(answers)) == 0
+    assert len(list(tmp_path.iterdir())) <= 2 * AHEAD
