@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emovox.corpora.fold_tables import SCORED_ONLY
+from emovox.corpora.folds import SCORED_ONLY
 from emovox.evaluation.figures.comparison import PROTOCOLS, Entry, Measured, describe_protocol, measure, view_of
 from emovox.evaluation.figures.predictions import Predictions, read_predictions
 from emovox.training.read import read_recipe

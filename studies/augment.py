@@ -17,7 +17,7 @@ import numpy as np
 from emovox.audio.types import Samples
 from emovox.augment.augment import Augmenter
 from emovox.augment.config import ORDER, Augment
-from emovox.augment.simulate import simulate_rooms
+from emovox.augment.room import simulate_rooms
 from emovox.augment.sources import VARIABLE, Sources, load_sources
 from emovox.schema.config import convert
 

@@ -8,7 +8,7 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emovox.audio.doubling import REACH, Doubler
+from emovox.audio.resampling import REACH, Doubler
 from emovox.audio.types import Samples
 
 TOLERANCE = 1e-6

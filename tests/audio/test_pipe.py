@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 import numpy as np
 import pytest
 
-from emovox.audio.pipe import RawPipe
+from emovox.audio.live import RawPipe
 from emovox.schema.errors import ConfigError
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.audio import silence
-from emovox.audio.silence import EnergyTrack, speech_intervals
+from emovox.audio import preprocess
+from emovox.audio.preprocess import EnergyTrack, speech_intervals
 from emovox.audio.types import Samples
 from emovox.schema.errors import AudioError
 
@@ -75,7 +75,7 @@ def test_equal_to_librosa_at_the_edges(samples: Samples) -> None:
 
 
 def test_longer_than_a_chunk() -> None:
-    samples = bursts(3, n=3 * silence._CHUNK + 17)
+    samples = bursts(3, n=3 * preprocess._CHUNK + 17)
     assert np.array_equal(speech_intervals(samples), reference(samples))
 
 

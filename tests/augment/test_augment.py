@@ -14,7 +14,7 @@ from emovox.audio.types import Samples
 from emovox.augment.augment import Augmenter
 from emovox.augment.config import ORDER, Augment, Codec, Gain, Noise, Room, Shift, Speed, Tilt, problems
 from emovox.augment.noise import at_snr
-from emovox.augment.simulate import simulate_rooms
+from emovox.augment.room import simulate_rooms
 from emovox.augment.sources import Sources
 from emovox.schema.config import convert
 from emovox.schema.errors import RecipeError

@@ -13,7 +13,7 @@ from emovox.audio.types import Samples
 from emovox.augment import recordings
 from emovox.augment.config import Augment, Noise, Room
 from emovox.augment.recordings import read_noises, read_responses
-from emovox.augment.simulate import simulate_rooms
+from emovox.augment.room import simulate_rooms
 from emovox.augment.sources import load_sources
 from emovox.schema.errors import MissingExtraError, RecipeError
 from emovox.testing import RATE, tone

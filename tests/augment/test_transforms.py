@@ -10,11 +10,19 @@ from hypothesis import strategies as st
 from emovox.audio.types import Samples
 from emovox.augment.bounds import SHORTEST, bounded, fitted, levelled
 from emovox.augment.config import Gain, Noise, Room, Shift, Speed, Tilt
-from emovox.augment.level import PIVOT, change_gain, random_gain, random_tilt, tilt
 from emovox.augment.noise import at_snr, random_noise
 from emovox.augment.room import in_room, random_room
-from emovox.augment.shift import random_shift, shift
-from emovox.augment.speed import change_speed, random_speed
+from emovox.augment.transforms import (
+    PIVOT,
+    change_gain,
+    change_speed,
+    random_gain,
+    random_shift,
+    random_speed,
+    random_tilt,
+    shift,
+    tilt,
+)
 from emovox.testing import RATE, tone
 from tests.sounds import breathy, decibels, hiss, level_between, rms
 

@@ -11,8 +11,7 @@ import pytest
 
 from emovox.benchmark import machine
 from emovox.benchmark.features import PARTS, compare_with_librosa, measure
-from emovox.benchmark.machine import describe_machine
-from emovox.benchmark.one_core import THREAD_VARIABLES
+from emovox.benchmark.machine import THREAD_VARIABLES, describe_machine
 from emovox.features.pitch import yin
 from emovox.features.speech_like import speech_like
 from emovox.schema.errors import ConfigError, MissingExtraError

@@ -160,6 +160,6 @@ def test_f0_is_computed_for_every_frame_or_every_second_one(monkeypatch: pytest.
 
 def test_opensmile_gives_a_label() -> None:
     pytest.importorskip("opensmile")
-    from emovox.benchmark.opensmile import egemaps_svm
+    from emovox.benchmark.by_hand import egemaps_svm
 
     assert np.asarray(egemaps_svm()(speech_like(1.0))).shape == (1,)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from emovox.benchmark.one_core import THREAD_VARIABLES, on_one_core
+from emovox.benchmark.machine import THREAD_VARIABLES, on_one_core
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 
 

@@ -12,9 +12,18 @@ import pytest
 import soundfile
 
 from emovox.features.frames import columns, frame_features
-from emovox.features.sets import frame_table, functional_table
 from emovox.features.speech_like import speech_like
-from emovox.features.table import CsvRows, Table, csv_rows, extract_tables, named, write_csv, write_npz
+from emovox.features.table import (
+    CsvRows,
+    Table,
+    csv_rows,
+    extract_tables,
+    frame_table,
+    functional_table,
+    named,
+    write_csv,
+    write_npz,
+)
 from emovox.schema.errors import ConfigError
 from emovox.schema.result import Failure
 

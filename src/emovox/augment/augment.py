@@ -9,12 +9,10 @@ import numpy as np
 from emovox.audio.types import Samples
 from emovox.augment.codec import random_codec
 from emovox.augment.config import ORDER, Augment, check
-from emovox.augment.level import random_gain, random_tilt
 from emovox.augment.noise import random_noise
 from emovox.augment.room import random_room
-from emovox.augment.shift import random_shift
 from emovox.augment.sources import Sources
-from emovox.augment.speed import random_speed
+from emovox.augment.transforms import random_gain, random_shift, random_speed, random_tilt
 from emovox.schema.errors import RecipeError
 
 Step = Callable[[Samples, np.random.Generator], Samples]

@@ -11,7 +11,7 @@ from pathlib import Path
 from emovox.audio.types import Samples
 from emovox.augment.config import Augment, Room, check
 from emovox.augment.recordings import read_noises, read_responses
-from emovox.augment.simulate import simulate_rooms
+from emovox.augment.room import simulate_rooms
 from emovox.schema.errors import RecipeError
 
 VARIABLE = "EMOVOX_NOISE"

@@ -11,6 +11,10 @@ from collections.abc import Callable
 import librosa
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from emovox.audio.types import Samples
@@ -22,6 +26,7 @@ from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
 from emovox.models.whisper import FRAMES, WhisperBlocks, WhisperSizes
 from emovox.schema.errors import ConfigError
+from emovox.schema.labels import EMOTIONS
 
 N_CLASSES = 9
 """The seven, calm and boredom: what the shipped models learnt from."""
@@ -156,3 +161,30 @@ def _head(n_statistics: int, hidden: int) -> Head:
 def _replace(inputs: FrameInputs, f0_step: int) -> None:
     frames = LibrosaFrames(inputs.config.features(), f0_step=f0_step)
     setattr(inputs, "front_end", frames)  # noqa: B010  # another type, the same method
+
+
+RATE = 16000
+CLIPS = 1000
+"""What the machine has learnt from: about a corpus."""
+
+
+def egemaps_svm() -> Callable[[Samples], object]:
+    """Make a recogniser over eGeMAPS (88 functionals), fitted on numbers drawn at random: only its time matters.
+
+    Returns:
+        A function from samples [n] float32 at 16 kHz to one of the labels.
+    """
+    import opensmile  # not at the top: the tests collect this module where it is not installed, as in CI
+
+    smile = opensmile.Smile(
+        feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals
+    )
+    rng = np.random.default_rng(0)
+    labels = np.arange(CLIPS) % len(EMOTIONS)
+    classifier = make_pipeline(StandardScaler(), PCA(0.95), SVC())
+    classifier.fit(rng.standard_normal((CLIPS, smile.num_features)) + labels[:, None] / 10, labels)
+
+    def predict(samples: Samples) -> object:
+        return classifier.predict(smile.process_signal(samples, RATE).to_numpy())
+
+    return predict

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.audio.types import Samples
-from emovox.benchmark.machine import Machine, describe_machine
-from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.machine import Machine, describe_machine, on_one_core
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.config import FeatureConfig
 from emovox.features.delta import delta

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 import msgspec
 
 from emovox.audio.types import Samples
-from emovox.benchmark.machine import Machine, describe_machine
-from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.machine import Machine, describe_machine, on_one_core
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import Model
@@ -120,7 +119,7 @@ def _works(model: Model, installed: Sequence[str], samples: Samples) -> dict[str
             sparse = by_hand(model.card.name, f0_step=2)
             sides[EAGER_SPARSE] = lambda: sparse(samples)
     if OPENSMILE in installed:
-        from emovox.benchmark.opensmile import egemaps_svm
+        from emovox.benchmark.by_hand import egemaps_svm
 
         smile = egemaps_svm()
         sides[OPENSMILE] = lambda: smile(samples)

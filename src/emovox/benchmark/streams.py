@@ -11,8 +11,7 @@ import msgspec
 import numpy as np
 
 from emovox.audio.types import Samples
-from emovox.benchmark.machine import Machine, describe_machine
-from emovox.benchmark.one_core import on_one_core
+from emovox.benchmark.machine import Machine, describe_machine, on_one_core
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.speech_like import talk_like
 from emovox.runtime.live_stream import LiveStream

@@ -15,8 +15,7 @@ import numpy as np
 import soundfile
 
 from emovox.audio.types import Samples
-from emovox.benchmark.machine import Machine, describe_machine
-from emovox.benchmark.one_core import THREAD_VARIABLES
+from emovox.benchmark.machine import THREAD_VARIABLES, Machine, describe_machine
 from emovox.benchmark.turns import MATRIX, Spread, in_turn
 from emovox.features.speech_like import talk_like
 from emovox.runtime.registry import shipped

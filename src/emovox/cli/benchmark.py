@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import columns
-from emovox.cli.form import Form
+from emovox.cli.console import Form, columns
 from emovox.schema.extras import require
 from emovox.schema.text import json_document
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from emovox.cli.console import columns
-from emovox.cli.form import Form
+from emovox.cli.console import Form, columns
 from emovox.cli.progress import counting
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap, read_label_map

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import make_folder
-from emovox.cli.form import Form
+from emovox.cli.console import Form, make_folder
 from emovox.cli.progress import counting
 from emovox.schema.errors import UnknownModelError
 from emovox.schema.extras import require

@@ -97,7 +97,7 @@ def _extractor(set: FeatureSet, model: str | None) -> tuple[Extract, int]:
         return partial(embedding, model=model), _load(model).card.sample_rate
     for module in ("scipy", "numba"):
         require(module, need=f"emovox features --set {set}", extra="features")
-    from emovox.features.sets import frame_table, functional_table
+    from emovox.features.table import frame_table, functional_table
 
     return (frame_table if set is FeatureSet.FRAMES else functional_table), SAMPLE_RATE
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 
-class Form(StrEnum):
+class Display(StrEnum):
     """What to show meanwhile."""
 
     SCREEN = "screen"
@@ -37,7 +37,7 @@ def listen(
     save: Annotated[Path | None, typer.Option(help="Keep the sound in this .flac or .wav.")] = None,
     json: Annotated[Path | None, typer.Option(help="Keep the result in this file, as predict gives it.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files of --save and --json.")] = False,
-    format: Annotated[Form, typer.Option(help="What to show; lines where there is no terminal.")] = Form.SCREEN,
+    format: Annotated[Display, typer.Option(help="What to show; lines where there is no terminal.")] = Display.SCREEN,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much sound.")] = None,
 ) -> None:
     """Tell the emotions in a voice while it speaks; Ctrl-C ends, and sums up.
@@ -46,7 +46,7 @@ def listen(
     """
     # numpy, the model runtime and rich take a third of a second, which --help should not
     from emovox.cli.live.opening import Wanted
-    from emovox.cli.live.session import Keep, Session
+    from emovox.cli.live.session import Keep, LiveSession
     from emovox.cli.predict import channel_choice
 
     if list_devices:
@@ -55,8 +55,8 @@ def listen(
     wanted = Wanted(device, input, realtime, raw, seconds)
     wanted.check()
     keep = Keep(save, json, overwrite)
-    session = Session(wanted, keep, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)
-    status = session.run(json=format is Form.JSON, screen=format is Form.SCREEN and _can_draw())
+    session = LiveSession(wanted, keep, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)
+    status = session.run(json=format is Display.JSON, screen=format is Display.SCREEN and _can_draw())
     raise typer.Exit(status)
 
 

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from emovox.cli.console import columns
-from emovox.cli.form import Form
+from emovox.cli.console import Form, columns
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import Figure, ModelCard
 from emovox.schema.text import json_document

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emovox.cli.live.ending import Ending
+from emovox.cli.signals import Ending
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals of Unix")
 

@@ -11,9 +11,8 @@ import typer
 
 from emovox.audio.decode import open_decoder
 from emovox.audio.devices import find_device
-from emovox.audio.live import LiveSource, Played
+from emovox.audio.live import LiveSource, Played, RawPipe
 from emovox.audio.microphone import Microphone
-from emovox.audio.pipe import RawPipe
 from emovox.audio.source import name_of, rereadable
 from emovox.audio.types import AudioInput, ChannelChoice
 from emovox.schema.errors import UnreadableError

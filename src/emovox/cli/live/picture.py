@@ -9,7 +9,6 @@ from rich.text import Text
 
 from emovox.audio.level import FLOOR_DB
 from emovox.cli.console import COLOURS, clock, printable
-from emovox.cli.live.history import Column
 from emovox.cli.live.letters import ROWS, large
 from emovox.cli.live.strokes import (
     bar,
@@ -24,7 +23,7 @@ from emovox.cli.live.strokes import (
     sides,
     strip,
 )
-from emovox.cli.live.view import View
+from emovox.cli.live.view import Column, View
 from emovox.schema.events import SpeechEnded
 
 NOT_SURE = "not sure"

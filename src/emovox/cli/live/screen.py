@@ -1,4 +1,4 @@
-"""The screen of `emovox listen`: drawn over itself a few times a second, on the terminal's second page."""
+"""What `emovox listen` shows: a screen drawn a few times a second on a terminal, or a line an event elsewhere."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
+import msgspec
+import typer
 from rich.console import Console
 from rich.control import Control
 from rich.text import Text
 
 from emovox.cli.live.picture import Painter
+from emovox.cli.live.strokes import ranked
 from emovox.cli.live.view import View
 from emovox.runtime.listener import Listener, TimedEvent
+from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
+from emovox.schema.formats import UNCERTAIN
 
 FRAME_SECONDS = 0.2
 """Time between two pictures: often enough for the level, seldom enough to cost little."""
@@ -84,3 +89,55 @@ class Screen:
                     self._console.control(Control.move_to(0, row))
                     self._console.print(line, end="", soft_wrap=True, highlight=False)
         self._drawn = lines
+
+
+WAIT_SECONDS = 0.5
+"""Time after which to look whether listening was ended."""
+
+
+class Lines:
+    """Prints a line an event.
+
+    Args:
+        json: one JSON document a line, as the service's WebSocket sends them; otherwise for people.
+        channels: how many there are: one is not named.
+    """
+
+    def __init__(self, *, json: bool, channels: int = 1) -> None:
+        self._json, self._several = json, channels > 1
+
+    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:  # noqa: ARG002
+        """Print the latest events.
+
+        Returns:
+            Seconds until the next call at the latest.
+        """
+        for one in heard:
+            typer.echo(json_line(one.event) if self._json else self._line(one))
+        return WAIT_SECONDS
+
+    def _line(self, heard: TimedEvent) -> str:
+        event = heard.event
+        channel = f"channel {event.channel}  " if self._several else ""
+        match event:
+            case SpeechStarted():
+                return f"{event.start:9.2f} s  {channel}speech"
+            case EmotionUpdated():
+                late = "" if heard.latency is None else f"  {1000 * heard.latency:.0f} ms"
+                return f"{event.end:9.2f} s  {channel}  {_verdict(event)}{late}"
+            case SpeechEnded():
+                return f"{event.end:9.2f} s  {channel}{event.start:.2f}-{event.end:.2f} s: {_verdict(event)}"
+
+
+def json_line(event: Event) -> str:
+    """Write an event as JSON in one line, scores rounded as in all text output.
+
+    >>> json_line(SpeechStarted(0, 0, 0.5))
+    '{"type":"speech.started","utterance":0,"channel":0,"start":0.5}'
+    """
+    return msgspec.json.encode(rounded_event(event)).decode()
+
+
+def _verdict(event: EmotionUpdated | SpeechEnded) -> str:
+    others = [item for item in ranked(event.scores) if item[0] != event.label][:2]
+    return f"{event.label or UNCERTAIN} {event.confidence:.2f}  ({', '.join(f'{n} {s:.2f}' for n, s in others)})"

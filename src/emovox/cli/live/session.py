@@ -15,9 +15,9 @@ from emovox.audio.reader import AudioReader, open_live
 from emovox.audio.recorder import Recorder, check_recording
 from emovox.audio.types import ChannelChoice
 from emovox.cli.console import Inputs, Write, coloured, printable, writing
-from emovox.cli.live.ending import Ending
-from emovox.cli.live.lines import Lines
 from emovox.cli.live.opening import Opened, Wanted, open_source
+from emovox.cli.live.screen import Lines
+from emovox.cli.signals import Ending
 from emovox.cli.table import table_text
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.runtime.pipeline import Pipeline
@@ -64,7 +64,7 @@ class Sink(Protocol):
         """Show the latest events, if any; give the seconds until the next call at the latest."""
 
 
-class Session:
+class LiveSession:
     """Everything between the options and the exit status.
 
     Args:

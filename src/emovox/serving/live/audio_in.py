@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from emovox.audio.doubling import Doubler
-from emovox.audio.resampling import Resampler
+from emovox.audio.resampling import Doubler, Resampler
 from emovox.audio.types import Samples
 from emovox.serving.errors import FrameError
 from emovox.serving.live.encodings import WIDTHS, decode
