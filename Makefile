@@ -15,7 +15,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types imports coverage results readme benchmark web browser load python clean
+.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ test: $(VENV)/dev.done  ## all tests; some of them: make test ARGS='tests/audio 
 lint: $(VENV)/dev.done  ## style and common mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+words: $(VENV)/dev.done  ## words that a reader stumbles over, by file and line
+	$(BIN)/python -m tests.words
 
 format: $(VENV)/dev.done  ## put the code in order
 	$(BIN)/ruff check --fix .
