@@ -1,4 +1,4 @@
-"""The one interface of all networks: waveform in; probabilities, embedding and statistics out (DESIGN, section 2)."""
+"""The one interface of all networks (docs/architecture.md): waveform in; scores, embedding and statistics out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The classical baseline: standardise, PCA, one-vs-rest RBF machines. Fitting with scikit-learn, deciding with numpy.
 
 Every class has a machine of its own (class against the rest), so a graph of it is plain MatMul and Exp. A machine sees
-only clips of corpora that have its class: a corpus without "surprise" says nothing about surprise (PROTOCOLS, rule 8).
+only clips of corpora that have its class: a corpus without "surprise" says nothing about surprise
+(docs/protocols.md, rule 8).
 """
 
 from __future__ import annotations

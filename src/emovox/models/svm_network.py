@@ -1,4 +1,4 @@
-"""The fitted baseline as one network: waveform in, calibrated probabilities out (DESIGN, section 2)."""
+"""The fitted baseline as one network: waveform in, calibrated probabilities out (docs/architecture.md)."""
 
 from __future__ import annotations
 

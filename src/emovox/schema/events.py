@@ -1,4 +1,4 @@
-"""Events of a stream. Segments and `SpeechEnded` come from tiles and from nothing else (DESIGN, section 3)."""
+"""Events of a stream. Segments and `SpeechEnded` come from tiles and from nothing else (docs/streaming.md)."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SEVEN_MAP: Mapping[str, str | None] = {
     "calm": "neutral",
     "boredom": None,
 }
-"""Training class → one of the seven; None drops the class (PROTOCOLS: calm folds into neutral, boredom is dropped)."""
+"""Training class → one of the seven; None drops the class (docs/protocols.md, rule 8)."""
 
 
 def merge_matrix(

@@ -1,4 +1,4 @@
-"""What a prediction returns; the attributes are the keys of the JSON (DESIGN: `predict --format json`)."""
+"""What a prediction returns; the attributes are the keys of the JSON of `predict --format json` (docs/predict.md)."""
 
 from __future__ import annotations
 
