@@ -19,7 +19,7 @@ def test_it_takes_a_moment_and_a_slow_model_carries_less(toy: Model, monkeypatch
     assert time.thread_time() - begun < 0.5
     before = toy.run
 
-    def slow(batch: Any) -> Any:
+    def slow(batch: Any, *_: Any) -> Any:
         end = time.thread_time() + 0.1
         while time.thread_time() < end:
             pass

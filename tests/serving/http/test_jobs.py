@@ -76,7 +76,7 @@ class TestJobs:
     ) -> None:
         before = toy.run
 
-        def faulty(batch: Any) -> Any:
+        def faulty(batch: Any, *_: Any) -> Any:
             if threading.current_thread().name.startswith("emovox-job"):
                 raise RuntimeError("a fault of ours")
             return before(batch)
@@ -93,7 +93,7 @@ class TestJobs:
     ) -> None:
         before, data = toy.run, wav(np.concatenate([word()] * 10))
 
-        def filling(batch: Any) -> Any:
+        def filling(batch: Any, *_: Any) -> Any:
             if threading.current_thread().name.startswith("emovox-job"):
                 monkeypatch.setattr(Path, "write_bytes", full)
             return before(batch)
@@ -135,7 +135,7 @@ class TestJobs:
         monkeypatch.setattr(emotions, "PROGRESS_SECONDS", 0.0)
         begun, gate, before = threading.Semaphore(0), threading.Event(), toy.run
 
-        def held(batch: Any) -> Any:
+        def held(batch: Any, *_: Any) -> Any:
             if threading.current_thread().name.startswith("emovox-job"):
                 begun.release()
                 assert gate.wait(PATIENCE)
@@ -157,7 +157,7 @@ class TestJobs:
     ) -> None:
         begun, gate, before = threading.Semaphore(0), threading.Event(), toy.run
 
-        def held(batch: Any) -> Any:
+        def held(batch: Any, *_: Any) -> Any:
             if threading.current_thread().name.startswith("emovox-job"):
                 begun.release()
                 assert gate.wait(PATIENCE)

@@ -286,7 +286,7 @@ class TestPlaces:
         monkeypatch.setattr(logging.getLogger("asyncio"), "handlers", [caplog.handler])
         gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
 
-        def held(batch: Any) -> Any:
+        def held(batch: Any, *_: Any) -> Any:
             begun.release()
             assert gate.wait(PATIENCE)
             return before(batch)
@@ -311,7 +311,7 @@ def test_an_analysis_that_the_end_stops_is_told_so(toy: Model, tmp_path: Path, m
     before = toy.run
     with running(toy, tmp_path) as service:
 
-        def stopped(batch: Any) -> Any:
+        def stopped(batch: Any, *_: Any) -> Any:
             service.service.analyses.cancel()
             return before(batch)
 
@@ -348,7 +348,7 @@ def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
 def test_more_uploads_than_places(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, begun, before = threading.Event(), threading.Semaphore(0), toy.run
 
-    def held(batch: Any) -> Any:
+    def held(batch: Any, *_: Any) -> Any:
         begun.release()
         assert gate.wait(PATIENCE)
         return before(batch)
