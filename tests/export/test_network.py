@@ -16,10 +16,11 @@ import torch
 from onnx import numpy_helper
 
 from emovox import load
-from emovox.export.network import export_network, halve
+from emovox.export.network import export_network, export_trained, halve
 from emovox.export.onnx import SMALL, to_onnx
 from emovox.models.head import HeadConfig
 from emovox.models.network import NetworkOutputs, Recogniser, count_parameters
+from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Array
@@ -194,6 +195,28 @@ def test_the_head_as_data_gives_the_graph_s_scores(exported: Path) -> None:
         shares = np.exp(logits - logits.max(1, keepdims=True))
         scores = (shares / shares.sum(1, keepdims=True)) @ merge
         np.testing.assert_allclose(scores / scores.sum(1, keepdims=True), outputs.scores, atol=AS_DATA)
+
+
+def test_a_saved_network_is_exported_again_without_the_run(exported: Path, tmp_path: Path) -> None:
+    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), 1.7, 90.0))
+    once = Model.load(export_network(task, recipe, run, tmp_path / "once"))  # type: ignore[arg-type]
+    merge = tuple(map(tuple, merge_matrix(TRAINED, LABELS)))
+    card = NetworkCard(
+        name="moods",
+        recipe={},
+        recipe_sha256=once.card.recipe_sha256,
+        encoder=MOBILE,
+        classes=TRAINED,
+        labels=LABELS,
+        merge=merge,
+        temperature=1.7,
+        adaptable=True,
+        corpora=once.card.corpora,
+    )
+    TrainedModel(small_network(MOBILE), card).save(tmp_path / "trained")
+    loaded = TrainedModel.load(tmp_path / "trained")
+    again = Model.load(export_trained(loaded, run.predictions, tmp_path / "again"))
+    assert again.card == once.card
 
 
 def test_the_card_says_what_the_network_is(exported: Path) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from msgspec.structs import replace
 
 from emovox import __version__
 from emovox.corpora.provenance import card_corpora, licence, licence_risk
@@ -56,16 +55,58 @@ def make_card(
     Returns:
         All but `sha256` and `golden`, which the export fills in.
     """
-    clips = [task.clips[index] for index in run.trained]
-    corpora = card_corpora(clips)
+    return model_card(
+        recipe.name,
+        run.predictions,
+        recipe_sha256=recipe.sha256(),
+        labels=recipe.labels or task.classes,
+        corpora=card_corpora([task.clips[index] for index in run.trained]),
+        parameters=parameters,
+        adaptable=adaptable,
+        temperature=temperature,
+        description=recipe.description or description,
+        head=head,
+    )
+
+
+def model_card(
+    name: str,
+    predictions: Mapping[FigureKey, Predictions],
+    *,
+    recipe_sha256: str,
+    labels: tuple[str, ...],
+    corpora: tuple[CardCorpus, ...],
+    parameters: int,
+    adaptable: bool,
+    temperature: float,
+    description: str,
+    head: Head | None = None,
+) -> ModelCard:
+    """Return the card of a model, from data alone: no run is needed.
+
+    Args:
+        name: of the recipe and of the model.
+        predictions: out of fold; they give the figures and the threshold.
+        recipe_sha256: hash of the recipe.
+        labels: what the model answers, in order.
+        corpora: what the weights learnt from, pretraining included.
+        parameters: as in `make_card`.
+        adaptable: as in `make_card`.
+        temperature: as in `make_card`.
+        description: one line.
+        head: as in `make_card`.
+
+    Returns:
+        All but `sha256` and `golden`, which the export fills in.
+    """
     names = [corpus.name for corpus in corpora]
     return ModelCard(
         format=FORMAT_VERSION,
-        name=recipe.name,
+        name=name,
         version=__version__,
-        description=recipe.description or description,
+        description=description,
         sha256="",
-        labels=recipe.labels or task.classes,
+        labels=labels,
         sample_rate=CUT.sample_rate,
         shortest=CUT.shortest,
         longest=LONGEST,
@@ -74,23 +115,16 @@ def make_card(
         parameters=parameters,
         adaptable=adaptable,
         temperature=temperature,
-        threshold=_threshold(run.predictions),
-        recipe=recipe.name,
-        recipe_sha256=recipe.sha256(),
+        threshold=_threshold(predictions),
+        recipe=name,
+        recipe_sha256=recipe_sha256,
         corpora=corpora,
         licence=licence(names),
         licence_risk=licence_risk(names),
-        figures=tuple(_figure(key, made) for key, made in _shown(run.predictions).items()),
+        figures=tuple(_figure(key, made) for key, made in _shown(predictions).items()),
         golden=Golden("", 0.0, (), 0.0),
         head=head,
     )
-
-
-def with_corpora(card: ModelCard, more: Sequence[CardCorpus]) -> ModelCard:
-    """Say that weights come from other corpora too, such as those that the encoder was pretrained on."""
-    corpora = (*card.corpora, *more)
-    names = [corpus.name for corpus in corpora]
-    return replace(card, corpora=corpora, licence=licence(names), licence_risk=licence_risk(names))
 
 
 def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:

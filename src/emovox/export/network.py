@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
-from copy import deepcopy
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.export.card import make_card, with_corpora
+from emovox.corpora.provenance import card_corpora
+from emovox.evaluation.figures.predictions import Predictions
+from emovox.export.card import model_card
 from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
+from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.schema.card import Array, Head
 from emovox.schema.errors import ExportError
+from emovox.schema.figure import FigureKey
 from emovox.schema.labels import merge_matrix
 from emovox.training.data.task import Task
 from emovox.training.network_recipe import NetworkRecipe
@@ -37,28 +42,58 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
     labels = recipe.labels or task.classes
-    network = deepcopy(run.model.network).cpu().eval()
-    network.encoder.trim()
-    recogniser = Recogniser(network, merge_matrix(task.classes, labels), run.temperature)
-    halve(recogniser)
-    card = make_card(
-        task,
-        recipe,
-        run,
-        parameters=count_parameters(recogniser),
-        adaptable=recipe.head_learning is not None,
+    starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
+    before = [corpus for start in dict.fromkeys(starts) if start for corpus in read_start(start).corpora]
+    card = NetworkCard(
+        name=recipe.name,
+        recipe=msgspec.to_builtins(recipe),
+        recipe_sha256=recipe.sha256(),
+        encoder=recipe.encoder,
+        classes=task.classes,
+        labels=labels,
+        merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
         temperature=run.temperature,
-        description=f"network '{recipe.encoder.__struct_config__.tag}', trained by the recipe {recipe.name}",
+        adaptable=recipe.head_learning is not None,
+        corpora=(*card_corpora([task.clips[index] for index in run.trained]), *before),
+    )
+    return export_trained(TrainedModel(run.model.network, card), run.predictions, folder)
+
+
+def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predictions], folder: Path) -> Path:
+    """Write a trained network as a model; weights are stored in half precision.
+
+    Args:
+        model: the network, which learnt from all clips.
+        predictions: of its cross-validation, for the figures on the card.
+        folder: for both files.
+
+    Returns:
+        The path of the .onnx file; the card lies beside it.
+
+    Raises:
+        ExportError: the graph scores differently from the network.
+    """
+    trained, recogniser = model.card, model.recogniser()
+    halve(recogniser)
+    described = trained.recipe.get("description")
+    card = model_card(
+        trained.name,
+        predictions,
+        recipe_sha256=trained.recipe_sha256,
+        labels=trained.labels,
+        corpora=trained.corpora,
+        parameters=count_parameters(recogniser),
+        adaptable=trained.adaptable,
+        temperature=trained.temperature,
+        description=described
+        or f"network '{trained.encoder.__struct_config__.tag}', trained by the recipe {trained.name}",
         head=Head(
-            task.classes,
-            _array(network.head.classify.weight),
-            _array(network.head.classify.bias),
+            trained.classes,
+            _array(recogniser.head.classify.weight),
+            _array(recogniser.head.classify.bias),
             _array(recogniser.merge),
         ),
     )
-    starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
-    for start in dict.fromkeys(start for start in starts if start):
-        card = with_corpora(card, read_start(start).corpora)
     return export(recogniser, card, folder)
 
 
