@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from emovox.audio.decode import open_decoder
-from emovox.audio.live import Played
+from emovox.audio.live import Playback
 from emovox.audio.reader import open_live
 from emovox.cli.live.picture import Painter
 from emovox.cli.live.view import View
@@ -45,7 +45,7 @@ def played() -> View:
     """Play the demo in real time up to the moment of the picture, and return the state of the screen."""
     predictor = load()
     card = predictor.card
-    source = Played(open_decoder(str(DEMO), name=DEMO.name), realtime=True, seconds=AT_SECOND)
+    source = Playback(open_decoder(str(DEMO), name=DEMO.name), realtime=True, seconds=AT_SECOND)
     title = f"{card.name} {card.version}"
     view = View(card.labels, hop=card.hop, channels=[0], title=title, source=DEMO.name, keeping="nothing is kept")
     with open_live(source, name=DEMO.name) as reader, Pipeline(predictor) as pipeline:

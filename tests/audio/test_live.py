@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from emovox.audio.decode import open_decoder
-from emovox.audio.live import Played
+from emovox.audio.live import Playback
 from emovox.schema.errors import ConfigError
 from emovox.testing import RATE, tone
 
 
-def played(*, seconds: float = 1.0, realtime: bool = False, most: float | None = None) -> Played:
+def played(*, seconds: float = 1.0, realtime: bool = False, most: float | None = None) -> Playback:
     decoder = open_decoder((tone(200.0, seconds=seconds), RATE), name="tone")
-    return Played(decoder, realtime=realtime, seconds=most)
+    return Playback(decoder, realtime=realtime, seconds=most)
 
 
 def test_all_of_it_comes() -> None:

@@ -18,7 +18,7 @@ from emovox.cli import predict as module
 from emovox.cli.main import main
 from emovox.runtime.predictor import load
 from emovox.schema.labels import EMOTIONS
-from emovox.schema.result import Row
+from emovox.schema.result import ResultRow
 from emovox.testing import RATE, change_card, speech, write_toy
 
 
@@ -179,7 +179,7 @@ def test_csv_lines_come_as_they_are_known(folder: Path, monkeypatch: pytest.Monk
     analysed: list[int] = []
     original = module._Job._row
 
-    def row(job: module._Job, source: str, number: int) -> Row:
+    def row(job: module._Job, source: str, number: int) -> ResultRow:
         analysed.append(len(written))
         return original(job, source, number)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from emovox.corpora.registry import CORPORA
-from emovox.corpora.views import VIEWS, own_classes, view
+from emovox.corpora.views import VIEWS, classes_of, view
 from emovox.schema.errors import ProtocolError
 from emovox.schema.labels import EMOTIONS
 from tests.corpora.trees import clip
@@ -46,7 +46,7 @@ def test_labels_outside_the_seven(name: str, label: str | None, expected: str | 
 
 def test_labels_of_your_own() -> None:
     clips = [clip("mine", n, "a", label) for n, label in enumerate(["wow", "calm", "awe", "sad", None])]
-    assert own_classes(clips) == ("sad", "calm", "awe", "wow")
+    assert classes_of(clips) == ("sad", "calm", "awe", "wow")
     assert view(clips, "own") == (("sad", "calm", "awe", "wow"), ("wow", "calm", "awe", "sad", None))
     with pytest.raises(
         ProtocolError, match=r"mine 0: has the label 'wow', expected one of neutral, .* use the view own"

@@ -13,7 +13,7 @@ from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA, index, locate
 from emovox.corpora.verify import verify
-from emovox.corpora.views import own_classes
+from emovox.corpora.views import classes_of
 from emovox.corpora.voxceleb import VOXCELEB, hold_out_videos
 from emovox.schema.errors import CorpusError, ProtocolError, UnknownCorpusError
 from tests.corpora.trees import WriteClip
@@ -65,7 +65,7 @@ def test_the_speaker_is_the_label(tree: Path) -> None:
         ("id10001/1zcIwhmdeo4/00002", *["id10001"] * 3),
     ]
     assert all((c.corpus, c.sex, c.language) == ("voxceleb", None, None) for c in clips)
-    assert own_classes(clips) == ("id00012", "id10001")
+    assert classes_of(clips) == ("id00012", "id10001")
 
 
 def test_any_part_of_it_is_a_whole(tree: Path) -> None:

@@ -13,7 +13,7 @@ from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import read_predictions
 from emovox.export.card import KEEP, make_card
 from emovox.models.svm import SvmModel
-from emovox.schema.card import Array, CardCorpus, Head, ModelCard
+from emovox.schema.card import Array, CardCorpus, CardHead, ModelCard
 from emovox.training.recipe import Data
 from emovox.training.run import Run
 from emovox.training.svm.recipe import Svm, SvmRecipe
@@ -22,7 +22,7 @@ from tests.corpora.trees import clip
 from tests.training.tasks import clip_task, cloud_task, small_recipe, train_svm
 
 FAST = {"svm": Svm(c=(3.0,), gamma=(0.5,), inner_folds=2), "description": "for a test"}
-HEAD = Head(("a", "b"), *[Array((0,), "")] * 3)
+HEAD = CardHead(("a", "b"), *[Array((0,), "")] * 3)
 CORPUS_CLIPS = {
     "ravdess": (("01", "04"), ("happy", "sad", "calm")),  # of the first and the second fold
     "own-joint": (("a", "b"), ("happy", "sad", "boredom")),

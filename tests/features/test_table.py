@@ -15,7 +15,7 @@ from emovox.features.frames import columns, frame_features
 from emovox.features.speech_like import speech_like
 from emovox.features.table import (
     CsvRows,
-    Table,
+    FeatureTable,
     csv_rows,
     extract_tables,
     frame_table,
@@ -30,9 +30,9 @@ from emovox.schema.result import Failure
 SEVEN_DIGITS = 1e-6
 
 
-def level(samples: npt.NDArray[np.float32]) -> Table:
+def level(samples: npt.NDArray[np.float32]) -> FeatureTable:
     """A set of one feature; at module level, so that other processes find it."""
-    return Table(("peak",), np.abs(samples).max(keepdims=True)[None])
+    return FeatureTable(("peak",), np.abs(samples).max(keepdims=True)[None])
 
 
 def make_recordings(folder: Path, count: int) -> list[Path]:
@@ -55,7 +55,7 @@ def test_recordings_come_in_order_and_failures_in_their_place(tmp_path: Path, wo
     np.testing.assert_allclose([table.values[0, 0] for _, table in good], np.delete(np.arange(1, 12) / 16, 4))
 
 
-def interrupted_level(samples: npt.NDArray[np.float32]) -> Table:
+def interrupted_level(samples: npt.NDArray[np.float32]) -> FeatureTable:
     """An interrupt from the keyboard, which reaches every process of a terminal, in the middle of the work."""
     os.kill(os.getpid(), signal.SIGINT)
     return level(samples)
@@ -72,8 +72,8 @@ def test_recordings_are_mixed_and_resampled(tmp_path: Path) -> None:
     path = tmp_path / "stereo.wav"
     soundfile.write(path, np.column_stack([np.full(48000, 0.5), np.full(48000, 0.1)]), 48000)
 
-    def measure(samples: npt.NDArray[np.float32]) -> Table:
-        return Table(("count", "middle"), np.array([[samples.size, samples[samples.size // 2]]], np.float32))
+    def measure(samples: npt.NDArray[np.float32]) -> FeatureTable:
+        return FeatureTable(("count", "middle"), np.array([[samples.size, samples[samples.size // 2]]], np.float32))
 
     (result,) = extract_tables([path], measure, named, sample_rate=16000)
     assert not isinstance(result, Failure)
@@ -90,7 +90,8 @@ def test_csv_reads_back_with_names_of_all_kinds(tmp_path: Path) -> None:
     output = tmp_path / "features.csv"
     names = ["a,b.wav", '声音 "1".wav', "100%d.wav", os.fsdecode(b"\xff.wav")]
     tables = [
-        Table(("x", "y"), np.array([[0.1, -1e-9], [12345.678, 3]], np.float32), np.array([0.0, 0.01])) for _ in names
+        FeatureTable(("x", "y"), np.array([[0.1, -1e-9], [12345.678, 3]], np.float32), np.array([0.0, 0.01]))
+        for _ in names
     ]
     assert write_csv(map(csv_rows, names, tables), output) == 4
     with output.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -129,8 +130,8 @@ def test_an_interruption_leaves_the_old_file_and_no_half_one(tmp_path: Path, suf
     output = tmp_path / f"features.{suffix}"
     output.write_text("old")
 
-    def interrupted() -> Iterator[tuple[str, Table]]:
-        yield "a", Table(("x",), np.zeros((1, 1), np.float32))
+    def interrupted() -> Iterator[tuple[str, FeatureTable]]:
+        yield "a", FeatureTable(("x",), np.zeros((1, 1), np.float32))
         raise KeyboardInterrupt
 
     def write() -> int:

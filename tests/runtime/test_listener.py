@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emovox.audio.decode import open_decoder
-from emovox.audio.live import LiveSource, Played
+from emovox.audio.live import LiveSource, Playback
 from emovox.audio.reader import open_live
 from emovox.audio.recorder import Recorder
 from emovox.audio.types import ChannelChoice, Samples
@@ -94,8 +94,8 @@ def run(
         return Done(heard, listener.result("call", threshold=0.0), listener)
 
 
-def played(samples: Samples, *, realtime: bool = False) -> Played:
-    return Played(open_decoder((samples, RATE), name="call"), realtime=realtime)
+def played(samples: Samples, *, realtime: bool = False) -> Playback:
+    return Playback(open_decoder((samples, RATE), name="call"), realtime=realtime)
 
 
 def alone(predictor: Predictor, samples: Samples) -> list[Event]:

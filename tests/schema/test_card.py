@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from emovox.schema.card import Array, Head, ModelCard, decode_card, embedded_card, encode_card
+from emovox.schema.card import Array, CardHead, ModelCard, decode_card, embedded_card, encode_card
 from emovox.schema.errors import CardError
 from emovox.testing import write_toy
 
@@ -23,7 +23,7 @@ def decode(data: dict[str, Any]) -> ModelCard:
 
 def test_encoding_and_decoding_keep_every_field(data: dict[str, Any]) -> None:
     card = msgspec.structs.replace(
-        decode(data), head=Head(("a", "b"), Array((2, 2), "AA=="), Array((2,), "AA=="), Array((2, 2), "AA=="))
+        decode(data), head=CardHead(("a", "b"), Array((2, 2), "AA=="), Array((2,), "AA=="), Array((2, 2), "AA=="))
     )
     text = encode_card(card)
     assert text.endswith(b"}\n")

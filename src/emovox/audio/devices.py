@@ -67,14 +67,14 @@ def input_devices() -> list[Device]:
         return [
             Device(
                 number=number,
-                name=str(found["name"]),
-                system=str(systems[found["hostapi"]]["name"]),
-                channels=int(found["max_input_channels"]),
-                rate=round(found["default_samplerate"]),
+                name=str(entry["name"]),
+                system=str(systems[entry["hostapi"]]["name"]),
+                channels=int(entry["max_input_channels"]),
+                rate=round(entry["default_samplerate"]),
                 is_default=number == default,
             )
-            for number, found in enumerate(sound.query_devices())
-            if found["max_input_channels"] > 0
+            for number, entry in enumerate(sound.query_devices())
+            if entry["max_input_channels"] > 0
         ]
     except sound.PortAudioError as error:
         raise MicrophoneError(f"got an error when asking for input devices ({error}); {WITHOUT}") from error
@@ -96,12 +96,12 @@ def find_device(wanted: str | None = None) -> Device:
         raise MicrophoneError(f"got no input device, expected a microphone; connect one, or {WITHOUT}")
     if wanted is None:
         return next((device for device in devices if device.is_default), devices[0])
-    found = _matching(devices, wanted)
-    if len(found) != 1:
-        what = "no input" if not found else f"{len(found)} inputs"
+    matches = _matching(devices, wanted)
+    if len(matches) != 1:
+        what = "no input" if not matches else f"{len(matches)} inputs"
         listed = "; ".join(f"{device.number} {device.name}" for device in devices)
         raise DeviceError(f"got '{wanted}', which is {what}, expected the number or the name of one of: {listed}")
-    return found[0]
+    return matches[0]
 
 
 def _matching(devices: Sequence[Device], wanted: str) -> list[Device]:

@@ -87,7 +87,7 @@ class LiveSource(ABC):
         """Yield samples [channels, n] float32, each with the time at which its last one was heard."""
 
 
-class Played(LiveSource):
+class Playback(LiveSource):
     """A recording as a live source.
 
     Args:

@@ -92,11 +92,11 @@ class MediaDecoder:
         self._converter: Any = None
         file = open_bytes(source) if isinstance(source, str) else source
         file.seek(0)  # libsndfile may have tried it before
-        self._own = file if isinstance(source, str) else None
+        self._opened_file = file if isinstance(source, str) else None
         try:
             self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")
         except self._failures as error:
-            self._close_own()
+            self._close_opened_file()
             raise UndecodableError(
                 f"{name}: got {demuxer} data that ffmpeg cannot read ({_reason(error)}), "
                 "expected a complete file; copy or convert it again"
@@ -123,7 +123,7 @@ class MediaDecoder:
     def close(self) -> None:
         """Close the container; the caller's own open file stays open."""
         self._container.close()
-        self._close_own()
+        self._close_opened_file()
 
     def _start(self, demuxer: str, name: str) -> None:
         if not self._container.streams.audio:
@@ -177,9 +177,9 @@ class MediaDecoder:
         # Interleaved: with 8 channels and more, PyAV 18 reads past the end of a planar frame's list of planes.
         return av.AudioResampler(format="flt", layout=self._first.layout, rate=self.rate)
 
-    def _close_own(self) -> None:
-        if self._own is not None:
-            self._own.close()
+    def _close_opened_file(self) -> None:
+        if self._opened_file is not None:
+            self._opened_file.close()
 
 
 def _arrays(converter: Any, frame: Any) -> list[Samples]:

@@ -66,8 +66,8 @@ class Recorder:
         except (OSError, soundfile.LibsndfileError) as error:
             raise self._cannot(error) from error
         self.written += samples.shape[1]
-        heard: Samples = np.multiply(steps, np.float32(1 / _STEPS), dtype=np.float32)
-        return heard
+        readable: Samples = np.multiply(steps, np.float32(1 / _STEPS), dtype=np.float32)
+        return readable
 
     def close(self) -> None:
         """Finish the file; once more does nothing.

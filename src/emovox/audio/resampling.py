@@ -56,13 +56,13 @@ class Doubler:
 
     def feed(self, samples: Samples) -> Samples:
         """Take [channels, n] float32; give [channels, 2 m], m <= n, what is settled by now."""
-        heard = np.concatenate([self._past, samples], axis=1)
-        settled = max(0, heard.shape[1] - 2 * REACH)
-        self._past = heard[:, settled:]
-        doubled = np.empty((len(heard), 2 * settled), np.float32)
+        known = np.concatenate([self._past, samples], axis=1)
+        settled = max(0, known.shape[1] - 2 * REACH)
+        self._past = known[:, settled:]
+        doubled = np.empty((len(known), 2 * settled), np.float32)
         if settled:
             for phase, taps in enumerate(_taps()):
-                for row, output in zip(heard, doubled, strict=True):
+                for row, output in zip(known, doubled, strict=True):
                     output[phase::2] = np.convolve(row, taps, mode="valid")
         return doubled
 

@@ -55,9 +55,9 @@ class Augmenter:
         """
         key = int(rng.integers(2**63))
         for number, name in enumerate(ORDER):
-            own = np.random.default_rng([key, number])
-            if own.random() < self._chances[number]:
-                samples = self._steps[name](samples, own)
+            generator = np.random.default_rng([key, number])
+            if generator.random() < self._chances[number]:
+                samples = self._steps[name](samples, generator)
         return samples
 
 

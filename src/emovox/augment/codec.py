@@ -34,8 +34,8 @@ def through_g711(samples: Samples, rate: int = RATE, law: Law = "mu") -> Samples
     """
     line = soxr.resample(samples, rate, _TELEPHONE)
     pcm = np.clip(np.rint(line * 32768), -32768, 32767).astype(np.int16)
-    heard = decode(encode(pcm, law), law).astype(np.float32) / 32768
-    return bounded(fitted(soxr.resample(heard, _TELEPHONE, rate), len(samples)))
+    received = decode(encode(pcm, law), law).astype(np.float32) / 32768
+    return bounded(fitted(soxr.resample(received, _TELEPHONE, rate), len(samples)))
 
 
 def through_band(samples: Samples, highest: float) -> Samples:
@@ -58,8 +58,8 @@ def through_file(samples: Samples, kind: str, level: float) -> Samples:
     file, (form, subtype) = io.BytesIO(), _FILES[kind]
     soundfile.write(file, samples, RATE, format=form, subtype=subtype, compression_level=level)
     file.seek(0)
-    heard, _ = soundfile.read(file, dtype="float32")
-    return bounded(fitted(heard, len(samples)))
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return bounded(fitted(decoded, len(samples)))
 
 
 def random_codec(samples: Samples, config: Codec, rng: np.random.Generator) -> Samples:

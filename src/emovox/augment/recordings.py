@@ -103,7 +103,7 @@ def _holds_responses(path: Path) -> bool:
 
 def _read(folder: Path, files: list[Path], read: Callable[[Path], Samples], *, most: int, what: str) -> Recordings:
     chosen = sorted(files, key=lambda path: path.relative_to(folder).as_posix())[:: max(1, -(-len(files) // most))]
-    found: dict[Path, Samples] = {}
+    usable: dict[Path, Samples] = {}
     skipped: list[str] = []
     for path in chosen:
         try:
@@ -112,25 +112,25 @@ def _read(folder: Path, files: list[Path], read: Callable[[Path], Samples], *, m
             skipped.append(str(error))
             continue
         if samples.any():
-            found[path] = samples
+            usable[path] = samples
         else:
             skipped.append(f"{path.name}: silent")
-    _tell(folder, len(found), skipped, what)
-    return Recordings(tuple(found.values()), tuple(skipped), _fingerprint(folder, found))
+    _report_skipped(folder, len(usable), skipped, what)
+    return Recordings(tuple(usable.values()), tuple(skipped), _fingerprint(folder, usable))
 
 
-def _tell(folder: Path, n_found: int, skipped: list[str], what: str) -> None:
+def _report_skipped(folder: Path, n_usable: int, skipped: list[str], what: str) -> None:
     """Raise without any recording; warn about some that cannot be used."""
     rest = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
     reasons = "; ".join(skipped[:_NAMED]) + rest
-    if not n_found:
+    if not n_usable:
         reason = reasons or "all lie in folders of impulse responses"
         raise RecipeError(
             f"{folder}: got no {what} that can be used, expected at least one ({reason}); name another folder"
         )
     if skipped:
         warnings.warn(
-            f"{folder}: {len(skipped)} of {n_found + len(skipped)} {what} cannot be used: {reasons}", stacklevel=4
+            f"{folder}: {len(skipped)} of {n_usable + len(skipped)} {what} cannot be used: {reasons}", stacklevel=4
         )
 
 

@@ -91,5 +91,5 @@ def _folder(source: str, below: str) -> Path:
 
 
 def _unset(path: str) -> str:
-    found = re.search(r"\$\{?(\w+)", path)
-    return found[1] if found else "it"
+    match = re.search(r"\$\{?(\w+)", path)
+    return match[1] if match else "it"

@@ -20,7 +20,7 @@ from emovox.schema.result import Failure, Notice
 
 if TYPE_CHECKING:
     from emovox.audio.types import Samples
-    from emovox.features.table import Extract, Table
+    from emovox.features.table import Extract, FeatureTable
     from emovox.runtime.predictor import Predictor
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def features(
         raise typer.Exit(1)
 
 
-def embedding(samples: Samples, model: str | None) -> Table:
+def embedding(samples: Samples, model: str | None) -> FeatureTable:
     """Compute what the last layer of a model sees: one row, its embedding.
 
     A recording longer than the model takes is cut into equal pieces, and the mean of their embeddings is taken.
@@ -82,13 +82,13 @@ def embedding(samples: Samples, model: str | None) -> Table:
     """
     import numpy as np
 
-    from emovox.features.table import Table
+    from emovox.features.table import FeatureTable
 
     predictor = _load(model)
     longest = int(predictor.card.longest * predictor.card.sample_rate)
     pieces = np.array_split(samples, max(1, ceil(samples.size / longest)))
     values = np.mean([predictor.model.run(piece[None]).embedding for piece in pieces], axis=0)
-    return Table(tuple(f"embedding_{i}" for i in range(values.shape[1])), values)
+    return FeatureTable(tuple(f"embedding_{i}" for i in range(values.shape[1])), values)
 
 
 def _extractor(set: FeatureSet, model: str | None) -> tuple[Extract, int]:

@@ -22,7 +22,7 @@ from emovox.runtime.predictor import Predictor, load
 from emovox.schema.errors import EmovoxError, UnreadableError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
-from emovox.schema.result import Failure, ModelInfo, Notice, Result, Row
+from emovox.schema.result import Failure, ModelInfo, Notice, Result, ResultRow
 
 STDIN = "-"
 
@@ -102,13 +102,13 @@ class _Job:
             outlined,
         )
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[ResultRow]:
         for number, source in enumerate(self._sources):
             row = source if isinstance(source, Failure) else self._row(source, number)
             self.failed += isinstance(row, Failure)
             yield row
 
-    def _row(self, source: str, number: int) -> Row:
+    def _row(self, source: str, number: int) -> ResultRow:
         envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._outlined else None
 
         def observe(block: Samples, reader: AudioReader) -> None:

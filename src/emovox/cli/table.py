@@ -8,13 +8,13 @@ import typer
 
 from emovox.cli.console import COLOURS, clock, columns, printable
 from emovox.schema.formats import UNCERTAIN
-from emovox.schema.result import Failure, Result, Row, Segment
+from emovox.schema.result import Failure, Result, ResultRow, Segment
 
 RUNNERS_UP = 2
 """Labels shown behind the first."""
 
 
-def table_text(rows: Iterable[Row], *, labels: Sequence[str], colour: bool) -> Iterator[str]:
+def table_text(rows: Iterable[ResultRow], *, labels: Sequence[str], colour: bool) -> Iterator[str]:
     """Render results, a piece a recording.
 
     Args:

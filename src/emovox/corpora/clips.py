@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from emovox.corpora.layout import Row
+from emovox.corpora.layout import ClipRow
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import header
 from emovox.schema.errors import AudioError, CorpusError
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 
-LabelledFile: TypeAlias = tuple[Path, Row, str | None]
+LabelledFile: TypeAlias = tuple[Path, ClipRow, str | None]
 """A recording, what names and label files say about it, and the label that its native one is mapped to."""
 
 
@@ -23,7 +23,7 @@ def build_clips(
     rows: Sequence[LabelledFile],
     *,
     partial: bool = False,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> tuple[Clip, ...]:
     """Make clips of (file, row, mapped label), reading duration and sample rate from each header.
 
@@ -53,7 +53,7 @@ def build_clips(
     return tuple(clips)
 
 
-def _clip(corpus: str, file: Path, row: Row, label: str | None, *, duration: float, sample_rate: int) -> Clip:
+def _clip(corpus: str, file: Path, row: ClipRow, label: str | None, *, duration: float, sample_rate: int) -> Clip:
     if row.native is None:
         raise CorpusError(f"{file}: has no label, expected one from its name, its folder or a label file")
     return Clip(

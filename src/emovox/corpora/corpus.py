@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
-from emovox.corpora.layout import Layout, Row
+from emovox.corpora.layout import ClipRow, Layout
 
 Annotations: TypeAlias = Mapping[str, Mapping[str, str]]
 """What label files say: id → {"native" | "speaker" | "sex" | "sentence": value}."""
@@ -59,7 +59,7 @@ class Corpus:
         """Number of published clips."""
         return sum(self.counts.values())
 
-    def parse(self, relative: PurePosixPath) -> Row | None:
+    def parse(self, relative: PurePosixPath) -> ClipRow | None:
         """Read what a file's name says; None when the name is not one of this corpus (see `Layout.parse`)."""
         return self.layout.parse(relative)
 

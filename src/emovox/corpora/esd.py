@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from emovox.corpora.corpus import Corpus
-from emovox.corpora.layout import Layout, Row, Sex
+from emovox.corpora.layout import ClipRow, Layout, Sex
 
 _EMOTIONS = ("Angry", "Happy", "Neutral", "Sad", "Surprise")
 _NUMBERED = ("Neutral", "Angry", "Happy", "Sad", "Surprise")  # file numbers run through the 350 sentences in this order
@@ -17,7 +17,7 @@ _SPEAKERS: dict[str, Sex | None] = {f"{n:04d}": "female" if n in _WOMEN else "ma
 _FIRST_ENGLISH = "0011"
 
 
-def _refine(row: Row) -> Row:
+def _refine(row: ClipRow) -> ClipRow:
     number = int(row.id.rpartition("_")[2]) - 1
     language = "zh" if row.speaker is not None and row.speaker < _FIRST_ENGLISH else "en"
     numbered = _NUMBERED[number // _SENTENCES] if number < _SENTENCES * len(_NUMBERED) else None

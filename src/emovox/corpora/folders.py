@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.layout import Row
+from emovox.corpora.layout import ClipRow
 from emovox.corpora.scan import clip_files
 from emovox.schema.errors import CorpusError
 
@@ -34,5 +34,5 @@ def read_folders(root: Path, *, labels: LabelMap | None = None) -> list[Labelled
         native = file.parts[0]
         label = native if labels is None else apply_label_map(native, labels, where=str(root / native))
         speaker = file.parts[1] if len(file.parts) > 2 else None
-        rows.append((root / file, Row(id=file.as_posix(), speaker=speaker, native=native), label))
+        rows.append((root / file, ClipRow(id=file.as_posix(), speaker=speaker, native=native), label))
     return rows

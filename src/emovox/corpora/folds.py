@@ -149,8 +149,8 @@ def _joint(clips: Sequence[Clip], used: Sequence[int]) -> tuple[Fold, ...]:
     groups: list[set[str]] = [set() for _ in range(JOINT_RUNS)]
     for corpus in sorted({clips[n].corpus for n in used} - SCORED_ONLY):
         fixed = JOINT_FOLDS.get(corpus)
-        own = [n for n in used if clips[n].corpus == corpus]
-        parts = _named(corpus, fixed) if fixed else _groups(clips, own, most=JOINT_RUNS)
+        members = [n for n in used if clips[n].corpus == corpus]
+        parts = _named(corpus, fixed) if fixed else _groups(clips, members, most=JOINT_RUNS)
         for run, part in zip(groups, parts, strict=False):
             run |= part
     scored = {speaker_key(clips[n]) for n in used if clips[n].corpus in SCORED_ONLY}
@@ -186,10 +186,10 @@ def _by_speakers(
     *,
     never_train: Set[str] = frozenset(),
 ) -> tuple[Fold, ...]:
-    strangers = sorted({speaker_key(clips[n]) for n in used}.difference(*groups))
-    if strangers:
+    unknown = sorted({speaker_key(clips[n]) for n in used}.difference(*groups))
+    if unknown:
         raise ProtocolError(
-            f"{protocol}: {', '.join(strangers)} stand in no published fold of their corpus; expected its published "
+            f"{protocol}: {', '.join(unknown)} stand in no published fold of their corpus; expected its published "
             "speakers; index it again, or give your own recordings a corpus name of their own"
         )
     folds = []

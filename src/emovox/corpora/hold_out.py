@@ -37,14 +37,14 @@ def hold_out(
     rng = np.random.default_rng(seed)
     chosen: set[int] = set()
     for corpus in sorted({clips[n].corpus for n in train}):
-        own = [n for n in train if clips[n].corpus == corpus]
-        units = {n: speaker_key(clips[n]) for n in own}
+        members = [n for n in train if clips[n].corpus == corpus]
+        units = {n: speaker_key(clips[n]) for n in members}
         if len(set(units.values())) == 1:
-            units = {n: clips[n].sentence or clips[n].id for n in own}
+            units = {n: clips[n].sentence or clips[n].id for n in members}
         names = sorted(set(units.values()))
         count = min(max(1, round(share * len(names))), len(names) - 1)
         held = {names[k] for k in rng.permutation(len(names))[:count]}
-        chosen.update(n for n in own if units[n] in held)
+        chosen.update(n for n in members if units[n] in held)
     if not chosen:
         raise ProtocolError(f"{len(train)} training clips are too few to take validation clips out; expected more")
     return sorted(set(train) - chosen), sorted(chosen)

@@ -16,7 +16,7 @@ Sex: TypeAlias = Literal["male", "female"]
 SEX_LETTERS: Mapping[str, Sex] = {"f": "female", "m": "male"}
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class ClipRow(msgspec.Struct, frozen=True, kw_only=True):
     """What names and label files say about one recording, before its header is read.
 
     `native` is the corpus's own label, None until a label file has given it. `conflicts` are sentences that name what
@@ -59,9 +59,9 @@ class Layout:
     speaker: str = "{speaker}"
     sentence: str = "{sentence}"
     language: str | None = None
-    refine: Callable[[Row], Row] | None = None
+    refine: Callable[[ClipRow], ClipRow] | None = None
 
-    def parse(self, relative: PurePosixPath) -> Row | None:
+    def parse(self, relative: PurePosixPath) -> ClipRow | None:
         """Read a row off a path.
 
         Args:
@@ -71,14 +71,14 @@ class Layout:
             The row, or None when the name is not one of this corpus (song files, whole dialogues, strangers).
 
         >>> Layout(pattern=r"(?P<speaker>[ab])_(?P<emotion>x)", emotions={"x": "anger"}).parse(PurePosixPath("a_x.wav"))
-        Row(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=())
+        ClipRow(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=())
         """
         # macOS unpacks accented folder names decomposed (NFD); published archives hold them composed (NFC).
         path = PurePosixPath(unicodedata.normalize("NFC", relative.as_posix()))
-        found = re.search(rf"(?:^|/)(?:{self.pattern})$", path.with_suffix("").as_posix(), re.IGNORECASE)
-        if found is None:
+        match = re.search(rf"(?:^|/)(?:{self.pattern})$", path.with_suffix("").as_posix(), re.IGNORECASE)
+        if match is None:
             return None
-        groups = {name: text for name, text in found.groupdict().items() if text is not None}
+        groups = {name: text for name, text in match.groupdict().items() if text is not None}
         groups |= {"stem": path.stem, "code": groups.get("emotion", "").lower()}
         speaker = self._canonical(self.speaker.format_map(groups))
         native = self.emotions.get(groups["code"])
@@ -88,9 +88,9 @@ class Layout:
         row = msgspec.structs.replace(row, conflicts=self._conflicts(path, row))
         return self.refine(row) if self.refine else row
 
-    def _row(self, groups: Mapping[str, str]) -> Row:
+    def _row(self, groups: Mapping[str, str]) -> ClipRow:
         speaker = groups["speaker"]
-        return Row(
+        return ClipRow(
             id=self.identity.format_map(groups),
             speaker=speaker,
             sex=SEX_LETTERS.get(groups.get("sex", "").lower(), self.speakers.get(speaker)),
@@ -105,11 +105,11 @@ class Layout:
         known = {name.lower(): name for name in self.speakers} | dict(self.aliases)
         return known.get(speaker.lower())
 
-    def _conflicts(self, path: PurePosixPath, row: Row) -> tuple[str, ...]:
-        found = []
+    def _conflicts(self, path: PurePosixPath, row: ClipRow) -> tuple[str, ...]:
+        conflicts = []
         for folder in path.parts[:-1]:
             for what, claim in self.folders.get(folder.lower(), {}).items():
-                said = getattr(row, what)
-                if said != claim:
-                    found.append(f"the folder '{folder}' says {what} {claim}, the file name says {said}")
-        return tuple(found)
+                parsed = getattr(row, what)
+                if parsed != claim:
+                    conflicts.append(f"the folder '{folder}' says {what} {claim}, the file name says {parsed}")
+        return tuple(conflicts)

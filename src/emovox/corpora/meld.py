@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from emovox.corpora.corpus import Annotations, Corpus
-from emovox.corpora.layout import Layout, Row, Sex
+from emovox.corpora.layout import ClipRow, Layout, Sex
 from emovox.schema.errors import CorpusError
 
 _SPLITS = ("train", "dev", "test")
@@ -52,7 +52,7 @@ def _annotation(row: dict[str, str]) -> dict[str, str]:
     return {"native": row["Emotion"].strip().lower(), "speaker": speaker, "sentence": row["Utterance"].strip()} | sex
 
 
-def _forget_placeholder(row: Row) -> Row:
+def _without_speaker(row: ClipRow) -> ClipRow:
     # File names do not tell the speaker; without this the split's name would stand for one.
     return msgspec.structs.replace(row, speaker=None)
 
@@ -76,7 +76,7 @@ MELD = Corpus(
         speaker="{split}",
         identity="{split}_{clip}",
         language="en",
-        refine=_forget_placeholder,
+        refine=_without_speaker,
     ),
     labels=_LABELS,
     counts={

@@ -12,7 +12,7 @@ import numpy as np
 from emovox.audio.reader import open_audio
 
 
-class Measured(msgspec.Struct, frozen=True):
+class Probe(msgspec.Struct, frozen=True):
     """A recording that was decoded from beginning to end.
 
     Attributes:
@@ -43,7 +43,7 @@ def header(path: Path) -> tuple[float, int]:
         return reader.duration, reader.native_rate
 
 
-def measure(path: Path) -> Measured:
+def measure(path: Path) -> Probe:
     """Decode a recording at its own rate, all channels, in blocks.
 
     Raises:
@@ -59,4 +59,4 @@ def measure(path: Path) -> Measured:
             count += block.size
         damage = next((notice.message for notice in reader.notices if notice.code == "truncated"), None)
         level = 10 * math.log10(energy / count) if energy > 0 else None
-        return Measured(reader.seconds, reader.native_rate, digest.hexdigest(), level, damage)
+        return Probe(reader.seconds, reader.native_rate, digest.hexdigest(), level, damage)

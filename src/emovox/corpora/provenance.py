@@ -41,6 +41,6 @@ def licence_risk(names: Iterable[str]) -> str:
 
 
 def _corpus(clips: Sequence[Clip], name: str) -> CardCorpus:
-    own = [clip for clip in clips if clip.corpus == name]
+    members = [clip for clip in clips if clip.corpus == name]
     terms = PUBLISHED[name].licence if name in PUBLISHED else OWN_LICENCE
-    return CardCorpus(name, terms, len({clip.speaker for clip in own if clip.speaker}), len(own))
+    return CardCorpus(name, terms, len({clip.speaker for clip in members if clip.speaker}), len(members))

@@ -30,7 +30,7 @@ from emovox.corpora.tess import TESS
 from emovox.corpora.urdu import URDU
 from emovox.corpora.voxceleb import VOXCELEB, SpeakerCorpus
 from emovox.schema.errors import CorpusError, UnknownCorpusError
-from emovox.schema.progress import Progress, unseen
+from emovox.schema.progress import Progress, no_progress
 from emovox.schema.text import some
 
 CORPORA: Mapping[str, Corpus] = {
@@ -124,7 +124,7 @@ def index(
     *,
     partial: bool = False,
     labels: LabelMap | None = None,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> tuple[Clip, ...]:
     """Make the clips of a corpus from its files.
 
@@ -163,24 +163,25 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
         ManifestError: a table is malformed.
     """
     if name == "table":
-        return Listing(_own_name(root.stem), tuple(read_table(root, labels=labels)))
+        return Listing(_user_corpus_name(root.stem), tuple(read_table(root, labels=labels)))
     if name == "folders":
-        return Listing(_own_name(root.resolve().name), tuple(read_folders(root, labels=labels)))
+        return Listing(_user_corpus_name(root.resolve().name), tuple(read_folders(root, labels=labels)))
     corpus = get_corpus(name)
-    found = scan(corpus, root)
-    if not found.rows:
+    scanned = scan(corpus, root)
+    if not scanned.rows:
         raise CorpusError(
-            f"{root}: none of its {len(found.strangers)} audio files is named as in {name} "
-            f"({some(file for file, _ in found.strangers)}); see emovox data info {name}"
+            f"{root}: none of its {len(scanned.strangers)} audio files is named as in {name} "
+            f"({some(file for file, _ in scanned.strangers)}); see emovox data info {name}"
         )
-    speakers = {row.native or "": row.native for _, row in found.rows} if name in SPEAKER_CORPORA else {}
+    speakers = {row.native or "": row.native for _, row in scanned.rows} if name in SPEAKER_CORPORA else {}
     table = {**corpus.labels, **speakers, **(labels or {})}
     rows = [
-        (root / file, row, apply_label_map(row.native or "", table, where=str(root / file))) for file, row in found.rows
+        (root / file, row, apply_label_map(row.native or "", table, where=str(root / file)))
+        for file, row in scanned.rows
     ]
-    return Listing(name, tuple(rows), found)
+    return Listing(name, tuple(rows), scanned)
 
 
-def _own_name(name: str) -> str:
+def _user_corpus_name(name: str) -> str:
     # Folds and figures know published corpora by name; somebody's folder called "ravdess" must not pass for it.
     return f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else name

@@ -10,7 +10,7 @@ import msgspec
 from emovox.audio.files import audio_files
 from emovox.audio.source import printable
 from emovox.corpora.corpus import Annotations, Corpus
-from emovox.corpora.layout import Row
+from emovox.corpora.layout import ClipRow
 from emovox.schema.errors import CorpusError
 
 
@@ -24,7 +24,7 @@ class Scan(msgspec.Struct, frozen=True):
         missing: what is published and not there: ids, or a count for a label where the corpus's names cannot be told.
     """
 
-    rows: tuple[tuple[PurePosixPath, Row], ...]
+    rows: tuple[tuple[PurePosixPath, ClipRow], ...]
     copies: tuple[tuple[PurePosixPath, PurePosixPath], ...]
     strangers: tuple[tuple[PurePosixPath, str], ...]
     missing: tuple[str, ...]
@@ -57,7 +57,7 @@ def scan(corpus: Corpus, root: Path) -> Scan:
     """
     files = sorted(clip_files(root), key=lambda path: (len(path.parts), path))
     notes = corpus.annotate(root) if corpus.annotate else {}
-    rows: dict[str, tuple[PurePosixPath, Row]] = {}
+    rows: dict[str, tuple[PurePosixPath, ClipRow]] = {}
     copies, strangers = [], []
     for file in files:
         row = corpus.parse(file)
@@ -75,31 +75,31 @@ def scan(corpus: Corpus, root: Path) -> Scan:
     return Scan(ordered, tuple(copies), tuple(strangers), _missing(corpus, [row for _, row in ordered], notes))
 
 
-def _annotated(row: Row, notes: Annotations) -> Row:
+def _annotated(row: ClipRow, notes: Annotations) -> ClipRow:
     note = notes.get(row.id)
     if note is None:
         return row
     conflicts = tuple(
-        f"the file name says {field} {said}, the label file says {value}"
+        f"the file name says {field} {parsed}, the label file says {value}"
         for field, value in note.items()
-        if (said := getattr(row, field)) is not None and said != value
+        if (parsed := getattr(row, field)) is not None and parsed != value
     )
     known = {field: value for field, value in note.items() if getattr(row, field) is None and value}
     changed = msgspec.structs.replace(row, conflicts=row.conflicts + conflicts)
-    return msgspec.convert(msgspec.structs.asdict(changed) | known, Row)
+    return msgspec.convert(msgspec.structs.asdict(changed) | known, ClipRow)
 
 
-def _missing(corpus: Corpus, rows: list[Row], notes: Annotations) -> tuple[str, ...]:
+def _missing(corpus: Corpus, rows: list[ClipRow], notes: Annotations) -> tuple[str, ...]:
     there = {unicodedata.normalize("NFC", row.id).lower() for row in rows}
     published = list(corpus.names()) if corpus.names else list(notes)
     if published:
         return tuple(name for name in sorted(published) if name.lower() not in there)
-    found = dict.fromkeys(corpus.counts, 0)
+    counts = dict.fromkeys(corpus.counts, 0)
     for row in rows:
-        if row.native in found:
-            found[row.native] += 1
+        if row.native in counts:
+            counts[row.native] += 1
     return tuple(
-        f"{count - found[native]} of {count} clips labelled {native}"
+        f"{count - counts[native]} of {count} clips labelled {native}"
         for native, count in corpus.counts.items()
-        if found[native] < count
+        if counts[native] < count
     )

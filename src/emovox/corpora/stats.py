@@ -11,7 +11,7 @@ import numpy as np
 
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import measure
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DROPPED = "(dropped)"
@@ -49,7 +49,7 @@ class CorpusStats(msgspec.Struct, frozen=True):
     languages: dict[str, int]
 
 
-def corpus_stats(clips: Sequence[Clip], *, progress: Progress = unseen) -> CorpusStats:
+def corpus_stats(clips: Sequence[Clip], *, progress: Progress = no_progress) -> CorpusStats:
     """Count clips, and decode each for its level.
 
     Args:
@@ -76,15 +76,15 @@ def corpus_stats(clips: Sequence[Clip], *, progress: Progress = unseen) -> Corpu
 
 def _label_stats(label: str, clips: Sequence[Clip], levels: Sequence[float | None]) -> LabelStats:
     chosen = [number for number, clip in enumerate(clips) if (clip.label or DROPPED) == label]
-    own = [clips[number] for number in chosen]
-    heard = [level for number in chosen if (level := levels[number]) is not None]
+    members = [clips[number] for number in chosen]
+    audible = [level for number in chosen if (level := levels[number]) is not None]
     return LabelStats(
         label=label,
-        clips=len(own),
-        hours=_hours(own),
-        level=round(float(np.mean(heard)), 2) if heard else None,
-        sexes=_count(own, lambda clip: clip.sex),
-        speakers=_count(own, lambda clip: clip.speaker),
+        clips=len(members),
+        hours=_hours(members),
+        level=round(float(np.mean(audible)), 2) if audible else None,
+        sexes=_count(members, lambda clip: clip.sex),
+        speakers=_count(members, lambda clip: clip.speaker),
     )
 
 

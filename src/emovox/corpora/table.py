@@ -11,7 +11,7 @@ import msgspec
 
 from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.layout import Row
+from emovox.corpora.layout import ClipRow
 from emovox.schema.errors import ManifestError
 
 REQUIRED = ("path", "label")
@@ -73,7 +73,7 @@ def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None
         raise ManifestError(f"{where}: the column 'path' names {file}, where no file is; correct the path")
     data = {name: values.get(name) or None for name in OPTIONAL}
     try:
-        row = msgspec.convert({"id": values["path"], "native": values["label"], **data}, Row)
+        row = msgspec.convert({"id": values["path"], "native": values["label"], **data}, ClipRow)
     except msgspec.ValidationError as error:
         raise ManifestError(f"{where}: {error}; expected male, female or nothing in the column 'sex'") from error
     label = values["label"] if labels is None else apply_label_map(values["label"], labels, where=where)

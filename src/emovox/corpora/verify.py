@@ -12,11 +12,11 @@ from emovox.corpora.clips import build_clips
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap
 from emovox.corpora.manifest import Clip
-from emovox.corpora.probe import Measured, measure
+from emovox.corpora.probe import Probe, measure
 from emovox.corpora.registry import CORPORA, list_rows
 from emovox.corpora.scan import Scan
 from emovox.schema.errors import AudioError
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(
-    name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, progress: Progress = unseen
+    name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, progress: Progress = no_progress
 ) -> VerifyReport:
     """Walk a corpus folder, decode every clip, and compare with what is published.
 
@@ -108,25 +108,25 @@ def verify(
     return _with_scan(report, root, listing.scan) if listing.scan else report
 
 
-def _with_scan(report: VerifyReport, root: Path, found: Scan) -> VerifyReport:
-    same = {copy for kept, copy in found.copies if _same_samples(root / kept, root / copy)}
-    conflicts = [Problem(str(file), text) for file, row in found.rows for text in row.conflicts]
+def _with_scan(report: VerifyReport, root: Path, scanned: Scan) -> VerifyReport:
+    same = {copy for kept, copy in scanned.copies if _same_samples(root / kept, root / copy)}
+    conflicts = [Problem(str(file), text) for file, row in scanned.rows for text in row.conflicts]
     conflicts += [
         Problem(str(copy), f"has the name of {kept} but other samples")
-        for kept, copy in found.copies
+        for kept, copy in scanned.copies
         if copy not in same
     ]
     return msgspec.structs.replace(
         report,
-        missing=found.missing,
+        missing=scanned.missing,
         contradictions=report.contradictions + tuple(conflicts),
         copies=tuple(str(copy) for copy in sorted(same)),
-        strangers=tuple(Problem(str(file), why) for file, why in found.strangers),
+        strangers=tuple(Problem(str(file), why) for file, why in scanned.strangers),
     )
 
 
 def verify_clips(
-    clips: Sequence[Clip], *, partial: bool = False, progress: Progress = unseen, unreadable: Sequence[Path] = ()
+    clips: Sequence[Clip], *, partial: bool = False, progress: Progress = no_progress, unreadable: Sequence[Path] = ()
 ) -> VerifyReport:
     """Check the clips of a manifest: decode each, compare samples, labels, speakers and counts.
 
@@ -138,7 +138,7 @@ def verify_clips(
         progress: called after each clip.
         unreadable: files whose header could not be read when the clips were made.
     """
-    measured: dict[int, Measured] = {}
+    measured: dict[int, Probe] = {}
     undecodable = []
     for number, clip in enumerate(tracked(clips, progress, total=len(clips))):
         try:
@@ -148,7 +148,7 @@ def verify_clips(
             continue
         if damage := measured[number].damage:
             undecodable.append(Problem(clip.path, damage))
-    undecodable += [Problem(str(file), _why(file)) for file in unreadable]
+    undecodable += [Problem(str(file), _decoding_error(file)) for file in unreadable]
     names = {clip.corpus for clip in clips}
     corpus = CORPORA.get(next(iter(names))) if len(names) == 1 else None
     known = corpus.duplicates if corpus else ()
@@ -169,7 +169,7 @@ def verify_clips(
     )
 
 
-def _why(file: Path) -> str:
+def _decoding_error(file: Path) -> str:
     try:
         measure(file)
     except AudioError as error:
@@ -201,7 +201,7 @@ def _surplus(counts: Sequence[LabelCount]) -> list[Problem]:
 
 
 def _duplicates(
-    clips: Sequence[Clip], measured: Mapping[int, Measured], known: Sequence[frozenset[str]]
+    clips: Sequence[Clip], measured: Mapping[int, Probe], known: Sequence[frozenset[str]]
 ) -> tuple[tuple[Duplicate, ...], list[Problem]]:
     by_samples: defaultdict[str, list[Clip]] = defaultdict(list)
     for number, one in measured.items():

@@ -41,7 +41,7 @@ def view(clips: Sequence[Clip], name: str) -> tuple[tuple[str, ...], tuple[str |
         ProtocolError: no such view, or a label that is neither a class of it nor in `SEVEN_MAP`.
     """
     if name == OWN:
-        return own_classes(clips), tuple(clip.label for clip in clips)
+        return classes_of(clips), tuple(clip.label for clip in clips)
     if name not in VIEWS:
         raise ProtocolError(f"no label view is called '{name}', expected one of {', '.join((*VIEWS, OWN))}")
     classes = VIEWS[name]
@@ -64,7 +64,7 @@ def label_space(corpus: str, name: str, *, calm: bool) -> str:
     return OWN if name in (OWN, "seven", corpus) else name
 
 
-def own_classes(clips: Sequence[Clip]) -> tuple[str, ...]:
+def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
     """List the labels that the clips have: known ones in the order of `TRAINING_CLASSES`, then others by alphabet."""
     found = {clip.label for clip in clips if clip.label is not None}
     return tuple(name for name in TRAINING_CLASSES if name in found) + tuple(sorted(found - set(TRAINING_CLASSES)))

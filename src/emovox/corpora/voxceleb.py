@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from emovox.corpora.corpus import Corpus
-from emovox.corpora.layout import Layout, Row
+from emovox.corpora.layout import ClipRow, Layout
 from emovox.corpora.manifest import Clip
 from emovox.schema.errors import ProtocolError
 
@@ -35,7 +35,7 @@ class SpeakerCorpus(Corpus):
         return self.published
 
 
-def _labelled(row: Row) -> Row:
+def _labelled(row: ClipRow) -> ClipRow:
     return msgspec.structs.replace(row, native=row.speaker)
 
 
@@ -88,17 +88,19 @@ def hold_out_videos(clips: Sequence[Clip], *, share: float = 0.1, seed: int = 0)
         speakers[clip.native].append(number)
     held: list[int] = []
     for speaker in sorted(speakers):
-        held += _held(clips, speakers[speaker], share, rng)
+        held += _validation_clips(clips, speakers[speaker], share, rng)
     if not held:
         raise ProtocolError(f"none of {len(speakers)} speakers has two clips, expected some with several videos")
     return sorted(set(range(len(clips))) - set(held)), sorted(held)
 
 
-def _held(clips: Sequence[Clip], own: Sequence[int], share: float, rng: np.random.Generator) -> list[int]:
-    units = {n: clips[n].id.rpartition("/")[0] for n in own}
+def _validation_clips(
+    clips: Sequence[Clip], members: Sequence[int], share: float, rng: np.random.Generator
+) -> list[int]:
+    units = {n: clips[n].id.rpartition("/")[0] for n in members}
     if len(set(units.values())) == 1:
-        units = {n: clips[n].id for n in own}
+        units = {n: clips[n].id for n in members}
     names = sorted(set(units.values()))
     count = min(max(1, round(share * len(names))), len(names) - 1)
     chosen = {names[k] for k in rng.permutation(len(names))[:count]}
-    return [n for n in own if units[n] in chosen]
+    return [n for n in members if units[n] in chosen]

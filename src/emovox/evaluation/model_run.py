@@ -17,7 +17,7 @@ from emovox.evaluation.report.page import Facts
 from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
 from emovox.runtime.predictor import Predictor
 from emovox.schema.figure import PROTOCOLS
-from emovox.schema.progress import Progress, unseen
+from emovox.schema.progress import Progress, no_progress
 from emovox.schema.result import Failure
 
 TIMED_CLIPS = 50
@@ -40,7 +40,7 @@ def evaluate_model(
     graph: Path | None = None,
     command: str = "",
     work: Path | None = None,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
     pictures: bool = False,
 ) -> ModelRun:
     """Predict the clips and gather what a report needs.

@@ -22,7 +22,7 @@ from emovox.evaluation.figures.predictions import (
 )
 from emovox.schema.errors import AudioError, PredictionsError, ProtocolError
 from emovox.schema.labels import SEVEN_MAP
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.result import Failure, Notice, Result
 
 EXACT_DIGITS = 17
@@ -49,7 +49,7 @@ def evaluate(
     folds: Sequence[str] | None = None,
     masked: bool = True,
     work: Path | None = None,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
     on_failure: OnFailure | None = None,
 ) -> Predictions:
     """Predict every clip and keep the scores.

@@ -13,7 +13,7 @@ from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
-from emovox.schema.card import FORMAT_VERSION, CardCorpus, Figure, Golden, Head, ModelCard
+from emovox.schema.card import FORMAT_VERSION, CardCorpus, CardHead, Figure, Golden, ModelCard
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.training.data.task import Task
 from emovox.training.recipe import Recipe
@@ -38,7 +38,7 @@ def make_card(
     adaptable: bool,
     temperature: float,
     description: str,
-    head: Head | None = None,
+    head: CardHead | None = None,
 ) -> ModelCard:
     """Say of a model that the run fitted on all clips what the run tells: corpora, licences, figures, threshold.
 
@@ -80,7 +80,7 @@ def model_card(
     adaptable: bool,
     temperature: float,
     description: str,
-    head: Head | None = None,
+    head: CardHead | None = None,
 ) -> ModelCard:
     """Return the card of a model, from data alone: no run is needed.
 

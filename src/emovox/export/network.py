@@ -17,7 +17,7 @@ from emovox.export.card import model_card
 from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
 from emovox.models.trained import NetworkCard, TrainedModel
-from emovox.schema.card import Array, Head
+from emovox.schema.card import Array, CardHead
 from emovox.schema.errors import ExportError
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import merge_matrix
@@ -87,7 +87,7 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         temperature=trained.temperature,
         description=described
         or f"network '{trained.encoder.__struct_config__.tag}', trained by the recipe {trained.name}",
-        head=Head(
+        head=CardHead(
             trained.classes,
             _array(recogniser.head.classify.weight),
             _array(recogniser.head.classify.bias),

@@ -24,7 +24,7 @@ from emovox.schema.text import csv_line
 T = TypeVar("T")
 
 
-class Table(NamedTuple):
+class FeatureTable(NamedTuple):
     """Features of one recording.
 
     Attributes:
@@ -38,7 +38,7 @@ class Table(NamedTuple):
     times: npt.NDArray[np.float64] | None = None
 
 
-Extract = Callable[[Samples], Table]
+Extract = Callable[[Samples], FeatureTable]
 """Samples [n] → the table of the recording. Must be picklable (a function of a module, or a partial of one)."""
 
 
@@ -52,7 +52,7 @@ class CsvRows(NamedTuple):
 def extract_tables(
     paths: Sequence[Path],
     extract: Extract,
-    encode: Callable[[str, Table], T],
+    encode: Callable[[str, FeatureTable], T],
     *,
     sample_rate: int = 16000,
     workers: int = 1,
@@ -79,10 +79,10 @@ def extract_tables(
     return map(work, paths) if workers <= 1 else parallel(work, paths, workers)
 
 
-def csv_rows(file: str, table: Table) -> CsvRows:
+def csv_rows(file: str, table: FeatureTable) -> CsvRows:
     """Write a table as CSV lines: file, time (with frames), then the features to 7 significant digits.
 
-    >>> csv_rows("a,b.wav", Table(("rms",), np.float32([[0.1]]))).lines.strip()
+    >>> csv_rows("a,b.wav", FeatureTable(("rms",), np.float32([[0.1]]))).lines.strip()
     '"a,b.wav",0.1'
     """
     header = ["file", *([] if table.times is None else ["time"]), *table.columns]
@@ -92,7 +92,7 @@ def csv_rows(file: str, table: Table) -> CsvRows:
     return CsvRows(csv_line(header), "".join(pattern % tuple(row) for row in numbers.tolist()))
 
 
-def named(file: str, table: Table) -> tuple[str, Table]:
+def named(file: str, table: FeatureTable) -> tuple[str, FeatureTable]:
     """Keep a table with its file's name: the encoding that `write_npz` takes."""
     return file, table
 
@@ -118,7 +118,7 @@ def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
     return count
 
 
-def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
+def write_npz(recordings: Iterable[tuple[str, FeatureTable]], output: Path) -> int:
     """Write recordings as arrays: files [n], columns [c], recording [rows], values [rows, c]; for frames time [rows].
 
     `recording` is an index into `files`. All rows are held in memory until the end.
@@ -152,7 +152,9 @@ def write_npz(recordings: Iterable[tuple[str, Table]], output: Path) -> int:
     return len(tables)
 
 
-def _extract_one(path: Path, *, extract: Extract, encode: Callable[[str, Table], T], sample_rate: int) -> T | Failure:
+def _extract_one(
+    path: Path, *, extract: Extract, encode: Callable[[str, FeatureTable], T], sample_rate: int
+) -> T | Failure:
     try:
         samples, _ = load_audio(path, sample_rate=sample_rate, channels="mix")
         return encode(str(path), extract(samples[0]))
@@ -160,7 +162,7 @@ def _extract_one(path: Path, *, extract: Extract, encode: Callable[[str, Table],
         return Failure(str(path), Notice(error.code, str(error)))
 
 
-def frame_table(samples: Samples, config: FeatureConfig = DEFAULT) -> Table:
+def frame_table(samples: Samples, config: FeatureConfig = DEFAULT) -> FeatureTable:
     """Compute all frame features, one row a frame.
 
     Args:
@@ -179,10 +181,10 @@ def frame_table(samples: Samples, config: FeatureConfig = DEFAULT) -> Table:
     """
     values = frame_features(samples, config).to_matrix()
     times = np.arange(len(values)) * config.hop / config.sample_rate
-    return Table(columns(config), values, times)
+    return FeatureTable(columns(config), values, times)
 
 
-def functional_table(samples: Samples) -> Table:
+def functional_table(samples: Samples) -> FeatureTable:
     """Compute the utterance functionals of 16 kHz audio [n], one row.
 
     Raises:
@@ -190,4 +192,4 @@ def functional_table(samples: Samples) -> Table:
     """
     from emovox.features.functionals import functional_names, functionals
 
-    return Table(tuple(functional_names()), np.asarray(functionals(samples), np.float32)[None])
+    return FeatureTable(tuple(functional_names()), np.asarray(functionals(samples), np.float32)[None])

@@ -65,7 +65,7 @@ class Array(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base64: str
 
 
-class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CardHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The head as data, for adaptation without ONNX: weight [classes, d], bias [classes], merge [classes, labels]."""
 
     classes: tuple[str, ...]
@@ -103,7 +103,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     licence_risk: str
     figures: tuple[Figure, ...]
     golden: Golden
-    head: Head | None = None
+    head: CardHead | None = None
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:

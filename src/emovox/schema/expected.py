@@ -22,9 +22,9 @@ def expected(message: str, data: Any, kind: type) -> str:
     """
     if not _UNKNOWN.search(message) and not _NO_CHOICE.search(message):
         return ""
-    found = _PLACE.search(message)
+    place = _PLACE.search(message)
     nodes = _alternatives(inspect.type_info(kind), data)
-    for step in re.findall(r"[^.\[\]]+", found[1] if found else ""):
+    for step in re.findall(r"[^.\[\]]+", place[1] if place else ""):
         data = data.get(step) if isinstance(data, dict) else None
         nodes = [below for node in nodes for above in _below(node, step) for below in _alternatives(above, data)]
     names = _keys(nodes) if _UNKNOWN.search(message) else _values(nodes)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from emovox.schema.result import Failure, ModelInfo, Result, Row, Segment, rounded
+from emovox.schema.result import Failure, ModelInfo, Result, ResultRow, Segment, rounded
 from emovox.schema.text import csv_line, json_document
 
 UNCERTAIN = "uncertain"
 """What stands in captions and tables for a label below the abstention threshold."""
 
 
-def json_text(rows: Iterable[Row], *, model: ModelInfo) -> Iterator[str]:
+def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
     """Render the JSON document of `emovox predict --format json`, a piece a row.
 
     Joined, the pieces are `Report.to_json`; an error inside `rows` leaves the document unfinished.
@@ -25,7 +25,7 @@ def json_text(rows: Iterable[Row], *, model: ModelInfo) -> Iterator[str]:
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
 
-def csv_text(rows: Iterable[Row], *, labels: Sequence[str]) -> Iterator[str]:
+def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str]) -> Iterator[str]:
     """Render as CSV, a piece a recording: its own line (`row` = file), one for each segment, or one for its error.
 
     Columns: file, row (file | segment | error), start, end [s], channel, label, confidence, one score a label,
@@ -85,7 +85,7 @@ def _indented(block: str, width: int) -> str:
     return textwrap.indent(block, " " * width).strip()
 
 
-def _csv_rows(row: Row, labels: Sequence[str]) -> Iterator[list[object]]:
+def _csv_rows(row: ResultRow, labels: Sequence[str]) -> Iterator[list[object]]:
     blank = [""] * len(labels)
     if isinstance(row, Failure):
         yield [row.file, "error", "", "", "", "", "", *blank, "", f"{row.error.code}: {row.error.message}"]
@@ -114,13 +114,13 @@ def _clock(seconds: float) -> str:
 
 
 def _intervals(segments: Sequence[Segment], end: float) -> list[tuple[float, float, str]]:
-    found = []
+    intervals = []
     position = 0.0
     for segment in sorted(segments, key=lambda segment: segment.start):
         if segment.start > position:
-            found.append((position, segment.start, ""))
-        found.append((max(position, segment.start), segment.end, _caption(segment)))
+            intervals.append((position, segment.start, ""))
+        intervals.append((max(position, segment.start), segment.end, _caption(segment)))
         position = segment.end
-    if position < end or not found:
-        found.append((position, end, ""))
-    return found
+    if position < end or not intervals:
+        intervals.append((position, end, ""))
+    return intervals

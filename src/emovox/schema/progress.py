@@ -11,7 +11,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Called after each piece of work with the number of pieces that are done, and of all."""
 
 
-def unseen(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Show nothing."""
 
 

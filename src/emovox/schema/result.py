@@ -58,7 +58,7 @@ class Failure(msgspec.Struct, frozen=True):
     error: Notice
 
 
-Row = Result | Failure
+ResultRow = Result | Failure
 """What a call over several recordings gives for each of them."""
 
 
@@ -73,14 +73,14 @@ class Report(msgspec.Struct, frozen=True):
     """The one JSON document that `emovox predict --format json` prints."""
 
     model: ModelInfo
-    results: tuple[Row, ...]
+    results: tuple[ResultRow, ...]
 
     def to_json(self) -> str:
         """Render as JSON text (names in UTF-8, times in seconds, scores with `SCORE_DIGITS` decimals)."""
         return json_document(Report(self.model, tuple(rounded(row) for row in self.results)))
 
 
-def rounded(row: Row) -> Row:
+def rounded(row: ResultRow) -> ResultRow:
     """Copy a row with scores, confidences and shares rounded to `SCORE_DIGITS` decimals, as all text output is."""
     if isinstance(row, Failure):
         return row

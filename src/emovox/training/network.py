@@ -13,7 +13,7 @@ from emovox.corpora.registry import CORPORA
 from emovox.models.encoders import build_encoder
 from emovox.models.scores import Matrix, softmax
 from emovox.schema.errors import RecipeError
-from emovox.schema.progress import Progress, unseen
+from emovox.schema.progress import Progress, no_progress
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
@@ -46,7 +46,7 @@ class NetworkMethod:
         *,
         folder: Path,
         workers: int = 2,
-        progress: Progress = unseen,
+        progress: Progress = no_progress,
         report: Report | None = None,
     ) -> NetworkMethod:
         """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.

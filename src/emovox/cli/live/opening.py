@@ -11,7 +11,7 @@ import typer
 
 from emovox.audio.decode import open_decoder
 from emovox.audio.devices import find_device
-from emovox.audio.live import LiveSource, Played, RawPipe
+from emovox.audio.live import LiveSource, Playback, RawPipe
 from emovox.audio.microphone import Microphone
 from emovox.audio.source import name_of, rereadable
 from emovox.audio.types import AudioInput, ChannelChoice
@@ -77,7 +77,7 @@ def open_source(wanted: Wanted, *, rate: int, channels: ChannelChoice) -> Opened
 
 def _played(wanted: Wanted, given: AudioInput, name: str) -> Opened:
     decoder = open_decoder(rereadable(given), name=name)
-    return Opened(Played(decoder, realtime=wanted.realtime, seconds=wanted.seconds), name, name)
+    return Opened(Playback(decoder, realtime=wanted.realtime, seconds=wanted.seconds), name, name)
 
 
 def _stdin() -> BinaryIO:

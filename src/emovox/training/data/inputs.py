@@ -26,7 +26,7 @@ from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.errors import CorpusError
 from emovox.schema.files import replacing
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.batch import pad
@@ -94,7 +94,7 @@ class Fed(Protocol):
 
 
 def recipe_inputs(
-    clips: Sequence[Clip], recipe: Fed, *, folder: Path, workers: int = 2, progress: Progress = unseen
+    clips: Sequence[Clip], recipe: Fed, *, folder: Path, workers: int = 2, progress: Progress = no_progress
 ) -> Inputs:
     """Compute or find what a recipe asks for; see `make_inputs`."""
     return make_inputs(
@@ -118,7 +118,7 @@ def make_inputs(
     seed: int,
     folder: Path,
     workers: int = 2,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Inputs:
     """Compute the fixed half of an encoder for all views of clips, or find it in the cache.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emovox.corpora.folds import Fold, make_folds
 from emovox.corpora.manifest import Clip
-from emovox.corpora.views import own_classes, view
+from emovox.corpora.views import classes_of, view
 from emovox.models.scores import class_mask
 from emovox.schema.errors import RecipeError
 from emovox.training.recipe import Data
@@ -47,7 +47,7 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
     kept = [i for i, label in enumerate(labels) if label is not None]
     names = [str(labels[i]) for i in kept]
     chosen = tuple(clips[i] for i in kept)
-    known = own_classes(chosen) if data.view == "own" else view(clips, data.view)[0]
+    known = classes_of(chosen) if data.view == "own" else view(clips, data.view)[0]
     classes = tuple(name for name in known if name in names)
     if len(classes) < 2:
         raise RecipeError(f"data.corpora has the classes {list(classes)}, expected at least two")

@@ -20,7 +20,7 @@ from emovox.models.head import Head
 from emovox.models.network import Network
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
-from emovox.schema.progress import Progress, unseen
+from emovox.schema.progress import Progress, no_progress
 from emovox.schema.text import some
 from emovox.training.data.examples import RowExamples, named
 from emovox.training.data.inputs import Inputs, recipe_inputs
@@ -78,7 +78,7 @@ class Pretraining:
 
     @classmethod
     def prepared(
-        cls, task: Task, recipe: PretrainingRecipe, *, folder: Path, workers: int = 2, progress: Progress = unseen
+        cls, task: Task, recipe: PretrainingRecipe, *, folder: Path, workers: int = 2, progress: Progress = no_progress
     ) -> Pretraining:
         """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
 

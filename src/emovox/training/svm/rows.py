@@ -19,7 +19,7 @@ from emovox.features.parallel import parallel
 from emovox.features.spectrum import Frames
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError, EmovoxError
-from emovox.schema.progress import Progress, tracked, unseen
+from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.task import Indices
@@ -81,7 +81,7 @@ def corpus_rows(
     cache: Path,
     extra: Sequence[str] = (),
     workers: int = 2,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> Rows:
     """Compute the functionals of clips, or find them in the cache.
 

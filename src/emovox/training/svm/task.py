@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emovox.corpora.manifest import Clip
-from emovox.schema.progress import Progress, unseen
+from emovox.schema.progress import Progress, no_progress
 from emovox.training.data.task import Task, make_task
 from emovox.training.recipe import Data
 from emovox.training.svm.rows import Rows, corpus_rows
@@ -27,7 +27,7 @@ def make_svm_task(
     cache: Path,
     extra: Sequence[str] = (),
     workers: int = 2,
-    progress: Progress = unseen,
+    progress: Progress = no_progress,
 ) -> SvmTask:
     """Choose the clips that have a class in the label view, and compute or fetch their functionals.
 
