@@ -2,17 +2,20 @@
 
     python -m publish [--collect] [--cost MODEL …]
 
-`results/<model>/<corpus>-<protocol>[-<view>].csv` is what the figures are computed from. Which there should be is told
-by the recipes; what is not there reads "not run", beside the command that makes it. `--collect` first copies the
-predictions of finished trainings from the cache folder. `--cost` first measures models: see publish/cost.py.
+The figures are computed from `results/<model>/<corpus>_<labels>_<protocol>_<condition>.csv`. The recipes say which
+there should be. A missing one reads "not run", beside the command that makes it.
+
+`--collect` first takes the predictions of finished trainings from the cache folder. `--cost` first measures what models
+cost: see publish/cost.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 from pathlib import Path
 
+from emovox.evaluation.figures.files import read_predictions, write_figure
+from emovox.schema.figure import FigureKey
 from emovox.training.cache import cache_folder
 from publish import cards, results, speed
 from publish.cost import write_cost
@@ -41,11 +44,10 @@ def main() -> None:
 
 
 def collect(plans: list[Planned], runs: Path, target: Path) -> None:
-    """Copy the predictions of finished trainings to the folder of their model."""
-    for model, run in dict.fromkeys((plan.model, plan.run) for plan in plans if plan.run):
+    """Write the predictions of finished trainings to the folder of their model."""
+    for model, run in dict.fromkeys((plan.key.model, plan.run) for plan in plans if plan.run):
         for path in sorted((runs / run / "predictions").glob("*.csv")):
-            (target / model).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target / model / path.name)
+            write_figure(read_predictions(path), FigureKey.parse(model, path.stem), target)
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

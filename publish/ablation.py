@@ -1,58 +1,56 @@
 """What each switch of a recipe brings: runs with several seeds under several conditions, and what can be told apart.
 
-The predictions lie in one folder as `<row>-seed<n>-<condition>.csv`. The row "none" has every switch off, "all" every
-one on, "<switch>" that one alone, "without-<switch>" all but that one.
+The predictions lie in `results/ablation/<row>-seed<n>/`. The row "none" has every switch off, "all" every one on,
+"<switch>" that one alone, "without-<switch>" all but that one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from emovox.evaluation.figures.bootstrap import DRAWS, mean_difference
+from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import uar
-from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.report.document import Table
 from emovox.evaluation.report.sections import NOTHING, percent, points, verdict
 from emovox.schema.errors import PredictionsError
+from emovox.schema.figure import FigureKey
 
 NONE, ALL, WITHOUT = "none", "all", "without-"
 
-CONDITIONS: Mapping[str, str] = {"clean": "as they are", "noise": "noise at 10 dB", "phone": "8 kHz, G.711"}
-"""How the test clips sound: as in the names of files → as tables call it."""
+STUDY, SEED = "ablation", "-seed"
 
-_NAME = re.compile(rf"(?P<row>.+)-seed(?P<seed>\d+)-(?P<condition>{'|'.join(CONDITIONS)})")
+CONDITIONS: Mapping[str, str] = {"tile": "as they are", "noise-10": "noise at 10 dB", "phone": "8 kHz, G.711"}
+"""How the test clips sound: key of a condition → words in the table."""
 
 Runs = Mapping[tuple[str, str], Sequence[Predictions]]
 """(row, condition) → predictions, one set a seed."""
 
 
-def file_name(row: str, seed: int, condition: str) -> str:
-    """Name the CSV of one run.
+def model_of(row: str, seed: int) -> str:
+    """Return the `model` of a run's `FigureKey`.
 
-    >>> file_name("without-speed", 2, "noise")
-    'without-speed-seed2-noise.csv'
+    >>> model_of("without-speed", 2)
+    'ablation/without-speed-seed2'
     """
-    return f"{row}-seed{seed}-{condition}.csv"
+    return f"{STUDY}/{row}{SEED}{seed}"
 
 
-def read_runs(folder: Path) -> Runs:
+def read_runs(results: Path) -> Runs:
     """Read all runs of an ablation; of a row that is not finished, the seeds that have most clips.
 
     Raises:
-        PredictionsError: a file of another name, or one that cannot be read.
+        PredictionsError: a file that is not named as a figure, or that cannot be read.
     """
     found: dict[tuple[str, str], list[Predictions]] = {}
-    for path in sorted(folder.glob("*.csv")):
-        match = _NAME.fullmatch(path.stem)
-        if match is None:
-            raise PredictionsError(
-                f"{path}: got a name that is not of an ablation, expected {file_name('ROW', 0, 'clean')}; move it away"
-            )
-        found.setdefault((match["row"], match["condition"]), []).append(read_predictions(path))
+    for path in sorted((results / STUDY).glob("*/*.csv")):
+        key = FigureKey.parse(f"{STUDY}/{path.parent.name}", path.stem)
+        row = path.parent.name.rpartition(SEED)[0]
+        found.setdefault((row, key.condition), []).append(read_predictions(path))
     return {key: [run for run in runs if len(run) == max(map(len, runs))] for key, runs in found.items()}
 
 

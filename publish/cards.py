@@ -8,21 +8,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from emovox.evaluation.figures.calibration import joint_error, kept, reliability
-from emovox.evaluation.figures.comparison import Measured
 from emovox.evaluation.figures.metrics import chance, top_confusions, values
 from emovox.evaluation.figures.mistakes import confident_mistakes
 from emovox.evaluation.figures.predictions import join
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import ModelCard
-from publish.laboratory import CORPORA, ROOT, Figures, corpus_of, in_order, protocol_of
+from emovox.schema.figure import SEVEN, FigureKey
+from publish.laboratory import CORPORA, ROOT, Figures, in_order, title_of
 from publish.tables import NOTHING, costs, interval, percent, table
 
-SEVEN = "-seven"
 MISTAKES = 3
 CONFUSIONS = 5
 
@@ -83,19 +83,19 @@ def document(figures: Figures, folder: Path | None = None) -> str:
 
 def section(card: ModelCard, figures: Figures) -> list[str]:
     """Everything about one model."""
-    names = [figure for model, figure in _figures(card.name, figures) if model == card.name]
-    unmasked = [name for name in (seven_of(name) for name in names) if figures.measured(card.name, name)]
+    keys = _figures(card.name, figures)
+    unmasked = [key for key in (replace(key, labels=SEVEN) for key in keys) if figures.measured(key)]
     return [
         f"## {card.name}\n",
         f"{PURPOSE.get(card.name, card.description)}\n",
         f"Version {card.version}: {card.description}. Made by {_made_by(card, figures)}.\n",
         f"### {card.name}: how good\n",
-        _figures_table(card.name, names, figures),
+        _figures_table(keys, figures),
         f"### {card.name}: recall of each emotion\n\nIn %, as shipped: seven labels, no mask.\n" if unmasked else "",
-        _recalls(card.name, unmasked, figures) if unmasked else "",
+        _recalls(unmasked, figures) if unmasked else "",
         *(_mistakes(card.name, unmasked, figures) if unmasked else []),
         f"### {card.name}: calibration\n",
-        _calibration(card, names, unmasked, figures),
+        _calibration(card, keys, unmasked, figures),
         f"### {card.name}: limits\n",
         LIMITS.format(
             labels=len(card.labels), window=card.window, threshold=card.threshold, shortest=card.shortest,
@@ -112,15 +112,10 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
     ]  # fmt: skip
 
 
-def seven_of(figure: str) -> str:
-    """Name the seven-class view of a figure: RAVDESS with calm apart becomes RAVDESS of seven classes."""
-    return f"{figure.replace('ravdess-8', 'ravdess-7')}{SEVEN}"
-
-
-def _figures(model: str, figures: Figures) -> list[tuple[str, str]]:
-    """The figures of the training that is shipped: joint, with what it was scored on."""
-    found = [key for corpus in CORPORA for key in figures.of_corpus(corpus) if key[0] == model]
-    return [key for key in found if protocol_of(key[1]) in ("joint", "zero-shot") and figures.predictions(*key)]
+def _figures(model: str, figures: Figures) -> list[FigureKey]:
+    """List the figures of the training that is shipped: joint, with what it was scored on."""
+    found = [key for dataset in CORPORA for key in figures.of_dataset(dataset) if key.model == model]
+    return [key for key in found if key.protocol in ("joint", "unheard", "zero-shot") and figures.predictions(key)]
 
 
 def _made_by(card: ModelCard, figures: Figures) -> str:
@@ -141,47 +136,48 @@ def _overview_row(card: ModelCard, path: Path, figures: Figures, *, default: boo
     ]
 
 
-def _figures_table(model: str, names: Sequence[str], figures: Figures) -> str:
+def _figures_table(keys: Sequence[FigureKey], figures: Figures) -> str:
     rows = []
-    for name in names:
-        each = figures.measured(model, name)
+    for key in keys:
+        each = figures.measured(key)
         assert each is not None
-        views = [figures.predictions(model, f"{name}-{view}") for view in ("whole", "narrow")]
+        views = [figures.predictions(replace(key, condition=name)) for name in ("whole", "narrow")]
+        adapted = figures.measured(replace(key, condition="speaker-norm"))
         rows.append(
             [
-                CORPORA[corpus_of(name)], each.protocol, interval(each), percent(chance(each.predictions)["uar"]),
-                interval(each, "accuracy"), interval(figures.measured(model, f"{name}-speaker-norm"), missing=NOTHING),
+                title_of(key), each.protocol, interval(each), percent(chance(each.predictions)["uar"]),
+                interval(each, "accuracy"), interval(adapted, missing=NOTHING),
                 *(NOTHING if made is None else percent(values(made)["uar"]) for made in views),
-                interval(figures.measured(model, seven_of(name)), missing=NOTHING),
+                interval(figures.measured(replace(key, labels=SEVEN)), missing=NOTHING),
             ]
         )  # fmt: skip
     head = ("corpus", "protocol", "UAR", "chance", "accuracy", "adapted to the speaker", "whole clips", "through 8 kHz")
     return table((*head, "as shipped: seven labels, no mask"), rows)
 
 
-def _recalls(model: str, names: Sequence[str], figures: Figures) -> str:
-    found = [each for name in names if (each := figures.measured(model, name)) is not None]
-    classes = list(dict.fromkeys(label for each in found for label in each.summary.recalls))
+def _recalls(keys: Sequence[FigureKey], figures: Figures) -> str:
+    found = {key: each for key in keys if (each := figures.measured(key)) is not None}
+    classes = list(dict.fromkeys(label for each in found.values() for label in each.summary.recalls))
     rows = [
-        [CORPORA[corpus_of(each.name)], *(percent(each.summary.recalls.get(label, np.nan)) for label in classes)]
-        for each in found
+        [title_of(key), *(percent(each.summary.recalls.get(label, np.nan)) for label in classes)]
+        for key, each in found.items()
     ]
     return table(("corpus", *classes), rows)
 
 
-def _mistakes(model: str, names: Sequence[str], figures: Figures) -> list[str]:
+def _mistakes(model: str, keys: Sequence[FigureKey], figures: Figures) -> list[str]:
     """The strongest confusions of each corpus, and the mistakes that the model is surest of where it has learnt."""
-    found = {name: part for name in names if (part := figures.predictions(model, name)) is not None}
-    learnt = [part for name, part in found.items() if protocol_of(name) == "joint"] or list(found.values())
+    found = {key: part for key in keys if (part := figures.predictions(key)) is not None}
+    learnt = [part for key, part in found.items() if key.protocol == "joint"] or list(found.values())
     pairs = [
         [
-            CORPORA[corpus_of(name)],
+            title_of(key),
             ", ".join(
                 f"{pair.label} → {pair.predicted} ({percent(pair.share)} %)"
                 for pair in top_confusions(part, CONFUSIONS)
             ),
         ]
-        for name, part in found.items()
+        for key, part in found.items()
     ]
     clips = [
         [
@@ -199,16 +195,14 @@ def _mistakes(model: str, names: Sequence[str], figures: Figures) -> list[str]:
     ]
 
 
-def _calibration(card: ModelCard, names: Sequence[str], unmasked: Sequence[str], figures: Figures) -> str:
-    found: list[Measured] = [
-        each for name in unmasked or names if (each := figures.measured(card.name, name)) is not None
-    ]
+def _calibration(card: ModelCard, keys: Sequence[FigureKey], unmasked: Sequence[FigureKey], figures: Figures) -> str:
+    found = {key: each for key in unmasked or keys if (each := figures.measured(key)) is not None}
     rows = []
-    for each in found:
+    for key, each in found.items():
         at = kept(each.predictions, card.threshold)
         shares = (at.share, at.accuracy, each.summary.accuracy.value)
-        rows.append([CORPORA[corpus_of(each.name)], interval(each, "ece"), *map(percent, shares)])
-    learnt = [each for each in found if protocol_of(each.name) == "joint"]
+        rows.append([title_of(key), interval(each, "ece"), *map(percent, shares)])
+    learnt = [each for key, each in found.items() if key.protocol == "joint"]
     parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
     mean = float(np.mean([each.summary.estimates["ece"].value for each in learnt])) if learnt else 0.0
     whole = (

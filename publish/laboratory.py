@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from emovox.corpora.folds import SCORED_ONLY
-from emovox.evaluation.figures.comparison import PROTOCOLS, Entry, Measured, describe_protocol, measure, view_of
-from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.corpora.views import label_space
+from emovox.evaluation.figures.comparison import Entry, Measured, measure
+from emovox.evaluation.figures.files import read_predictions
+from emovox.evaluation.figures.predictions import Predictions
+from emovox.schema.figure import OWN, PROTOCOLS, TILE, FigureKey
 from emovox.training.read import read_recipe
 from emovox.training.recipe import Data
 
@@ -24,17 +27,15 @@ CORPORA = {
     "ravdess-8": "RAVDESS-8", "ravdess-7": "RAVDESS-7", "emodb": "EMO-DB", "casia": "CASIA", "nemo": "nEMO",
     "tess": "TESS",
 }  # fmt: skip
-"""Label views of the published corpora: as in the names of files → as in tables."""
-
+"""Published corpora, RAVDESS by its label views: `FigureKey.dataset` → name in tables."""
 
 PUBLISHED = ("ravdess", *(name for name in CORPORA if not name.startswith("ravdess")))
 
 
 class Planned(NamedTuple):
-    """A figure that a recipe gives, in `results/<model>/<figure>.csv`: the command, and the folder of its run."""
+    """A figure that a recipe gives: the command, and the folder of its run."""
 
-    model: str
-    figure: str
+    key: FigureKey
     command: str
     run: str = ""
 
@@ -67,25 +68,41 @@ def in_order(models: Iterable[str]) -> list[str]:
     return sorted(set(models), key=lambda name: (MODELS.index(name) if name in MODELS else len(MODELS), name))
 
 
-def figures_of(data: Data) -> list[str]:
+def figure(model: str, dataset: str, protocol: str, condition: str = TILE) -> FigureKey:
+    """Return the key of a figure over the labels of a corpus.
+
+    >>> figure("svm", "ravdess-8", "si").stem, figure("svm", "emodb", "joint", "whole").stem
+    ('ravdess_ravdess-8_si_tile', 'emodb_own_joint_whole')
+    """
+    corpus = "ravdess" if dataset.startswith("ravdess-") else dataset
+    return FigureKey(model, corpus, OWN if corpus == dataset else dataset, protocol, condition)
+
+
+def title_of(key: FigureKey) -> str:
+    """Return the name of a corpus in tables; the seven classes of RAVDESS are RAVDESS-7 in every view."""
+    return CORPORA["ravdess-7" if key.dataset == "ravdess" else key.dataset]
+
+
+def figures_of(model: str, data: Data) -> list[FigureKey]:
     """Name the figures that a recipe on published corpora gives, on the path of `predict`."""
     if not all(corpus in PUBLISHED for corpus in data.corpora):
         return []
     if data.protocol == "zero-shot":
-        return [f"{data.target}-zero-shot"]
-    names = []
+        return [FigureKey(model, str(data.target), OWN, "zero-shot")]
+    keys = []
     for corpus in data.corpora:
-        protocol = "zero-shot" if data.protocol == "joint" and corpus in SCORED_ONLY else data.protocol
-        names.append(f"{_view(corpus, data.view)}-{protocol}")
-    return names
+        protocol = "unheard" if data.protocol == "joint" and corpus in SCORED_ONLY else data.protocol
+        keys.append(FigureKey(model, corpus, label_space(corpus, data.view, calm=data.view == OWN), protocol))
+    return keys
 
 
 def planned(recipes: Path = RECIPES) -> list[Planned]:
     """List what all recipes give, by file."""
-    found = [Planned("svm", "casia-zero-shot", "emovox evaluate svm --corpus casia --protocol zero-shot")]
+    command = "emovox evaluate svm --corpus casia --protocol zero-shot"
+    found = [Planned(figure("svm", "casia", "zero-shot"), command)]
     for path in sorted(recipes.glob("*.toml")):
         recipe, command = read_recipe(path), f"emovox train recipes/{path.name}"
-        found += [Planned(model_of(path.stem), name, command, recipe.name) for name in figures_of(recipe.data)]
+        found += [Planned(key, command, recipe.name) for key in figures_of(model_of(path.stem), recipe.data)]
     return found
 
 
@@ -93,68 +110,40 @@ class Figures:
     """The committed predictions, each read and measured when it is first asked for.
 
     Args:
-        folder: holds `<model>/<figure>.csv`.
+        folder: holds `<model>/<stem>.csv`.
         plans: what there should be.
     """
 
     def __init__(self, folder: Path = RESULTS, plans: Iterable[Planned] | None = None) -> None:
         self.folder = folder
         self.plans = list(planned() if plans is None else plans)
-        self.models = in_order(plan.model for plan in self.plans)
+        self.models = in_order(plan.key.model for plan in self.plans)
         self.measured = cache(self._measured)
         self.predictions = cache(self._predictions)
 
-    def of_corpus(self, corpus: str) -> list[tuple[str, str]]:
-        """(model, figure) of all that is there or planned on a corpus, by protocol, then in the order of models."""
+    def of_dataset(self, dataset: str) -> list[FigureKey]:
+        """List all headline figures on a corpus that are there or planned, by protocol, then in the order of models."""
         there = {
-            (path.parent.name, path.stem) for path in self.folder.glob("*/*.csv") if path.parent.name in self.models
+            FigureKey.parse(model, path.stem) for model in self.models for path in (self.folder / model).glob("*.csv")
         }
-        wanted = {(plan.model, plan.figure) for plan in self.plans}
-        own = [(model, name) for model, name in there | wanted if not view_of(name) and corpus_of(name) == corpus]
-        return sorted(own, key=lambda key: (list(PROTOCOLS).index(protocol_of(key[1])), self.models.index(key[0])))
+        wanted = {plan.key for plan in self.plans}
+        found = [key for key in there | wanted if key.headline and key.dataset == dataset]
+        return sorted(found, key=lambda key: (list(PROTOCOLS).index(key.protocol), self.models.index(key.model)))
 
-    def command(self, model: str, figure: str) -> str:
-        """The one command that gives a figure; "" where no recipe does."""
-        return next((plan.command for plan in self.plans if (plan.model, plan.figure) == (model, figure)), "")
+    def command(self, key: FigureKey) -> str:
+        """Return the one command that gives a figure; "" where no recipe does."""
+        return next((plan.command for plan in self.plans if plan.key == key), "")
 
     def cost(self, model: str) -> Cost | None:
-        """What the model costs, if it was measured."""
+        """Return what the model costs, if it was measured."""
         path = self.folder / model / "cost.json"
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         return Cost(**data) if data else None
 
-    def _predictions(self, model: str, figure: str) -> Predictions | None:
-        path = self.folder / model / f"{figure}.csv"
+    def _predictions(self, key: FigureKey) -> Predictions | None:
+        path = self.folder / key.model / f"{key.stem}.csv"
         return read_predictions(path) if path.is_file() else None
 
-    def _measured(self, model: str, figure: str) -> Measured | None:
-        made = self.predictions(model, figure)
-        return None if made is None else measure([Entry(figure, made, describe_protocol(figure))])[0]
-
-
-def corpus_of(figure: str) -> str:
-    """Take protocol and view from the name of a figure.
-
-    >>> corpus_of("ravdess-8-joint-whole"), corpus_of("tess-zero-shot")
-    ('ravdess-8', 'tess')
-    """
-    plain = figure.removesuffix(f"-{view_of(figure)}")
-    return plain.removesuffix(f"-{protocol_of(figure)}")
-
-
-def protocol_of(figure: str) -> str:
-    """The protocol's key in the name of a figure.
-
-    >>> protocol_of("ravdess-8-si-fusion-whole"), protocol_of("casia-sd")
-    ('si-fusion', 'sd')
-    """
-    plain = figure.removesuffix(f"-{view_of(figure)}")
-    return max((key for key in PROTOCOLS if plain.endswith(f"-{key}")), key=len)
-
-
-def _view(corpus: str, view: str) -> str:
-    if view not in ("own", "seven"):
-        return view
-    if corpus == "ravdess":
-        return "ravdess-8" if view == "own" else "ravdess-7"
-    return corpus
+    def _measured(self, key: FigureKey) -> Measured | None:
+        made = self.predictions(key)
+        return None if made is None else measure([Entry(key.stem, made, key.words, key=key)])[0]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from emovox.evaluation.figures.comparison import view_of
 from emovox.evaluation.figures.metrics import chance
 from emovox.evaluation.report.caveats import caveats
 from emovox.evaluation.report.document import to_markdown
 from emovox.runtime.registry import shipped
 from publish.ablation import ablation_table, read_runs
-from publish.laboratory import MODELS, Figures, corpus_of
+from publish.laboratory import MODELS, Figures, figure
 from publish.tables import (
     NOTHING,
     corpus_table,
@@ -40,20 +40,24 @@ README_MODELS = tuple(name for name in reversed(MODELS) if name in shipped())
 """The shipped models, the best first."""
 
 README_ROWS = (
-    *(f"{corpus}-joint{view}" for view in ("", "-narrow", "-speaker-norm") for corpus in JOINT),
-    *("tess-zero-shot", "ravdess-8-si", "emodb-si", "casia-si", "ravdess-7-sd", "casia-sd"),
+    *((dataset, "joint", condition) for condition in ("tile", "narrow", "speaker-norm") for dataset in JOINT),
+    ("tess", "unheard", "tile"),
+    *((dataset, "si", "tile") for dataset in ("ravdess-8", "emodb", "casia")),
+    *((dataset, "sd", "tile") for dataset in ("ravdess-7", "casia")),
 )
+"""Corpus, protocol and condition of each row."""
+
 FEATURES = {
-    "svm-1-mfcc": "13 MFCC",
-    "svm-2-delta": "+ Δ + ΔΔ",
-    "svm-3-f0": "+ F0 and voicing",
-    "svm-4-energy": "+ energy",
-    "svm-5-all": "all functionals",
-    "svm-6-pca": "all, PCA (95 %)",
-    "svm-7-selection": "300 by mutual information, PCA",
+    "functionals/1-mfcc": "13 MFCC",
+    "functionals/2-delta": "+ Δ + ΔΔ",
+    "functionals/3-f0": "+ F0 and voicing",
+    "functionals/4-energy": "+ energy",
+    "functionals/5-all": "all functionals",
+    "functionals/6-pca": "all, PCA (95 %)",
+    "functionals/7-selection": "300 by mutual information, PCA",
     "svm": "all, PCA, and learnt from whole clips and copies too (other speeds, 8 kHz)",
 }
-FEATURE_COLUMNS = ("ravdess-8-si", "emodb-si", "casia-si")
+FEATURE_COLUMNS = ("ravdess-8", "emodb", "casia")
 
 INTRODUCTION = """# Results
 
@@ -142,12 +146,12 @@ def document(figures: Figures) -> str:
     parts = [INTRODUCTION, overview_table(figures), "## What they cost\n", COST, cost_table(figures)]
     parts += ["## Corpus by corpus\n", COLUMNS]
     for corpus, title in SECTIONS.items():
-        if figures.of_corpus(corpus):
+        if figures.of_dataset(corpus):
             parts += [f"### {title}\n", corpus_table(figures, corpus), recall_table(figures, corpus)]
     parts.append(CALIBRATION.format(uar=seven_table(figures, "uar"), ece=seven_table(figures, "ece")))
     parts += [REFERENCE, reference_table(figures), PUBLISHED, published_tables(figures)]
-    if (figures.folder / "ablation").is_dir():
-        made = ablation_table(read_runs(figures.folder / "ablation"))
+    if runs := read_runs(figures.folder):
+        made = ablation_table(runs)
         parts += [ABLATION, table(made.head, made.rows), "Made by `python -m studies.ablation`.\n"]
     parts += [
         "## What each group of functionals brings\n",
@@ -159,7 +163,7 @@ def document(figures: Figures) -> str:
         PICTURES,
         VIEWS.format(table=views_table(figures)),
     ]
-    measured = [each for corpus in SECTIONS for key in figures.of_corpus(corpus) if (each := figures.measured(*key))]
+    measured = [each for dataset in SECTIONS for key in figures.of_dataset(dataset) if (each := figures.measured(key))]
     parts.append(to_markdown("", caveats(measured)).replace("# \n", "").strip() + "\n")
     return "\n".join(part for part in parts if part)
 
@@ -168,30 +172,31 @@ def feature_table(figures: Figures) -> str:
     """One row a set of functionals, one column a corpus."""
     rows = [["chance", *(percent(1 / n) for n in (8, 7, 6))]]
     for model, title in FEATURES.items():
-        rows.append([title, *(interval(figures.measured(model, column)) for column in FEATURE_COLUMNS)])
+        rows.append([title, *(interval(figures.measured(figure(model, dataset, "si"))) for dataset in FEATURE_COLUMNS)])
     return table(("functionals", "RAVDESS-8", "EMO-DB", "CASIA"), rows)
 
 
 def views_table(figures: Figures) -> str:
     """What learning from copies changes, on RAVDESS: one row a model, one column a view of the test clips."""
     rows = []
-    for model, title in (("svm-6-pca", "tiles alone"), ("svm", "tiles, whole clips, other speeds, 8 kHz")):
-        views = [figures.measured(model, f"ravdess-8-si{view}") for view in ("", "-whole", "-narrow")]
-        rows.append([title, *(interval(each) for each in views)])
+    for model, title in (("functionals/6-pca", "tiles alone"), ("svm", "tiles, whole clips, other speeds, 8 kHz")):
+        keys = [figure(model, "ravdess-8", "si", condition) for condition in ("tile", "whole", "narrow")]
+        rows.append([title, *(interval(figures.measured(key)) for key in keys)])
     return table(("RAVDESS-8, UAR; learnt from", "path of `predict`", "whole clips", "through 8 kHz"), rows)
 
 
 def readme_table(figures: Figures) -> str:
     """The figures of the shipped models, one row a corpus and protocol that any of them has, and what they cost."""
     rows = []
-    for name in README_ROWS:
-        found = {model: figures.measured(model, name) for model in README_MODELS}
+    for dataset, protocol, condition in README_ROWS:
+        keys = {model: figure(model, dataset, protocol, condition) for model in README_MODELS}
+        found = {model: figures.measured(key) for model, key in keys.items()}
         first = next((each for each in found.values() if each is not None), None)
         if first is not None:
-            title = SECTIONS[corpus_of(name)].split(",")[0] + (" (7 classes)" if name.startswith("ravdess-7") else "")
+            title = SECTIONS[dataset].split(",")[0] + (" (7 classes)" if dataset == "ravdess-7" else "")
             cells = [interval(each, missing=NOTHING) for each in found.values()]
-            plain = name.removesuffix(f"-{view_of(name)}")
-            recipes = [Path(figures.command(model, plain)).stem for model, each in found.items() if each is not None]
+            plain = [replace(keys[model], condition="tile") for model, each in found.items() if each is not None]
+            recipes = [Path(figures.command(key)).stem for key in plain]
             rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"]), ", ".join(recipes)])
     spent = zip(*(costs(figures, model) for model in README_MODELS), strict=True)
     for title, values in zip(("parameters", "3 s on one core"), spent, strict=True):

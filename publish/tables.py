@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from emovox.evaluation.figures.calibration import joint_error, reliability
-from emovox.evaluation.figures.comparison import PROTOCOLS, Measured
+from emovox.evaluation.figures.comparison import Measured
 from emovox.evaluation.figures.metrics import chance, values
-from publish.laboratory import CORPORA, Figures, Planned, corpus_of, protocol_of
+from emovox.schema.figure import PROTOCOLS, SEVEN, FigureKey
+from publish.laboratory import CORPORA, Figures, Planned, figure, title_of
 from publish.published import (
-    DEPENDENT,
+    DEPENDENT as DEPENDENT_ROWS,
+)
+from publish.published import (
     DEPENDENT_HEAD,
     INDEPENDENT,
     INDEPENDENT_HEAD,
@@ -25,12 +29,13 @@ FIGURES_HEAD = (
     *("model", "protocol", "UAR", "adapted to the speaker", "whole clips", "through 8 kHz", "accuracy", "weighted F1"),
     *("macro F1", "ECE", "UAR over folds", "parameters", "3 s, one core", "command"),
 )
-CALIBRATED = ("ravdess-7-joint", "emodb-joint", "casia-joint", "nemo-joint")
-"""Figures of corpora that joint training learns from, of which the seven-class view weighs each alike."""
+CALIBRATED = ("ravdess-8", "emodb", "casia", "nemo")
+"""Corpora of joint training, of which the seven-class view weighs each alike."""
 
-UNSEEN = "tess-zero-shot"
 TRAIN = "`emovox train` …"
-DEPENDENT_FIGURE = "ravdess-7-sd"
+DEPENDENT = ("ravdess-7", "sd")
+"""The speaker-dependent figure of the overview: corpus and protocol."""
+
 OVERVIEW_CORPORA = ("ravdess-8", "casia", "emodb", "nemo")
 
 
@@ -63,9 +68,9 @@ def overview_table(figures: Figures) -> str:
     """One row a model and way of training: UAR on each corpus, what it costs, and the commands."""
     rows = [_chance_row(figures)]
     for model in figures.models:
-        own = [plan for plan in figures.plans if plan.model == model]
+        own = [plan for plan in figures.plans if plan.key.model == model]
         for words, protocols in (("together", ("joint",)), ("each corpus alone", ("si", "sd"))):
-            plans = [plan for plan in own if protocol_of(plan.figure) in protocols]
+            plans = [plan for plan in own if plan.key.protocol in protocols]
             if plans:
                 rows.append(_overview_row(figures, model, words, plans))
     head = ("model", "corpora", "parameters", "3 s, one core", *(CORPORA[corpus] for corpus in OVERVIEW_CORPORA))
@@ -73,14 +78,16 @@ def overview_table(figures: Figures) -> str:
 
 
 def _overview_row(figures: Figures, model: str, words: str, plans: Sequence[Planned]) -> list[str]:
-    def cell(*names: str) -> str:
-        found = [name for name in names if any(plan.figure == name for plan in plans)]
-        return interval(figures.measured(model, found[0])) if found else NOTHING
+    def cell(dataset: str, *protocols: str) -> str:
+        wanted = [figure(model, dataset, protocol) for protocol in protocols]
+        found = [key for key in wanted if any(plan.key == key for plan in plans)]
+        return interval(figures.measured(found[0])) if found else NOTHING
 
-    cells = [cell(f"{corpus}-joint", f"{corpus}-si") for corpus in OVERVIEW_CORPORA]
-    shown = [plan for plan in plans if corpus_of(plan.figure) in OVERVIEW_CORPORA or plan.figure == DEPENDENT_FIGURE]
-    alone = [plan for plan in shown if not plan.figure.endswith("-sd") or plan.figure == DEPENDENT_FIGURE]
-    return [model, words, *costs(figures, model), *cells, cell(DEPENDENT_FIGURE), _recipes(alone)]
+    cells = [cell(dataset, "joint", "si") for dataset in OVERVIEW_CORPORA]
+    shown = [plan for plan in plans if plan.key.dataset in OVERVIEW_CORPORA and plan.key.protocol != "sd"]
+    dependent = [plan for plan in plans if plan.key == figure(model, *DEPENDENT)]
+    recipes = _recipes([plan for plan in plans if plan in (*shown, *dependent)])
+    return [model, words, *costs(figures, model), *cells, cell(*DEPENDENT), recipes]
 
 
 def _recipes(plans: Sequence[Planned]) -> str:
@@ -90,48 +97,46 @@ def _recipes(plans: Sequence[Planned]) -> str:
 
 def _chance_row(figures: Figures) -> list[str]:
     cells = []
-    for corpus in (*OVERVIEW_CORPORA, "ravdess-7"):
-        found = next(
-            (figures.predictions(*key) for key in figures.of_corpus(corpus) if figures.predictions(*key)), None
-        )
+    for dataset in (*OVERVIEW_CORPORA, "ravdess-7"):
+        found = next((made for key in figures.of_dataset(dataset) if (made := figures.predictions(key))), None)
         cells.append(NOTHING if found is None else percent(chance(found)["uar"]))
     return ["chance", *[NOTHING] * 3, *cells, NOTHING]
 
 
-def corpus_table(figures: Figures, corpus: str) -> str:
+def corpus_table(figures: Figures, dataset: str) -> str:
     """All figures on a corpus: chance, then by protocol one row a model, those too that were not run."""
-    keys = figures.of_corpus(corpus)
-    known = next((figures.predictions(*key) for key in keys if figures.predictions(*key)), None)
+    keys = figures.of_dataset(dataset)
+    known = next((made for key in keys if (made := figures.predictions(key))), None)
     rows = []
     if known is not None:
         guess = {name: percent(value) for name, value in chance(known).items()}
         rest = [guess[name] for name in METRICS[1:]]
         rows.append(["chance", NOTHING, *[guess["uar"]] * 4, *rest, *[NOTHING] * 4])
-    rows += [_corpus_row(figures, model, figure) for model, figure in keys]
+    rows += [_corpus_row(figures, key) for key in keys]
     return table(FIGURES_HEAD, rows)
 
 
-def _corpus_row(figures: Figures, model: str, figure: str) -> list[str]:
-    each = figures.measured(model, figure)
-    command = figures.command(model, figure)
-    tail = [*costs(figures, model), f"`{command}`" if command else NOTHING]
+def _corpus_row(figures: Figures, key: FigureKey) -> list[str]:
+    each = figures.measured(key)
+    command = figures.command(key)
+    tail = [*costs(figures, key.model), f"`{command}`" if command else NOTHING]
     if each is None:
-        return [model, PROTOCOLS[protocol_of(figure)], NOT_RUN, *[NOTHING] * 8, *tail]
-    views = [figures.predictions(model, f"{figure}-{view}") for view in ("whole", "narrow")]
-    plain = [NOTHING if made is None else percent(values(made)["uar"]) for made in views]
-    adapted = interval(figures.measured(model, f"{figure}-speaker-norm"), missing=NOTHING)
+        return [key.model, PROTOCOLS[key.protocol], NOT_RUN, *[NOTHING] * 8, *tail]
+    changed = [figures.predictions(replace(key, condition=name)) for name in ("whole", "narrow")]
+    plain = [NOTHING if made is None else percent(values(made)["uar"]) for made in changed]
+    adapted = interval(figures.measured(replace(key, condition="speaker-norm")), missing=NOTHING)
     rest = [percent(each.summary.estimates[name].value) for name in METRICS[2:]]
     uar = each.summary.uar
     folds = NOTHING if uar.fold_mean is None else f"{percent(uar.fold_mean)} ± {percent(uar.fold_sd or 0)}"
     return [
-        *(model, each.protocol, interval(each), adapted, *plain, interval(each, "accuracy"), *rest, folds),
+        *(key.model, each.protocol, interval(each), adapted, *plain, interval(each, "accuracy"), *rest, folds),
         *tail,
     ]
 
 
-def recall_table(figures: Figures, corpus: str) -> str:
+def recall_table(figures: Figures, dataset: str) -> str:
     """Recall of each emotion in percent, one row a model and protocol; "" when nothing was run."""
-    found = [(model, made) for model, name in figures.of_corpus(corpus) if (made := figures.measured(model, name))]
+    found = [(key.model, made) for key in figures.of_dataset(dataset) if (made := figures.measured(key))]
     classes = list(dict.fromkeys(name for _, each in found for name in each.summary.recalls))
     rows = [
         [model, each.protocol, *(percent(each.summary.recalls.get(name, np.nan)) for name in classes)]
@@ -144,33 +149,34 @@ def seven_table(figures: Figures, metric: str) -> str:
     """A figure of the shipped view, seven classes and no mask, on each corpus; ECE also together and their mean."""
     rows = []
     for model in figures.models:
-        known = {plan.figure for plan in figures.plans if plan.model == model}
-        learnt = [name.replace("ravdess-7", "ravdess-8") for name in CALIBRATED]
-        if not known.intersection(learnt):
+        known = {plan.key for plan in figures.plans}
+        keys = [figure(model, dataset, "joint") for dataset in CALIBRATED]
+        if not known.intersection(keys):
             continue
         cells, shares, parts = [], [], []
-        for name, plain in zip((*CALIBRATED, UNSEEN), (*learnt, UNSEEN), strict=True):
-            each = figures.measured(model, f"{name}-seven")
-            cells.append(interval(each, metric, missing=NOT_RUN if plain in known else NOTHING))
-            if each is not None and name != UNSEEN:
+        for key in (*keys, figure(model, "tess", "unheard")):
+            each = figures.measured(replace(key, labels=SEVEN))
+            cells.append(interval(each, metric, missing=NOT_RUN if key in known else NOTHING))
+            if each is not None and key.protocol == "joint":
                 shares.append(each.summary.estimates[metric].value)
                 parts.append(reliability(each.predictions.scores, each.predictions.label_index))
         mean = f"{percent(float(np.mean(shares)))} ({len(shares)} corpora)" if shares else NOT_RUN
         means = [f"**{percent(joint_error(parts))}**" if parts else NOT_RUN, mean] if metric == "ece" else []
         rows.append([model, *cells[:-1], *means, cells[-1], *costs(figures, model)])
-    corpora = [CORPORA[corpus_of(name)] for name in CALIBRATED]
+    corpora = [title_of(FigureKey("", dataset.split("-")[0], SEVEN, "joint")) for dataset in CALIBRATED]
     mean_head = ["together, weighed alike", "mean of these"] if metric == "ece" else []
-    return table(("model", *corpora, *mean_head, "TESS, zero-shot", "parameters", "3 s, one core"), rows)
+    return table(("model", *corpora, *mean_head, "TESS, not in training", "parameters", "3 s, one core"), rows)
 
 
 def reference_table(figures: Figures) -> str:
     """The figures that are claimed of the reference networks, beside that network trained here, and ours."""
     rows = [[*claim, *[NOTHING] * 4] for claim in REFERENCE]
-    wanted = ("ravdess-7-sd", "casia-sd", "ravdess-8-si")
+    wanted = (("ravdess-7", "sd"), ("casia", "sd"), ("ravdess-8", "si"))
     for model in ("svm", "reference-hybrid", "mobile", "hybrid", "accurate"):
-        known = {plan.figure: plan for plan in figures.plans if plan.model == model}
-        cells = [interval(figures.measured(model, name), "accuracy") if name in known else NOTHING for name in wanted]
-        recipes = _recipes([known[name] for name in wanted if name in known])
+        known = {plan.key: plan for plan in figures.plans}
+        keys = [figure(model, *each) for each in wanted]
+        cells = [interval(figures.measured(key), "accuracy") if key in known else NOTHING for key in keys]
+        recipes = _recipes([known[key] for key in keys if key in known])
         rows.append([model, *costs(figures, model), NOTHING, *cells, recipes])
     head = ("network", "parameters", "3 s, one core", "accuracy, corpus and split unstated")
     ours = ("RAVDESS-7, speaker-dependent", "CASIA, speaker-dependent", "RAVDESS-8, speaker-independent")
@@ -180,14 +186,15 @@ def reference_table(figures: Figures) -> str:
 def published_tables(figures: Figures) -> str:
     """What others reach, and `accurate` in the same columns."""
     cells = []
-    for corpus, metric in (("ravdess-8", "uar"), ("ravdess-8", "accuracy"), ("casia", "uar"), ("emodb", "uar")):
-        cells.append(interval(figures.measured("accurate", f"{corpus}-joint"), metric))
+    for dataset, metric in (("ravdess-8", "uar"), ("ravdess-8", "accuracy"), ("casia", "uar"), ("emodb", "uar")):
+        cells.append(interval(figures.measured(figure("accurate", dataset, "joint")), metric))
     ours = ("**accurate** (this project)", costs(figures, "accurate")[0], *cells, "joint folds")
-    dependent = [interval(figures.measured("accurate", name), "accuracy") for name in ("ravdess-7-sd", "casia-sd")]
+    keys = [figure("accurate", dataset, "sd") for dataset in ("ravdess-7", "casia")]
+    dependent = [interval(figures.measured(key), "accuracy") for key in keys]
     parts = [
         table(INDEPENDENT_HEAD, [*INDEPENDENT, ours]),
         "Speaker-dependent, random splits over utterances: inflated, to be compared with each other only.\n",
-        table(DEPENDENT_HEAD, [*DEPENDENT, (f"{ours[0]}, RAVDESS-7", ours[1], *dependent, NOTHING)]),
+        table(DEPENDENT_HEAD, [*DEPENDENT_ROWS, (f"{ours[0]}, RAVDESS-7", ours[1], *dependent, NOTHING)]),
         f"{ZERO_SHOT}\n",
     ]
     return "\n".join(parts)

@@ -9,9 +9,9 @@ folds as they are, with noise at 10 dB, and through 8 kHz G.711, all on the path
 lie in another folder than those of training. Copies are made once with the first seed, so that the seeds differ in
 weights and draws alone.
 
-A unit of work is one row, seed and fold; it goes to the cache folder, from where a stopped run goes on, and each one
-that is finished is written to results/ablation at once. `make results` makes the table. Processes that take different
-seeds can run beside each other.
+A unit of work is one row, seed and fold. It goes to the cache folder, from where a stopped run goes on. A row and seed
+whose folds are done is written to results/ablation at once. `make results` makes the table. Processes that take
+different seeds can run beside each other.
 """
 
 from __future__ import annotations
@@ -39,18 +39,14 @@ from emovox.augment.recordings import Recordings, read_noises
 from emovox.corpora.folds import Fold
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.figures.predictions import (
-    Predictions,
-    header_line,
-    join,
-    read_predictions,
-    row_line,
-    write_predictions,
-)
+from emovox.corpora.views import label_space
+from emovox.evaluation.figures.files import read_predictions, write_figure, write_predictions
+from emovox.evaluation.figures.predictions import Predictions, join
 from emovox.evaluation.report.document import to_markdown
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
-from emovox.schema.files import replacing, write_whole
+from emovox.schema.figure import FigureKey
+from emovox.schema.files import replacing
 from emovox.training.cache import cache_folder
 from emovox.training.cross_validation import FoldScores, masked_predictions
 from emovox.training.data.inputs import Inputs, make_inputs
@@ -64,7 +60,7 @@ from emovox.training.plan import Mixup, Plan, SpecAugment
 from emovox.training.read import read_recipe
 from emovox.training.stages.fit import Fitted
 from emovox.training.stages.head import logits
-from publish.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, file_name, read_runs
+from publish.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, model_of, read_runs
 
 RECIPE = "recipes/mobile-ravdess.toml"
 LEARN, TEST = "$EMOVOX_NOISE/esc10", "$EMOVOX_NOISE/nonspeech100"
@@ -73,9 +69,6 @@ STEPS = 600
 """Of every stage: about 2 minutes a unit on one core, so that 66 units take an afternoon."""
 IN_TRAINING = {"spec-augment": "spec_augment", "mixup": "mixup"}
 """Switches that are no change of the waveform: name → table of `learning` and `head_learning`."""
-
-DIGITS = 4
-"""Significant digits of scores in the CSVs: there are a hundred of these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +187,9 @@ def prepare(
     tests = {}
     for condition, change in _changes(noises).items():
         _say(f"test clips: {CONDITIONS[condition]}")
-        folder = cache / "ablation" / "clips" / f"{condition}-{noises.fingerprint[:12] if condition == 'noise' else ''}"
+        folder = (
+            cache / "ablation" / "clips" / f"{condition}-{noises.fingerprint[:12] if condition == 'noise-10' else ''}"
+        )
         clips = [_copied(task.clips[index], change, folder) for index in tested]
         made = make_inputs(clips, recipe.encoder, copies={}, augment=Augment(), seed=0, folder=cache, workers=workers)
         tests[condition] = replace(made, owner=tested[made.owner])
@@ -249,12 +244,12 @@ def run_unit(study: Study, row: str, recipe: NetworkRecipe, seed: int, fold: Fol
         fitted = NetworkMethod(study.task, inputs, own).fit(np.array(fold.train, dtype=np.int64), folder)
         for condition, test in study.tests.items():
             write_predictions(scored(study.task, fitted, test, fold), folder / f"{condition}.csv")
+    labels = label_space(corpus := study.task.corpora[0], own.data.view, calm="calm" in study.task.classes)
     for condition in CONDITIONS:
         done = [run / f"fold-{each.number}" / f"{condition}.csv" for each in study.folds]
-        _write(
-            join([read_predictions(path) for path in done if path.is_file()]),
-            study.results / file_name(row, seed, condition),
-        )
+        if all(path.is_file() for path in done):
+            key = FigureKey(model_of(row, seed), corpus, labels, own.data.protocol, condition)
+            write_figure(join([read_predictions(path) for path in done]), key, study.results)
     return missing
 
 
@@ -267,11 +262,6 @@ def scored(task: Task, fitted: Fitted, test: Inputs, fold: Fold) -> Predictions:
     tile = clip_means(scores, test.owner[rows], test.seconds[rows], len(task.clips))[clips]
     found = FoldScores(fold.number, clips, {TILE: tile}, fitted.temperature, {})
     return masked_predictions(task, [found], task.corpora[0])
-
-
-def _write(predictions: Predictions, path: Path) -> None:
-    lines = [row_line(row, predictions.classes, digits=DIGITS) for row in predictions.rows()]
-    write_whole(path, "".join([header_line(predictions.classes), *lines]).encode(), make_folder=True)
 
 
 def _read(path: Path, assignments: list[str], steps: int) -> NetworkRecipe:
@@ -296,7 +286,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of every stage, in place of the recipe's ({STEPS})")
     parser.add_argument("--learn", default=LEARN, help=f"noises of training ({LEARN})")
     parser.add_argument("--test", default=TEST, help=f"noises of the test ({TEST})")
-    parser.add_argument("--results", type=Path, default=Path("results/ablation"))
+    parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()
 

@@ -9,7 +9,8 @@ import soundfile
 
 from emovox.cli.main import main
 from emovox.corpora.manifest import Clip, write_manifest
-from emovox.evaluation.figures.predictions import Predictions, Row, read_predictions, write_predictions
+from emovox.evaluation.figures.files import read_predictions, write_predictions
+from emovox.evaluation.figures.predictions import Predictions, Row
 from emovox.evaluation.run import Recogniser
 from emovox.schema.card import CardCorpus
 from emovox.testing import RATE, speech, write_toy

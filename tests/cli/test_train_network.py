@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from emovox.cli.main import main
-from emovox.evaluation.figures.predictions import read_predictions
+from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.latency import front_end_share
 from emovox.runtime.model import Model
 from emovox.testing import RATE

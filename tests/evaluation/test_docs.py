@@ -4,12 +4,17 @@ import contextlib
 import csv
 import io
 import re
+from operator import attrgetter
 from pathlib import Path
 
-from emovox.evaluation.figures.comparison import describe_protocol
-from emovox.evaluation.figures.predictions import read_predictions
+import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+from emovox.evaluation.figures.files import read_predictions
+from emovox.evaluation.figures.metrics import uar
+from emovox.schema.figure import FigureKey
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -19,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_python_of_the_page_runs() -> None:
-    (code,) = blocks("python")
+    _, code = blocks("python")
     with contextlib.redirect_stdout(io.StringIO()) as out:
         exec(compile(code, "docs/evaluation.md", "exec"), {})
     assert "UAR 0.875 [" in out.getvalue()
@@ -42,5 +47,15 @@ def test_the_commands_of_the_page_have_options_that_exist() -> None:
 
 
 def test_the_file_name_of_the_page_tells_its_protocol() -> None:
-    assert "`ravdess-8-si.csv`" in PAGE
-    assert describe_protocol("ravdess-8-si") == "speaker-independent"
+    assert "`ravdess_ravdess-8_si_tile.csv`" in PAGE
+    assert FigureKey.parse("svm", "ravdess_ravdess-8_si_tile").words == "speaker-independent"
+
+
+def test_a_stranger_recomputes_a_figure_with_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(ROOT)
+    code, _ = blocks("python")
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(code, "docs/evaluation.md", "exec"), {})
+    found = uar(*attrgetter("label", "predicted")(read_predictions(ROOT / "results/accurate/casia_own_joint_tile.csv")))
+    assert out.getvalue() == f"UAR {100 * found:.1f}\n"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.figures.predictions import Predictions, Row, write_predictions
+from emovox.evaluation.figures.files import write_predictions
+from emovox.evaluation.figures.predictions import Predictions, Row
 from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
 from emovox.schema.errors import PredictionsError, ProtocolError, UndecodableError
 from emovox.schema.labels import EMOTIONS

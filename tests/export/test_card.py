@@ -9,8 +9,8 @@ import pytest
 
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.calibration import abstention_threshold
+from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
-from emovox.evaluation.figures.predictions import read_predictions
 from emovox.export.card import KEEP, make_card
 from emovox.models.svm import SvmModel
 from emovox.schema.card import Array, CardCorpus, CardHead, ModelCard

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ import pytest
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.calibration import joint_error, reliability
-from emovox.evaluation.figures.predictions import Predictions, write_predictions
+from emovox.evaluation.figures.files import IDENTITY, write_figure, write_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.card import ModelCard
+from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
 from emovox.training.recipe import Data
 from publish import __main__ as publishing
 from publish import cards, laboratory, results, tables
+from publish.laboratory import figure
 
 CLASSES = (*EMOTIONS, "calm")
-FIGURES = ("ravdess-8-joint", "emodb-joint", "tess-zero-shot")
+FIGURES = (("ravdess-8", "joint"), ("emodb", "joint"), ("tess", "unheard"))
 COST = {
     "parameters": 1234, "size": 5_000_000, "milliseconds": 4.2, "fastest": 4.0, "matrix": 2.5, "front_end": 0.5,
     "machine": "none", "command": "python -m publish --cost svm",
@@ -34,19 +38,19 @@ COST = {
 @pytest.fixture
 def figures(tmp_path: Path, generated: Callable[..., Predictions]) -> Any:
     """The baseline on three corpora in all views, and a network that is planned and was not run."""
-    for figure in FIGURES:
-        corpus = figure.split("-")[0]
-        classes = CLASSES if corpus == "ravdess" else EMOTIONS
-        for number, view in enumerate(("", "-whole", "-narrow", "-speaker-norm")):
-            made = generated(160, classes=classes, corpus=corpus, skill=1 + number)
-            write_predictions(made, tmp_path / "svm" / f"{figure}{view}.csv")
-        seven = generated(160, classes=EMOTIONS, corpus=corpus, skill=2, seed=3)
-        write_predictions(seven, tmp_path / "svm" / f"{figure.replace('-8', '-7')}-seven.csv")
+    for dataset, protocol in FIGURES:
+        key = figure("svm", dataset, protocol)
+        classes = CLASSES if key.corpus == "ravdess" else EMOTIONS
+        for number, condition in enumerate(("tile", "whole", "narrow", "speaker-norm")):
+            made = generated(160, classes=classes, corpus=key.corpus, skill=1 + number)
+            write_figure(made, replace(key, condition=condition), tmp_path)
+        seven = generated(160, classes=EMOTIONS, corpus=key.corpus, skill=2, seed=3)
+        write_figure(seven, replace(key, labels="seven"), tmp_path)
     (tmp_path / "svm" / "cost.json").write_text(json.dumps(COST), encoding="utf-8")
     plans = [
-        laboratory.Planned(model, figure, f"emovox train recipes/{model}.toml", model)
+        laboratory.Planned(figure(model, *each), f"emovox train recipes/{model}.toml", model)
         for model in ("svm", "accurate")
-        for figure in FIGURES
+        for each in FIGURES
     ]
     return laboratory.Figures(tmp_path, plans)
 
@@ -59,13 +63,13 @@ def row_of(text: str, *beginnings: str) -> list[str]:
 
 def test_every_recipe_is_a_row() -> None:
     plans = laboratory.planned()
-    assert {"svm", "mobile", "hybrid", "accurate", "reference-hybrid"} <= {plan.model for plan in plans}
-    assert ("svm", "ravdess-8-si", "emovox train recipes/svm-ravdess.toml", "svm-ravdess") in plans
-    assert ("svm", "tess-zero-shot", "emovox train recipes/svm.toml", "svm") in plans
-    keys = [(plan.model, plan.figure) for plan in plans]
+    assert {"svm", "mobile", "hybrid", "accurate", "reference-hybrid"} <= {plan.key.model for plan in plans}
+    assert (figure("svm", "ravdess-8", "si"), "emovox train recipes/svm-ravdess.toml", "svm-ravdess") in plans
+    assert (figure("svm", "tess", "unheard"), "emovox train recipes/svm.toml", "svm") in plans
+    keys = [plan.key for plan in plans]
     assert len(set(keys)) == len(keys), "two recipes give one figure: each needs a model of its own"
     for plan in plans:
-        assert laboratory.corpus_of(plan.figure) in laboratory.CORPORA
+        assert plan.key.dataset in laboratory.CORPORA
 
 
 @pytest.mark.parametrize(
@@ -73,22 +77,22 @@ def test_every_recipe_is_a_row() -> None:
     [
         (
             Data(corpora=("ravdess", "casia", "tess"), protocol="joint"),
-            ["ravdess-8-joint", "casia-joint", "tess-zero-shot"],
+            ["ravdess_ravdess-8_joint_tile", "casia_own_joint_tile", "tess_own_unheard_tile"],
         ),
-        (Data(corpora=("ravdess",), protocol="sd", view="ravdess-7"), ["ravdess-7-sd"]),
-        (Data(corpora=("ravdess", "emodb"), protocol="zero-shot", target="emodb"), ["emodb-zero-shot"]),
+        (Data(corpora=("ravdess",), protocol="sd", view="ravdess-7"), ["ravdess_ravdess-7_sd_tile"]),
+        (Data(corpora=("ravdess", "emodb"), protocol="zero-shot", target="emodb"), ["emodb_own_zero-shot_tile"]),
         (Data(corpora=("own.jsonl",), protocol="si"), []),
     ],
 )
 def test_figures_of_a_recipe(data: Data, names: list[str]) -> None:
-    assert laboratory.figures_of(data) == names
+    assert [key.stem for key in laboratory.figures_of("svm", data)] == names
 
 
 def test_a_row_holds_all_views_and_costs(figures: Any) -> None:
     text = tables.corpus_table(figures, "ravdess-8")
     head = dict(zip(tables.FIGURES_HEAD, row_of(text, "svm"), strict=True))
-    for column, view in (("UAR", ""), ("whole clips", "-whole"), ("through 8 kHz", "-narrow")):
-        made = figures.predictions("svm", f"ravdess-8-joint{view}")
+    for column, condition in (("UAR", "tile"), ("whole clips", "whole"), ("through 8 kHz", "narrow")):
+        made = figures.predictions(figure("svm", "ravdess-8", "joint", condition))
         assert head[column].split(" ")[0] == f"{100 * metrics.uar(made.label, made.predicted):.1f}"
     assert re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", head["adapted to the speaker"])
     assert (head["parameters"], head["3 s, one core"]) == ("1,234", "4.2 ms")
@@ -105,7 +109,7 @@ def test_what_was_not_run_says_how(figures: Any) -> None:
 
 def test_calibration_weighs_the_learnt_corpora_alike(figures: Any) -> None:
     cells = row_of(tables.seven_table(figures, "ece"), "svm")
-    learnt = [figures.measured("svm", f"{name}-joint-seven") for name in ("ravdess-7", "emodb")]
+    learnt = [figures.measured(FigureKey("svm", name, "seven", "joint")) for name in ("ravdess", "emodb")]
     mean = np.mean([each.summary.estimates["ece"].value for each in learnt])
     parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
     assert cells[5:7] == [f"**{100 * joint_error(parts):.1f}**", f"{100 * mean:.1f} (2 corpora)"]
@@ -125,15 +129,14 @@ def test_the_whole_page_is_composed(figures: Any) -> None:
 
 
 def test_finished_runs_are_collected(tmp_path: Path, generated: Callable[..., Predictions]) -> None:
-    write_predictions(generated(10), tmp_path / "runs" / "mine" / "predictions" / "casia-si.csv")
+    write_predictions(generated(10), tmp_path / "runs" / "mine" / "predictions" / "casia_own_si_tile.csv")
     plans = [
-        laboratory.Planned("accurate", "casia-si", "", "mine"),
-        laboratory.Planned("svm", "casia-si", "", "absent"),
+        laboratory.Planned(figure("accurate", "casia", "si"), "", "mine"),
+        laboratory.Planned(figure("svm", "casia", "si"), "", "absent"),
     ]
     publishing.collect(plans, tmp_path / "runs", tmp_path / "results")
-    assert [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "results").rglob("*.csv")] == [
-        "results/accurate/casia-si.csv"
-    ]
+    found = {path.relative_to(tmp_path / "results").as_posix() for path in (tmp_path / "results").rglob("*.csv")}
+    assert found == {"accurate/casia_own_si_tile.csv", "identity/casia_own_si.csv"}
 
 
 def test_blocks_are_replaced_where_a_page_has_them(tmp_path: Path) -> None:
@@ -157,7 +160,28 @@ def test_the_card_of_a_model_for_people(figures: Any, tmp_path: Path) -> None:
     for corpus in card.corpora:
         assert corpus.licence in page
         assert corpus.name in CORPORA
-    learnt = [figures.predictions("svm", f"{name}-joint-seven") for name in ("ravdess-7", "emodb")]
+    learnt = [figures.predictions(FigureKey("svm", name, "seven", "joint")) for name in ("ravdess", "emodb")]
     surest = max(made.scores.max(axis=1)[made.label != made.predicted].max() for made in learnt)
     assert f"({surest:.2f}) |" in page
     assert "`tess-" not in page, "a corpus that was never learnt from would be all of the surest mistakes"
+
+
+@pytest.mark.slow
+def test_the_pages_are_what_the_results_give() -> None:
+    figures = laboratory.Figures()
+    docs = laboratory.ROOT / "docs"
+    assert results.document(figures) == (docs / "results.md").read_text(encoding="utf-8")
+    assert cards.document(figures) == (docs / "models.md").read_text(encoding="utf-8")
+    for name in ("README.md", "README.zh-CN.md"):
+        page = (laboratory.ROOT / name).read_text(encoding="utf-8")
+        assert results.readme_table(figures) in page or tables.overview_table(figures) in page
+
+
+def test_every_file_of_results_is_a_figure_or_lists_the_clips_of_one() -> None:
+    folder = laboratory.RESULTS
+    files = {path for path in folder.rglob("*.csv") if path.parent.name != IDENTITY}
+    for path in files:
+        FigureKey.parse(path.parent.relative_to(folder).as_posix(), path.stem)
+    firsts = [path.open(encoding="utf-8").readline() for path in files]
+    used = {word.rstrip(",").rpartition("/")[2] for first in firsts for word in first.split() if word.endswith(".csv,")}
+    assert used == {path.name for path in (folder / IDENTITY).iterdir()}

@@ -43,3 +43,20 @@ def test_an_unknown_protocol_is_refused() -> None:
 def test_parts_that_would_not_be_read_back_are_refused(labels: str, condition: str) -> None:
     with pytest.raises(PredictionsError, match="expected lower-case letters"):
         FigureKey("svm", "casia", labels, "si", condition)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (FigureKey("m", "ravdess", "ravdess-8", "si"), "speaker-independent"),
+        (FigureKey("m", "casia", "own", "joint"), "speaker-independent, joint folds"),
+        (FigureKey("m", "ravdess", "ravdess-8", "si-fusion"), "speaker-independent, 5 fusion folds"),
+        (FigureKey("m", "emodb", "own", "sd"), "speaker-dependent (inflated)"),
+        (FigureKey("m", "tess", "own", "unheard"), "corpus not in training"),
+        (FigureKey("m", "nemo", "seven", "joint"), "speaker-independent, joint folds, seven-class view"),
+        (FigureKey("m", "nemo", "own", "joint", "whole"), "speaker-independent, joint folds, whole clips"),
+    ],
+)
+def test_the_words_of_tables(key: FigureKey, words: str) -> None:
+    assert key.words == words
+    assert key.headline is (key.labels != "seven" and key.condition == "tile")

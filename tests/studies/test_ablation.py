@@ -16,10 +16,12 @@ from emovox.augment.recordings import read_noises
 from emovox.cli.main import main
 from emovox.corpora.load import load_clips
 from emovox.evaluation.figures import metrics
-from emovox.evaluation.figures.predictions import Predictions, read_predictions, write_predictions
+from emovox.evaluation.figures.files import read_predictions, write_figure, write_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import PredictionsError, RecipeError
+from emovox.schema.figure import FigureKey
 from emovox.testing import RATE
-from publish.ablation import CONDITIONS, Runs, ablation_table, file_name, read_runs
+from publish.ablation import CONDITIONS, Runs, ablation_table, model_of, read_runs
 from studies import ablation
 from tests.sounds import write_sounds
 
@@ -105,13 +107,17 @@ def test_a_table_comes_of_two_folds(
 ) -> None:
     ablate(monkeypatch, "--rows", "none,gain,mixup", "--seeds", "0", "--folds", "1,2")
     captured = capsys.readouterr()
-    assert {path.name for path in (here / "results").iterdir()} == {
-        file_name(row, 0, condition) for row in ("none", "gain", "mixup") for condition in CONDITIONS
+    assert {
+        path.relative_to(here / "results").as_posix() for path in (here / "results" / "ablation").rglob("*.csv")
+    } == {
+        f"{model_of(row, 0)}/own_own_si_{condition}.csv"
+        for row in ("none", "gain", "mixup")
+        for condition in CONDITIONS
     }
     assert captured.err.count(" fold ") == 6
     lines = [line for line in captured.out.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| none", "| gain", "| mixup"]
-    clean = read_predictions(here / "results" / "gain-seed0-clean.csv")
+    clean = read_predictions(here / "results" / model_of("gain", 0) / "own_own_si_tile.csv")
     assert set(clean.fold.tolist()) == {"1", "2"}
     assert len(clean) == 6
     assert f"{100 * metrics.uar(clean.label, clean.predicted):.1f}" in lines[3]
@@ -153,16 +159,16 @@ def test_the_copies_are_what_they_are_called(here: Path, tmp_path: Path) -> None
     changes = ablation._changes(read_noises(here / "test"))
     copies = {name: ablation._copied(clip, change, tmp_path / name) for name, change in changes.items()}
     sounds = {name: load_audio(copy.path)[0][0].astype(np.float64) for name, copy in copies.items()}
-    assert copies["clean"] == clip
-    clean = sounds["clean"]
+    assert copies["tile"] == clip
+    clean = sounds["tile"]
     # the sum may have been turned down as a whole
-    scale = (sounds["noise"] @ clean) / (clean @ clean)
-    rest = sounds["noise"] - scale * clean
+    scale = (sounds["noise-10"] @ clean) / (clean @ clean)
+    rest = sounds["noise-10"] - scale * clean
     assert 10 * np.log10(scale**2 * (clean @ clean) / (rest @ rest)) == pytest.approx(10, abs=0.3)
     spectrum = np.abs(np.fft.rfft(sounds["phone"])) ** 2
     assert spectrum[len(spectrum) * 9 // 16 :].sum() < 1e-4 * spectrum.sum(), "nothing above 4.5 kHz"
-    again = ablation._copied(clip, changes["noise"], tmp_path / "again")
-    assert load_audio(again.path)[0][0] == pytest.approx(sounds["noise"], abs=QUANTISED)
+    again = ablation._copied(clip, changes["noise-10"], tmp_path / "again")
+    assert load_audio(again.path)[0][0] == pytest.approx(sounds["noise-10"], abs=QUANTISED)
 
 
 def runs_of(generated: Callable[..., Predictions], skills: dict[str, float], n: int = 300) -> Runs:
@@ -171,7 +177,7 @@ def runs_of(generated: Callable[..., Predictions], skills: dict[str, float], n: 
     found = {}
     for row, skill in skills.items():
         made = [generated(n, skill=skill, seed=seed) for seed in (0, 1)]
-        found[row, "clean"] = [
+        found[row, "tile"] = [
             Predictions.from_rows(
                 [
                     here._replace(
@@ -204,12 +210,12 @@ def test_rows_stand_against_none_and_all(generated: Callable[..., Predictions]) 
     assert b.startswith("+")
     assert b.endswith("better")
     assert without.endswith("worse")
-    values = [metrics.uar(run.label, run.predicted) for run in runs["b", "clean"]]
+    values = [metrics.uar(run.label, run.predicted) for run in runs["b", "tile"]]
     assert table.rows[2][3] == f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f}"
 
 
 def test_what_is_not_finished_is_said(generated: Callable[..., Predictions]) -> None:
-    runs = {("none", "clean"): [generated(50)], ("a", "clean"): [generated(40)], ("a", "phone"): [generated(50)]}
+    runs = {("none", "tile"): [generated(50)], ("a", "tile"): [generated(40)], ("a", "phone"): [generated(50)]}
     none, a = ablation_table(runs, draws=10).rows
     assert a[4] == "other clips so far"
     assert none[5:] == ("not run", "–")
@@ -218,8 +224,8 @@ def test_what_is_not_finished_is_said(generated: Callable[..., Predictions]) -> 
 
 def test_of_an_unfinished_row_the_full_seeds_count(tmp_path: Path, generated: Callable[..., Predictions]) -> None:
     for seed, n in ((0, 40), (1, 40), (2, 20)):
-        write_predictions(generated(n), tmp_path / file_name("none", seed, "clean"))
-    assert [len(run) for run in read_runs(tmp_path)["none", "clean"]] == [40, 40]
-    write_predictions(generated(10), tmp_path / "mine.csv")
-    with pytest.raises(PredictionsError, match=r"mine\.csv: got a name that is not of an ablation, expected ROW-seed0"):
+        write_figure(generated(n), FigureKey(model_of("none", seed), "own", "own", "si"), tmp_path)
+    assert [len(run) for run in read_runs(tmp_path)["none", "tile"]] == [40, 40]
+    write_predictions(generated(10), tmp_path / "ablation" / "none-seed0" / "mine.csv")
+    with pytest.raises(PredictionsError, match=r"'mine': not the name of a figure"):
         read_runs(tmp_path)

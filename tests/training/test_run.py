@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from emovox.corpora.folds import Fold, make_folds
-from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.evaluation.figures.files import read_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS

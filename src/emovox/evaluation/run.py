@@ -11,15 +11,8 @@ import numpy.typing as npt
 
 from emovox.corpora.folds import make_folds
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.figures.predictions import (
-    NO_ANSWER,
-    Floats,
-    Predictions,
-    Row,
-    header_line,
-    read_predictions,
-    row_line,
-)
+from emovox.evaluation.figures.files import header_line, read_predictions, row_line
+from emovox.evaluation.figures.predictions import NO_ANSWER, Floats, Predictions, Row
 from emovox.schema.errors import AudioError, PredictionsError, ProtocolError
 from emovox.schema.labels import SEVEN_MAP
 from emovox.schema.progress import Progress, no_progress, tracked

@@ -79,7 +79,12 @@ class FigureKey:
     @property
     def stem(self) -> str:
         """The name of its file without the suffix: `<corpus>_<labels>_<protocol>_<condition>`."""
-        return SEPARATOR.join((self.corpus, self.labels, self.protocol, self.condition))
+        return SEPARATOR.join((self.clips, self.condition))
+
+    @property
+    def clips(self) -> str:
+        """The name of the list of its clips: `<corpus>_<labels>_<protocol>`, whatever the model and condition."""
+        return SEPARATOR.join((self.corpus, self.labels, self.protocol))
 
     @property
     def dataset(self) -> str:

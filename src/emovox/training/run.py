@@ -14,7 +14,8 @@ import numpy as np
 
 from emovox.corpora.folds import Fold
 from emovox.corpora.views import label_space
-from emovox.evaluation.figures.predictions import Predictions, write_predictions
+from emovox.evaluation.figures.files import write_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import SEVEN, FigureKey
 from emovox.schema.files import write_whole

@@ -12,32 +12,12 @@ from emovox.evaluation.figures.comparison import (
     as_data,
     check_independent,
     compare,
-    describe_protocol,
     mean_calibration_errors,
     measure,
 )
 from emovox.evaluation.figures.predictions import Predictions, Row, join
 from emovox.schema.errors import ProtocolError
 from emovox.schema.figure import FigureKey
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("ravdess-8-si", "speaker-independent"),
-        ("casia-joint", "speaker-independent, joint folds"),
-        ("ravdess-8-si-fusion", "speaker-independent, 5 fusion folds"),
-        ("emodb-sd", "speaker-dependent (inflated)"),
-        ("tess-zero-shot", "zero-shot: corpus not in training"),
-        ("nemo-joint-seven", "speaker-independent, joint folds, seven-class view"),
-        ("nemo-si-speaker-norm", "speaker-independent, adapted to the speaker"),
-        ("si", "speaker-independent"),
-        ("my-predictions", ""),
-        ("whole", ""),
-    ],
-)
-def test_the_name_of_a_file_tells_the_protocol(name: str, words: str) -> None:
-    assert describe_protocol(name) == words
 
 
 def test_corpora_are_measured_one_by_one(generated: Callable[..., Predictions]) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from emovox.evaluation.figures.entries import run_files
-from emovox.evaluation.figures.predictions import Predictions, write_predictions
+from emovox.evaluation.figures.files import write_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import PredictionsError
 
 

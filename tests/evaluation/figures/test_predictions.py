@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.evaluation.figures.predictions import (
-    Predictions,
-    Row,
-    join,
-    natural_key,
-    read_predictions,
-    write_predictions,
-)
+from emovox.evaluation.figures.files import read_predictions, write_predictions
+from emovox.evaluation.figures.predictions import Predictions, Row, join, natural_key
 from emovox.schema.errors import PredictionsError
 
 HEADER = "corpus,utterance,speaker,fold,label,predicted,zen,meh\n"

@@ -7,7 +7,8 @@ import pytest
 
 from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.comparison import Entry, measure
-from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.evaluation.figures.files import read_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.latency import Timing, summarise_latency
 from emovox.evaluation.report.page import Facts, published_sexes, write_report
 from emovox.evaluation.report.sections import headline_table, percent

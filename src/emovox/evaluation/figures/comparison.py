@@ -15,24 +15,6 @@ from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import PredictionsError, ProtocolError
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 
-PROTOCOLS: Mapping[str, str] = {
-    "si": "speaker-independent",
-    "si-fusion": "speaker-independent, 5 fusion folds",
-    "joint": "speaker-independent, joint folds",
-    "sd": "speaker-dependent (inflated)",
-    "zero-shot": "zero-shot: corpus not in training",
-    "training": "trained on these speakers (not a result)",
-}
-"""Protocol as it stands in the name of a CSV → how tables call it."""
-
-VIEWS: Mapping[str, str] = {
-    "seven": "seven-class view",
-    "whole": "whole clips",
-    "narrow": "through 8 kHz",
-    "speaker-norm": "adapted to the speaker",
-}
-"""What may follow the protocol in the name of a CSV."""
-
 COMPARED = ("uar", "accuracy")
 
 
@@ -90,29 +72,6 @@ class Comparison:
     second: str
     differences: Mapping[str, Difference]
     reason: str = ""
-
-
-def describe_protocol(name: str) -> str:
-    """Tell the protocol from the name of a CSV, `<corpus>-<protocol>[-<view>]`; "" when it does not say.
-
-    >>> describe_protocol("ravdess-8-si"), describe_protocol("emodb-joint-whole"), describe_protocol("mine")
-    ('speaker-independent', 'speaker-independent, joint folds, whole clips', '')
-    """
-    view = view_of(name)
-    stem = name.removesuffix(f"-{view}") if view else name
-    found = [key for key in sorted(PROTOCOLS, key=len, reverse=True) if stem == key or stem.endswith(f"-{key}")]
-    if not found:
-        return ""
-    return PROTOCOLS[found[0]] + (f", {VIEWS[view]}" if view else "")
-
-
-def view_of(name: str) -> str:
-    """Tell the view from the name of a CSV; "" is the path of `predict`.
-
-    >>> view_of("emodb-joint-whole"), view_of("emodb-joint")
-    ('whole', '')
-    """
-    return next((key for key in VIEWS if name.endswith(f"-{key}")), "")
 
 
 def check_independent(entry: Entry) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from emovox.evaluation.figures.comparison import Entry, check_independent
-from emovox.evaluation.figures.predictions import Predictions, read_predictions
+from emovox.evaluation.figures.files import read_predictions
+from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import PredictionsError, ProtocolError
 from emovox.schema.figure import PROTOCOLS, FigureKey
 

@@ -1,26 +1,16 @@
-"""Predictions of a model on labelled clips, and the CSV that keeps them (PROTOCOLS, rule 5).
-
-Every published figure is recomputed from such a file, so reading is strict: a malformed row is an error that names the
-file, the line and the column.
-"""
+"""Predictions of a model on labelled clips."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from emovox.schema.errors import PredictionsError
-from emovox.schema.files import replacing
-from emovox.schema.text import csv_line
 
 Names: TypeAlias = npt.NDArray[np.str_]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -158,108 +148,6 @@ def natural_key(text: str) -> list[tuple[int, str]]:
     parts = re.split(r"(\d+)", text)
     numbers = [part.lstrip("0") for part in parts]  # compared as text: a number may have any length
     return [(len(n), n) if part.isdecimal() else (-1, part) for part, n in zip(parts, numbers, strict=True)]
-
-
-def read_predictions(path: str | os.PathLike[str]) -> Predictions:
-    """Read the CSV `corpus,utterance,speaker,fold,label,predicted,<class names…>`.
-
-    Raises:
-        PredictionsError: no such file, a missing column, an unknown label, a score that is not a number in [0, 1], a
-            duplicate utterance; the message names the file, the line and the column.
-    """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise PredictionsError(f"{path}: cannot be read ({error.strerror}); expected a predictions CSV") from error
-    except UnicodeDecodeError as error:
-        raise PredictionsError(f"{path}: not UTF-8 text ({error.reason}); expected a predictions CSV") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        classes = _classes(next(reader, []), path)
-        rows = {}
-        for cells in filter(None, reader):
-            rows[reader.line_num] = _row(cells, classes, f"{path}: line {reader.line_num}")
-    except csv.Error as error:
-        raise PredictionsError(f"{path}: line {reader.line_num}: not valid CSV ({error})") from error
-    if not rows:
-        raise PredictionsError(f"{path}: got a header without rows, expected at least one prediction")
-    _check_unique(rows, path)
-    return Predictions.from_rows(rows.values(), classes)
-
-
-def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
-    """Write the CSV, scores with 6 significant digits: the whole file or none; its folder is made.
-
-    Raises:
-        ConfigError: the file cannot be written.
-    """
-    with replacing(path, make_folder=True) as file:
-        file.write(header_line(predictions.classes).encode())
-        file.writelines(row_line(row, predictions.classes).encode() for row in predictions.rows())
-
-
-def header_line(classes: Sequence[str]) -> str:
-    """The first line of the CSV."""
-    return csv_line([*COLUMNS, *classes])
-
-
-def row_line(row: Row, classes: Sequence[str], *, digits: int = 6) -> str:
-    """One line of the CSV, scores with so many significant digits."""
-    scores = [""] * len(classes) if row.scores is None else [f"{score:.{digits}g}" for score in row.scores]
-    return csv_line([*row[: len(COLUMNS)], *scores])
-
-
-def _classes(header: list[str], path: Path) -> tuple[str, ...]:
-    for position, name in enumerate(COLUMNS):
-        if position >= len(header) or header[position] != name:
-            got = f"'{header[position]}'" if position < len(header) else "nothing"
-            raise PredictionsError(
-                f"{path}: line 1, column {position + 1}: got {got}, expected '{name}'; "
-                f"the header is {','.join(COLUMNS)},<class names>"
-            )
-    classes = tuple(header[len(COLUMNS) :])
-    if len(classes) < 2 or len(set(classes)) != len(classes) or not all(classes):
-        raise PredictionsError(f"{path}: line 1: got classes {list(classes)}, expected two or more different names")
-    return classes
-
-
-def _row(cells: list[str], classes: tuple[str, ...], where: str) -> Row:
-    width = len(COLUMNS) + len(classes)
-    if len(cells) != width:
-        raise PredictionsError(f"{where}: got {len(cells)} columns, expected {width}")
-    for column, value, allowed in (("label", cells[4], classes), ("predicted", cells[5], (*classes, NO_ANSWER))):
-        if value not in allowed:
-            raise PredictionsError(f"{where}, column '{column}': got '{value}', expected one of {', '.join(classes)}")
-    texts = cells[len(COLUMNS) :]
-    corpus, utterance, speaker, fold, label, predicted = cells[: len(COLUMNS)]
-    scores = None
-    if predicted != NO_ANSWER or any(texts):
-        scores = [_score(text, f"{where}, column '{name}'") for name, text in zip(classes, texts, strict=True)]
-    if predicted == NO_ANSWER and scores is not None:
-        raise PredictionsError(f"{where}, column 'predicted': got nothing beside scores, expected a label")
-    return Row(corpus, utterance, speaker, fold, label, predicted, scores)
-
-
-def _check_unique(rows: Mapping[int, Row], path: Path) -> None:
-    seen: dict[tuple[str, str], int] = {}
-    for line, row in rows.items():
-        first = seen.setdefault((row.corpus, row.utterance), line)
-        if first != line:
-            raise PredictionsError(
-                f"{path}: line {line}, column 'utterance': '{row.utterance}' of corpus '{row.corpus}' is a duplicate "
-                f"of line {first}; expected each utterance once"
-            )
-
-
-def _score(text: str, where: str) -> float:
-    try:
-        score = float(text)
-    except ValueError:
-        raise PredictionsError(f"{where}: got '{text}', expected a number") from None
-    if not 0 <= score <= 1:
-        raise PredictionsError(f"{where}: got {text}, expected a probability from 0 to 1")
-    return score
 
 
 def _indices(names: Names, classes: tuple[str, ...], *, allow_empty: bool) -> Integers:
