@@ -58,8 +58,8 @@ from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Mixup, Plan, SpecAugment
 from emovox.training.read import read_recipe
-from emovox.training.stages.fit import Fitted
 from emovox.training.stages.head import logits
+from emovox.training.stages.stage import Fitted
 from publish.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, model_of, read_runs
 
 RECIPE = "recipes/mobile-ravdess.toml"

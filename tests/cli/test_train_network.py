@@ -197,7 +197,7 @@ def test_whisper_frozen_killed_in_a_fold_goes_on(two: Path, capsys: pytest.Captu
     whole = train(name)
     root = Path(dying.__file__).parents[2]
     command = [sys.executable, "-m", "tests.cli.dying", str(2 * 4 * 15 - 4), "train", name, "--output", "killed"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(root), str(root / "src")))}
     done = subprocess.run([*command, "--workers", "1"], env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     kept = {path: path.stat().st_mtime_ns for path in Path("killed/folds").iterdir() if path.is_file()}

@@ -30,7 +30,7 @@ from emovox.schema.labels import merge_matrix
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
-from emovox.training.stages.fit import Fitted
+from emovox.training.stages.stage import Fitted
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
 from tests.sounds import gliding
 from tests.training.rows import drawn_task, small_recipe
@@ -170,7 +170,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     network = small_network(MOBILE)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    run, task, recipe = run_of(folder, Fitted(network, 1.7, 90.0))
+    run, task, recipe = run_of(folder, Fitted(network, temperature=1.7, held_out_uar=90.0))
     path = export_network(task, recipe, run, folder)  # type: ignore[arg-type]
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items()), (
         "the run keeps its own"
@@ -198,7 +198,7 @@ def test_the_head_as_data_gives_the_graph_s_scores(exported: Path) -> None:
 
 
 def test_a_saved_network_is_exported_again_without_the_run(exported: Path, tmp_path: Path) -> None:
-    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), 1.7, 90.0))
+    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), temperature=1.7, held_out_uar=90.0))
     once = Model.load(export_network(task, recipe, run, tmp_path / "once"))  # type: ignore[arg-type]
     merge = tuple(map(tuple, merge_matrix(TRAINED, LABELS)))
     card = NetworkCard(
@@ -236,7 +236,7 @@ def test_the_public_name_reads_well(exported: Path) -> None:
 
 
 def test_a_network_of_one_view_is_not_adaptable(tmp_path: Path) -> None:
-    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), 1.0, float("nan")))
+    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE)))
     one = msgspec.structs.replace(recipe, head_learning=None)  # type: ignore[type-var]
     assert not Model.load(export_network(task, one, run, tmp_path)).card.adaptable  # type: ignore[arg-type]
 

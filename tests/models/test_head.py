@@ -35,7 +35,9 @@ def test_then_both_ways_to_the_logits_are_one(statistics: torch.Tensor) -> None:
     made = head().train()
     made(statistics)
     made.eval()
-    torch.testing.assert_close(made(statistics), made.classify(made.embed(statistics)), atol=EXACT, rtol=EXACT)
+    torch.testing.assert_close(
+        made(statistics)["logits"], made.classify(made.embed(statistics)), atol=EXACT, rtol=EXACT
+    )
 
 
 def test_set_statistics_are_what_is_taken_off_and_divided_by(statistics: torch.Tensor) -> None:
@@ -45,7 +47,7 @@ def test_set_statistics_are_what_is_taken_off_and_divided_by(statistics: torch.T
     torch.testing.assert_close(made.mean, mean)
     torch.testing.assert_close(made.scale, scale)
     torch.testing.assert_close(
-        made(statistics), made.from_standard((statistics - mean) / scale), atol=EXACT, rtol=EXACT
+        made(statistics)["logits"], made.outputs((statistics - mean) / scale)["logits"], atol=EXACT, rtol=EXACT
     )
 
 
@@ -60,15 +62,15 @@ def test_a_speaker_s_statistics_replace_the_training_set_s(statistics: torch.Ten
 
 def test_dropout_acts_only_while_it_learns(statistics: torch.Tensor) -> None:
     made = head(dropout_in=0.5, dropout=0.5)
-    assert torch.equal(made.eval()(statistics), made(statistics))
+    assert torch.equal(made.eval()(statistics)["logits"], made(statistics)["logits"])
     made.train()
-    assert not torch.allclose(made(statistics), made(statistics), atol=1e-2)
+    assert not torch.allclose(made(statistics)["logits"], made(statistics)["logits"], atol=1e-2)
 
 
 def test_a_plain_head_takes_statistics_as_they_are(statistics: torch.Tensor) -> None:
     made = head(plain=True).train()
-    before = made(statistics)
-    assert torch.equal(made(statistics), before)  # no batch is followed
+    before = made(statistics)["logits"]
+    assert torch.equal(made(statistics)["logits"], before)  # no batch is followed
     assert torch.equal(made.mean, torch.zeros(6))
     torch.testing.assert_close(made.scale, torch.ones(6), atol=EXACT, rtol=0)
     assert [type(layer).__name__ for layer in made.hidden] == ["Dropout", "Linear", "ReLU"]

@@ -37,7 +37,7 @@ def recognise(
 
 def test_scores_are_the_softmax_of_the_logits(network: Network, samples: torch.Tensor) -> None:
     with torch.no_grad():
-        logits = network(network.encoder.inputs(samples))
+        logits = network(network.encoder.inputs(samples))["logits"]
     torch.testing.assert_close(recognise(network, samples), logits.softmax(1), atol=EXACT, rtol=EXACT)
     hot = recognise(network, samples, temperature=3.0)
     torch.testing.assert_close(hot, (logits / 3).softmax(1), atol=EXACT, rtol=EXACT)
@@ -92,6 +92,6 @@ def test_a_clip_alone_and_in_a_padded_batch_score_equal(any_network: Network) ->
         rows = [any_network.encoder.inputs(clip)[0] for clip in clips]
         inputs = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=7.0)
         mask = torch.arange(inputs.shape[1])[None] < torch.tensor([len(row) for row in rows])[:, None]
-        together = any_network(inputs, mask)
+        together = any_network(inputs, mask)["logits"]
         for row, scores in zip(rows, together, strict=True):
-            torch.testing.assert_close(any_network(row[None])[0], scores, atol=SAME, rtol=SAME)
+            torch.testing.assert_close(any_network(row[None])["logits"][0], scores, atol=SAME, rtol=SAME)

@@ -16,7 +16,7 @@ import torch
 
 from emovox.augment.config import Augment, Gain
 from emovox.corpora.manifest import Clip
-from emovox.training.data import clip_views
+from emovox.training.data import views
 from emovox.training.data.inputs import make_inputs
 from tests.models.small import MOBILE
 
@@ -30,15 +30,15 @@ def main(folder: str, cache: str, die: str = "") -> None:
         Clip(corpus="own", id=one.stem, path=str(one), native="x", label="x", duration=1.6, sample_rate=16000)
         for one in paths
     ]
-    compute, seen = clip_views._view, []
+    compute, seen = views._view, []
 
-    def dying(name: str, *rest: Any) -> clip_views.View:
+    def dying(name: str, *rest: Any) -> views.View:
         seen.append(name)
         if seen.count(die) == len(paths):
             os.kill(os.getpid(), signal.SIGKILL)
         return compute(name, *rest)
 
-    with mock.patch.object(clip_views, "_view", dying):
+    with mock.patch.object(views, "_view", dying):
         make_inputs(clips, MOBILE, copies={"own": 2}, augment=AUGMENT, seed=0, folder=Path(cache), workers=1)
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from emovox.augment.conditions import NARROW
 from emovox.corpora.manifest import Clip
 from emovox.models.encoders import build_encoder
 from emovox.models.head import HeadConfig
 from emovox.models.scores import class_mask
-from emovox.training.data.clip_views import copy_view
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Task
-from emovox.training.data.views import NARROW, TILE, WHOLE
+from emovox.training.data.views import TILE, WHOLE, copy_view
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Optimiser, Plan, Stopping
 from emovox.training.recipe import Data
@@ -92,7 +92,7 @@ def changed(inputs: Inputs, clips: Sequence[int], value: float) -> Inputs:
 def plan(steps: int = 8, *, share: float = 0.0, least: int = 2) -> Plan:
     """Few steps, saved after each."""
     return Plan(
-        optimiser=Optimiser(steps=steps, batch=12, rate=0.02),
+        optimiser=Optimiser(steps=steps, batch=12, learning_rate=0.02),
         stopping=Stopping(share=share, least=least, every=steps, patience=9),
         checkpoint_seconds=0.0,
     )

@@ -9,16 +9,17 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from emovox.augment.conditions import NARROW
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names
 from emovox.models.scores import class_mask
 from emovox.models.svm import SvmModel
-from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
+from emovox.training.data.views import TILE, WHOLE
 from emovox.training.recipe import Data
 from emovox.training.run import Report, Run, train
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
-from emovox.training.svm.rows import Rows
+from emovox.training.svm.rows import Rows, speed_view
 from emovox.training.svm.task import SvmTask
 from tests.corpora.trees import clip
 

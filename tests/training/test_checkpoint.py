@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from emovox.schema.errors import CheckpointError, ConfigError
-from emovox.training.average import Average
 from emovox.training.checkpoint import FORMAT, Best, State, learnt_weights, load, put_state, put_weights, save
-from emovox.training.log import Row
-from emovox.training.optim import make_optimiser
+from emovox.training.log import StepRecord
+from emovox.training.optim import EMA, make_optimiser
 from emovox.training.plan import Optimiser
 from tests.training.tiny import batch_of, network
 
@@ -33,27 +32,29 @@ class Precision:
 
 def fresh(scale: float = 1.0) -> State:
     learner = network()
-    return State(learner, make_optimiser(learner, Optimiser()), Average(learner, 0.9), Precision(scale))
+    return State(learner, make_optimiser(learner, Optimiser()), EMA(learner, 0.9), Precision(scale))
 
 
 def learnt() -> State:
     """After three steps."""
     state, batch = fresh(512.0), batch_of([0, 5, 30, 31])
     for step in range(3):
-        state.network(batch.inputs, batch.mask).square().sum().backward()
+        state.network(batch.inputs, batch.mask)["logits"].square().sum().backward()
         state.optimiser.step()
-        state.average.update(step)
-        state.history.append(Row(step + 1, 0.1 + step / 3, 1e-3, 0.5 if step == 1 else None, step / 7))
+        assert state.ema is not None
+        state.ema.update_parameters(state.network)
+        state.history.append(StepRecord(step + 1, 0.1 + step / 3, 1e-3, 0.5 if step == 1 else None, step / 7))
     weights = {name: value.clone() for name, value in learnt_weights(state.network).items()}
     state.best, state.seconds = Best(0.5, 2, weights, 1), {"data": 0.25}
     return state
 
 
 def tensors(state: State) -> dict[str, Tensor]:
+    assert state.ema is not None
     moments = state.optimiser.state_dict()["state"]
     return {
         **learnt_weights(state.network),
-        **{f"average.{name}": value for name, value in state.average.state_dict().items()},
+        **{f"ema.{name}": value for name, value in state.ema.state_dict().items()},
         **{f"{number}.{name}": value for number, own in moments.items() for name, value in own.items()},
     }
 
@@ -157,10 +158,10 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     save(learnt(), tmp_path / "a.pt", key="k")
     content = load(tmp_path / "a.pt", key="k")
     learner = network(plain=True)
-    other = State(learner, make_optimiser(learner, Optimiser()), Average(learner, 0.9), Precision(1.0))
+    other = State(learner, make_optimiser(learner, Optimiser()), EMA(learner, 0.9), Precision(1.0))
     assert content is not None
     with pytest.raises(CheckpointError, match=r"not a checkpoint of this network \(the weights are those of another"):
         put_state(other, content, tmp_path / "a.pt")
-    del content["average"]
-    with pytest.raises(CheckpointError, match=r"not a checkpoint of this network \('average'\)"):
+    del content["ema"]
+    with pytest.raises(CheckpointError, match=r"not a checkpoint of this network \('ema'\)"):
         put_state(fresh(), content, tmp_path / "a.pt")

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from emovox.evaluation.report.style import png_of
-from emovox.training.curves import curves_figure
-from emovox.training.log import Row
+from emovox.training.log import StepRecord, curves_figure
 from tests.evaluation.pictures import assert_drawn, texts
 
 
-def history(steps: int, *, every: int = 0) -> list[Row]:
+def history(steps: int, *, every: int = 0) -> list[StepRecord]:
     return [
-        Row(n, 2 / n, 1e-3, 0.4 + 0.1 * np.sin(n) if every and n % every == 0 else None, n / 8)
+        StepRecord(n, 2 / n, 1e-3, 0.4 + 0.1 * np.sin(n) if every and n % every == 0 else None, n / 8)
         for n in range(1, steps + 1)
     ]
 

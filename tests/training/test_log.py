@@ -9,11 +9,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 from emovox.schema.errors import ConfigError
-from emovox.training.log import MOST_EVENTS, Log, Row, Speaker, Stopwatch
+from emovox.training.log import MOST_EVENTS, Log, ProgressPrinter, StepRecord, Stopwatch
 
 
-def rows(count: int, *, start: int = 1, loss: float = 1 / 3) -> list[Row]:
-    return [Row(n, loss + n, 1e-3, 0.5 if n % 4 == 0 else None, n / 8) for n in range(start, start + count)]
+def rows(count: int, *, start: int = 1, loss: float = 1 / 3) -> list[StepRecord]:
+    return [StepRecord(n, loss + n, 1e-3, 0.5 if n % 4 == 0 else None, n / 8) for n in range(start, start + count)]
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -33,7 +33,13 @@ def test_the_csv_holds_every_step_exactly(tmp_path: Path) -> None:
             log.write(row)
     found = table(tmp_path)
     assert [float(line["loss"]) for line in found] == [row.loss for row in rows(8)]
-    assert found[3] == {"step": "4", "loss": repr(1 / 3 + 4), "rate": "0.001", "uar": "0.5", "seconds": "0.500"}
+    assert found[3] == {
+        "step": "4",
+        "loss": repr(1 / 3 + 4),
+        "learning_rate": "0.001",
+        "uar": "0.5",
+        "seconds": "0.500",
+    }
     assert found[2]["uar"] == ""
 
 
@@ -43,7 +49,7 @@ def test_tensorboard_reads_what_was_written(tmp_path: Path) -> None:
             log.write(row)
     assert events(tmp_path, "loss") == pytest.approx({row.step: row.loss for row in rows(8)})
     assert events(tmp_path, "uar") == {4: 0.5, 8: 0.5}
-    assert set(events(tmp_path, "rate")) == set(range(1, 9))
+    assert set(events(tmp_path, "learning_rate")) == set(range(1, 9))
 
 
 def test_what_a_killed_run_wrote_beyond_its_checkpoint_is_taken_back(tmp_path: Path) -> None:
@@ -84,7 +90,7 @@ def test_what_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_a_sentence_tells_loss_uar_and_time_left() -> None:
     said: list[tuple[int, int, str]] = []
-    speaker = Speaker(lambda *words: said.append(words), steps=9, done=0)
+    speaker = ProgressPrinter(lambda *words: said.append(words), steps=9, done=0)
     for row in rows(9):
         speaker.say(row)
     assert [(done, total) for done, total, _ in said if done in (4, 8, 9)] == [(4, 9), (8, 9), (9, 9)]
@@ -94,7 +100,7 @@ def test_a_sentence_tells_loss_uar_and_time_left() -> None:
 
 
 def test_nobody_need_listen() -> None:
-    Speaker(None, steps=1, done=0).say(rows(1)[0])
+    ProgressPrinter(None, steps=1, done=0).say(rows(1)[0])
 
 
 def test_every_moment_counts_for_one_part() -> None:

@@ -17,19 +17,22 @@ from torch import Tensor
 
 from emovox.models.network import Network
 from emovox.schema.errors import ConfigError, TrainingError
-from emovox.training.data.batch import ArrayExamples, Examples
+from emovox.training.data.examples import Batch, vectors
 from emovox.training.loop import learn
+from emovox.training.objectives import Outputs, make_objectives
 from emovox.training.plan import Draw, Loss, Plan, Stopping
 from tests.evaluation.pictures import assert_drawn
 from tests.training.tiny import (
     CLASSES,
-    Clips,
     TinyEncoder,
     clips,
+    drawn,
+    examples_of,
     losses,
     network,
     share_right,
     small_plan,
+    task,
     whole_plan,
 )
 
@@ -62,7 +65,7 @@ def test_steps_of_b_are_one_of_k_times_b(tmp_path: Path) -> None:
     found = []
     for batch, accumulate in ((24, 1), (8, 3)):
         learner = network(plain=True)
-        plan = small_plan(5, batch=batch, accumulate=accumulate, clip=0.0)
+        plan = small_plan(5, batch=batch, accumulate=accumulate, grad_clip=0.0)
         learnt = learn(learner, clips(), plan, seed=1, folder=tmp_path / str(batch), key="k")
         weights = torch.cat([parameter.detach().flatten() for parameter in learner.parameters()])
         state = torch.load(tmp_path / str(batch) / "checkpoint.pt", weights_only=True)["optimiser"]["state"]
@@ -152,15 +155,9 @@ def test_the_average_is_measured_and_used(tmp_path: Path) -> None:
     assert (weight == validate.seen[0]).all()
 
 
-class Broken(Clips):
-    """One clip holds NaN."""
-
-    def values(self, row: int) -> np.ndarray:
-        return super().values(row) * (np.nan if self.owner[row] == 17 else 1)
-
-
 def test_nan_stops_with_the_clip_and_keeps_the_last_good_state(tmp_path: Path) -> None:
-    examples = Broken(**vars(clips()))
+    values = drawn()
+    examples = clips(lambda row: values[row] * np.float32(np.nan if row // 2 == 17 else 1))
     with pytest.raises(TrainingError, match=r"step (\d+): the loss is no longer .*; clips: casia 17; look at") as error:
         learn(network(), examples, small_plan(50), seed=2, folder=tmp_path, key="k")
     step = int(str(error.value).split()[1][:-1])
@@ -199,7 +196,7 @@ def test_clipping_limits_a_step(tmp_path: Path) -> None:
     rates = {}
     for clip in (0.0, 1e-9):
         learner = network(plain=True)
-        plan = small_plan(1, clip=clip, average=0.0, weight_decay=0.0, warm_up=0.0)
+        plan = small_plan(1, grad_clip=clip, average=0.0, weight_decay=0.0, warm_up=0.0)
         learn(learner, clips(), plan, seed=0, folder=tmp_path / str(clip), key="k")
         change = learner.head.classify.bias - network(plain=True).head.classify.bias
         rates[clip] = change.abs().max().item()
@@ -208,11 +205,8 @@ def test_clipping_limits_a_step(tmp_path: Path) -> None:
 
 
 def test_vectors_in_memory_are_learnt_like_frames(tmp_path: Path) -> None:
-    own = clips()
-    vectors = np.stack([values.mean(0, keepdims=True) for values in own.inputs])
-    names = tuple(own.name(row) for row in range(48))
-    examples = ArrayExamples(vectors, own.labels, own.allowed, own.owner, own.group, names, own.classes)
-    kinds: tuple[Examples, ...] = (examples, replace(own, inputs=list(vectors)))
+    means = np.stack([values.mean(0) for values in drawn()])
+    kinds = (replace(clips(), load=vectors(means)), examples_of(list(means[:, None]), task()))
     found = [
         losses(learn(network(), each, whole_plan(), seed=0, folder=tmp_path / str(number), key="k"))
         for number, each in enumerate(kinds)
@@ -239,22 +233,22 @@ def test_plans_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 def test_labels_that_are_masked_are_refused(tmp_path: Path) -> None:
     own = clips()
-    own.allowed[4, own.labels[4]] = False
-    with pytest.raises(TrainingError, match=r"ravdess 02: got a class that its corpus does not have \(1 such rows\)"):
+    own.task.allowed[2, own.task.labels[2]] = False
+    with pytest.raises(TrainingError, match=r"ravdess 02: got a class that its corpus does not have \(2 such rows\)"):
         learn(network(), own, small_plan(), seed=0, folder=tmp_path, key="k")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_to_learn_from_is_refused(tmp_path: Path) -> None:
-    own = clips()
-    none = Clips([], own.labels[:0], own.allowed[:0], own.owner[:0], own.group[:0])
+    none = replace(clips(), owner=clips().owner[:0])
     with pytest.raises(TrainingError, match="got no clip to learn from, expected at least one"):
         learn(network(), none, small_plan(), seed=0, folder=tmp_path, key="k")
 
 
 def test_alpha_and_balance_reach_the_loss(tmp_path: Path) -> None:
-    own = clips()
-    uneven = replace(own, group=np.where(own.owner < 3, "a", "b"), allowed=np.ones_like(own.allowed))
+    own = task()
+    named = tuple(msgspec.structs.replace(c, corpus="a" if n < 3 else "b") for n, c in enumerate(own.clips))
+    uneven = examples_of(drawn(), replace(own, clips=named, allowed=np.ones_like(own.allowed)))
     plans = [
         Plan(optimiser=small_plan().optimiser),
         Plan(optimiser=small_plan().optimiser, loss=Loss(alpha=dict.fromkeys(CLASSES, 2.0))),
@@ -266,3 +260,24 @@ def test_alpha_and_balance_reach_the_loss(tmp_path: Path) -> None:
     ]
     assert found[1] == pytest.approx(2 * found[0], rel=1e-6)
     assert found[2] != found[0]
+
+
+def test_an_objective_over_speakers_needs_no_change_of_the_loop(tmp_path: Path) -> None:
+    plan, seen = small_plan(40), set[int]()
+
+    def apart(outputs: Outputs, batch: Batch) -> Tensor:
+        """Pull the statistics of a speaker's rows to their mean, as a contrastive objective does."""
+        seen.update(batch.speaker.tolist())
+        same = (batch.speaker[:, None] == batch.speaker[None]).float()
+        means = same @ outputs["statistics"] / same.sum(1, keepdim=True)
+        return (outputs["statistics"] - means).square().mean(1)
+
+    spread = {}
+    for weight in (0.0, 20.0):
+        learner = network()
+        objectives = (*make_objectives(plan.loss, CLASSES), (weight, apart))
+        learn(learner, clips(), plan, seed=0, folder=tmp_path / str(weight), key="k", objectives=objectives)
+        batch = clips().batch(np.arange(48))
+        spread[weight] = float(apart(learner(batch.inputs, batch.mask), batch).mean().detach())
+    assert seen == set(range(6))
+    assert spread[20.0] < 0.5 * spread[0.0]

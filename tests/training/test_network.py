@@ -14,18 +14,25 @@ import pytest
 
 from emovox.corpora.folds import Fold
 from emovox.evaluation.figures.predictions import NO_ANSWER
+from emovox.models.scores import softmax
+from emovox.models.trained import TrainedModel
 from emovox.schema.errors import CorpusError, ProtocolError, RecipeError
 from emovox.schema.figure import FigureKey
 from emovox.training import loop
 from emovox.training.cross_validation import FoldScores, masked_predictions
 from emovox.training.data.inputs import Inputs
+from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Task, task_folds
-from emovox.training.network import NetworkMethod
+from emovox.training.held_out import clip_means
+from emovox.training.network import MODEL, NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Loss
 from emovox.training.recipe import Data
 from emovox.training.run import train
+from emovox.training.stages.head import logits
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
+
+COLUMNS = ("owner", "seconds", "view", "file", "start", "length")
 
 TASK = drawn_task()
 SILENT = 19  # one of dee's
@@ -177,3 +184,37 @@ def test_names_that_the_clips_lack_are_refused_before_inputs_are_computed(
 def test_a_recipe_for_several_published_corpora_serves_for_one(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="cannot be read"):  # it gets as far as the clips, which are no files
         NetworkMethod.prepared(TASK, small_recipe(copies={"ravdess": 3}), folder=tmp_path)
+
+
+def test_the_network_of_a_fold_is_saved_beside_its_checkpoints(tmp_path: Path) -> None:
+    recipe = small_recipe(labels=("bored", "cross", "keen"))
+    method = NetworkMethod(TASK, INPUTS, recipe)
+    (fold, *_) = task_folds(TASK, recipe.data, seed=recipe.seed)
+    scores = method.fold(fold, tmp_path)
+    saved = TrainedModel.load(tmp_path / MODEL)
+    card = saved.card
+    assert (card.name, card.fold, card.classes) == ("small", fold.number, TASK.classes)
+    assert (card.recipe_sha256, card.temperature) == (recipe.sha256(), scores.temperature)
+    assert [(corpus.name, corpus.clips) for corpus in card.corpora] == [("own", len(fold.train))]
+    rows = INPUTS.select(np.array(fold.test))
+    values = logits(saved.network.head, pooled(saved.network.encoder, INPUTS, rows)) / card.temperature
+    means = clip_means(softmax(values), INPUTS.owner[rows], INPUTS.seconds[rows], len(TASK.clips))
+    np.testing.assert_array_equal(means[list(fold.test)], scores.scores["tile"])
+
+
+def test_further_conditions_are_scored_under_their_names(tmp_path: Path) -> None:
+    recipe = small_recipe(conditions=("phone",))
+    narrow = INPUTS.view == "narrow"
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(INPUTS, name), getattr(INPUTS, name)[narrow]]) for name in COLUMNS
+    }
+    columns["view"][-narrow.sum() :] = "phone"
+    inputs, (fold, *_) = replace(INPUTS, **columns), task_folds(TASK, recipe.data, seed=recipe.seed)
+    scores = NetworkMethod(TASK, inputs, recipe).fold(fold, tmp_path).scores
+    assert list(scores) == ["tile", "whole", "narrow", "phone", "speaker-norm"]
+    np.testing.assert_array_equal(scores["phone"], scores["narrow"])
+
+
+def test_conditions_that_there_are_not_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="conditions has 'mars', expected some of narrow, phone"):
+        NetworkMethod.prepared(TASK, small_recipe(conditions=("mars",)), folder=tmp_path)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from emovox.training.data.batch import Batch
-from emovox.training.objectives import batch_loss, classification_loss
+from emovox.training.data.examples import Batch
+from emovox.training.objectives import classification_loss, make_objectives, weighted_loss
 from emovox.training.plan import Loss
 
 ROUNDING = 1e-6
@@ -82,9 +82,13 @@ def test_half_precision_is_computed_in_full() -> None:
 
 
 def test_a_hint_adds_its_mean_squared_distance() -> None:
-    batch = Batch(torch.zeros(6, 3, 2), torch.ones(6, 3, dtype=torch.bool), soft(), ALL, ("",) * 6, torch.ones(6, 2))
+    code = torch.zeros(6, dtype=torch.int64)
+    mask, hints = torch.ones(6, 3, dtype=torch.bool), torch.ones(6, 2)
+    batch = Batch(torch.zeros(6, 3, 2), mask, soft(), ALL, code, code, code, ("",) * 6, hints)
     guesses = torch.tensor([[1.0, 1.0], [0.0, 0.0], [3.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]])
-    outputs, plain = torch.cat([logits(), guesses], dim=1), classification_loss(logits(), soft(), ALL, gamma=1.0)
-    found = batch_loss(outputs, batch, Loss(gamma=1.0, hint=0.5))
+    outputs, plain = {"logits": logits(), "hints": guesses}, classification_loss(logits(), soft(), ALL, gamma=1.0)
+    names = [str(number) for number in range(4)]
+    found = weighted_loss(make_objectives(Loss(gamma=1.0, hint=0.5), names), outputs, batch)
     torch.testing.assert_close(found - plain, torch.tensor([0, 0.5, 1, 0.25, 0, 0]), atol=ROUNDING, rtol=0)
-    torch.testing.assert_close(batch_loss(outputs, batch, Loss(gamma=1.0)), plain, rtol=0, atol=0)
+    unweighed = weighted_loss(make_objectives(Loss(gamma=1.0), names), outputs, batch)
+    torch.testing.assert_close(unweighed, plain, rtol=0, atol=0)

@@ -31,7 +31,12 @@ def in_a_process(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
     alone = {
         name: value for name, value in os.environ.items() if not name.startswith(("SLURM", "MASTER", "LOCAL_RANK"))
     }
-    environment = {**alone, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "GLOO_SOCKET_IFNAME": "lo"}
+    environment = {
+        **alone,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join((str(root), str(root / "src"))),
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
     command = [sys.executable, "-m", "tests.training.runs", str(folder), kind]
     with subprocess.Popen(
         command,

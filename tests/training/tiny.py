@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -10,9 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from emovox.corpora.manifest import Clip
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import Encoder, Network
-from emovox.training.data.batch import Batch, Lesson, collate
+from emovox.training.data.examples import Batch, Examples, pad
+from emovox.training.data.task import Task
 from emovox.training.loop import Learnt
 from emovox.training.plan import Loss, Mixup, Optimiser, Plan, SpecAugment, Stopping
 
@@ -20,41 +22,53 @@ CLASSES = ("happy", "sad", "angry")
 WIDTH = 5
 
 
-@dataclass(frozen=True, eq=False)
-class Clips:
-    """24 clips in two views of 3 to 9 frames; "casia" has no angry ones."""
-
-    inputs: list[npt.NDArray[np.float32]]
-    labels: npt.NDArray[np.int64]
-    allowed: npt.NDArray[np.bool_]
-    owner: npt.NDArray[np.int64]
-    group: npt.NDArray[np.str_]
-    classes: tuple[str, ...] = CLASSES
-    lesson: Lesson | None = None
-
-    def values(self, row: int) -> npt.NDArray[np.float32]:
-        return self.inputs[row]
-
-    def name(self, row: int) -> str:
-        return f"{self.group[row]} {self.owner[row]:02d}"
+Values = list[npt.NDArray[np.float32]]
 
 
-def clips() -> Clips:
-    rng = np.random.default_rng(0)
-    owner = np.repeat(np.arange(24), 2)
-    group = np.where(owner < 12, "ravdess", "casia")
-    labels = np.where(owner < 12, owner % 3, owner % 2)
-    allowed = np.ones((48, 3), dtype=np.bool_)
-    allowed[group == "casia", 2] = False
-    inputs = [
+def task() -> Task:
+    """24 clips of two corpora and six speakers; "casia" has no angry ones, and another language."""
+    labels = [number % 3 if number < 12 else number % 2 for number in range(24)]
+    made = tuple(
+        Clip(
+            corpus="ravdess" if number < 12 else "casia",
+            id=f"{number:02d}",
+            path=f"{number}.wav",
+            speaker=f"s{number // 4}",
+            language="en" if number < 12 else "zh",
+            native=CLASSES[label],
+            label=CLASSES[label],
+            duration=1.0,
+            sample_rate=16000,
+        )
+        for number, label in enumerate(labels)
+    )
+    allowed = np.ones((24, 3), dtype=np.bool_)
+    allowed[12:, 2] = False
+    return Task(made, CLASSES, np.array(labels), allowed)
+
+
+def drawn() -> Values:
+    """Two views of each clip, of 3 to 9 frames."""
+    rng, labels = np.random.default_rng(0), np.repeat(task().labels, 2)
+    return [
         (rng.random((3 + row % 7, WIDTH)) - 0.5 + 0.3 * np.eye(3, WIDTH)[label]).astype(np.float32)
         for row, label in enumerate(labels)
     ]
-    return Clips(inputs, labels, allowed, owner, group)
+
+
+def examples_of(values: Values, task: Task, read: Callable[[int], npt.NDArray[np.float32]] | None = None) -> Examples:
+    """Two rows a clip; `read` gives a row instead."""
+    reading = read or values.__getitem__
+    return Examples(task, np.repeat(np.arange(len(task.clips)), 2), lambda rows: pad([reading(row) for row in rows]))
+
+
+def clips(read: Callable[[int], npt.NDArray[np.float32]] | None = None) -> Examples:
+    """The clips of `task` as examples."""
+    return examples_of(drawn(), task(), read)
 
 
 def batch_of(rows: list[int]) -> Batch:
-    return collate(clips(), rows)
+    return clips().batch(np.array(rows))
 
 
 class TinyEncoder(Encoder):
@@ -84,12 +98,11 @@ class PlainHead(Head):
     """Neither batch normalisation nor dropout: rows know nothing of each other."""
 
     def __init__(self) -> None:
-        super().__init__(8, len(CLASSES), HeadConfig(hidden=6))
+        super().__init__(8, len(CLASSES), HeadConfig(hidden=6, dropout=0.0))
         self.hidden = nn.Sequential(nn.Linear(8, 6), nn.GELU())
 
-    def forward(self, statistics: Tensor) -> Tensor:
-        logits: Tensor = self.classify(self.hidden(statistics))
-        return logits
+    def forward(self, statistics: Tensor) -> dict[str, Tensor]:
+        return self.outputs(statistics)
 
 
 def network(*, plain: bool = False) -> Network:
@@ -104,7 +117,7 @@ def network(*, plain: bool = False) -> Network:
 
 
 def small_plan(steps: int = 12, **optimiser: object) -> Plan:
-    settings = {"steps": steps, "batch": 8, "rate": 0.02, "average": 0.9, **optimiser}
+    settings = {"steps": steps, "batch": 8, "learning_rate": 0.02, "average": 0.9, **optimiser}
     return Plan(optimiser=Optimiser(**settings), checkpoint_seconds=0.0)  # type: ignore[arg-type]
 
 
@@ -127,5 +140,5 @@ def losses(learnt: Learnt) -> list[float]:
 def share_right(network: Network) -> float:
     """What `validate` is in these tests: the share of clips that are recognised."""
     batch = batch_of(list(range(48)))
-    found = network(batch.inputs, batch.mask).masked_fill(~batch.allowed, -torch.inf).argmax(1)
+    found = network(batch.inputs, batch.mask)["logits"].masked_fill(~batch.allowed, -torch.inf).argmax(1)
     return float((found == batch.targets.argmax(1)).float().mean())

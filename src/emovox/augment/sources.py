@@ -56,8 +56,9 @@ def load_sources(config: Augment) -> Sources:
     Sources(noises=(), measured=(), simulated=(), fingerprint='', skipped=())
     """
     check(config, where="augment")
-    noise, room = config.noise, config.room
-    noises = read_noises(_folder(noise.source, "")) if noise.probability else None
+    room = config.room
+    folder = noise_folder(config)
+    noises = None if folder is None else read_noises(folder)
     measured = read_responses(_folder(room.source, "rirs")) if room.probability and room.measured else None
     invented = room.probability > 0 and room.measured < 1
     read = [recordings for recordings in (noises, measured) if recordings]
@@ -68,6 +69,15 @@ def load_sources(config: Augment) -> Sources:
         fingerprint=_join([*(one.fingerprint for one in read), *([_rooms(room)] if invented else [])]),
         skipped=tuple(reason for one in read for reason in one.skipped),
     )
+
+
+def noise_folder(config: Augment) -> Path | None:
+    """Return the folder that training draws noises from; None where it adds none.
+
+    Raises:
+        RecipeError: the folder is named by a variable that is not set.
+    """
+    return _folder(config.noise.source, "") if config.noise.probability else None
 
 
 def _rooms(room: Room) -> str:

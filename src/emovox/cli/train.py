@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
     from emovox.training.data.task import Task
     from emovox.training.network_recipe import NetworkRecipe
-    from emovox.training.pretraining_recipe import PretrainingRecipe
+    from emovox.training.pretraining import PretrainingRecipe
     from emovox.training.svm.recipe import SvmRecipe
 
 
@@ -91,8 +91,8 @@ def _train_network(plan: NetworkRecipe, clips: Sequence[Clip], folder: Path, *, 
 
 def _pretrain(plan: PretrainingRecipe, clips: Sequence[Clip], folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.training.cache import cache_folder
+    from emovox.training.pretraining import Pretraining, speaker_task
     from emovox.training.run import is_same_run
-    from emovox.training.stages.pretrain import Pretraining, speaker_task
     from emovox.training.stages.start import WEIGHTS
 
     is_same_run(folder, plan, resume=resume)  # before hours of inputs

@@ -24,7 +24,7 @@ from emovox.schema.labels import merge_matrix
 from emovox.training.data.task import Task
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import Run
-from emovox.training.stages.fit import Fitted
+from emovox.training.stages.stage import Fitted
 from emovox.training.stages.start import read_start
 
 

@@ -35,7 +35,7 @@ class Head(nn.Module):
     """Statistics → logits.
 
     While it learns, statistics are standardised by those of the batch, and `mean` and `scale` follow them as in batch
-    normalisation; `set_statistics` fixes them where statistics are standardised before (`from_standard`).
+    normalisation; `set_statistics` fixes them where statistics are standardised before (`outputs`).
 
     Args:
         n_statistics: p.
@@ -44,7 +44,7 @@ class Head(nn.Module):
 
     Shape:
         - Input: statistics [b, p].
-        - Output: logits [b, classes].
+        - Output: logits [b, classes] and embedding [b, hidden], by name.
     """
 
     def __init__(self, n_statistics: int, n_classes: int, config: HeadConfig) -> None:
@@ -88,11 +88,11 @@ class Head(nn.Module):
         embedding: Tensor = self.hidden((statistics - own[0]) / own[1])
         return embedding
 
-    def from_standard(self, standard: Tensor) -> Tensor:
-        """Compute logits of statistics [b, p] that are standardised already, each row in its own way."""
-        logits: Tensor = self.classify(self.dropout(self.hidden(standard)))
-        return logits
+    def outputs(self, standard: Tensor) -> dict[str, Tensor]:
+        """Compute "embedding" [b, hidden] and "logits" [b, classes] of statistics [b, p] that are standardised."""
+        embedding = self.hidden(standard)
+        return {"embedding": embedding, "logits": self.classify(self.dropout(embedding))}
 
-    def forward(self, statistics: Tensor) -> Tensor:
-        """[b, p] → logits [b, classes], standardised by the batch while it learns."""
-        return self.from_standard(self.standard(statistics))
+    def forward(self, statistics: Tensor) -> dict[str, Tensor]:
+        """[b, p] → `outputs`, standardised by the batch while it learns."""
+        return self.outputs(self.standard(statistics))

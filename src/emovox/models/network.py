@@ -68,21 +68,21 @@ class Encoder(nn.Module, ABC):
 
 
 class Network(nn.Module):
-    """Encoder and head, as they learn: frames in, logits out.
+    """Encoder and head, as they learn: frames in, named outputs out, for objectives to choose from.
 
     Shape:
         - Input: inputs [b, t, c] of `Encoder.inputs`, mask [b, t].
-        - Output: logits [b, classes].
+        - Output: "statistics" [b, p], "embedding" [b, hidden], "logits" [b, classes].
     """
 
     def __init__(self, encoder: Encoder, head: Head) -> None:
         super().__init__()
         self.encoder, self.head = encoder, head
 
-    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute the logits."""
-        logits: Tensor = self.head(self.encoder.pool(inputs, mask))
-        return logits
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Compute the outputs."""
+        statistics = self.encoder.pool(inputs, mask)
+        return {"statistics": statistics, **self.head(statistics)}
 
 
 class Recogniser(nn.Module):

@@ -23,6 +23,9 @@ CONDITIONS: Mapping[str, str] = {
     "tile": "path of `predict`",
     "whole": "whole clips",
     "narrow": "through 8 kHz",
+    "phone": "8 kHz G.711",
+    "noise-20": "noise at 20 dB",
+    "noise-10": "noise at 10 dB",
     "speaker-norm": "adapted to the speaker (all clips, balanced)",
 }
 """How a test clip is changed before the model hears it: key → words in tables. What changes the samples is in

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from emovox.schema.errors import CheckpointError
 from emovox.schema.files import write_whole
-from emovox.training.average import Average
-from emovox.training.log import Row
+from emovox.training.log import StepRecord
+from emovox.training.optim import EMA
 
-FORMAT = 2  # convolutions over time are of two dimensions
+FORMAT = 3
+"""Goes up when an older checkpoint cannot be gone on from."""
 
 Weights = dict[str, Tensor]
 
@@ -54,9 +55,9 @@ class State:
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
-    average: Average
+    ema: EMA | None
     precision: Stateful
-    history: list[Row] = field(default_factory=list)
+    history: list[StepRecord] = field(default_factory=list)
     best: Best | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -102,7 +103,7 @@ def save(state: State, path: Path, *, key: str) -> None:
         "format": FORMAT,
         "key": key,
         "weights": learnt_weights(state.network),
-        "average": state.average.state_dict(),
+        "ema": None if state.ema is None else learnt_weights(state.ema.module),
         "optimiser": state.optimiser.state_dict(),
         "precision": state.precision.state_dict(),
         "history": _to_table(state.history),
@@ -158,7 +159,9 @@ def put_state(state: State, content: dict[str, Any], path: Path) -> None:
     """
     try:
         put_weights(state.network, content["weights"])
-        state.average.load_state_dict(content["average"])
+        if state.ema is not None:
+            put_weights(state.ema.module, content["ema"])
+            state.ema.n_averaged.fill_(1 + len(content["history"]))
         state.optimiser.load_state_dict(content["optimiser"])
         state.precision.load_state_dict(content["precision"])
         state.history = _from_table(content["history"])
@@ -173,14 +176,14 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(f"{path}: not a checkpoint of this network ({lines[0]}); remove it to start anew")
 
 
-def _to_table(history: list[Row]) -> Tensor:
+def _to_table(history: list[StepRecord]) -> Tensor:
     """[steps, columns] float64; NaN where UAR was not measured."""
     rows = [[math.nan if value is None else value for value in row] for row in history]
-    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(Row._fields))
+    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(StepRecord._fields))
 
 
-def _from_table(table: Tensor) -> list[Row]:
+def _from_table(table: Tensor) -> list[StepRecord]:
     return [
-        Row(int(step), loss, rate, None if math.isnan(uar) else uar, seconds)
+        StepRecord(int(step), loss, rate, None if math.isnan(uar) else uar, seconds)
         for step, loss, rate, uar, seconds in table.tolist()
     ]

@@ -1,4 +1,4 @@
-"""What a run tells while it learns: a CSV, TensorBoard events, sentences; and where the time of a step goes."""
+"""What a run writes while it learns: a CSV, TensorBoard events, sentences, curves; and where its time goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from time import perf_counter, time
 from types import TracebackType
 from typing import NamedTuple
 
+import numpy as np
+from matplotlib.figure import Figure
+
+from emovox.evaluation.report.style import EMOTION_COLOURS, FAINT, new_figure, percent_axis, plain, set_title
 from emovox.schema.errors import ConfigError
 from emovox.schema.extras import require
 from emovox.schema.files import write_whole
@@ -18,6 +22,11 @@ CSV, EVENTS = "log.csv", "tensorboard"
 MOST_EVENTS = 200
 """Points enough for a curve on the screen; every one wakes another thread, which a small head's step would feel."""
 
+SMOOTHING = 50
+"""The line runs through means over a fiftieth of all steps."""
+
+_LOSS, _UAR = EMOTION_COLOURS["sad"], EMOTION_COLOURS["angry"]
+
 REPORT_SECONDS = 0.5
 """The least time between two sentences."""
 
@@ -25,19 +34,19 @@ Report = Callable[[int, int, str], None]
 """Called with steps done, steps in all, and a sentence."""
 
 
-class Row(NamedTuple):
-    """A step: its number from 1, loss, rate of the last layer, UAR in [0, 1] if measured, seconds since the start."""
+class StepRecord(NamedTuple):
+    """A step from 1: loss, learning rate of the last layer, UAR in [0, 1] if measured, seconds since the start."""
 
     step: int
     loss: float
-    rate: float
+    learning_rate: float
     uar: float | None
     seconds: float
 
     def csv(self) -> str:
         """Render as a line; the loss so that it can be read back exactly."""
         uar = "" if self.uar is None else repr(self.uar)
-        return f"{self.step},{self.loss!r},{self.rate!r},{uar},{self.seconds:.3f}\n"
+        return f"{self.step},{self.loss!r},{self.learning_rate!r},{uar},{self.seconds:.3f}\n"
 
 
 class Log:
@@ -53,14 +62,14 @@ class Log:
         MissingExtraError: tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path, history: Sequence[Row], *, steps: int) -> None:
+    def __init__(self, folder: Path, history: Sequence[StepRecord], *, steps: int) -> None:
         require("tensorboard", need="the log of a training", extra="train")
         from torch.utils.tensorboard import SummaryWriter
 
         self._every = max(1, steps // MOST_EVENTS)
         self._began = time() - (history[-1].seconds if history else 0.0)
         self._path = folder / CSV
-        text = ",".join(Row._fields) + "\n" + "".join(row.csv() for row in history)
+        text = ",".join(StepRecord._fields) + "\n" + "".join(row.csv() for row in history)
         write_whole(self._path, text.encode(), make_folder=True)
         try:
             self._file = self._path.open("a", encoding="utf-8")
@@ -81,7 +90,7 @@ class Log:
         self._file.close()
         self._events.close()
 
-    def write(self, row: Row) -> None:
+    def write(self, row: StepRecord) -> None:
         """Add a row.
 
         Raises:
@@ -93,11 +102,11 @@ class Log:
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
-    def _write_events(self, row: Row) -> None:
+    def _write_events(self, row: StepRecord) -> None:
         if row.step % self._every and row.uar is None:
             return
         self._file.flush()
-        for name, value in (("loss", row.loss), ("rate", row.rate), ("uar", row.uar)):
+        for name, value in (("loss", row.loss), ("learning_rate", row.learning_rate), ("uar", row.uar)):
             if value is not None:  # the time is that of learning, without the pauses between runs
                 self._events.add_scalar(name, value, row.step, walltime=self._began + row.seconds)
 
@@ -106,11 +115,11 @@ def _unwritable(path: Path, error: OSError) -> ConfigError:
     return ConfigError(f"{path}: cannot be written ({error.strerror or error}); expected room on the disk; then resume")
 
 
-class Speaker:
-    """Says how far a run is, now and then.
+class ProgressPrinter:
+    """Report how far a run is, now and then.
 
     Args:
-        report: who listens, if anybody.
+        report: called with each sentence; None: nothing is said.
         steps: of the whole run.
         done: steps that were done before, which say nothing about the speed of now.
     """
@@ -120,7 +129,7 @@ class Speaker:
         self._start = self._last = perf_counter()
         self._uar: float | None = None
 
-    def say(self, row: Row) -> None:
+    def say(self, row: StepRecord) -> None:
         """Report a step: if UAR was measured, at the end, or if some time has passed since the last sentence."""
         now = perf_counter()
         self._uar = self._uar if row.uar is None else row.uar
@@ -166,3 +175,42 @@ class Stopwatch:
     def total(self) -> float:
         """Sum of all parts."""
         return sum(self.seconds.values())
+
+
+def curves_figure(history: Sequence[StepRecord], *, title: str) -> Figure:
+    """Draw the loss over the steps and, where it was measured, the UAR of held-out training speakers below.
+
+    Args:
+        history: at least one row.
+        title: over the picture.
+    """
+    measured = [row for row in history if row.uar is not None]
+    figure = new_figure(6.4, 5.2 if measured else 3.2)
+    axes = figure.subplots(2 if measured else 1, 1, sharex=True, squeeze=False)[:, 0]
+    steps, losses = np.array([row.step for row in history]), np.array([row.loss for row in history])
+    axes[0].plot(steps, losses, ".", color=FAINT, markersize=2, alpha=0.5)
+    width = max(1, len(steps) // SMOOTHING)
+    ends = np.arange(width, len(steps) + 1)
+    sums = np.concatenate([[0.0], np.cumsum(losses)])
+    axes[0].plot(steps[ends - 1] - (width - 1) / 2, (sums[ends] - sums[ends - width]) / width, color=_LOSS)
+    axes[0].set_ylabel("loss")
+    if measured:
+        uars = [row.uar or 0.0 for row in measured]
+        best = int(np.argmax(uars))
+        axes[1].plot([row.step for row in measured], uars, ".-", color=_UAR)
+        axes[1].plot([measured[best].step], [uars[best]], "o", color=_UAR)
+        axes[1].annotate(
+            f"{100 * uars[best]:.1f}",
+            (measured[best].step, uars[best]),
+            (0, 6),
+            textcoords="offset points",
+            ha="center",
+        )
+        axes[1].margins(y=0.2)
+        axes[1].set_ylabel("UAR in %")
+        percent_axis(axes[1], "y")
+    for one in axes:
+        plain(one, grid="y")
+    axes[-1].set_xlabel("step")
+    set_title(figure, title)
+    return figure

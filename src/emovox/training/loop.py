@@ -7,7 +7,7 @@ from the seed and the number of the step, so a run that was killed goes on with 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,20 +24,18 @@ from emovox.schema.errors import ConfigError, TrainingError
 from emovox.schema.extras import require
 from emovox.schema.files import write_whole
 from emovox.schema.text import json_document
-from emovox.training.average import Average
 from emovox.training.checkpoint import Best, State, learnt_weights, load, put_state, put_weights, save
-from emovox.training.curves import curves_figure
-from emovox.training.data.batch import Batch, Examples, collate
+from emovox.training.data.examples import Examples
 from emovox.training.data.mixing import augmented
-from emovox.training.data.sampler import MIXING, NOISE, Drawer, derived_seed
-from emovox.training.log import Log, Report, Row, Speaker, Stopwatch
-from emovox.training.objectives import batch_loss
-from emovox.training.optim import make_optimiser, rate_at, set_rate
+from emovox.training.data.sampler import MIXING, NOISE, StratifiedSampler, derived_seed
+from emovox.training.data.task import Indices
+from emovox.training.log import Log, ProgressPrinter, Report, StepRecord, Stopwatch, curves_figure
+from emovox.training.objectives import Weighted, make_objectives, weighted_loss
+from emovox.training.optim import EMA, learning_rate_at, make_optimiser, set_learning_rate
 from emovox.training.plan import Plan
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-    from numpy.typing import NDArray
 
 CHECKPOINT, STEPS, CURVES = "checkpoint.pt", "steps.json", "curves.png"
 
@@ -49,7 +47,7 @@ Validate = Callable[[Network], float]
 class Learnt:
     """How a run went: every step; the best UAR and its step, if measured; seconds by what they were spent on."""
 
-    history: tuple[Row, ...]
+    history: tuple[StepRecord, ...]
     uar: float | None
     best_step: int | None
     seconds: dict[str, float]
@@ -64,6 +62,7 @@ def learn(
     folder: Path,
     key: str,
     validate: Validate | None = None,
+    objectives: Sequence[Weighted] | None = None,
     resume: bool = True,
     report: Report | None = None,
     fabric: Fabric | None = None,
@@ -78,6 +77,7 @@ def learn(
         folder: gets checkpoint.pt, log.csv, tensorboard/, curves.png and steps.json.
         key: names recipe and fold; a checkpoint of another key is refused.
         validate: called with the network (averaged, in eval mode) every `plan.stopping.every` steps and at the end.
+        objectives: what is made small; those of `plan.loss` unless given.
         resume: go on from the folder's checkpoint if there is one; else it is replaced.
         report: shows progress.
         fabric: launched, where several processes learn together; every one calls this. Default: one device.
@@ -88,17 +88,93 @@ def learn(
         ConfigError: a file cannot be written, or the plan does not fit the examples or the number of processes.
     """
     fabric = fabric or one_device(plan.optimiser.precision)
-    with _own_randomness(fabric.device):
-        run = _Run(network, examples, plan, seed, fabric, folder / CHECKPOINT, key)
-        if resume:
-            run.restore()
-        if not run.finished:
-            run.go(validate, report, folder)
-        run.finish(folder)
-    state = run.state
+    _check(examples, plan, fabric.world_size)
+    objectives = make_objectives(plan.loss, examples.task.classes) if objectives is None else objectives
+    steps, batch_size, accumulate = plan.optimiser.steps, plan.optimiser.batch, plan.optimiser.accumulate
+    grad_clip = plan.optimiser.grad_clip or math.inf
+    rank, world_size, device, is_first = fabric.global_rank, fabric.world_size, fabric.device, fabric.is_global_zero
+    path = folder / CHECKPOINT
+    with _own_randomness(device):
+        # what a step changes; where a run goes on, all of it is as it was
+        scaled = bool(fabric.strategy.precision.state_dict())  # half precision: a step that overflows is left out
+        optimiser = make_optimiser(network, plan.optimiser, fused=not scaled)
+        model, stepper = fabric.setup(network, optimiser)
+        ema = EMA(network, plan.optimiser.average) if plan.optimiser.average else None
+        averaged = network if ema is None else ema.module
+        state = State(network, optimiser, ema, fabric.strategy.precision)
+        if resume:  # every process goes on from what the first one reads: it need not be on the same machine
+            content = fabric.broadcast(load(path, key=key) if is_first else None)
+            if content is not None:
+                put_state(state, content, path)
+
+        sampler, watch, saved = StratifiedSampler(examples, plan.draw.balance), Stopwatch(state.seconds), perf_counter()
+        printer = ProgressPrinter(report, steps=steps, done=state.step)
+        with _log(folder, state, plan) if is_first else nullcontext() as log:
+            while not _finished(state, plan):
+                step = state.step
+                learning_rate = learning_rate_at(step, plan.optimiser)
+                network.train()
+                generator = _seed_step(seed, step, rank, device)
+                rows = sampler.rows(batch_size * accumulate, seed=seed, step=step)
+                loss_sum = 0.0
+                for micro_step, part in enumerate(np.split(rows, accumulate), start=1):
+                    # data: this process's share of the batch
+                    clean = examples.batch(part[rank::world_size]).to(device)
+                    batch = augmented(clean, plan, generator)
+                    watch.lap("data")
+                    # forward; several processes exchange gradients once a step
+                    with fabric.no_backward_sync(model, enabled=micro_step < accumulate):
+                        outputs = model(batch.inputs, batch.mask)
+                        losses = weighted_loss(objectives, outputs, batch)
+                        loss = losses.mean()
+                        mean = float(cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")))  # waits
+                        watch.lap("forward")
+                        if not math.isfinite(mean):
+                            good = clean.inputs.isfinite().all(2).all(1), losses.isfinite()
+                            raise _diverged(step, "the loss", _suspects(examples, part, good, fabric), path)
+                        fabric.backward(loss / accumulate)
+                    watch.lap("backward")
+                    loss_sum += mean
+                # step
+                norm = fabric.clip_gradients(model, stepper, max_norm=grad_clip, error_if_nonfinite=False)
+                if not (scaled or cast(Tensor, norm).isfinite()):
+                    raise _diverged(step, "the gradient", examples.names(rows), path)
+                set_learning_rate(stepper, learning_rate)
+                stepper.step()
+                stepper.zero_grad()
+                if ema is not None:
+                    ema.update_parameters(network)
+                watch.lap("optimiser")
+                # validate
+                done, uar = step + 1, None
+                if validate is not None and (done % plan.stopping.every == 0 or done == steps):
+                    watch.lap("rest")
+                    averaged.eval()
+                    with torch.no_grad():
+                        uar = fabric.broadcast(validate(averaged) if is_first else 0.0)
+                    state.best = _better(state.best, uar, done, averaged)
+                    watch.lap("validation")
+                # log, and save now and then
+                state.history.append(StepRecord(done, loss_sum / accumulate, learning_rate, uar, watch.total()))
+                if log is not None:
+                    log.write(state.history[-1])
+                    printer.say(state.history[-1])
+                watch.lap("rest")
+                if perf_counter() - saved >= plan.checkpoint_seconds or _finished(state, plan):
+                    if is_first:
+                        save(state, path, key=key)
+                    watch.lap("rest")
+                    saved = perf_counter()
+
     best = state.best
-    uar, step = (None, None) if best is None else (best.uar, best.step)
-    return Learnt(tuple(state.history), uar, step, dict(state.seconds))
+    put_weights(network, learnt_weights(averaged) if best is None else best.weights)
+    network.eval()
+    if is_first:
+        about = {"steps": state.step, "seconds": {part: round(value, 3) for part, value in state.seconds.items()}}
+        write_whole(folder / STEPS, json_document(about).encode())
+        save_figure(curves_figure(state.history, title=f"{state.step} steps"), folder / CURVES)
+    measured, best_step = (None, None) if best is None else (best.uar, best.step)
+    return Learnt(tuple(state.history), measured, best_step, dict(state.seconds))
 
 
 def one_device(precision: str) -> Fabric:
@@ -109,147 +185,6 @@ def one_device(precision: str) -> Fabric:
     return Fabric(accelerator="auto", devices=1, precision=precision)  # type: ignore[arg-type]
 
 
-class _Run:
-    """The state of a run, and what moves it on."""
-
-    def __init__(
-        self, network: Network, examples: Examples, plan: Plan, seed: int, fabric: Fabric, path: Path, key: str
-    ) -> None:
-        _check(examples, plan, fabric.world_size)
-        self.network, self.examples, self.plan, self.seed = network, examples, plan, seed
-        self.fabric, self.path, self.key = fabric, path, key
-        self.scaled = bool(fabric.strategy.precision.state_dict())
-        optimiser = make_optimiser(network, plan.optimiser, fused=not self.scaled)
-        self.model, self.optimiser = fabric.setup(network, optimiser)
-        average = Average(network, plan.optimiser.average)
-        self.state = State(network, optimiser, average, fabric.strategy.precision)
-        self.watch = Stopwatch(self.state.seconds)
-        self.drawer = Drawer(examples, plan.draw.balance)
-        self.alpha = _alpha(examples, plan).to(fabric.device) if plan.loss.alpha else None
-
-    @property
-    def finished(self) -> bool:
-        best = self.state.best
-        tired = best is not None and best.misses >= self.plan.stopping.patience
-        return tired or self.state.step >= self.plan.optimiser.steps
-
-    def restore(self) -> None:
-        """Every process goes on from what the first one reads: it need not be on the same machine."""
-        content = self.fabric.broadcast(load(self.path, key=self.key) if self.fabric.is_global_zero else None)
-        if content is not None:
-            put_state(self.state, content, self.path)
-
-    def go(self, validate: Validate | None, report: Report | None, folder: Path) -> None:
-        """Take steps, measure, log, and save now and then."""
-        state, steps, saved = self.state, self.plan.optimiser.steps, perf_counter()
-        speaker = Speaker(report, steps=steps, done=state.step)
-        with Log(folder, state.history, steps=steps) if self.fabric.is_global_zero else nullcontext() as log:
-            while not self.finished:
-                self.network.train()
-                rate = rate_at(state.step, self.plan.optimiser)
-                loss = self.step(state.step, rate)
-                done = state.step + 1
-                due = validate is not None and (done % self.plan.stopping.every == 0 or done == steps)
-                uar = self.measure(validate, done) if validate is not None and due else None
-                state.history.append(Row(done, loss, rate, uar, self.watch.total()))
-                if log is not None:
-                    log.write(state.history[-1])
-                    speaker.say(state.history[-1])
-                self.watch.lap("rest")
-                if perf_counter() - saved >= self.plan.checkpoint_seconds or self.finished:
-                    self.save()
-                    saved = perf_counter()
-
-    def step(self, step: int, rate: float) -> float:
-        """Learn from `accumulate` batches, and return their mean loss."""
-        plan, fabric = self.plan.optimiser, self.fabric
-        # of dropout; torch.manual_seed looks for other kinds of devices as well, 80 µs against 1
-        seeds = torch.default_generator.manual_seed if fabric.device.type == "cpu" else torch.manual_seed
-        seeds(derived_seed(self.seed, step, NOISE, fabric.global_rank))
-        generator = torch.Generator().manual_seed(derived_seed(self.seed, step, MIXING, fabric.global_rank))
-        rows = self.drawer.rows(plan.batch * plan.accumulate, seed=self.seed, step=step)
-        losses = []
-        for number, part in enumerate(np.split(rows, plan.accumulate), start=1):
-            # several processes exchange gradients once a step
-            with fabric.no_backward_sync(self.model, enabled=number < plan.accumulate):
-                loss, mean = self.loss(part, generator)
-                fabric.backward(loss / plan.accumulate)
-            self.watch.lap("backward")
-            losses.append(mean)
-        limit = plan.clip or math.inf
-        norm = fabric.clip_gradients(self.model, self.optimiser, max_norm=limit, error_if_nonfinite=False)
-        if not (self.scaled or cast(Tensor, norm).isfinite()):  # a step whose scaled gradients overflow is left out
-            raise self.diverged("the gradient", [self.examples.name(row) for row in rows])
-        set_rate(self.optimiser, rate)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        self.state.average.update(step)
-        self.watch.lap("optimiser")
-        return sum(losses) / len(losses)
-
-    def loss(self, rows: NDArray[np.int64], generator: torch.Generator) -> tuple[Tensor, float]:
-        """Compute the loss of this process's share of a batch, and the mean of all processes."""
-        plan, fabric = self.plan, self.fabric
-        plain = collate(self.examples, rows[fabric.global_rank :: fabric.world_size]).to(fabric.device)
-        batch = augmented(plain, plan, generator)
-        self.watch.lap("data")
-        losses = batch_loss(self.model(batch.inputs, batch.mask), batch, plan.loss, self.alpha)
-        loss = losses.mean()
-        mean = float(cast(Tensor, fabric.all_reduce(loss.detach(), reduce_op="mean")))  # waits for the device
-        self.watch.lap("forward")
-        if not math.isfinite(mean):
-            raise self.diverged("the loss", self.suspects(rows, plain, losses))
-        return loss, mean
-
-    def suspects(self, rows: NDArray[np.int64], batch: Batch, losses: Tensor) -> list[str]:
-        """Name the clips whose inputs are no numbers; if all are, those whose loss is none."""
-        for good in (batch.inputs.isfinite().all(2).all(1), losses.isfinite()):
-            gathered = cast(Tensor, self.fabric.all_gather(good.int())).reshape(self.fabric.world_size, -1)
-            bad = gathered.T.flatten().cpu().numpy() == 0  # in the order of rows, which were dealt out in turn
-            if bad.any():
-                return [self.examples.name(row) for row in rows[bad]]
-        return [self.examples.name(row) for row in rows]
-
-    def diverged(self, what: str, names: list[str]) -> TrainingError:
-        return TrainingError(
-            f"step {self.state.step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; look at "
-            f"them, or lower optimiser.rate; {self.path} stays as it was saved last"
-        )
-
-    def measure(self, validate: Validate, step: int) -> float:
-        """Measure the averaged weights, and keep them if they are the best so far."""
-        self.watch.lap("rest")
-        state = self.state
-        with state.average.swapped(), torch.no_grad():
-            self.network.eval()
-            uar = self.fabric.broadcast(validate(self.network) if self.fabric.is_global_zero else 0.0)
-            if state.best is None or uar > state.best.uar:
-                weights = {name: value.detach().clone() for name, value in learnt_weights(self.network).items()}
-                state.best = Best(uar, step, weights)
-            else:
-                state.best = replace(state.best, misses=state.best.misses + 1)
-        self.watch.lap("validation")
-        return uar
-
-    def save(self) -> None:
-        if self.fabric.is_global_zero:
-            save(self.state, self.path, key=self.key)
-        self.watch.lap("rest")
-
-    def finish(self, folder: Path) -> None:
-        """Put the weights to use in place, and show how it went."""
-        state = self.state
-        if state.best is not None:
-            put_weights(self.network, state.best.weights)
-        else:
-            state.average.swap()
-        self.network.eval()
-        if self.fabric.is_global_zero:
-            about = {"steps": state.step, "seconds": {part: round(value, 3) for part, value in state.seconds.items()}}
-            write_whole(folder / STEPS, json_document(about).encode())
-            save_figure(curves_figure(state.history, title=f"{state.step} steps"), folder / CURVES)
-
-
 @contextmanager
 def _own_randomness(device: torch.device) -> Iterator[None]:
     """Give the caller's random numbers back as they were."""
@@ -257,24 +192,60 @@ def _own_randomness(device: torch.device) -> Iterator[None]:
         yield
 
 
+def _seed_step(seed: int, step: int, rank: int, device: torch.device) -> torch.Generator:
+    """Seed dropout, and return what draws crops, stripes and mixtures."""
+    # torch.manual_seed looks for other kinds of devices as well: 80 µs against 1
+    seeds = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
+    seeds(derived_seed(seed, step, NOISE, rank))
+    return torch.Generator().manual_seed(derived_seed(seed, step, MIXING, rank))
+
+
+def _log(folder: Path, state: State, plan: Plan) -> Log | nullcontext[None]:
+    """Open the log of a run that goes on; one that is finished leaves it as it is."""
+    return nullcontext() if _finished(state, plan) else Log(folder, state.history, steps=plan.optimiser.steps)
+
+
+def _finished(state: State, plan: Plan) -> bool:
+    out_of_patience = state.best is not None and state.best.misses >= plan.stopping.patience
+    return out_of_patience or state.step >= plan.optimiser.steps
+
+
+def _better(best: Best | None, uar: float, step: int, network: Network) -> Best:
+    """Return the weights that were just measured if they are the best so far, else the best with one miss more."""
+    if best is not None and uar <= best.uar:
+        return replace(best, misses=best.misses + 1)
+    return Best(uar, step, {name: value.detach().clone() for name, value in learnt_weights(network).items()})
+
+
+def _suspects(examples: Examples, rows: Indices, good: Sequence[Tensor], fabric: Fabric) -> Sequence[str]:
+    """Name the clips whose inputs are no numbers; if all are, those whose loss is none."""
+    for one in good:
+        gathered = cast(Tensor, fabric.all_gather(one.int())).reshape(fabric.world_size, -1)
+        bad = gathered.T.flatten().cpu().numpy() == 0  # in the order of rows, which were dealt out in turn
+        if bad.any():
+            return examples.names(rows[bad])
+    return examples.names(rows)
+
+
+def _diverged(step: int, what: str, names: Sequence[str], path: Path) -> TrainingError:
+    return TrainingError(
+        f"step {step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; look at them, or lower "
+        f"optimiser.rate; {path} stays as it was saved last"
+    )
+
+
 def _check(examples: Examples, plan: Plan, processes: int) -> None:
     if plan.optimiser.batch % processes:
         raise ConfigError(
             f"optimiser.batch is {plan.optimiser.batch}, expected a multiple of the {processes} processes"
         )
-    if not len(examples.labels):
+    if not len(examples):
         raise TrainingError("got no clip to learn from, expected at least one")
-    lost = np.flatnonzero(~examples.allowed[np.arange(len(examples.labels)), examples.labels])
+    allowed = examples.task.allowed[examples.owner, examples.labels]
+    lost = np.flatnonzero(~allowed)
     if len(lost):
+        (name,) = examples.names(lost[:1])
         raise TrainingError(
-            f"{examples.name(int(lost[0]))}: got a class that its corpus does not have ({len(lost)} such rows); "
-            "expected every label among the allowed classes"
+            f"{name}: got a class that its corpus does not have ({len(lost)} such rows); expected every label among "
+            "the allowed classes"
         )
-
-
-def _alpha(examples: Examples, plan: Plan) -> Tensor:
-    """[classes]."""
-    unknown = sorted(set(plan.loss.alpha) - set(examples.classes))
-    if unknown:
-        raise ConfigError(f"loss.alpha has {', '.join(unknown)}, expected some of {', '.join(examples.classes)}")
-    return torch.tensor([plan.loss.alpha.get(name, 1.0) for name in examples.classes])

@@ -6,25 +6,39 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from emovox.augment.conditions import NARROW, check_conditions
+from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold, speaker_key
+from emovox.corpora.provenance import card_corpora
 from emovox.corpora.registry import CORPORA
 from emovox.models.encoders import build_encoder
 from emovox.models.scores import Matrix, softmax
+from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.schema.errors import RecipeError
+from emovox.schema.labels import merge_matrix
 from emovox.schema.progress import Progress, no_progress
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
 from emovox.training.data.task import Indices, Task, task_folds
-from emovox.training.data.views import NARROW, SPEAKER, TILE, WHOLE
+from emovox.training.data.views import SPEAKER, TILE, WHOLE
 from emovox.training.held_out import clip_means
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.stages.fit import Fit, Fitted, held_out
-from emovox.training.stages.head import logits
+from emovox.training.stages.calibrate import Calibrate
+from emovox.training.stages.encoder import LearnEncoder, held_out
+from emovox.training.stages.head import LearnHead, logits
+from emovox.training.stages.stage import Context, Fitted, Stage, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
+
+MODEL = "model"
+"""Folder, within that of a fold, of the trained network."""
+
+STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate())
+"""What a network goes through inside each fold, and once more on all clips."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +49,7 @@ class NetworkMethod:
     inputs: Inputs
     recipe: NetworkRecipe
     report: Report | None = None
-    heard: Inputs | None = None
+    teacher_inputs: Inputs | None = None
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
     @classmethod
@@ -65,28 +79,52 @@ class NetworkMethod:
             WeightsError: the recipe starts from weights that there are not, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
+        if recipe.conditions:
+            check_conditions(recipe.conditions, learnt=noise_folder(recipe.augment))
         _check_names(task, recipe)
         _check_start(task, recipe)
         _check_held_out(task, recipe)
         _check_teacher(task, recipe)
         own = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
-        heard = None if recipe.teacher is None else own(recipe.teacher.recipe)
-        return cls(task, own(recipe), recipe, report, heard)
+        teacher_inputs = None if recipe.teacher is None else own(recipe.teacher.recipe)
+        return cls(task, own(recipe, conditions=recipe.conditions), recipe, report, teacher_inputs)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
-        fitted = self.fit(np.array(fold.train, dtype=np.int64), folder)
+        fitted = self.fit(np.array(fold.train, dtype=np.int64), folder, fold=fold.number)
         test = np.array(fold.test, dtype=np.int64)
-        rows = {view: self.inputs.select(test, (view,)) for view in (TILE, WHOLE, NARROW)}
+        rows = {view: self.inputs.select(test, (view,)) for view in self._conditions}
         statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
         scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
         if self._adapts:
             scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
         return FoldScores(fold.number, test, scores, fitted.temperature, {"held_out_uar": fitted.held_out_uar})
 
-    def fit(self, trained: Indices, folder: Path) -> Fitted:
-        """Let encoder and head learn from these clips."""
-        return Fit(self.task, self.inputs, trained, self.recipe, folder, self.report, heard=self.heard).run()
+    def fit(self, trained: Indices, folder: Path, fold: int | None = None) -> Fitted:
+        """Run the stages on these clips, and save the network in `folder/model` (`TrainedModel.load` reads it)."""
+        context = Context(self.task, self.inputs, self.recipe, trained, folder, self.report, self.teacher_inputs)
+        fitted = run_stages(STAGES, context)
+        TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold)).save(folder / MODEL)
+        return fitted
+
+    def _card(self, trained: Indices, temperature: float, fold: int | None) -> NetworkCard:
+        recipe, task = self.recipe, self.task
+        starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
+        before = [read_start(start).corpora for start in dict.fromkeys(starts) if start]
+        labels = recipe.labels or task.classes
+        return NetworkCard(
+            name=recipe.name,
+            recipe=msgspec.to_builtins(recipe),
+            recipe_sha256=recipe.sha256(),
+            encoder=recipe.encoder,
+            classes=task.classes,
+            labels=labels,
+            merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
+            temperature=temperature,
+            adaptable=recipe.head_learning is not None,
+            corpora=(*card_corpora([task.clips[clip] for clip in trained]), *(one for each in before for one in each)),
+            fold=fold,
+        )
 
     def sentence(self, scores: FoldScores) -> str:
         """Tell how good it is on held-out speakers of the training part."""
@@ -94,6 +132,11 @@ class NetworkMethod:
         if np.isnan(uar):
             return "no speaker held out, so the scores are not calibrated"
         return f"UAR {uar:.1f} on held-out training speakers, temperature {scores.temperature:.2f}"
+
+    @property
+    def _conditions(self) -> tuple[str, ...]:
+        """The views that are scored, each once."""
+        return tuple(dict.fromkeys((TILE, WHOLE, NARROW, *self.recipe.conditions)))
 
     @property
     def _adapts(self) -> bool:

@@ -1,35 +1,72 @@
-"""What a network makes small: cross-entropy over the classes of a clip's corpus, smoothed and focused if wanted."""
+"""What a network makes small: objectives over its named outputs, each weighed by the recipe."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from emovox.training.data.batch import Batch
+from emovox.schema.errors import ConfigError
+from emovox.training.data.examples import Batch
 from emovox.training.plan import Loss
 
 LEAST_DOUBT = 1e-7
-"""Of 1 - p under a power: below a power of 1 its slope at 0 is infinite."""
+"""Least value of 1 - p under a power: below a power of 1 its slope at 0 is infinite."""
+
+Outputs = Mapping[str, Tensor]
+"""What a network gives in training, by name: "statistics" [b, p], "embedding" [b, d], "logits" [b, classes] …"""
+
+Objective = Callable[[Outputs, Batch], Tensor]
+"""Takes outputs and batch, returns the loss of every row, [b] float32."""
+
+Weighted = tuple[float, Objective]
+"""An objective and its weight in the sum."""
 
 
-def batch_loss(outputs: Tensor, batch: Batch, plan: Loss, alpha: Tensor | None = None) -> Tensor:
-    """Compute the loss of every row of a batch, [b] float32.
+def make_objectives(loss: Loss, classes: Sequence[str]) -> tuple[Weighted, ...]:
+    """Return the objectives of a recipe's table [loss]; a further one is an entry here.
 
     Args:
-        outputs: [b, classes + d]: logits, and where there is a teacher what is to come to its embeddings.
-        batch: the rows.
-        plan: how the parts are weighed.
-        alpha: [classes] weights of classes; None: all 1.
+        loss: how they are weighed.
+        classes: of the task.
+
+    Raises:
+        ConfigError: `alpha` names a class that there is not.
     """
-    n_classes = batch.targets.shape[1]
-    logits, guesses = outputs[:, :n_classes], outputs[:, n_classes:]
-    losses = classification_loss(
-        logits, batch.targets, batch.allowed, gamma=plan.gamma, alpha=alpha, smoothing=plan.smoothing
-    )
-    if batch.hints is None or not plan.hint:
-        return losses
-    distances: Tensor = (guesses.float() - batch.hints).square().mean(1)
-    return losses + plan.hint * distances
+    unknown = sorted(set(loss.alpha) - set(classes))
+    if unknown:
+        raise ConfigError(f"loss.alpha has {', '.join(unknown)}, expected some of {', '.join(classes)}")
+    alpha = torch.tensor([loss.alpha.get(name, 1.0) for name in classes]) if loss.alpha else None
+
+    def classification(outputs: Outputs, batch: Batch) -> Tensor:
+        logits = outputs["logits"]
+        weights = None if alpha is None else alpha.to(logits.device)
+        return classification_loss(
+            logits, batch.targets, batch.allowed, gamma=loss.gamma, alpha=weights, smoothing=loss.smoothing
+        )
+
+    found: list[Weighted] = [(1.0, classification)]
+    if loss.hint:
+        found.append((loss.hint, hint_loss))
+    return tuple(found)
+
+
+def weighted_loss(objectives: Sequence[Weighted], outputs: Outputs, batch: Batch) -> Tensor:
+    """Compute the weighted sum of objectives for every row, [b] float32."""
+    (first, objective), *others = objectives
+    losses = first * objective(outputs, batch)
+    for weight, other in others:
+        losses = losses + weight * other(outputs, batch)
+    return losses
+
+
+def hint_loss(outputs: Outputs, batch: Batch) -> Tensor:
+    """Compute the mean squared distance of "hints" [b, d] to a teacher's embeddings; 0 without a teacher."""
+    if batch.hints is None:
+        return torch.zeros(len(batch.inputs), device=batch.inputs.device)
+    distances: Tensor = (outputs["hints"].float() - batch.hints).square().mean(1)
+    return distances
 
 
 def classification_loss(

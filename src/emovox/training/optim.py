@@ -1,4 +1,4 @@
-"""How fast what learns: the rate of a step, and of a layer by its depth."""
+"""How the weights move: learning rates by step and depth, AdamW in groups, and the average over steps."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import math
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from emovox.models.network import Network
 from emovox.schema.errors import TrainingError
 from emovox.training.plan import Optimiser
 
 SCALE = "scale"
-"""Key of a parameter group: its rate as a share of the last layer's."""
+"""Key of a parameter group: its learning rate as a share of the last layer's."""
 
 
-def rate_at(step: int, plan: Optimiser) -> float:
-    """Return the rate of the last layer in a step, counted from 0: up in a line, then down along a cosine to 0.
+def learning_rate_at(step: int, plan: Optimiser) -> float:
+    """Return the learning rate of the last layer in a step from 0: up in a line, then down along a cosine to 0.
 
     Reference:
         Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5.
 
-    >>> [round(rate_at(step, Optimiser(steps=6, rate=1.0, warm_up=0.4)), 3) for step in range(6)]
+    >>> [round(learning_rate_at(step, Optimiser(steps=6, learning_rate=1.0, warm_up=0.4)), 3) for step in range(6)]
     [0.5, 1.0, 1.0, 0.854, 0.5, 0.146]
     """
     rising = round(plan.warm_up * plan.steps)
     if step < rising:
-        return plan.rate * (step + 1) / rising
-    return plan.rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / (plan.steps - rising)))
+        return plan.learning_rate * (step + 1) / rising
+    return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / (plan.steps - rising)))
 
 
 def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> torch.optim.AdamW:
@@ -35,7 +36,7 @@ def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> 
 
     Args:
         network: encoder and head.
-        plan: rate, weight decay, and how much slower lower layers are.
+        plan: learning rate, weight decay, and how much slower lower layers are.
         fused: in one pass over the weights, 3.7 times as fast for a small head; not for gradients that are scaled.
 
     Raises:
@@ -53,13 +54,44 @@ def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> 
         for is_matrix, decay in ((True, plan.weight_decay), (False, 0.0)):  # biases, norms and factors are vectors
             parameters = [parameter for parameter in depth if (parameter.ndim > 1) == is_matrix]
             groups.append({"params": parameters, "weight_decay": decay, SCALE: plan.depth_decay**distance})
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=plan.rate, fused=fused)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=plan.learning_rate, fused=fused)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the rate of the last layer; the layers below keep their share of it."""
+def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Set the learning rate of the last layer; the layers below keep their share of it."""
     for group in optimiser.param_groups:
-        group["lr"] = rate * group[SCALE]
+        group["lr"] = learning_rate * group[SCALE]
+
+
+class EMA(AveragedModel):
+    """Exponential moving average of a network's weights, which often does better than the weights of any step.
+
+    Buffers, such as the statistics of a batch normalisation, are moving averages already: they are copied.
+
+    Args:
+        network: whose weights are followed; `module` is the averaged copy.
+        decay: share of the old average that a step keeps, in [0, 1); 0 copies the weights.
+
+    Reference:
+        Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
+    """
+
+    module: Network
+
+    def __init__(self, network: Network, decay: float) -> None:
+        super().__init__(
+            network, avg_fn=lambda mean, weight, done: mean.lerp(weight, 1 - decay_at(int(done) - 1, decay))
+        )
+        self.n_averaged.fill_(1)  # the weights before the first step are the first of the average
+
+
+def decay_at(step: int, decay: float) -> float:
+    """Return the decay of a step, counted from 0: low at first, so that the first weights are soon forgotten.
+
+    >>> [round(decay_at(step, 0.99), 2) for step in (0, 8, 90, 10_000)]
+    [0.1, 0.5, 0.91, 0.99]
+    """
+    return min(decay, (1 + step) / (10 + step))
 
 
 def _check(network: nn.Module, depths: list[list[nn.Parameter]]) -> None:

@@ -40,7 +40,7 @@ def _network() -> Kind[Any]:
 
 def _pretraining() -> Kind[Any]:
     _require_torch("pretraining")
-    from emovox.training.pretraining_recipe import PretrainingRecipe, pretraining_problems
+    from emovox.training.pretraining import PretrainingRecipe, pretraining_problems
 
     return Kind(PretrainingRecipe, pretraining_problems)
 

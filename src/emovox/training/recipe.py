@@ -33,6 +33,9 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training: `labels` are the outputs of the exported model (default: all classes), `export` makes one.
 
+    Test clips are scored as `predict` hears them, whole, and through 8 kHz; `conditions` names further test conditions
+    (`emovox.augment.conditions`).
+
     A kind of method adds its tables in a structure of its own, and is made known in `emovox.training.read`.
     """
 
@@ -43,6 +46,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     labels: tuple[str, ...] = ()
     description: str = ""
     export: bool = False
+    conditions: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Render the resolved recipe, every default spelled out."""

@@ -19,17 +19,17 @@ import soundfile
 import torch
 
 from emovox.audio.reader import load_audio
+from emovox.augment.conditions import NARROW
 from emovox.augment.config import Augment, Gain, Speed
 from emovox.corpora.manifest import Clip
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.network import Encoder
 from emovox.schema.errors import AudioError, ConfigError, CorpusError, WeightsError
 from emovox.testing import RATE
-from emovox.training.data import clip_views, inputs
-from emovox.training.data.clip_views import LONGEST, Part, copy_view
-from emovox.training.data.clip_views import clip_views as views_of
+from emovox.training.data import inputs, views
 from emovox.training.data.inputs import FRAMES, INDEX, Inputs, make_inputs
-from emovox.training.data.views import NARROW, TILE, WHOLE
+from emovox.training.data.views import LONGEST, TILE, WHOLE, Part, copy_view
+from emovox.training.data.views import clip_views as views_of
 from tests.models.small import MOBILE, whisper, write_whisper
 from tests.sounds import utterance
 from tests.training import made
@@ -136,6 +136,18 @@ def test_names_of_corpora_may_have_dots(tmp_path: Path) -> None:
     assert not np.array_equal(found.values(0), found.values(3))
 
 
+def test_a_further_condition_is_a_part_of_its_own_and_changes_the_clip_before_the_cut(
+    clips: list[Clip], tmp_path: Path
+) -> None:
+    assert worked(clips, tmp_path) == 2
+    found = make(clips, tmp_path, conditions=["phone", NARROW])
+    assert worked(clips, tmp_path, conditions=["phone"]) == 0
+    assert [name for name in parts(tmp_path) if name.startswith("own-phone-") and name.endswith(INDEX)]
+    (plain,), (phone,) = found.select([1]), found.select([1], ("phone",))
+    assert found.length[plain] == found.length[phone]
+    assert not np.array_equal(found.values(plain), found.values(phone))
+
+
 def test_a_part_of_which_half_is_lost_is_made_again(clips: list[Clip], tmp_path: Path) -> None:
     make(clips, tmp_path, copies={"own": 1})
     for suffix in (FRAMES, INDEX):
@@ -217,7 +229,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(clips: list[Clip], tmp_path:
 
 def started(folder: Path, cache: Path, *, die: str = "") -> subprocess.Popen[bytes]:
     root = Path(made.__file__).parents[2]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(root), str(root / "src")))}
     command = [sys.executable, "-m", "tests.training.made", str(folder), str(cache), die]
     return subprocess.Popen(command, cwd=root, env=environment)
 
@@ -252,7 +264,7 @@ def test_copies_are_drawn_by_name_round_and_seed(tmp_path: Path, encoder: Encode
 
     def drawn(path: str = clip.path, **part: Any) -> np.ndarray[Any, Any]:
         made_part = Part(augment=AUGMENT, **{"copy": 1, **part})
-        (found,) = views_of(path, encoder, made_part, clip_views._augmenter(made_part))
+        (found,) = views_of(path, encoder, made_part)
         assert found.name == copy_view(made_part.copy)
         return found.values
 
@@ -263,7 +275,7 @@ def test_copies_are_drawn_by_name_round_and_seed(tmp_path: Path, encoder: Encode
 
 
 def test_seconds_are_those_of_the_speech_in_a_tile(tmp_path: Path, encoder: Encoder) -> None:
-    found = views_of(record(tmp_path, seconds=8.0).path, encoder, Part(), None)
+    found = views_of(record(tmp_path, seconds=8.0).path, encoder, Part())
     tiles = [view for view in found if view.name == TILE]
     assert len(tiles) >= 2
     assert sum(view.seconds for view in tiles) <= 8.0
@@ -273,11 +285,11 @@ def test_seconds_are_those_of_the_speech_in_a_tile(tmp_path: Path, encoder: Enco
 
 def test_a_problem_is_told_and_not_raised_where_it_is_the_clip_s(tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_text("no audio")
-    told = clip_views.views_or_problem(str(tmp_path / "bad.wav"), encoder=MOBILE, part=Part())
+    told = views.views_or_problem(str(tmp_path / "bad.wav"), encoder=MOBILE, part=Part())
     assert isinstance(told, str)
     assert told.startswith(f"{tmp_path / 'bad.wav'}: ")
     with pytest.raises(AudioError):
-        views_of(str(tmp_path / "bad.wav"), build_encoder(MOBILE), Part(), None)
+        views_of(str(tmp_path / "bad.wav"), build_encoder(MOBILE), Part())
 
 
 def test_weights_that_are_not_there_are_no_fault_of_the_clips(clips: list[Clip], tmp_path: Path) -> None:

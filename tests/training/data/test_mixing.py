@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from emovox.training.data.batch import Batch
+from emovox.training.data.examples import Batch
 from emovox.training.data.mixing import augmented, crop, mixup, spec_augment
 from emovox.training.plan import Mixup, Plan, SpecAugment
 from tests.training.tiny import batch_of

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from emovox.training.data.sampler import Balance, Drawer, derived_seed, row_weights
-from tests.training.tiny import Clips, clips
+from emovox.training.data.examples import Examples, vectors
+from emovox.training.data.sampler import Balance, StratifiedSampler, derived_seed, row_weights
+from emovox.training.data.task import Task
+from tests.training.tiny import CLASSES, clips, task
 
 
-def uneven() -> Clips:
+def uneven() -> Examples:
     """Corpus a: 6 clips of class 0, 2 of class 1; corpus b: 4 of class 0. The first clip has three rows."""
-    owner = np.array([0, 0, *range(12)])
-    labels = np.where((owner >= 6) & (owner < 8), 1, 0)
-    return Clips([], labels, np.ones((14, 3), dtype=np.bool_), owner, np.where(owner < 8, "a", "b"))
+    own = [msgspec.structs.replace(c, corpus="a" if n < 8 else "b") for n, c in enumerate(task().clips[:12])]
+    labels = np.array([1 if n in (6, 7) else 0 for n in range(12)])
+    made = Task(tuple(own), CLASSES, labels, np.ones((12, 3), dtype=np.bool_))
+    return Examples(made, np.array([0, 0, *range(12)]), vectors(np.zeros((14, 1), np.float32)))
+
+
+def corpora(examples: Examples) -> npt.NDArray[np.str_]:
+    return np.array([examples.task.clips[clip].corpus for clip in examples.owner])
 
 
 @pytest.mark.parametrize(
@@ -34,18 +43,18 @@ def test_what_a_clip_is_due(balance: Balance, many: float, few: float, other: fl
 
 @pytest.mark.parametrize("balance", ["none", "corpus", "class", "corpus-class"])
 def test_rows_come_as_often_as_they_are_due(balance: Balance) -> None:
-    drawer, weights = Drawer(uneven(), balance), row_weights(uneven(), balance)
-    drawn = np.concatenate([drawer.rows(10, seed=0, step=step) for step in range(2000)])
+    sampler, weights = StratifiedSampler(uneven(), balance), row_weights(uneven(), balance)
+    drawn = np.concatenate([sampler.rows(10, seed=0, step=step) for step in range(2000)])
     found = np.bincount(drawn, minlength=14) / len(drawn)
     deviation = np.sqrt(weights / len(drawn))  # at most: a stratified draw varies less
     assert (np.abs(found - weights) < 4 * deviation).all()
 
 
 def test_every_step_has_its_share_of_each_corpus() -> None:
-    drawer = Drawer(clips(), "corpus-class")
+    sampler = StratifiedSampler(clips(), "corpus-class")
     for step in range(20):
-        rows = drawer.rows(12, seed=1, step=step)
-        cells = clips().group[rows].astype(object) + clips().labels[rows].astype(str)
+        rows = sampler.rows(12, seed=1, step=step)
+        cells = corpora(clips())[rows].astype(object) + clips().labels[rows].astype(str)
         assert {name: int((cells == name).sum()) for name in sorted(set(cells))} == {
             "casia0": 3,
             "casia1": 3,
@@ -56,7 +65,7 @@ def test_every_step_has_its_share_of_each_corpus() -> None:
 
 
 def test_a_draw_follows_from_seed_and_step_alone() -> None:
-    first, again = Drawer(clips(), "none"), Drawer(clips(), "none")
+    first, again = StratifiedSampler(clips(), "none"), StratifiedSampler(clips(), "none")
     first.rows(8, seed=0, step=0)
     np.testing.assert_array_equal(first.rows(8, seed=0, step=5), again.rows(8, seed=0, step=5))
     assert (first.rows(8, seed=0, step=5) != first.rows(8, seed=0, step=6)).any()
@@ -64,8 +73,8 @@ def test_a_draw_follows_from_seed_and_step_alone() -> None:
 
 
 def test_neighbours_on_the_line_are_dealt_apart() -> None:
-    rows = Drawer(clips(), "corpus").rows(24, seed=0, step=0)
-    assert (np.diff(clips().group[rows] == "casia") != 0).sum() > 6  # in order there would be one change
+    rows = StratifiedSampler(clips(), "corpus").rows(24, seed=0, step=0)
+    assert (np.diff(corpora(clips())[rows] == "casia") != 0).sum() > 6  # in order there would be one change
 
 
 def test_seeds_differ_by_purpose_and_fit_torch() -> None:

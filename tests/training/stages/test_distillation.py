@@ -18,20 +18,20 @@ from emovox.models.network import Network
 from emovox.schema.errors import RecipeError
 from emovox.training import loop
 from emovox.training.checkpoint import State, save
-from emovox.training.data.batch import Lesson, collate
-from emovox.training.data.examples import RowExamples
+from emovox.training.data.examples import DistillationTargets, Examples
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.mixing import mixup
 from emovox.training.data.statistics import measure, pooled
 from emovox.training.data.task import task_folds
 from emovox.training.loop import learn
-from emovox.training.network import NetworkMethod
+from emovox.training.network import STAGES, NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe, Teacher
 from emovox.training.optim import SCALE, make_optimiser
 from emovox.training.plan import Loss, Mixup
 from emovox.training.recipe import Data
-from emovox.training.stages.distillation import Student, make_lesson
-from emovox.training.stages.fit import Fit, Fitted, held_out
+from emovox.training.stages.distillation import Student, distillation_targets
+from emovox.training.stages.encoder import held_out
+from emovox.training.stages.stage import Context, Fitted, run_stages
 from tests.models.small import MOBILE, small_encoders, write_whisper
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
 
@@ -42,7 +42,7 @@ TRAIN = np.r_[0:18, 24:36]  # all but dee's, of both corpora
 TEST = (*range(18, 24), *range(36, 40))
 INPUTS = drawn_inputs(TASK, silent=[SILENT])
 OTHERS = drawn_inputs(TASK, silent=[SILENT], seed=1)
-"""The teacher hears other frames of the same clips."""
+"""Inputs of the teacher: other frames of the same clips."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,12 +62,12 @@ def network(seed: int = 0) -> Network:
     return Network(encoder, head).eval()
 
 
-def lesson(share: float = 0.7, temperature: float = 2.0) -> Lesson:
-    return make_lesson(TASK, INPUTS, CLIPS, network(), share=share, temperature=temperature)
+def taught(share: float = 0.7, temperature: float = 2.0) -> DistillationTargets:
+    return distillation_targets(TASK, INPUTS, CLIPS, network(), share=share, temperature=temperature)
 
 
 def test_targets_are_shares_on_the_classes_of_the_corpus_and_the_label_keeps_its_part() -> None:
-    found = lesson().targets
+    found = taught().targets
     assert found.shape == (len(TASK.clips), len(TASK.classes))
     np.testing.assert_allclose(found[CLIPS].sum(1), 1, atol=1e-6)
     assert (found[~TASK.allowed] == 0).all()
@@ -78,23 +78,23 @@ def test_targets_are_shares_on_the_classes_of_the_corpus_and_the_label_keeps_its
 
 def test_share_and_temperature_move_targets_as_they_say() -> None:
     labels = np.eye(len(TASK.classes))[TASK.labels[CLIPS]]
-    np.testing.assert_array_equal(lesson(share=0).targets[CLIPS], labels)
-    half, whole = lesson(share=0.5).targets[CLIPS], lesson(share=1).targets[CLIPS]
+    np.testing.assert_array_equal(taught(share=0).targets[CLIPS], labels)
+    half, whole = taught(share=0.5).targets[CLIPS], taught(share=1).targets[CLIPS]
     np.testing.assert_allclose(half, (labels + whole) / 2, atol=1e-6)
-    cold, hot = lesson(share=1, temperature=0.1).targets[CLIPS], lesson(share=1, temperature=10).targets[CLIPS]
+    cold, hot = taught(share=1, temperature=0.1).targets[CLIPS], taught(share=1, temperature=10).targets[CLIPS]
     assert (cold.max(1) >= hot.max(1)).all()
-    heard = CLIPS[CLIPS != SILENT]
-    np.testing.assert_array_equal(cold[heard].argmax(1), hot[heard].argmax(1))
+    voiced = CLIPS[CLIPS != SILENT]
+    np.testing.assert_array_equal(cold[voiced].argmax(1), hot[voiced].argmax(1))
 
 
 def test_a_clip_without_speech_has_its_label_and_no_hint() -> None:
-    found = lesson()
+    found = taught()
     assert found.targets[SILENT].max() == 1
     assert (found.hints[SILENT] == 0).all()
 
 
 def test_hints_have_mean_0_in_each_place_and_variance_1_over_all() -> None:
-    hints = lesson().hints[CLIPS[CLIPS != SILENT]]
+    hints = taught().hints[CLIPS[CLIPS != SILENT]]
     assert hints.shape == (29, 6)
     np.testing.assert_allclose(hints.mean(0), 0, atol=1e-5)
     assert np.square(hints).mean() == pytest.approx(1, rel=1e-3)
@@ -105,7 +105,7 @@ def test_a_student_guesses_only_while_it_learns() -> None:
     student = Student(plain.encoder, plain.head, 5).eval()
     inputs, mask = INPUTS.padded(np.arange(4))
     torch.testing.assert_close(student(inputs, mask), plain(inputs, mask), rtol=0, atol=0)
-    assert student.train()(inputs, mask).shape == (4, len(TASK.classes) + 5)
+    assert student.train()(inputs, mask)["hints"].shape == (4, 5)
 
 
 def test_the_guess_learns_at_the_rate_of_the_head() -> None:
@@ -119,17 +119,17 @@ def test_the_guess_learns_at_the_rate_of_the_head() -> None:
 
 def test_a_student_comes_to_its_teacher_s_embedding(tmp_path: Path) -> None:
     rows = INPUTS.select(CLIPS)
-    taught = lesson()
+    targets = taught()
     plain = network(seed=1)
-    student = Student(plain.encoder, plain.head, taught.hints.shape[1])
-    examples = RowExamples.of(TASK, INPUTS, rows, taught)
+    student = Student(plain.encoder, plain.head, targets.hints.shape[1])
+    examples = Examples(TASK, INPUTS.owner[rows], INPUTS.loader(rows), targets)
     steps = msgspec.structs.replace(plan(60), loss=Loss(hint=1.0))
     learn(student, examples, steps, seed=0, folder=tmp_path, key="")
     student.train()
     inputs, mask = INPUTS.padded(rows)
     with torch.no_grad():
-        guesses = student(inputs, mask)[:, len(TASK.classes) :].numpy()
-    assert np.square(guesses - taught.hints[INPUTS.owner[rows]]).mean() < 0.5  # saying 0 is 1 off
+        guesses = student(inputs, mask)["hints"].numpy()
+    assert np.square(guesses - targets.hints[INPUTS.owner[rows]]).mean() < 0.5  # saying 0 is 1 off
 
 
 def recipe(*, hint: float = 1.0, share: float = 0.7, **changes: object) -> NetworkRecipe:
@@ -137,8 +137,8 @@ def recipe(*, hint: float = 1.0, share: float = 0.7, **changes: object) -> Netwo
     return small_recipe(teacher=Teacher(recipe=small_recipe(name="teacher"), share=share), learning=learning, **changes)
 
 
-def run(folder: Path, recipe: NetworkRecipe, inputs: Inputs = INPUTS, heard: Inputs | None = OTHERS) -> Fitted:
-    return Fit(TASK, inputs, TRAIN, recipe, folder, heard=heard).run()
+def run(folder: Path, recipe: NetworkRecipe, inputs: Inputs = INPUTS, teacher: Inputs | None = OTHERS) -> Fitted:
+    return run_stages(STAGES, Context(TASK, inputs, recipe, TRAIN, folder, teacher_inputs=teacher))
 
 
 def weights(fitted: Fitted) -> torch.Tensor:
@@ -151,7 +151,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
 
 
 def test_a_teacher_changes_what_is_learnt_and_leaves_nothing_behind(fitted: Fitted, tmp_path: Path) -> None:
-    alone = run(tmp_path / "alone", msgspec.structs.replace(recipe(hint=0.0), teacher=None), heard=None)
+    alone = run(tmp_path / "alone", msgspec.structs.replace(recipe(hint=0.0), teacher=None), teacher=None)
     assert weights(alone).shape == weights(fitted).shape
     assert not torch.equal(weights(alone), weights(fitted))
     unheard = run(tmp_path / "unheard", recipe(hint=0.0, share=0.0))
@@ -189,17 +189,18 @@ def test_broken_off_in_the_teacher_and_in_the_student_it_goes_on(fitted: Fitted,
 def test_a_fold_is_scored_by_the_student_with_both_inputs(tmp_path: Path) -> None:
     plans = recipe(data=Data(corpora=("own.jsonl", "two.jsonl"), protocol="joint"))
     fold = task_folds(TASK, plans.data, seed=plans.seed)[0]
-    found = NetworkMethod(TASK, INPUTS, plans, heard=OTHERS).fold(fold, tmp_path / "1")
-    alone = Fit(TASK, INPUTS, np.array(fold.train), plans, tmp_path / "2", heard=OTHERS).run()
+    found = NetworkMethod(TASK, INPUTS, plans, teacher_inputs=OTHERS).fold(fold, tmp_path / "1")
+    context = Context(TASK, INPUTS, plans, np.array(fold.train), tmp_path / "2", teacher_inputs=OTHERS)
+    alone = run_stages(STAGES, context)
     assert found.temperature == alone.temperature
     assert found.scores["tile"].shape == (len(fold.test), len(TASK.classes))
-    deaf = NetworkMethod(TASK, INPUTS, plans, heard=INPUTS).fold(fold, tmp_path / "3")
+    deaf = NetworkMethod(TASK, INPUTS, plans, teacher_inputs=INPUTS).fold(fold, tmp_path / "3")
     assert not np.array_equal(found.scores["tile"], deaf.scores["tile"], equal_nan=True)
 
 
 def test_a_teacher_without_inputs_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="small: got no inputs of the teacher"):
-        run(tmp_path, recipe(), heard=None)
+        run(tmp_path, recipe(), teacher=None)
 
 
 def test_a_teacher_of_an_encoder_that_does_not_learn_is_refused(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_a_teacher_has_inputs_of_its_own(tmp_path: Path) -> None:
     )
     with mock.patch("emovox.training.network.recipe_inputs", made):
         method = NetworkMethod.prepared(TASK, plans, folder=tmp_path)
-    assert (method.inputs, method.heard) == (INPUTS, OTHERS)
+    assert (method.inputs, method.teacher_inputs) == (INPUTS, OTHERS)
     assert {MOBILE, wide} == set(asked)
     wrong = msgspec.structs.replace(plans, teacher=Teacher(recipe=small_recipe(name="teacher", copies={"none": 1})))
     with pytest.raises(RecipeError, match="teacher: copies has none, expected some of own, two"):
@@ -230,7 +231,8 @@ def test_a_teacher_has_inputs_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_mixture_has_the_mixed_hints() -> None:
-    batch = collate(RowExamples.of(TASK, INPUTS, INPUTS.select(CLIPS), lesson()), np.arange(20))
+    rows = INPUTS.select(CLIPS)
+    batch = Examples(TASK, INPUTS.owner[rows], INPUTS.loader(rows), taught()).batch(np.arange(20))
     assert batch.hints is not None
     linear = replace(batch, hints=batch.targets * 3)
     found = mixup(linear, Mixup(probability=1.0), torch.Generator().manual_seed(0))

@@ -18,7 +18,7 @@ def grown(seed: int, hidden: int = 5, *, plain: bool = False) -> Head:
     head = Head(7, 3, HeadConfig(hidden=hidden, plain=plain))
     head.train()
     for _ in range(3):
-        head.from_standard(torch.randn(16, 7) * (seed + 1))
+        head.outputs(torch.randn(16, 7) * (seed + 1))
     head.set_statistics(torch.full((7,), 2.0), torch.full((7,), 3.0))
     return head.eval()
 

@@ -23,13 +23,13 @@ from emovox.training import loop
 from emovox.training.checkpoint import Weights, learnt_weights
 from emovox.training.data.inputs import Inputs, make_inputs
 from emovox.training.data.task import Task
-from emovox.training.network import NetworkMethod
+from emovox.training.network import STAGES, NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Optimiser, Plan
+from emovox.training.pretraining import speaker_task
 from emovox.training.recipe import Data
-from emovox.training.stages import fit as fitting
-from emovox.training.stages.fit import Fit
-from emovox.training.stages.pretrain import speaker_task
+from emovox.training.stages import stage as fitting
+from emovox.training.stages.stage import Context, run_stages
 from emovox.training.stages.start import Start, encoder_bytes, read_start, starting_encoder, write_start
 from tests.models.small import HYBRID, MOBILE, whisper, write_whisper
 from tests.sounds import write_voxceleb
@@ -144,7 +144,7 @@ def began_with(data: tuple[Task, Inputs], recipe: NetworkRecipe, folder: Path) -
 
     task, inputs = data
     with mock.patch.object(fitting, "learn", watched):
-        Fit(task, inputs, np.arange(len(task.clips)), recipe, folder).run()
+        run_stages(STAGES, Context(task, inputs, recipe, np.arange(len(task.clips)), folder))
     return found[0]
 
 

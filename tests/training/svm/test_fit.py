@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from emovox.augment.conditions import NARROW
 from emovox.models.svm import SvmModel
 from emovox.training.data.task import Indices
-from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
+from emovox.training.data.views import TILE, WHOLE
 from emovox.training.svm.fit import choose_columns, fit, training_rows
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+from emovox.training.svm.rows import speed_view
 from emovox.training.svm.task import SvmTask
 from tests.corpora.trees import clip
 from tests.training.tasks import SPEED, clip_task, cloud_task, small_recipe

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from emovox.augment.conditions import NARROW
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import index
 from emovox.features.functionals import functional_names, functionals
@@ -17,8 +18,8 @@ from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import CorpusError
 from emovox.testing import RATE
 from emovox.training.cache import cache_folder, load_arrays, save_arrays
-from emovox.training.data.views import NARROW, TILE, WHOLE, speed_view
-from emovox.training.svm.rows import Rows, clip_rows, corpus_rows
+from emovox.training.data.views import TILE, WHOLE
+from emovox.training.svm.rows import Rows, clip_rows, corpus_rows, speed_view
 from tests.sounds import utterance, write_sounds
 
 

@@ -1,53 +1,118 @@
-"""Rows on disk as examples of the loop."""
+"""What the loop learns from: rows of inputs of different lengths, taken by number, padded to a batch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from emovox.training.data.batch import Lesson
-from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Indices, Task
+
+Load = Callable[[Indices], tuple[Tensor, Tensor]]
+"""Takes numbers [b] of rows, returns inputs [b, t, c] float32, padded with 0, and mask [b, t]."""
 
 
 @dataclass(frozen=True, eq=False)
-class RowExamples:
-    """n rows of inputs, read when they are drawn; see `emovox.training.data.batch.Examples`."""
+class Batch:
+    """b rows.
 
-    inputs: Inputs
-    rows: Indices
-    labels: Indices
-    allowed: npt.NDArray[np.bool_]
-    owner: Indices
-    group: npt.NDArray[np.str_]
+    Attributes:
+        inputs: [b, t, c] float32, padded with 0.
+        mask: [b, t], true on the frames of the row itself.
+        targets: [b, classes] shares that sum to 1.
+        allowed: [b, classes], true for the classes that the row's corpus has.
+        speaker, corpus, language: [b] int64 numbers, as `Task` gives them; -1: unknown. A mixture of two rows keeps
+            those of the first.
+        names: [b] names of clips, for messages.
+        hints: [b, d] a teacher's embeddings of the clips; None: no teacher.
+    """
+
+    inputs: Tensor
+    mask: Tensor
+    targets: Tensor
+    allowed: Tensor
+    speaker: Tensor
+    corpus: Tensor
+    language: Tensor
     names: tuple[str, ...]
-    classes: tuple[str, ...]
-    lesson: Lesson | None = None
+    hints: Tensor | None = None
 
-    @classmethod
-    def of(cls, task: Task, inputs: Inputs, rows: Indices, lesson: Lesson | None = None) -> RowExamples:
-        """Take some rows, with what the task says of their clips, and a teacher."""
-        owner = inputs.owner[rows]
-        labels, allowed = task.labels[owner], task.allowed[owner]
-        return cls(inputs, rows, labels, allowed, owner, *named(task, owner), classes=task.classes, lesson=lesson)
-
-    def values(self, row: int) -> npt.NDArray[np.float32]:
-        """Return the inputs [t, c] of a row."""
-        return self.inputs.values(int(self.rows[row]))
-
-    def batch(self, rows: Indices) -> tuple[Tensor, Tensor]:
-        """Return inputs [b, t, c] and mask [b, t]."""
-        return self.inputs.padded(self.rows[rows])
-
-    def name(self, row: int) -> str:
-        """Return the name of a row's clip, "corpus id"."""
-        return self.names[row]
+    def to(self, device: torch.device) -> Batch:
+        """Return the same on another device."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})  # type: ignore[arg-type]
 
 
-def named(task: Task, owner: Indices) -> tuple[npt.NDArray[np.str_], tuple[str, ...]]:
-    """Return corpus [n] and name ("corpus id") of the clips that rows belong to."""
-    clips = [task.clips[number] for number in owner]
-    return np.array([clip.corpus for clip in clips]), tuple(f"{clip.corpus} {clip.id}" for clip in clips)
+@dataclass(frozen=True, eq=False)
+class DistillationTargets:
+    """What a teacher says of n clips: `targets` [n, classes] shares of sum 1, `hints` [n, d] its embeddings."""
+
+    targets: npt.NDArray[np.float32]
+    hints: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """n rows to learn from, each one view of a clip.
+
+    Attributes:
+        task: clips and classes.
+        owner: [n] number of each row's clip.
+        load: reads rows.
+        distillation: what a teacher says of all clips; None: the label is the target.
+    """
+
+    task: Task
+    owner: Indices
+    load: Load
+    distillation: DistillationTargets | None = None
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    @property
+    def labels(self) -> Indices:
+        """[n] numbers of classes."""
+        labels: Indices = self.task.labels[self.owner]
+        return labels
+
+    def names(self, rows: Sequence[int] | Indices) -> tuple[str, ...]:
+        """Return the names of the rows' clips."""
+        return tuple(self.task.name(int(clip)) for clip in self.owner[rows])
+
+    def batch(self, rows: Indices) -> Batch:
+        """Make a batch of some rows."""
+        task, clips = self.task, self.owner[rows]
+        inputs, mask = self.load(rows)
+        targets = one_hot(torch.from_numpy(task.labels[clips]), len(task.classes)).float()
+        hints = None
+        if self.distillation is not None:
+            targets = torch.from_numpy(self.distillation.targets[clips])
+            hints = torch.from_numpy(self.distillation.hints[clips])
+        speaker, corpus, language = (torch.from_numpy(of[clips]) for of in (task.speaker, task.corpus, task.language))
+        allowed = torch.from_numpy(task.allowed[clips])
+        return Batch(inputs, mask, targets, allowed, speaker, corpus, language, self.names(rows), hints)
+
+
+def vectors(values: npt.NDArray[np.float32] | npt.NDArray[np.float16]) -> Load:
+    """Load rows [n, c] that lie in memory as clips of one frame."""
+
+    def load(rows: Indices) -> tuple[Tensor, Tensor]:
+        inputs = torch.from_numpy(values[rows][:, None]).float()
+        return inputs, torch.ones(inputs.shape[:2], dtype=torch.bool)
+
+    return load
+
+
+def pad(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Put rows [t, c] of different lengths into inputs [b, t, c], followed by 0, and mask [b, t]."""
+    lengths = np.array([len(value) for value in values])
+    inputs = np.zeros((len(values), lengths.max(), values[0].shape[1]), np.float32)
+    for row, value in zip(inputs, values, strict=True):
+        row[: len(value)] = value
+    return torch.from_numpy(inputs), torch.from_numpy(np.arange(lengths.max()) < lengths[:, None])

@@ -1,7 +1,8 @@
 """What an encoder's fixed half gives for every view of every clip: computed once, kept on disk, read when drawn.
 
-One pair of files for each corpus and part: the views that every clip has (tiles, whole, telephone's band), and each
-round of changed copies. A part is named by all that it follows from, the bytes of the recordings included.
+One pair of files for each corpus and part: the views that every clip has (tiles, whole, telephone's band), each further
+test condition, and each round of changed copies. A part is named by all that it follows from,
+the bytes of the recordings included.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from emovox.augment.conditions import NARROW, fingerprint
 from emovox.augment.config import Augment
 from emovox.augment.sources import load_sources
 from emovox.corpora.manifest import Clip
@@ -29,10 +31,9 @@ from emovox.schema.files import replacing
 from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
-from emovox.training.data.batch import pad
-from emovox.training.data.clip_views import Frames, Part, View, forget, views_or_problem
+from emovox.training.data.examples import Load, pad
 from emovox.training.data.task import Indices
-from emovox.training.data.views import TILE
+from emovox.training.data.views import TILE, Changed, Frames, Part, View, forget, views_or_problem
 
 VERSION = 1
 """Goes up when tiles, views or copies change their meaning: caches made before are then not found."""
@@ -68,12 +69,16 @@ class Inputs:
         found: npt.NDArray[np.float32] = stored.astype(np.float32)
         return found
 
+    def loader(self, rows: Indices) -> Load:
+        """Return what reads some of these rows, counted from 0."""
+        return lambda chosen: self.padded(rows[chosen])
+
     def padded(self, rows: Indices) -> tuple[Tensor, Tensor]:
         """Return inputs [b, t, c], padded with 0, and mask [b, t] of some rows."""
         return pad([self.values(row) for row in rows])
 
 
-class Fed(Protocol):
+class InputsRecipe(Protocol):
     """What a recipe says of inputs."""
 
     @property
@@ -94,15 +99,22 @@ class Fed(Protocol):
 
 
 def recipe_inputs(
-    clips: Sequence[Clip], recipe: Fed, *, folder: Path, workers: int = 2, progress: Progress = no_progress
+    clips: Sequence[Clip],
+    recipe: InputsRecipe,
+    *,
+    folder: Path,
+    conditions: Sequence[str] = (),
+    workers: int = 2,
+    progress: Progress = no_progress,
 ) -> Inputs:
-    """Compute or find what a recipe asks for; see `make_inputs`."""
+    """Compute or find what a recipe asks for, and further test conditions; see `make_inputs`."""
     return make_inputs(
         clips,
         recipe.encoder,
         copies=recipe.copies,
         augment=recipe.augment,
         seed=recipe.seed,
+        conditions=conditions,
         folder=folder,
         workers=workers,
         progress=progress,
@@ -117,6 +129,7 @@ def make_inputs(
     augment: Augment,
     seed: int,
     folder: Path,
+    conditions: Sequence[str] = (),
     workers: int = 2,
     progress: Progress = no_progress,
 ) -> Inputs:
@@ -129,6 +142,7 @@ def make_inputs(
         augment: how copies are changed.
         seed: draws the changes.
         folder: the cache folder; parts lie in `inputs` below it.
+        conditions: names of further test conditions; the tile, the whole and "narrow" are always there.
         workers: processes; 1 runs in this one.
         progress: called after each clip of a part that is not there yet.
 
@@ -139,7 +153,22 @@ def make_inputs(
         CorpusError: clips that cannot be read or decoded; names them.
         ConfigError: the cache cannot be written, or `augment` does not fit its sources.
     """
-    jobs = _jobs(clips, build_encoder(encoder).inputs_key, copies, augment, seed, folder / "inputs")
+    key = build_encoder(encoder).inputs_key
+    noises = {name: fingerprint(name) for name in conditions if name != NARROW}
+    sources = load_sources(augment).fingerprint if any(copies.get(clip.corpus) for clip in clips) else ""
+    jobs = []
+    for corpus in dict.fromkeys(clip.corpus for clip in clips):
+        own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
+        paths = tuple(clips[i].path for i in own)
+        content = _content(paths)
+        parts: dict[str, tuple[Part | Changed, str]] = {"0": (Part(), "")}
+        for number in range(1, copies.get(corpus, 0) + 1):
+            parts[str(number)] = Part(copy=number, seed=seed, augment=augment), sources
+        parts |= {name: (Changed(condition=name), found) for name, found in noises.items()}
+        for label, (part, source) in parts.items():
+            made = f"{VERSION} {key} {SegmenterConfig()} {msgspec.json.encode(part).decode()} {source} {content}"
+            stem = folder / "inputs" / f"{corpus}-{label}-{hashlib.sha256(made.encode()).hexdigest()[:16]}"
+            jobs.append(_Job(own, paths, part, stem))
     missing = [job for job in jobs if not job.is_done]
     forget()
     done, total = 0, sum(len(job.paths) for job in missing)
@@ -153,36 +182,24 @@ def make_inputs(
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """A part of a corpus: numbers and paths of the clips, and the two files."""
+    """A part of a corpus: numbers and paths of the clips, and the path of its two files without their suffix."""
 
     clips: Indices
     paths: tuple[str, ...]
-    part: Part
-    frames: Path
-    index: Path
+    part: Part | Changed
+    stem: Path
+
+    @property
+    def frames(self) -> Path:
+        return self.stem.with_name(self.stem.name + FRAMES)
+
+    @property
+    def index(self) -> Path:
+        return self.stem.with_name(self.stem.name + INDEX)
 
     @property
     def is_done(self) -> bool:
         return self.index.is_file() and self.frames.is_file()
-
-
-def _jobs(
-    clips: Sequence[Clip], key: str, copies: dict[str, int], augment: Augment, seed: int, folder: Path
-) -> list[_Job]:
-    corpora = tuple(dict.fromkeys(clip.corpus for clip in clips))
-    sources = load_sources(augment).fingerprint if any(copies.get(corpus) for corpus in corpora) else ""
-    jobs = []
-    for corpus in corpora:
-        own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
-        paths = tuple(clips[i].path for i in own)
-        content = _content(paths)
-        for number in range(copies.get(corpus, 0) + 1):
-            part = Part(copy=number, seed=seed, augment=augment) if number else Part()
-            made = f"{msgspec.json.encode(part).decode()} {sources if number else ''}"
-            name = hashlib.sha256(f"{VERSION} {key} {SegmenterConfig()} {made} {content}".encode())
-            stem = f"{corpus}-{number}-{name.hexdigest()[:16]}"
-            jobs.append(_Job(own, paths, part, folder / f"{stem}{FRAMES}", folder / f"{stem}{INDEX}"))
-    return jobs
 
 
 def _content(paths: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.training.data.batch import Batch
+from emovox.training.data.examples import Batch
 from emovox.training.plan import Mixup, Plan, SpecAugment
 
 

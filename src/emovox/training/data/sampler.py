@@ -1,4 +1,4 @@
-"""Which rows a step learns from: a function of seed and step, so that a stopped run goes on with nothing kept."""
+"""Which rows a step learns from: a function of seed and step, so that a stopped run needs no state of the sampler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from emovox.training.data.batch import Examples
+from emovox.training.data.examples import Examples
 
 Balance = Literal["none", "corpus", "class", "corpus-class"]
 
@@ -33,8 +33,9 @@ def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]
     """
     _, clip, rows_of_clip = np.unique(examples.owner, return_inverse=True, return_counts=True)
     share = 1 / rows_of_clip[clip]
-    _, corpus = np.unique(examples.group, return_inverse=True)
-    cell = corpus * (int(examples.labels.max()) + 1) + examples.labels
+    labels = examples.labels
+    _, corpus = np.unique(examples.task.corpus[examples.owner], return_inverse=True)
+    cell = corpus * (int(labels.max()) + 1) + labels
     clips_of_corpus, clips_of_cell = np.bincount(corpus, share), np.bincount(cell, share)
     if balance in ("class", "corpus-class"):
         classes_of_corpus = np.bincount(np.unique(np.stack([corpus, cell]), axis=1)[0])
@@ -45,8 +46,8 @@ def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]
     return weights
 
 
-class Drawer:
-    """Draws the rows of a step.
+class StratifiedSampler:
+    """Draw the rows of a step.
 
     Rows lie beside their like (corpus, class, clip) on a line, each as long as its weight; a step cuts the line in as
     many equal parts as it draws rows, and draws a point in each. So every row comes as often as its weight says, and
@@ -61,8 +62,7 @@ class Drawer:
     """
 
     def __init__(self, examples: Examples, balance: Balance) -> None:
-        _, corpus = np.unique(examples.group, return_inverse=True)
-        self._rows = np.lexsort((examples.owner, examples.labels, corpus))
+        self._rows = np.lexsort((examples.owner, examples.labels, examples.task.corpus[examples.owner]))
         self._ends = np.cumsum(row_weights(examples, balance)[self._rows])
 
     def rows(self, count: int, *, seed: int, step: int) -> npt.NDArray[np.int64]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from emovox.corpora.folds import Fold, make_folds
+from emovox.corpora.folds import Fold, make_folds, speaker_key
 from emovox.corpora.manifest import Clip
 from emovox.corpora.views import classes_of, view
 from emovox.models.scores import class_mask
@@ -34,6 +35,35 @@ class Task:
     def corpora(self) -> tuple[str, ...]:
         """The corpora, in order of first appearance."""
         return tuple(dict.fromkeys(clip.corpus for clip in self.clips))
+
+    @cached_property
+    def corpus(self) -> Indices:
+        """[n] number of each clip's corpus, by name."""
+        return _codes([clip.corpus for clip in self.clips])
+
+    @cached_property
+    def speaker(self) -> Indices:
+        """[n] number of each clip's speaker, by corpus and name; -1: unknown."""
+        return _codes([speaker_key(clip) if clip.speaker else None for clip in self.clips])
+
+    @cached_property
+    def language(self) -> Indices:
+        """[n] number of each clip's language, by its ISO 639-1 code; -1: unknown."""
+        return _codes([clip.language for clip in self.clips])
+
+    def name(self, clip: int) -> str:
+        """Return the name of a clip in messages, "corpus id"."""
+        return f"{self.clips[clip].corpus} {self.clips[clip].id}"
+
+
+def _codes(names: Sequence[str | None]) -> Indices:
+    """Number names in their order; None is -1.
+
+    >>> _codes(["b", None, "a", "b"]).tolist()
+    [1, -1, 0, 1]
+    """
+    known = {name: code for code, name in enumerate(sorted({name for name in names if name is not None}))}
+    return np.array([-1 if name is None else known[name] for name in names], np.int64)
 
 
 def make_task(clips: Sequence[Clip], data: Data) -> Task:

@@ -1,13 +1,29 @@
-"""Views of a clip: its tiles as `predict` cuts them, the whole, and changed copies of the tiles."""
+"""The views of a clip as an encoder's fixed half gives them: tiles, the whole, test conditions, changed copies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
-import soxr
+import numpy.typing as npt
+import torch
 
+from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
+from emovox.augment.augment import Augmenter
+from emovox.augment.conditions import CHANGES, NARROW
+from emovox.augment.config import Augment
+from emovox.augment.sources import load_sources
+from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.models.network import Encoder
+from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
+from emovox.schema.errors import EmovoxError
 
 TILE = "tile"
 """A tile as `predict` cuts it."""
@@ -15,48 +31,111 @@ TILE = "tile"
 WHOLE = "whole"
 """The clip in one piece."""
 
-NARROW = "narrow"
-"""A tile that went through 8 kHz, as on the telephone: nothing above 4 kHz."""
-
 SPEAKER = "speaker-norm"
-"""The tiles of a clip, normalised by the statistics of its speaker: no sound of its own, but a figure of its own."""
+"""The tiles of a clip, normalised by the statistics of its speaker: a figure, and no view of its sound."""
 
-TELEPHONE_RATE = 8000
+COPY = "copy "
+"""A changed copy of a tile is called by this and its number, from 1."""
 
-_SPEED = "speed "
+LONGEST, SHORTEST = 30.0, 0.3
+"""Seconds: longer clips are cut where they are taken in one piece, shorter ones filled up with silence."""
+
+Frames = npt.NDArray[np.float16]
 
 
-def speed_view(factor: float) -> str:
-    """Name the view of a tile that is played `factor` times as fast.
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """Views of the clips of a corpus: round `copy` of changed copies, drawn by `seed`; or 0, the views of all clips."""
 
-    >>> speed_view(0.93)
-    'speed 0.93'
+    copy: int = 0
+    seed: int = 0
+    augment: Augment = Augment()
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """Views of the clips of a corpus: their tiles under a further test condition."""
+
+    condition: str
+
+
+class View(NamedTuple):
+    """One view of a clip: its name, seconds of speech in it (1 for a whole clip), and the inputs [t, c]."""
+
+    name: str
+    seconds: float
+    values: Frames
+
+
+def copy_view(number: int) -> str:
+    """Name a changed copy.
+
+    >>> copy_view(2)
+    'copy 2'
     """
-    return f"{_SPEED}{factor:g}"
+    return f"{COPY}{number}"
 
 
-def change(samples: Samples, rate: int, view: str) -> Samples:
-    """Turn a tile into one of its views.
+def clip_views(path: str, encoder: Encoder, part: Part | Changed) -> list[View]:
+    """Decode a clip, cut it into tiles as `predict` does, and compute the inputs of the views of a part.
 
-    Args:
-        samples: [n] float32.
-        rate: in Hz.
-        view: `TILE`, `NARROW` or a `speed_view`.
-
-    Returns:
-        [n'] float32 at the same rate; a faster copy is shorter.
+    Raises:
+        AudioError: the clip cannot be decoded.
     """
-    if view == TILE:
-        return samples
-    if view == NARROW:
-        return _resample(_resample(samples, rate, TELEPHONE_RATE), TELEPHONE_RATE, rate)
-    return _resample(samples, rate, rate / float(view.removeprefix(_SPEED)))
+    audio, rate = load_audio(path)
+    samples, name = audio[0], Path(path).name
+    if isinstance(part, Changed):
+        samples = CHANGES[part.condition](samples, rate, _generator(f"{part.condition} {name}"))
+    tiles = cut_tiles([samples], SegmenterConfig(sample_rate=rate))
+    seconds = [(tile.end - tile.start) / rate for tile in tiles]
+
+    def views(view: str, change: Callable[[Samples], Samples]) -> list[View]:
+        return [_view(view, length, change(tile.samples), encoder) for length, tile in zip(seconds, tiles, strict=True)]
+
+    if isinstance(part, Changed):
+        return views(part.condition, lambda tile: tile)
+    if part.copy:
+        augmenter, rng = _augmenter(msgspec.json.encode(part.augment)), _generator(name, part.seed, part.copy)
+        return views(copy_view(part.copy), lambda tile: augmenter(tile, rng))
+    rng = _generator(f"{NARROW} {name}")
+    whole = _view(WHOLE, 1.0, samples[: round(LONGEST * rate)], encoder)
+    narrow = views(NARROW, lambda tile: CHANGES[NARROW](tile, rate, rng))
+    return [whole, *views(TILE, lambda tile: tile), *narrow]
 
 
-def computed(extra: Sequence[str]) -> tuple[str, ...]:
-    """Return the views of tiles that are computed: the tile, the telephone's (for every report), and the copies."""
-    return tuple(dict.fromkeys((TILE, NARROW, *(view for view in extra if view != WHOLE))))
+def _generator(name: str, *numbers: int) -> np.random.Generator:
+    """Draw for one clip: the same numbers wherever its file lies."""
+    return np.random.default_rng([*numbers, *hashlib.sha256(name.encode()).digest()[:8]])
 
 
-def _resample(samples: Samples, rate: float, target: float) -> Samples:
-    return np.asarray(soxr.resample(samples, rate, target), np.float32)
+def _view(name: str, seconds: float, samples: Samples, encoder: Encoder) -> View:
+    missing = round(SHORTEST * SegmenterConfig().sample_rate) - len(samples)
+    filled = np.pad(samples, (0, max(0, missing)))
+    with torch.inference_mode():
+        values = encoder.inputs(torch.from_numpy(np.ascontiguousarray(filled, np.float32))[None])[0]
+    return View(name, seconds, values.numpy().astype(np.float16))
+
+
+def views_or_problem(path: str, *, encoder: EncoderConfig, part: Part | Changed) -> list[View] | str:
+    """Return the views of a clip, or what is wrong with it; encoder and noises are built once a process."""
+    try:
+        return clip_views(path, _built(msgspec.json.encode(encoder)), part)
+    except EmovoxError as error:
+        return f"{path}: {error}"
+
+
+def forget() -> None:
+    """Build encoders and noises anew: the files that they are made from may have changed."""
+    _built.cache_clear()
+    _augmenter.cache_clear()
+
+
+@cache
+def _built(config: bytes) -> Encoder:
+    if parent_process() is not None:
+        torch.set_num_threads(1)  # one process a core: more threads than cores make everything slower
+    return build_encoder(msgspec.json.decode(config, type=EncoderConfig)).eval()
+
+
+@cache
+def _augmenter(config: bytes) -> Augmenter:
+    augment = msgspec.json.decode(config, type=Augment)
+    return Augmenter(augment, load_sources(augment))

@@ -1,15 +1,14 @@
-"""A small network learns from a larger one: what the teacher says of clips, and the student that listens."""
+"""Distillation: what a teacher says of clips becomes the targets from which a student learns."""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import softmax
-from emovox.training.data.batch import Lesson
+from emovox.training.data.examples import DistillationTargets
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.statistics import measure, pooled
 from emovox.training.data.task import Indices, Task
@@ -17,10 +16,10 @@ from emovox.training.held_out import clip_means
 from emovox.training.stages.head import embeddings, logits
 
 
-def make_lesson(
+def distillation_targets(
     task: Task, inputs: Inputs, clips: Indices, network: Network, *, share: float, temperature: float
-) -> Lesson:
-    """Ask a network that has learnt about clips, as they are; their changed copies are to be heard alike.
+) -> DistillationTargets:
+    """Ask a network that has learnt about clips, as they are; their changed copies have the same targets.
 
     Args:
         task: all clips.
@@ -35,27 +34,27 @@ def make_lesson(
         values have mean 0 in each place and variance 1 over all. A clip without speech has its label and zeros.
     """
     tiles = inputs.select(clips)
-    heard = np.unique(inputs.owner[tiles])  # clips in which no speech was found have no tile
+    voiced = np.unique(inputs.owner[tiles])  # clips in which no speech was found have no tile
     statistics = pooled(network.encoder, inputs, tiles)
     owner, seconds, total = inputs.owner[tiles], inputs.seconds[tiles], len(task.clips)
     means = clip_means(logits(network.head, statistics), owner, seconds, total)
     targets = np.zeros_like(means, dtype=np.float32)
     targets[clips, task.labels[clips]] = 1
-    targets[heard] *= 1 - share
-    targets[heard] += share * softmax(means[heard] / temperature, task.allowed[heard])
-    found = clip_means(embeddings(network.head, statistics), owner, seconds, total)[heard].astype(np.float32)
+    targets[voiced] *= 1 - share
+    targets[voiced] += share * softmax(means[voiced] / temperature, task.allowed[voiced])
+    found = clip_means(embeddings(network.head, statistics), owner, seconds, total)[voiced].astype(np.float32)
     scale = measure(found)
     hints = np.zeros((total, found.shape[1]), np.float32)
-    hints[heard] = (found - scale.mean) / np.sqrt(np.square(scale.deviation).mean())
-    return Lesson(targets, hints)
+    hints[voiced] = (found - scale.mean) / np.sqrt(np.square(scale.deviation).mean())
+    return DistillationTargets(targets, hints)
 
 
 class Student(Network):
-    """A network that also says, while it learns, what its teacher's embedding would be: a linear map of its statistics.
+    """A network that also guesses, while it learns, its teacher's embedding: by a linear map of its statistics.
 
     Shape:
         - Input: inputs [b, t, c], mask [b, t].
-        - Output: logits and hints [b, classes + d] while it learns, then logits [b, classes].
+        - Output: as of `Network`, and while it learns "hints" [b, d].
 
     Reference:
         Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015, equation 3.
@@ -67,8 +66,7 @@ class Student(Network):
             nn.BatchNorm1d(encoder.n_statistics, affine=False), nn.Linear(encoder.n_statistics, n_hints)
         )
 
-    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute both, or the logits alone."""
-        statistics = self.encoder.pool(inputs, mask)
-        logits: Tensor = self.head(statistics)
-        return torch.cat([logits, self.guess(statistics)], dim=1) if self.training else logits
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Compute the outputs."""
+        outputs = super().forward(inputs, mask)
+        return {**outputs, "hints": self.guess(outputs["statistics"])} if self.training else outputs

@@ -1,8 +1,9 @@
-"""A head that learns from statistics that are there already, and the logits that any head gives for statistics."""
+"""Stage: a new head learns from statistics that are there already, as they are and normalised by each speaker's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -12,11 +13,41 @@ from torch import Tensor
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import Matrix
-from emovox.training.data.statistics import Values
+from emovox.training.data.statistics import Values, measure
+from emovox.training.data.task import Indices
+from emovox.training.plan import Plan
+from emovox.training.stages.stage import HEAD, Context, Fitted
+
+
+@dataclass(frozen=True)
+class LearnHead:
+    """Learn by `head_learning` from all training clips; left out without that table."""
+
+    def run(self, context: Context, fitted: Fitted) -> Fitted:
+        """Put a new head in the place of the present one; see `Stage`."""
+        if context.recipe.head_learning is None:
+            return fitted
+        encoder = fitted.network.encoder
+        head = fit_head(context, encoder, context.recipe.head_learning, context.train, HEAD, "head")
+        return replace(fitted, network=Network(encoder, head).eval())
+
+
+def fit_head(context: Context, encoder: Encoder, plan: Plan, clips: Indices, purpose: int, name: str) -> Head:
+    """Let the recipe's number of heads learn from some training clips, and join them into one that averages them."""
+    statistics, rows = context.statistics(encoder), context.rows(clips)
+    standardize = measure(statistics.values(rows))
+    examples, heads = statistics.examples(rows, standardize), []
+    for member in range(context.recipe.members):
+        head = context.new_head(encoder, HEAD, member)
+        head.set_statistics(torch.from_numpy(standardize.mean), torch.from_numpy(standardize.deviation))
+        seed, place = ((purpose, member), f"{name}-{member}") if member else ((purpose,), name)
+        context.learn(HeadAlone(head), examples, plan, seed, place)
+        heads.append(head)
+    return merged(heads)
 
 
 class Pooled(Encoder):
-    """Stands for an encoder whose statistics are there already; they take the place of the waveform."""
+    """Stand in for an encoder whose statistics are there already; they take the place of the waveform."""
 
     def inputs(self, samples: Tensor) -> Tensor:
         """Take statistics [b, p] as a clip of one frame, [b, 1, p]."""
@@ -33,9 +64,9 @@ class HeadAlone(Network):
     def __init__(self, head: Head) -> None:
         super().__init__(Pooled(), head)
 
-    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Compute the logits."""
-        return self.head.from_standard(self.encoder.pool(inputs, mask))
+    def forward(self, inputs: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """Compute the outputs."""
+        return self.head.outputs(self.encoder.pool(inputs, mask))
 
 
 def merged(heads: Sequence[Head]) -> Head:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from emovox.augment.conditions import NARROW
 from emovox.features.groups import group_columns
 from emovox.models.scores import Matrix
 from emovox.models.svm import Projection, SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
 from emovox.training.data.task import Indices
-from emovox.training.data.views import NARROW
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.training.svm.task import SvmTask

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from emovox.augment.conditions import NARROW
 from emovox.corpora.folds import Fold
 from emovox.models.scores import Matrix, softmax
 from emovox.models.svm import SvmModel
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.task import Indices
-from emovox.training.data.views import NARROW, TILE, WHOLE
+from emovox.training.data.views import TILE, WHOLE
 from emovox.training.svm.fit import fit
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.training.svm.task import SvmTask

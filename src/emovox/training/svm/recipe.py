@@ -9,8 +9,9 @@ from typing import Literal
 import msgspec
 
 from emovox.features.groups import GROUPS
-from emovox.training.data.views import WHOLE, speed_view
+from emovox.training.data.views import WHOLE
 from emovox.training.recipe import Recipe, failed
+from emovox.training.svm.rows import speed_view
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

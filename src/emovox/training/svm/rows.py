@@ -11,8 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from emovox.audio.reader import load_audio
+from emovox.audio.types import Samples
+from emovox.augment.conditions import NARROW, narrow
 from emovox.corpora.manifest import Clip
 from emovox.features.functionals import functional_names, functionals
 from emovox.features.parallel import parallel
@@ -23,8 +26,10 @@ from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.task import Indices
-from emovox.training.data.views import TILE, WHOLE, change, computed
+from emovox.training.data.views import TILE, WHOLE
 from emovox.training.held_out import clip_means
+
+_SPEED = "speed "
 
 VERSION = 3
 """Goes up when functionals or tiles change their meaning: caches made before are then not found."""
@@ -154,3 +159,26 @@ def _key(paths: Sequence[str], extra: Sequence[str]) -> str:
         state = os.stat(path)
         digest.update(f"{path} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def speed_view(factor: float) -> str:
+    """Name the view of a tile that is played `factor` times as fast.
+
+    >>> speed_view(0.93)
+    'speed 0.93'
+    """
+    return f"{_SPEED}{factor:g}"
+
+
+def change(samples: Samples, rate: int, view: str) -> Samples:
+    """Turn a tile [n] into one of its views, [m] at the same rate in Hz: `TILE`, `NARROW` or a `speed_view`."""
+    if view == TILE:
+        return samples
+    if view == NARROW:
+        return narrow(samples, rate, np.random.default_rng(0))
+    return np.asarray(soxr.resample(samples, rate, rate / float(view.removeprefix(_SPEED))), np.float32)
+
+
+def computed(extra: Sequence[str]) -> tuple[str, ...]:
+    """Return the views of tiles that are computed: the tile, the telephone's (for every report), and the copies."""
+    return tuple(dict.fromkeys((TILE, NARROW, *(view for view in extra if view != WHOLE))))

@@ -1,4 +1,7 @@
-"""Let an encoder learn who speaks, and keep it for recipes of networks to start from."""
+"""Pretraining: an encoder learns who speaks, before it learns what is felt; recipes of networks start from it.
+
+It runs once, on corpora that no fold tests: `emovox.training.stages.start` puts its weights into every fold.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,92 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
-import torch
 from msgspec.structs import replace
 
+from emovox.augment.config import Augment
 from emovox.corpora.folds import speaker_key
 from emovox.corpora.manifest import Clip
 from emovox.corpora.provenance import card_corpora
 from emovox.corpora.voxceleb import hold_out_videos
-from emovox.models.encoders import build_encoder
-from emovox.models.head import Head
+from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.models.head import Head, HeadConfig
 from emovox.models.network import Network
 from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
 from emovox.schema.progress import Progress, no_progress
 from emovox.schema.text import some
-from emovox.training.data.examples import RowExamples, named
+from emovox.training.data.examples import Examples
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.sampler import derived_seed
 from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Indices, Task
-from emovox.training.data.views import NARROW, TILE
+from emovox.training.data.views import COPY, TILE, WHOLE
 from emovox.training.held_out import clip_means
 from emovox.training.log import Report
 from emovox.training.loop import learn
-from emovox.training.pretraining_recipe import PretrainingRecipe
+from emovox.training.network_recipe import learning_problems
+from emovox.training.plan import Plan, Stopping
+from emovox.training.recipe import Data, Recipe, failed
 from emovox.training.run import open_folder
 from emovox.training.stages.head import logits
+from emovox.training.stages.stage import seeded
 from emovox.training.stages.start import Start, encoder_bytes, write_start
 
 VERSIONS = ("emovox", "numpy", "torch", "lightning-fabric", "soundfile", "soxr")
 
 INITIAL, LEARNING = 0, 1
 """Purposes of the random numbers."""
+
+
+class Voices(Data, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The clips, speaker-dependent by nature: what is held out are other videos of the speakers that are learnt."""
+
+    protocol: Literal["sd"] = "sd"
+    view: Literal["own"] = "own"
+    target: None = None
+
+
+class PretrainingRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Encoder and head learn by `learning` whose voice a clip is; the encoder is kept, the head is not.
+
+    Of every speaker the share `held_out` of the videos is held out. UAR on them is measured every
+    `learning.stopping.every` steps, it stops the learning, and the weights of the best measurement are kept.
+
+    `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed.
+    """
+
+    kind: Literal["pretraining"] = "pretraining"
+    data: Voices
+    encoder: EncoderConfig
+    head: HeadConfig = HeadConfig()
+    copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
+    augment: Augment = Augment()
+    learning: Plan = Plan()
+    held_out: float = 0.1
+
+
+def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
+    """Name what is out of range in the tables of pretraining."""
+    stopping = recipe.learning.stopping
+    return [
+        *failed(
+            {
+                f"held_out is {recipe.held_out}, expected more than 0 and less than 1": 0 < recipe.held_out < 1,
+                f"conditions are {list(recipe.conditions)}, expected none: nothing is tested": not recipe.conditions,
+                f"labels are {list(recipe.labels)}, expected none: the classes are the speakers": not recipe.labels,
+                "export is true, expected false: of a pretraining the encoder is kept, and no model": not recipe.export,
+                f"learning.stopping is {stopping}, expected no share and no least: held_out says what is held out": (
+                    stopping == Stopping(every=stopping.every, patience=stopping.patience)
+                ),
+                "learning.loss.hint is set, expected 0: nobody teaches a pretraining": recipe.learning.loss.hint == 0,
+                "learning.loss.alpha has classes, expected none: speakers count alike": not recipe.learning.loss.alpha,
+            }
+        ),
+        *learning_problems(recipe.head, recipe.copies, recipe.augment, {"learning": recipe.learning}),
+    ]
 
 
 def speaker_task(clips: Sequence[Clip]) -> Task:
@@ -119,7 +174,7 @@ class Pretraining:
             CheckpointError: the folder's checkpoint learnt from other clips.
         """
         open_folder(folder, self.recipe, VERSIONS, resume=resume)
-        network = self._new_network()
+        network = seeded(self._new_network, derived_seed(self.recipe.seed, INITIAL))
         learn(
             network,
             self._examples(),
@@ -136,18 +191,13 @@ class Pretraining:
         return about
 
     def _new_network(self) -> Network:
-        with torch.random.fork_rng():
-            torch.manual_seed(derived_seed(self.recipe.seed, INITIAL))
-            encoder = build_encoder(self.recipe.encoder)
-            return Network(encoder, Head(encoder.n_statistics, len(self.task.classes), self.recipe.head)).eval()
+        encoder = build_encoder(self.recipe.encoder)
+        return Network(encoder, Head(encoder.n_statistics, len(self.task.classes), self.recipe.head)).eval()
 
-    def _examples(self) -> RowExamples:
-        views = [name for name in np.unique(self.inputs.view) if name != NARROW]
-        rows = self.inputs.select(self.learnt, views)
-        owner, classes = self.inputs.owner[rows], self.task.classes
-        allowed = np.broadcast_to(np.True_, (len(rows), len(classes)))
-        group, names = named(self.task, owner)
-        return RowExamples(self.inputs, rows, self.task.labels[owner], allowed, owner, group, names, classes)
+    def _examples(self) -> Examples:
+        copies = [name for name in np.unique(self.inputs.view) if name.startswith(COPY)]
+        rows = self.inputs.select(self.learnt, [TILE, WHOLE, *copies])
+        return Examples(self.task, self.inputs.owner[rows], self.inputs.loader(rows))
 
     def _fingerprint(self) -> str:
         """Name the clips and how they are divided."""

@@ -22,8 +22,7 @@ from emovox.schema.card import CardCorpus
 from emovox.schema.errors import CheckpointError, ProtocolError, RecipeError
 from emovox.training.checkpoint import learnt_weights
 from emovox.training.plan import Loss, Optimiser, Plan, Stopping
-from emovox.training.pretraining_recipe import PretrainingRecipe, Voices, pretraining_problems
-from emovox.training.stages.pretrain import Pretraining, speaker_task
+from emovox.training.pretraining import Pretraining, PretrainingRecipe, Voices, pretraining_problems, speaker_task
 from emovox.training.stages.start import Start
 from tests.models.small import MOBILE, whisper, write_whisper
 from tests.models.test_ge2e import write_weights
@@ -37,7 +36,7 @@ def recipe(steps: int = 40, **changes: Any) -> PretrainingRecipe:
         encoder=MOBILE,
         head=HeadConfig(hidden=16, dropout_in=0.0, dropout=0.0),
         learning=Plan(
-            optimiser=Optimiser(steps=steps, batch=12, rate=0.02),
+            optimiser=Optimiser(steps=steps, batch=12, learning_rate=0.02),
             stopping=Stopping(every=max(1, steps // 2)),
             checkpoint_seconds=0.0,
         ),

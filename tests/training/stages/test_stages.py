@@ -19,10 +19,11 @@ from emovox.training import loop
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.statistics import Statistics
 from emovox.training.data.task import Indices, Task
+from emovox.training.network import STAGES
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.stages import fit as fitting
-from emovox.training.stages.fit import Fit, Fitted
+from emovox.training.stages import encoder as fitting
 from emovox.training.stages.head import HeadAlone
+from emovox.training.stages.stage import Context, Fitted, run_stages
 from tests.models.small import small_encoders, write_whisper
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
 
@@ -42,7 +43,7 @@ def no_curves() -> Iterator[None]:
 def run(
     folder: Path, recipe: NetworkRecipe, inputs: Inputs = INPUTS, *, train: Indices = TRAIN, task: Task = TASK
 ) -> Fitted:
-    return Fit(task, inputs, train, recipe, folder).run()
+    return run_stages(STAGES, Context(task, inputs, recipe, train, folder))
 
 
 def weights(fitted: Fitted) -> torch.Tensor:
@@ -121,9 +122,9 @@ def test_a_frozen_encoder_with_one_stage_learns_its_head(tmp_path: Path) -> None
 def test_killed_in_the_head_it_goes_on_and_gives_the_same(fitted: Fitted, tmp_path: Path) -> None:
     calls, forward = [], HeadAlone.forward
 
-    def dying(network: HeadAlone, *batch: torch.Tensor) -> torch.Tensor:
+    def dying(network: HeadAlone, *batch: torch.Tensor) -> dict[str, torch.Tensor]:
         calls.append(batch)
-        if len(calls) == 8 + 4:  # the head that is judged has learnt, the last one is on its way
+        if len(calls) == 8 + 4:  # the head has learnt, the one that is judged is on its way
             raise KeyboardInterrupt
         return forward(network, *batch)
 
@@ -131,7 +132,7 @@ def test_killed_in_the_head_it_goes_on_and_gives_the_same(fitted: Fitted, tmp_pa
         run(tmp_path, small_recipe())
     assert {path.name for path in tmp_path.iterdir()} == {"encoder", "inner-1", "head"}
     kept = (tmp_path / "encoder" / "checkpoint.pt").stat().st_mtime_ns
-    assert not (tmp_path / "head" / "steps.json").exists()
+    assert not (tmp_path / "inner-1" / "steps.json").exists()
     assert equal(run(tmp_path, small_recipe()), fitted)
     assert (tmp_path / "encoder" / "checkpoint.pt").stat().st_mtime_ns == kept
 
@@ -160,8 +161,7 @@ def test_only_corpora_with_speakers_to_spare_hold_some_out(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_tiles_and_copies_are_learnt_from_and_the_whole_where_it_is_wanted(whole: bool, tmp_path: Path) -> None:
-    fit = Fit(TASK, INPUTS, TRAIN, small_recipe(whole=whole), tmp_path)
-    rows = fit.rows(np.array([3]))
+    rows = Context(TASK, INPUTS, small_recipe(whole=whole), TRAIN, tmp_path).rows(np.array([3]))
     assert sorted(INPUTS.view[rows]) == ["copy 1", "tile", "tile", *(["whole"] if whole else [])]
     assert set(INPUTS.owner[rows]) == {3}
 
@@ -170,7 +170,7 @@ def test_the_head_learns_from_both_views(tmp_path: Path) -> None:
     with mock.patch.object(Statistics, "examples", autospec=True, side_effect=Statistics.examples) as made:
         run(tmp_path, small_recipe())
     sizes = [len(call.args[1]) for call in made.call_args_list]
-    assert sizes[-1] == 4 * 18  # rows of all training clips; `examples` gives each twice
+    assert sizes[0] == 4 * 18  # rows of all training clips; `examples` gives each twice
 
 
 def test_silent_held_out_speakers_do_not_stop_a_fit(tmp_path: Path) -> None:

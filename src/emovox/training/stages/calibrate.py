@@ -1,0 +1,52 @@
+"""Stage: the temperature, and how good the network is, from training speakers that were held out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from emovox.training.data.task import Indices
+from emovox.training.held_out import held_out_temperature, held_out_uar, inner_splits
+from emovox.training.stages.encoder import judge
+from emovox.training.stages.head import fit_head, logits
+from emovox.training.stages.stage import INNER, UNCALIBRATED, Context, Fitted, Judged
+
+
+@dataclass(frozen=True)
+class Calibrate:
+    """Fit the temperature on clips that a network like this one did not learn from.
+
+    A head that learnt from all training clips cannot be judged by them: for each split another head learns on one side,
+    and is judged on the other.
+    """
+
+    def run(self, context: Context, fitted: Fitted) -> Fitted:
+        """Find the temperature and the UAR; see `Stage`."""
+        judged = list(_judged(context, fitted))
+        if not judged:
+            return fitted
+        held, values = context.tiles(judged)
+        temperature = held_out_temperature(context.task, held, values) if len(values) else UNCALIBRATED
+        return replace(fitted, temperature=temperature, held_out_uar=held_out_uar(context.task, held, values))
+
+
+def _judged(context: Context, fitted: Fitted) -> Iterable[Judged]:
+    encoder, plan = fitted.network.encoder, context.recipe.head_learning
+    if plan is None:
+        return [judge(context, fitted.network, fitted.held)] if fitted.held is not None and len(fitted.held) else []
+    judged = []
+    for number, (learnt, held) in enumerate(_splits(context, fitted.held), start=1):
+        head = fit_head(context, encoder, plan, learnt, INNER + number, f"inner-{number}")
+        judged.append((held, logits(head, context.statistics(encoder).values(context.inputs.select(held)))))
+    return judged
+
+
+def _splits(context: Context, held: Indices | None) -> Iterable[tuple[Indices, Indices]]:
+    """Return clips to learn from and clips to judge by; none where the encoder has learnt from all of them."""
+    if held is None:
+        by_clip = context.recipe.data.protocol == "sd"
+        n_splits, seed = context.recipe.inner_folds, context.recipe.seed
+        return inner_splits(context.task, context.train, n_splits=n_splits, by_clip=by_clip, seed=seed)
+    return [(np.setdiff1d(context.train, held), held)] if len(held) else []

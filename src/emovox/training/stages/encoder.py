@@ -1,0 +1,97 @@
+"""Stage: encoder and head learn together, from labels and perhaps from a teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from emovox.corpora.hold_out import hold_out
+from emovox.models.network import Network
+from emovox.schema.errors import RecipeError
+from emovox.training.data.examples import DistillationTargets, Examples
+from emovox.training.data.statistics import pooled
+from emovox.training.data.task import Indices, Task
+from emovox.training.held_out import held_out_uar
+from emovox.training.loop import Validate
+from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.stages.distillation import Student, distillation_targets
+from emovox.training.stages.head import LearnHead, logits
+from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judged, named, run_stages
+
+
+@dataclass(frozen=True)
+class LearnEncoder:
+    """Learn by `learning`, stopped by held-out speakers; left out where nothing of the encoder learns."""
+
+    def run(self, context: Context, fitted: Fitted) -> Fitted:
+        """Let encoder and head learn; see `Stage`."""
+        recipe, network = context.recipe, fitted.network
+        if not (network.encoder.learns or recipe.head_learning is None):
+            return fitted
+        learnt, held = held_out(context.task, context.train, recipe)
+        targets = teach(context, learnt)
+        student = network
+        if targets is not None and recipe.learning.loss.hint:
+            n_hints = targets.hints.shape[1]
+            student = context.seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, ENCODER)
+        rows = context.rows(learnt)
+        examples = Examples(context.task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
+        validate = _validate(context, held) if len(held) else None
+        context.learn(student, examples, recipe.learning, (ENCODER,), "encoder", validate)
+        return replace(fitted, held=held)
+
+
+def teach(context: Context, clips: Indices) -> DistillationTargets | None:
+    """Let the recipe's teacher learn from the clips that the student will learn from, and ask it about them."""
+    teacher, inputs = context.recipe.teacher, context.teacher_inputs
+    if teacher is None:
+        return None
+    if inputs is None:
+        raise ValueError(f"{context.recipe.name}: got no inputs of the teacher, expected them as `teacher_inputs`")
+    folder, report = context.folder / "teacher", named(context.report, "teacher")
+    classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
+    network = run_stages((LearnEncoder(), LearnHead()), classroom).network
+    share, temperature = teacher.share, teacher.temperature
+    return distillation_targets(context.task, inputs, clips, network, share=share, temperature=temperature)
+
+
+def judge(context: Context, network: Network, held: Indices) -> Judged:
+    """Score the tiles of held-out clips."""
+    return held, logits(network.head, pooled(network.encoder, context.inputs, context.inputs.select(held)))
+
+
+def _validate(context: Context, held: Indices) -> Validate:
+    return lambda network: held_out_uar(context.task, *context.tiles([judge(context, network, held)])) / 100
+
+
+def held_out(task: Task, train: Indices, recipe: NetworkRecipe) -> tuple[Indices, Indices]:
+    """Split training clips into those that are learnt from first, and speakers on whom it is stopped and calibrated.
+
+    Raises:
+        RecipeError: speakers are to be held out, and no corpus has enough of them.
+    """
+    stopping = recipe.learning.stopping
+    if not stopping.share:
+        return train, train[:0]
+    rich = with_speakers(task, train, stopping.least)
+    _, held = hold_out(task.clips, rich, share=stopping.share, seed=recipe.seed)
+    return np.setdiff1d(train, held), np.array(held, np.int64)
+
+
+def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
+    """Return the training clips of corpora with at least `least` training speakers.
+
+    Raises:
+        RecipeError: no corpus has as many.
+    """
+    clips = task.clips
+    speakers = {corpus: {clips[i].speaker for i in train if clips[i].corpus == corpus} for corpus in task.corpora}
+    rich = [int(i) for i in train if len(speakers[clips[i].corpus]) >= least]
+    if not rich:
+        counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
+        raise RecipeError(
+            f"learning.stopping.least is {least}, expected at most the training speakers of some corpus "
+            f"({counts}); or set learning.stopping.share to 0, and nobody is held out"
+        )
+    return rich
