@@ -26,6 +26,7 @@ from emovox.training.recipe import Data
 from publish import __main__ as publishing
 from publish import cards, laboratory, results, tables
 from publish.laboratory import figure
+from publish.published import DEPENDENT, DEPENDENT_HEAD, INDEPENDENT, INDEPENDENT_HEAD
 
 CLASSES = (*EMOTIONS, "calm")
 FIGURES = (("ravdess-8", "joint"), ("emodb", "joint"), ("tess", "unheard"))
@@ -105,6 +106,13 @@ def test_what_was_not_run_says_how(figures: Any) -> None:
     overview = tables.overview_table(figures)
     assert row_of(overview, "accurate", "together")[2:8] == [*["not run"] * 3, "–", "not run", "–"]
     assert row_of(tables.cost_table(figures), "accurate")[-1] == "`python -m publish --cost accurate`"
+
+
+def test_every_published_figure_has_a_source() -> None:
+    for head, rows in ((INDEPENDENT_HEAD, INDEPENDENT), (DEPENDENT_HEAD, DEPENDENT)):
+        for row in rows:
+            assert len(row) == len(head)
+            assert re.fullmatch(r"\[.+\]\(https://(doi\.org|arxiv\.org|github\.com)/\S+\)", row[-1]), row[0]
 
 
 def test_calibration_weighs_the_learnt_corpora_alike(figures: Any) -> None:
