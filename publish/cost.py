@@ -16,9 +16,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from emovox.benchmark.end_to_end import front_end_share
 from emovox.benchmark.machine import describe_machine
 from emovox.benchmark.turns import MATRIX, in_turn
-from emovox.evaluation.latency import front_end_share
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import INPUT
 from emovox.runtime.registry import read_card, shipped

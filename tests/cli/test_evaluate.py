@@ -240,6 +240,7 @@ def test_a_broken_recording_is_listed_and_the_status_is_one(folder: Path, capsys
     emovox("toy.onnx", "--corpus", "own.jsonl", "--format", "json", status=1)
     captured = capsys.readouterr()
     (failure,) = json.loads(captured.out)["failures"]
+    assert json.loads(captured.out)["latency"]["recordings"] == 3
     assert failure["error"]["code"] == "undecodable"
     assert json.loads(captured.out)["results"][0]["without_speech"] == 1
     assert "1.wav` could not be used and counts as wrong" in captured.err

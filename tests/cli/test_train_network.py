@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from emovox.benchmark.end_to_end import front_end_share
 from emovox.cli.main import main
 from emovox.evaluation.figures.files import read_predictions
-from emovox.evaluation.latency import front_end_share
 from emovox.runtime.model import Model
 from emovox.testing import RATE
 from tests.cli import dying

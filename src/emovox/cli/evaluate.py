@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,7 +56,7 @@ def evaluate(
 
     Recordings that cannot be used are listed and count as wrong; the exit status is then 1.
     """
-    for module in ("sklearn", "matplotlib"):
+    for module in ("sklearn", "matplotlib", "jinja2"):
         require(module, need="emovox evaluate", extra="evaluate")
     from emovox.cli.figures import as_json, as_table
     from emovox.evaluation.figures.comparison import compare, measure
@@ -141,6 +142,7 @@ def _is_model(model: str) -> bool:
 def _run_model(
     model: str, corpus: str, *, protocol: str | None, output: Path | None, command: str
 ) -> tuple[ModelRun, Path | None]:
+    from emovox.benchmark.end_to_end import latency_of
     from emovox.corpora.load import load_clips
     from emovox.evaluation.model_run import evaluate_model
     from emovox.runtime.predictor import load
@@ -158,13 +160,15 @@ def _run_model(
             predictor,
             clips,
             protocol=protocol,
-            graph=resolve(model).with_suffix(".onnx"),
             command=command,
             work=work,
             pictures=output is not None,
             progress=progress,
         )
-    return run, work
+    failed = {failure.file for failure in run.failures}
+    usable = [clip.path for clip in clips if clip.path not in failed]
+    latency = latency_of(predictor, usable, resolve(model).with_suffix(".onnx"))
+    return replace(run, facts=replace(run.facts, latency=latency)), work
 
 
 def _read(

@@ -10,10 +10,16 @@ import msgspec
 from emovox.cli.console import columns
 from emovox.evaluation.figures.comparison import Comparison, Measured, as_data
 from emovox.evaluation.figures.metrics import top_confusions
-from emovox.evaluation.latency import Latency
 from emovox.evaluation.report.document import Table
 from emovox.evaluation.report.page import Facts, costs
-from emovox.evaluation.report.sections import calibration_sentences, comparison_table, headline_table, percent, title_of
+from emovox.evaluation.report.sections import (
+    Latency,
+    calibration_sentences,
+    comparison_table,
+    headline_table,
+    percent,
+    title_of,
+)
 from emovox.schema.result import Failure
 from emovox.schema.text import json_document
 

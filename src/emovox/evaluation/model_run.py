@@ -1,4 +1,4 @@
-"""Evaluate a finished model on corpora: both label views, latency, and what must be said about it."""
+"""Evaluate a finished model on corpora: both label views, and what must be said about it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures.comparison import Entry
 from emovox.evaluation.figures.predictions import Predictions
-from emovox.evaluation.latency import Latency, front_end_share, measure_latency, summarise_latency
 from emovox.evaluation.report.embedding import embedding_pictures
 from emovox.evaluation.report.page import Facts
 from emovox.evaluation.run import dropped, evaluate, fold_names, labels_for, mask
@@ -19,8 +16,6 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.figure import PROTOCOLS
 from emovox.schema.progress import Progress, no_progress
 from emovox.schema.result import Failure
-
-TIMED_CLIPS = 50
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,6 @@ def evaluate_model(
     clips: Sequence[Clip],
     *,
     protocol: str | None = None,
-    graph: Path | None = None,
     command: str = "",
     work: Path | None = None,
     progress: Progress = no_progress,
@@ -52,7 +46,6 @@ def evaluate_model(
         predictor: the model.
         clips: of one or more corpora.
         protocol: divides the clips into folds, for mean and deviation over folds; none unless given.
-        graph: the model's .onnx file, to tell front end and network apart.
         command: the command line, for the report.
         work: file that keeps what is done, so that a killed run goes on.
         progress: called after each clip.
@@ -69,12 +62,10 @@ def evaluate_model(
     )
     trained_on = tuple(name for name in seven.corpora if name in {corpus.name for corpus in predictor.card.corpora})
     name = predictor.card.name
-    failed = {failure.file for failure in failures}
     facts = Facts(
         command=command,
         model=name,
         parameters={name: predictor.card.parameters},
-        latency=_latency(predictor, [clip.path for clip in clips if clip.path not in failed], graph),
         trained_on=trained_on,
         sexes={(clip.corpus, clip.speaker): clip.sex for clip in clips if clip.speaker is not None},
         notes=_notes(clips, predictor.labels, failures),
@@ -92,16 +83,6 @@ def _entries(name: str, seven: Predictions, protocol: str, trained_on: Sequence[
         if part.present != part.classes:
             entries.append(Entry(f"{name}, all labels", part, f"{words}, no class masked", detailed=False))
     return tuple(entries)
-
-
-def _latency(predictor: Predictor, paths: Sequence[str], graph: Path | None) -> Latency | None:
-    if not paths:
-        return None
-    chosen = [paths[n] for n in np.unique(np.linspace(0, len(paths) - 1, TIMED_CLIPS).round().astype(int))]
-    card = predictor.card
-    samples = np.random.default_rng(0).normal(scale=0.1, size=(1, round(card.window * card.sample_rate)))
-    share = None if graph is None else front_end_share(graph, samples.astype(np.float32))
-    return summarise_latency(measure_latency(predictor, chosen), front_end_share=share)
 
 
 def _notes(clips: Sequence[Clip], labels: Sequence[str], failures: Sequence[Failure]) -> tuple[str, ...]:

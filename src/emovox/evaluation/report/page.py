@@ -10,10 +10,10 @@ from pathlib import Path
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.comparison import Comparison, Entry, Measured, compare, measure
 from emovox.evaluation.figures.files import write_predictions
-from emovox.evaluation.latency import Latency
 from emovox.evaluation.report.caveats import caveats, training_alert
 from emovox.evaluation.report.document import Block, Code, Heading, Items, Picture, Text, to_html, to_markdown
 from emovox.evaluation.report.sections import (
+    Latency,
     Sexes,
     calibration_sentences,
     comparison_table,

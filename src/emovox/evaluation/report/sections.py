@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +14,6 @@ from emovox.evaluation.figures.calibration import reliability
 from emovox.evaluation.figures.comparison import Comparison, Measured, mean_calibration_errors
 from emovox.evaluation.figures.metrics import METRICS, Estimate, by, chance, top_confusions, values
 from emovox.evaluation.figures.predictions import Predictions
-from emovox.evaluation.latency import Latency
 from emovox.evaluation.report import plots
 from emovox.evaluation.report.document import Block, Heading, Picture, Table, Text
 from emovox.evaluation.report.style import png_of
@@ -29,6 +30,28 @@ Sexes = Mapping[tuple[str, str], str | None]
 TITLES: Mapping[str, str] = {
     "uar": "UAR", "accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1", "ece": "ECE",
 }  # fmt: skip
+
+
+class Spread(NamedTuple):
+    """Median and 95th percentile, in milliseconds."""
+
+    median: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Latency over several recordings.
+
+    `parts` is keyed by decode, speech, graph and total, and by "front end" and "network" where the graph tells them
+    apart: their spread is the graph's, scaled by their share. `real_time_factor` is time spent over time of audio:
+    below 1 is faster than speech. `audio` is the median length of a recording in seconds, `count` how many were timed.
+    """
+
+    parts: dict[str, Spread]
+    real_time_factor: float
+    audio: float
+    count: int
 
 
 def percent(value: float | None) -> str:

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import soundfile
 from onnx import TensorProto, helper
 
-from emovox.evaluation.latency import (
+from emovox.benchmark.end_to_end import (
+    TIMED_CLIPS,
     Timing,
     front_end_share,
+    latency_of,
     measure_latency,
     share_of_front_end,
     summarise_latency,
@@ -64,6 +67,16 @@ def test_a_file_that_cannot_be_used_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no audio")
     with pytest.raises(UndecodableError):
         measure_latency(load(str(write_toy(tmp_path))), [str(tmp_path / "text.wav")])
+
+
+def test_a_model_is_timed_on_some_of_many_recordings(tmp_path: Path) -> None:
+    card = write_toy(tmp_path)
+    soundfile.write(tmp_path / "a.wav", speech(200.0, seconds=1.0), RATE)
+    found = latency_of(load(str(card)), [str(tmp_path / "a.wav")] * 60, card.with_suffix(".onnx"))
+    assert found is not None
+    assert found.count == TIMED_CLIPS
+    assert "network" not in found.parts, "the toy's nodes have no names"
+    assert latency_of(load(str(card)), [], None) is None
 
 
 def test_a_profile_is_read_by_the_names_of_its_nodes() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +19,7 @@ import onnxruntime
 
 from emovox.audio.reader import open_audio
 from emovox.audio.types import AudioInput, Samples
+from emovox.evaluation.report.sections import Latency, Spread
 from emovox.runtime.model import INPUT, Model, Outputs
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.profile import Profile
@@ -30,6 +30,8 @@ FRONT_END = "/front_end/"
 
 PARTS = ("decode", "speech", "graph", "total")
 """What a `Timing` measures: decoding, speech detection with tiles and aggregation, the graph, and all together."""
+
+TIMED_CLIPS = 50
 
 Clock = Callable[[], float]
 
@@ -42,28 +44,6 @@ class Timing(NamedTuple):
     graph: float
     total: float
     audio: float
-
-
-class Spread(NamedTuple):
-    """Median and 95th percentile, in milliseconds."""
-
-    median: float
-    p95: float
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Latency over several recordings.
-
-    `parts` is keyed by `PARTS`, and by "front end" and "network" where the graph tells them apart; their spread is the
-    graph's, scaled by their share. `real_time_factor` is time spent over time of audio: below 1 is faster than speech.
-    `audio` is the median length of a recording in seconds, `count` how many were timed.
-    """
-
-    parts: dict[str, Spread]
-    real_time_factor: float
-    audio: float
-    count: int
 
 
 class _Stopwatch:
@@ -81,6 +61,23 @@ class _Stopwatch:
         outputs = self._model.run(batch, profiles)
         self.seconds += self._clock() - begun
         return outputs
+
+
+def latency_of(predictor: Predictor, paths: Sequence[str], graph: Path | None) -> Latency | None:
+    """Measure a model on up to `TIMED_CLIPS` of these recordings, evenly chosen; None without any.
+
+    Args:
+        predictor: the model.
+        paths: recordings that can be decoded.
+        graph: the model's .onnx file, to tell front end and network apart.
+    """
+    if not paths:
+        return None
+    chosen = [paths[n] for n in np.unique(np.linspace(0, len(paths) - 1, TIMED_CLIPS).round().astype(int))]
+    card = predictor.card
+    samples = np.random.default_rng(0).normal(scale=0.1, size=(1, round(card.window * card.sample_rate)))
+    share = None if graph is None else front_end_share(graph, samples.astype(np.float32))
+    return summarise_latency(measure_latency(predictor, chosen), front_end_share=share)
 
 
 def measure_latency(
