@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
-PREDICT, STREAMING = ROOT / "docs" / "predict.md", ROOT / "docs" / "streaming.md"
+PREDICT, STREAMING, TESTING = (ROOT / "docs" / name for name in ("predict.md", "streaming.md", "testing.md"))
 PICTURE = ROOT / "docs" / "demo.png"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EMOVOX = [sys.executable, "-c", "from emovox.cli.main import main; main()"]
@@ -136,7 +136,7 @@ def main() -> None:
     """Run everything, and rewrite the pages and their picture."""
     with tempfile.TemporaryDirectory() as name:
         folder = workplace(Path(name))
-        for path in (*READMES, PREDICT, STREAMING):
+        for path in (*READMES, PREDICT, STREAMING, TESTING):
             path.write_text(renewed(path.read_text(encoding="utf-8"), folder), encoding="utf-8", newline="\n")
         shutil.copyfile(folder / "demo.png", PICTURE)
 

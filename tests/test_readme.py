@@ -23,6 +23,7 @@ from tests.readme import (
     READMES,
     ROOT,
     STREAMING,
+    TESTING,
     blocks,
     can_run,
     commands,
@@ -34,7 +35,11 @@ from tests.readme import (
 )
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-ENGLISH, CHINESE, PREDICTION, LIVE = (path.read_text(encoding="utf-8") for path in (*READMES, PREDICT, STREAMING))
+ENGLISH, CHINESE, *OTHERS = (path.read_text(encoding="utf-8") for path in (*READMES, PREDICT, STREAMING, TESTING))
+PREDICTION = OTHERS[0]
+SCRIPTED = (ENGLISH, *OTHERS)
+"""Pages whose Python blocks run."""
+
 FIRST_SCREEN = 40
 """Lines of a page that a window shows."""
 
@@ -83,7 +88,7 @@ def test_commands_print_what_is_shown(command: Any, folder: Path) -> None:
     check_same(command.output, run(command.line, folder))
 
 
-@pytest.mark.parametrize(("code", "shown"), [*scripts(ENGLISH), *scripts(PREDICTION), *scripts(LIVE)])
+@pytest.mark.parametrize(("code", "shown"), [pair for page in SCRIPTED for pair in scripts(page)])
 def test_python_prints_what_is_shown(code: str, shown: str, folder: Path) -> None:
     check_same(shown, run_script(code, folder))
 
@@ -97,7 +102,7 @@ def test_commands_that_are_not_run_have_options_that_exist() -> None:
 
 
 def test_every_python_block_shows_its_output() -> None:
-    for page in (ENGLISH, PREDICTION, LIVE):
+    for page in SCRIPTED:
         assert len(scripts(page)) == sum(block.language == "python" for block in blocks(page)) > 0
 
 
