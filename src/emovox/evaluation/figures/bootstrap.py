@@ -1,4 +1,4 @@
-"""Bootstrap over speakers: how far a figure would move with other people (PROTOCOLS, rule 4).
+"""Bootstrap over speakers: how far a figure would move with other people (docs/protocols.md, rule 4).
 
 Every metric here is a function of sums over clips, so a draw of speakers is a row of weights, and 1,000 draws are one
 matrix product. Corpora are resampled each on its own (strata), so that no draw loses one.
@@ -101,7 +101,7 @@ class Sums:
         return rows[..., : self.n_counts].reshape(*rows.shape[:-1], self.n_classes, self.n_classes + 1)
 
     def calibration_error(self, rows: Floats) -> Floats:
-        """Expected calibration error of each row, [...]: corpora weighted equally (PROTOCOLS, rule 10)."""
+        """Expected calibration error of each row, [...]: corpora weighted equally (docs/protocols.md, rule 10)."""
         errors = self.calibration_errors(rows)
         known = ~np.isnan(errors)
         return counts.divide(np.nansum(errors, axis=-1), known.sum(axis=-1), missing=np.nan)

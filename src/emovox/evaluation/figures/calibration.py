@@ -117,7 +117,7 @@ def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None 
 
 
 def abstention_threshold(scores: Floats, *, keep: float = 0.9) -> float:
-    """Find the largest threshold that leaves at least the share `keep` of the clips labelled (PROTOCOLS, rule 10).
+    """Return the largest threshold that leaves the share `keep` of the clips labelled (docs/protocols.md, rule 10).
 
     A clip is labelled when its highest score reaches the threshold. Clips without scores count as not labelled.
 

@@ -149,7 +149,7 @@ def top_confusions(predictions: Predictions, n: int = 10) -> tuple[Confusion, ..
 
 
 def calibration_by_corpus(predictions: Predictions) -> dict[str, float]:
-    """Expected calibration error of each corpus; their plain mean is the one of a summary (PROTOCOLS, rule 10)."""
+    """Return the ECE of each corpus; a summary has their plain mean (docs/protocols.md, rule 10)."""
     parts = {name: predictions.corpus == name for name in predictions.corpora}
     return {
         name: expected_calibration_error(predictions.scores[rows], predictions.label_index[rows])
