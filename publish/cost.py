@@ -25,7 +25,7 @@ from emovox.runtime.registry import read_card, shipped
 from emovox.schema.files import write_whole
 from emovox.schema.labels import EMOTIONS, merge_matrix
 from emovox.training.cache import cache_folder
-from emovox.training.read import read_recipe
+from emovox.workflow import read_recipe
 from publish.laboratory import RECIPES, RESULTS, Cost
 
 SECONDS = 3.0

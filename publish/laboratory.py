@@ -14,8 +14,8 @@ from emovox.evaluation.figures.comparison import Entry, Measured, measure
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.figure import OWN, PROTOCOLS, TILE, FigureKey
-from emovox.training.read import read_recipe
 from emovox.training.recipe import Data
+from emovox.workflow import read_recipe
 
 ROOT = Path(__file__).parents[1]
 RESULTS, RECIPES = ROOT / "results", ROOT / "recipes"

@@ -1,13 +1,12 @@
 """What each change of the training clips brings: the same network with none of them, each alone, and all.
 
     python -m studies.ablation [RECIPE] [KEY=VALUE …] [--rows none,speed,…] [--without] [--folds 1,2] [--seeds 0,1,2]
-                                  [--steps N] [--learn FOLDER] [--test FOLDER] [--results FOLDER] [--workers N]
+                                  [--steps N] [--learn FOLDER] [--results FOLDER] [--workers N]
 
 RECIPE is of kind network, on one corpus (default: recipes/mobile-ravdess.toml); what it switches on is what is taken
-apart: the tables of [augment], `spec-augment` and `mixup`. A teacher is left out. Scored are the test clips of the
-folds as they are, with noise at 10 dB, and through 8 kHz G.711, all on the path of `predict`. The noises of the test
-lie in another folder than those of training. Copies are made once with the first seed, so that the seeds differ in
-weights and draws alone.
+apart: the tables of [augment], `spec-augment` and `mixup`. A teacher is left out. The folds are run as by
+`emovox train`, under the further test conditions noise-10 and phone; training takes its noises from another folder.
+Copies are made once with the recipe's seed, so that the seeds differ in weights and draws alone.
 
 A unit of work is one row, seed and fold. It goes to the cache folder, from where a stopped run goes on. A row and seed
 whose folds are done is written to results/ablation at once. `make results` makes the table. Processes that take
@@ -21,84 +20,58 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
-import numpy as np
-import soundfile
 import torch
 
-from emovox.audio.reader import load_audio
-from emovox.audio.types import Samples
-from emovox.augment.codec import through_g711
+from emovox.augment.conditions import check_conditions
 from emovox.augment.config import ORDER, Augment
-from emovox.augment.noise import at_snr
-from emovox.augment.recordings import Recordings, read_noises
 from emovox.corpora.folds import Fold
 from emovox.corpora.load import load_clips
-from emovox.corpora.manifest import Clip
-from emovox.corpora.views import label_space
-from emovox.evaluation.figures.files import read_predictions, write_figure, write_predictions
-from emovox.evaluation.figures.predictions import Predictions, join
+from emovox.evaluation.figures.files import write_figure
 from emovox.evaluation.report.document import to_markdown
-from emovox.models.scores import softmax
 from emovox.schema.errors import RecipeError
-from emovox.schema.figure import FigureKey
-from emovox.schema.files import replacing
 from emovox.training.cache import cache_folder
-from emovox.training.cross_validation import FoldScores, masked_predictions
-from emovox.training.data.inputs import Inputs, make_inputs
-from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Task, make_task, task_folds
-from emovox.training.data.views import TILE
-from emovox.training.held_out import clip_means
 from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Mixup, Plan, SpecAugment
-from emovox.training.read import read_recipe
-from emovox.training.stages.head import logits
-from emovox.training.stages.stage import Fitted
+from emovox.training.run import all_predictions, open_folder, run_fold, trained_clips
+from emovox.workflow import read_recipe
 from publish.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, model_of, read_runs
 
 RECIPE = "recipes/mobile-ravdess.toml"
-LEARN, TEST = "$EMOVOX_NOISE/esc10", "$EMOVOX_NOISE/nonspeech100"
-SNR_DB = 10.0
+LEARN = "$EMOVOX_NOISE/esc10"
+"""Noises of training; those of the test are `emovox.augment.conditions.TEST_NOISE`."""
+
+FURTHER = ("noise-10", "phone")
+"""Test conditions beside those of every run."""
+
 STEPS = 600
 """Of every stage: about 2 minutes a unit on one core, so that 66 units take an afternoon."""
+
 IN_TRAINING = {"spec-augment": "spec_augment", "mixup": "mixup"}
 """Switches that are no change of the waveform: name → table of `learning` and `head_learning`."""
-
-
-@dataclass(frozen=True, eq=False)
-class Study:
-    """What all units share: clips, folds, the test clips under each condition, and where things go."""
-
-    task: Task
-    folds: tuple[Fold, ...]
-    tests: Mapping[str, Inputs]
-    cache: Path
-    results: Path
-    workers: int
 
 
 def main() -> None:
     """Run what is missing, then print the table of all that is there."""
     options = _options()
     torch.set_num_threads(1)  # more threads than free cores make everything slower
-    recipe = with_noises(_read(options.recipe, options.assignments, options.steps), options.learn, options.test)
+    recipe = with_noises(_read(options.recipe, options.assignments, options.steps), options.learn)
     rows = chosen_rows(recipe, options.rows, without=options.without)
-    study = prepare(
-        recipe, cache_folder(), options.results, test=options.test, folds=options.folds, workers=options.workers
-    )
-    units = [(row, seed, fold) for seed in options.seeds for row in rows for fold in study.folds]
+    task, folds = prepare(recipe, options.folds)
     begun, done = time.monotonic(), 0
-    for number, (row, seed, fold) in enumerate(units, start=1):
-        if run_unit(study, row, rows[row], seed, fold, copies_seed=recipe.seed):
-            done += 1
-            left = (len(units) - number) * (time.monotonic() - begun) / done / 60
-            _say(f"[{number}/{len(units)}] {row}, seed {seed}, fold {fold.number}; at most {left:.0f} min to go")
+    for row, of_row in rows.items():
+        method = NetworkMethod.prepared(task, of_row, folder=cache_folder(), workers=options.workers)
+        for seed in options.seeds:
+            own = msgspec.structs.replace(of_row, name=f"ablation-{row}", seed=seed)
+            done += run_row(replace(method, recipe=own), row, folds, results=options.results)
+            left = (len(rows) * len(options.seeds) * len(folds) - done) * (time.monotonic() - begun) / max(done, 1) / 60
+            _say(f"{row}, seed {seed}; at most {left:.0f} min to go")
     print(to_markdown("Ablation", [ablation_table(read_runs(options.results))]))
 
 
@@ -154,23 +127,19 @@ def chosen_rows(recipe: NetworkRecipe, wanted: str, *, without: bool) -> dict[st
     return {name: (rows | rest)[name] for name in names}
 
 
-def with_noises(recipe: NetworkRecipe, learn: str, test: str) -> NetworkRecipe:
-    """Let training take its noises from one folder, after checking that the test's are not in it.
+def with_noises(recipe: NetworkRecipe, learn: str) -> NetworkRecipe:
+    """Let training take its noises from a folder, and ask for the further conditions.
 
     Raises:
-        RecipeError: one folder lies in the other.
+        RecipeError: the noises of the test lie in that folder too.
     """
-    first, second = (Path(os.path.expandvars(folder)).resolve() for folder in (learn, test))
-    if first.is_relative_to(second) or second.is_relative_to(first):
-        raise RecipeError(f"training learns from {first} and the test is made from {second}, expected folders apart")
     augment = msgspec.structs.replace(recipe.augment, noise=msgspec.structs.replace(recipe.augment.noise, source=learn))
-    return msgspec.structs.replace(recipe, augment=augment)
+    check_conditions(FURTHER, learnt=Path(os.path.expandvars(learn)))
+    return msgspec.structs.replace(recipe, augment=augment, conditions=FURTHER)
 
 
-def prepare(
-    recipe: NetworkRecipe, cache: Path, results: Path, *, test: str, folds: Sequence[int], workers: int
-) -> Study:
-    """Read the clips, and make the noisy and the telephone's copies of the test clips.
+def prepare(recipe: NetworkRecipe, folds: Sequence[int]) -> tuple[Task, tuple[Fold, ...]]:
+    """Read the clips, and choose the folds.
 
     Raises:
         RecipeError: several corpora, or a fold that there is not.
@@ -181,87 +150,20 @@ def prepare(
         raise RecipeError(
             f"got {', '.join(task.corpora)} and folds {list(folds)}, expected one corpus and folds of {list(known)}"
         )
-    chosen = tuple(known[number] for number in folds)
-    tested = np.array(sorted({clip for fold in chosen for clip in fold.test}))
-    noises = read_noises(Path(os.path.expandvars(test)))
-    tests = {}
-    for condition, change in _changes(noises).items():
-        _say(f"test clips: {CONDITIONS[condition]}")
-        folder = (
-            cache / "ablation" / "clips" / f"{condition}-{noises.fingerprint[:12] if condition == 'noise-10' else ''}"
-        )
-        clips = [_copied(task.clips[index], change, folder) for index in tested]
-        made = make_inputs(clips, recipe.encoder, copies={}, augment=Augment(), seed=0, folder=cache, workers=workers)
-        tests[condition] = replace(made, owner=tested[made.owner])
-    return Study(task, chosen, tests, cache, results, workers)
+    return task, tuple(known[number] for number in folds)
 
 
-Change = Callable[[Samples, np.random.Generator], Samples]
-
-
-def _changes(noises: Recordings) -> dict[str, Change | None]:
-    def noisy(samples: Samples, rng: np.random.Generator) -> Samples:
-        noise = noises.samples[int(rng.integers(len(noises.samples)))]
-        return at_snr(samples, np.roll(noise, -int(rng.integers(len(noise)))), SNR_DB)
-
-    def phone(samples: Samples, rng: np.random.Generator) -> Samples:  # noqa: ARG001
-        return through_g711(samples)
-
-    return dict(zip(CONDITIONS, (None, noisy, phone), strict=True))
-
-
-def _copied(clip: Clip, change: Change | None, folder: Path) -> Clip:
-    """Write a changed copy of a clip unless it is there; the clip itself where nothing changes it."""
-    if change is None:
-        return clip
-    digest = hashlib.sha256(f"{clip.corpus}/{clip.id} {os.path.getsize(clip.path)}".encode())
-    path = folder / f"{digest.hexdigest()[:16]}.flac"
-    if not path.is_file():
-        audio, rate = load_audio(clip.path)
-        samples = change(audio[0], np.random.default_rng(int.from_bytes(digest.digest()[:8])))
-        with replacing(path, make_folder=True) as file:
-            soundfile.write(file, samples, rate, format="FLAC", subtype="PCM_16")
-    return msgspec.structs.replace(clip, path=str(path))
-
-
-def run_unit(study: Study, row: str, recipe: NetworkRecipe, seed: int, fold: Fold, *, copies_seed: int) -> bool:
-    """Train one row with one seed on one fold and score its test clips, unless that is done; say whether it was not."""
-    own = msgspec.structs.replace(recipe, name=f"ablation-{row}", seed=seed)
-    resolved = hashlib.sha256(own.to_json().encode()).hexdigest()  # defaults included: nobody else compares them
-    run = study.cache / "ablation" / f"{row}-seed{seed}-{resolved[:12]}"
-    folder = run / f"fold-{fold.number}"
-    missing = not all((folder / f"{condition}.csv").is_file() for condition in CONDITIONS)
-    if missing:
-        inputs = make_inputs(
-            study.task.clips,
-            own.encoder,
-            copies=own.copies,
-            augment=own.augment,
-            seed=copies_seed,
-            folder=study.cache,
-            workers=study.workers,
-        )
-        fitted = NetworkMethod(study.task, inputs, own).fit(np.array(fold.train, dtype=np.int64), folder)
-        for condition, test in study.tests.items():
-            write_predictions(scored(study.task, fitted, test, fold), folder / f"{condition}.csv")
-    labels = label_space(corpus := study.task.corpora[0], own.data.view, calm="calm" in study.task.classes)
-    for condition in CONDITIONS:
-        done = [run / f"fold-{each.number}" / f"{condition}.csv" for each in study.folds]
-        if all(path.is_file() for path in done):
-            key = FigureKey(model_of(row, seed), corpus, labels, own.data.protocol, condition)
-            write_figure(join([read_predictions(path) for path in done]), key, study.results)
-    return missing
-
-
-def scored(task: Task, fitted: Fitted, test: Inputs, fold: Fold) -> Predictions:
-    """Score the fold's test clips from their tiles, as `predict` does."""
-    clips = np.array(fold.test, dtype=np.int64)
-    rows = test.select(clips, (TILE,))
-    values = logits(fitted.network.head, pooled(fitted.network.encoder, test, rows))
-    scores = softmax(values / fitted.temperature)
-    tile = clip_means(scores, test.owner[rows], test.seconds[rows], len(task.clips))[clips]
-    found = FoldScores(fold.number, clips, {TILE: tile}, fitted.temperature, {})
-    return masked_predictions(task, [found], task.corpora[0])
+def run_row(method: NetworkMethod, row: str, folds: Sequence[Fold], *, results: Path) -> int:
+    """Run the folds of one row and seed, write their figures, and return how many folds there are."""
+    task, recipe = method.task, method.recipe
+    resolved = hashlib.sha256(recipe.to_json().encode()).hexdigest()
+    folder = cache_folder() / "ablation" / f"{row}-seed{recipe.seed}-{resolved[:12]}"
+    open_folder(folder, recipe, method.versions, resume=True)
+    scores = [run_fold(task, method, fold, folder, recipe) for fold in folds]
+    for key, made in all_predictions(task, scores, recipe, trained=trained_clips(folds)).items():
+        if key.condition in CONDITIONS:
+            write_figure(made, replace(key, model=model_of(row, recipe.seed)), results)
+    return len(folds)
 
 
 def _read(path: Path, assignments: list[str], steps: int) -> NetworkRecipe:
@@ -285,7 +187,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=_numbers, default=(0, 1, 2))
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of every stage, in place of the recipe's ({STEPS})")
     parser.add_argument("--learn", default=LEARN, help=f"noises of training ({LEARN})")
-    parser.add_argument("--test", default=TEST, help=f"noises of the test ({TEST})")
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--workers", type=int, default=2)
     return parser.parse_args()

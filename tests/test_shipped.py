@@ -17,7 +17,7 @@ from emovox.runtime.registry import LARGEST_DEFAULT, resolve, shipped
 from emovox.schema.card import Figure
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
-from emovox.training.read import read_recipe
+from emovox.workflow import read_recipe
 
 ROOT = Path(__file__).parents[1]
 CLASSICAL = ("ravdess", "emodb", "nemo")

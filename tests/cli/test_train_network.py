@@ -16,8 +16,11 @@ import soundfile
 from emovox.benchmark.end_to_end import front_end_share
 from emovox.cli.main import main
 from emovox.evaluation.figures.files import read_predictions
+from emovox.export.network import export_network
+from emovox.models.trained import TrainedModel
 from emovox.runtime.model import Model
 from emovox.testing import RATE
+from emovox.training.run import Run, model_folder
 from tests.cli import dying
 from tests.models.small import write_whisper
 from tests.sounds import MOODS, utterance, write_sounds
@@ -232,3 +235,18 @@ def test_a_frozen_whisper_teaches_a_mobile_network(two: Path, capsys: pytest.Cap
     assert cards[0].recipe_sha256 != cards[1].recipe_sha256
     assert predictions(taught)["own_own_si_tile.csv"] != predictions(alone)["own_own_si_tile.csv"]
     assert {path.name for path in (taught / "folds" / "1").iterdir()} == {"encoder", "head", "teacher"}
+
+
+def test_the_run_folder_stands_for_its_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert predicted(trained.resolve(), capsys) == predicted(trained / "mobile.onnx", capsys)
+
+
+def test_a_network_is_exported_again_from_its_folder_alone(trained: Path, tmp_path: Path) -> None:
+    run = Run.load(trained)
+    again = Model.load(export_network(run, tmp_path))
+    assert again.card == Model.load(trained / "mobile.onnx").card
+    assert run.model is not None
+    assert run.model.card.fold is None
+    folds = [TrainedModel.load(model_folder(trained, number)).card for number in range(1, 5)]
+    assert [card.fold for card in folds] == [1, 2, 3, 4]
+    assert tuple(card.temperature for card in folds) == pytest.approx(run.temperatures)

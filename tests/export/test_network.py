@@ -16,10 +16,11 @@ import torch
 from onnx import numpy_helper
 
 from emovox import load
+from emovox.corpora.provenance import card_corpora
 from emovox.export.network import export_network, export_trained, halve
 from emovox.export.onnx import SMALL, to_onnx
 from emovox.models.head import HeadConfig
-from emovox.models.network import NetworkOutputs, Recogniser, count_parameters
+from emovox.models.network import Network, NetworkOutputs, Recogniser, count_parameters
 from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
@@ -30,7 +31,6 @@ from emovox.schema.labels import merge_matrix
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
-from emovox.training.stages.stage import Fitted
 from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
 from tests.sounds import gliding
 from tests.training.rows import drawn_task, small_recipe
@@ -155,14 +155,26 @@ def test_constants_and_shapes_are_no_nodes(graph: bytes) -> None:
     assert nodes.count("Shape") < 15
 
 
-def run_of(folder: Path, fitted: Fitted | None) -> tuple[Run[Fitted], object, object]:
+def run_of(folder: Path, network: Network | None, *, adaptable: bool = True) -> Run[TrainedModel]:
     task = drawn_task(TRAINED)
     recipe = small_recipe(name="moods", labels=LABELS, data=Data(corpora=("own.jsonl",), protocol="sd"), export=True)
     every = np.arange(len(task.clips))
     values = 0.2 + 0.4 * np.eye(3)[task.labels]
     scores = FoldScores(1, every, dict.fromkeys(CONDITIONS, values), 1.7, {"held_out_uar": 90.0})
     predictions = all_predictions(task, [scores], recipe, trained=every)
-    return Run(folder, (scores,), predictions, every, fitted), task, recipe
+    card = NetworkCard(
+        name="moods",
+        recipe={},
+        recipe_sha256=recipe.sha256(),
+        encoder=MOBILE,
+        classes=TRAINED,
+        labels=LABELS,
+        merge=tuple(map(tuple, merge_matrix(TRAINED, LABELS))),
+        temperature=1.2,
+        adaptable=adaptable,
+        corpora=card_corpora(task.clips),
+    )
+    return Run(folder, (1.7,), predictions, every, None if network is None else TrainedModel(network, card))
 
 
 @pytest.fixture(scope="module")
@@ -170,8 +182,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     network = small_network(MOBILE)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    run, task, recipe = run_of(folder, Fitted(network, temperature=1.7, held_out_uar=90.0))
-    path = export_network(task, recipe, run, folder)  # type: ignore[arg-type]
+    path = export_network(run_of(folder, network), folder)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items()), (
         "the run keeps its own"
     )
@@ -198,22 +209,11 @@ def test_the_head_as_data_gives_the_graph_s_scores(exported: Path) -> None:
 
 
 def test_a_saved_network_is_exported_again_without_the_run(exported: Path, tmp_path: Path) -> None:
-    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE), temperature=1.7, held_out_uar=90.0))
-    once = Model.load(export_network(task, recipe, run, tmp_path / "once"))  # type: ignore[arg-type]
-    merge = tuple(map(tuple, merge_matrix(TRAINED, LABELS)))
-    card = NetworkCard(
-        name="moods",
-        recipe={},
-        recipe_sha256=once.card.recipe_sha256,
-        encoder=MOBILE,
-        classes=TRAINED,
-        labels=LABELS,
-        merge=merge,
-        temperature=1.7,
-        adaptable=True,
-        corpora=once.card.corpora,
-    )
-    TrainedModel(small_network(MOBILE), card).save(tmp_path / "trained")
+    run = run_of(tmp_path, small_network(MOBILE))
+    once = Model.load(export_network(run, tmp_path / "once"))
+    assert run.model is not None
+    card = msgspec.structs.replace(run.model.card, temperature=1.7)
+    TrainedModel(run.model.network, card).save(tmp_path / "trained")
     loaded = TrainedModel.load(tmp_path / "trained")
     again = Model.load(export_trained(loaded, run.predictions, tmp_path / "again"))
     assert again.card == once.card
@@ -236,15 +236,13 @@ def test_the_public_name_reads_well(exported: Path) -> None:
 
 
 def test_a_network_of_one_view_is_not_adaptable(tmp_path: Path) -> None:
-    run, task, recipe = run_of(tmp_path, Fitted(small_network(MOBILE)))
-    one = msgspec.structs.replace(recipe, head_learning=None)  # type: ignore[type-var]
-    assert not Model.load(export_network(task, one, run, tmp_path)).card.adaptable  # type: ignore[arg-type]
+    run = run_of(tmp_path, small_network(MOBILE), adaptable=False)
+    assert not Model.load(export_network(run, tmp_path)).card.adaptable
 
 
 def test_nothing_fitted_nothing_exported(tmp_path: Path) -> None:
-    run, task, recipe = run_of(tmp_path, None)
     with pytest.raises(ExportError, match="no model was fitted on all clips; set export = true"):
-        export_network(task, recipe, run, tmp_path)  # type: ignore[arg-type]
+        export_network(run_of(tmp_path, None), tmp_path)
 
 
 def test_rounding_to_half_precision_loses_little(recogniser: Recogniser) -> None:

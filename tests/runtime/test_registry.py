@@ -86,3 +86,13 @@ def test_every_shipped_card_is_valid_and_named_after_its_file() -> None:
     for name, path in shipped().items():
         assert read_card(path).name == name
         assert graph_size(path) > 0
+
+
+def test_a_run_folder_stands_for_the_model_that_it_exported(tmp_path: Path) -> None:
+    for name in ("recipe.json", "versions.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(UnknownModelError, match=r"expected one NAME\.onnx .*, got none; .* export = true"):
+        resolve(str(tmp_path))
+    for suffix in (".json", ".onnx"):
+        (tmp_path / f"moods{suffix}").write_text("")
+    assert resolve(str(tmp_path)) == tmp_path / "moods.json"

@@ -24,11 +24,11 @@ from emovox.training.data.inputs import Inputs
 from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Task, task_folds
 from emovox.training.held_out import clip_means
-from emovox.training.network import MODEL, NetworkMethod
+from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Loss
 from emovox.training.recipe import Data
-from emovox.training.run import train
+from emovox.training.run import MODEL, train
 from emovox.training.stages.head import logits
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
 

@@ -11,7 +11,7 @@ from emovox.models.mobile import MobileConfig
 from emovox.models.whisper_encoder import WhisperConfig
 from emovox.schema.errors import RecipeError
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.read import read_recipe
+from emovox.workflow import read_recipe
 
 RECIPE = """
 kind = "network"

@@ -13,8 +13,8 @@ from emovox.models.hybrid import HybridConfig
 from emovox.models.mobile import MobileConfig
 from emovox.schema.errors import RecipeError
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.read import read_recipe
 from emovox.training.svm.recipe import SvmRecipe
+from emovox.workflow import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'

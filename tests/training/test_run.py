@@ -22,9 +22,10 @@ from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
 from emovox.training.cross_validation import FoldScores
-from emovox.training.data.task import Indices, Task
+from emovox.training.data.task import Indices, Task, task_folds
+from emovox.training.fold_file import read_fold
 from emovox.training.recipe import Data
-from emovox.training.run import all_predictions, open_folder, train, trained_clips
+from emovox.training.run import Run, all_predictions, open_folder, train, trained_clips
 from emovox.training.svm.recipe import Svm, SvmRecipe
 from tests.corpora.trees import clip
 from tests.training import killed
@@ -58,7 +59,7 @@ def test_a_run_folder_holds_recipe_versions_folds_and_predictions(tmp_path: Path
         made.scores, run.predictions[FigureKey(recipe.name, "own", "own", "si")].scores, rtol=1e-5
     )
     assert run.model is None
-    assert run.temperature == np.median([fold.temperature for fold in run.folds])
+    assert run.temperature == np.median(run.temperatures)
 
 
 def test_the_same_seed_gives_identical_figures(tmp_path: Path) -> None:
@@ -197,14 +198,28 @@ def test_any_method_can_be_trained(tmp_path: Path) -> None:
 
 def test_what_a_fold_chose_is_read_back(tmp_path: Path) -> None:
     task, recipe = cloud_task(takes=1), small_recipe()
+    folds = task_folds(task, recipe.data, seed=recipe.seed)
     first = train(task, recipe, tmp_path, Guess(len(task.classes)))
+    kept = [read_fold(tmp_path / "folds" / str(fold.number), task, fold) for fold in folds]
+    assert [fold.chosen for fold in kept if fold is not None] == [{"clips": 9}] * FOLDS
     method = Guess(len(task.classes))
     again = train(task, recipe, tmp_path, method, resume=True)
     assert not method.folders
-    assert [fold.chosen for fold in again.folds] == [fold.chosen for fold in first.folds] == [{"clips": 9}] * FOLDS
-    assert all(
-        np.array_equal(a.scores["tile"], b.scores["tile"]) for a, b in zip(again.folds, first.folds, strict=True)
-    )
+    assert again.temperatures == first.temperatures
+    for key, made in first.predictions.items():
+        assert np.array_equal(made.scores, again.predictions[key].scores)
+
+
+def test_a_run_is_read_again_from_its_folder(tmp_path: Path) -> None:
+    task, recipe = cloud_task(takes=1), small_recipe()
+    run = train(task, recipe, tmp_path / "run", Guess(len(task.classes)))
+    again = Run.load(tmp_path / "run")
+    assert (again.folder, again.temperatures, again.model) == (run.folder, run.temperatures, None)
+    assert set(again.predictions) == set(run.predictions)
+    for key, made in run.predictions.items():
+        assert again.predictions[key].predicted.tolist() == made.predicted.tolist()
+    with pytest.raises(RecipeError, match=r"not the folder of a run .*; expected one that emovox train has made"):
+        Run.load(tmp_path)
 
 
 def test_export_fits_on_all_clips_that_a_fold_trains_on(tmp_path: Path) -> None:

@@ -11,27 +11,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.corpora.provenance import card_corpora
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.export.card import model_card
 from emovox.export.onnx import export
 from emovox.models.network import Recogniser, count_parameters
-from emovox.models.trained import NetworkCard, TrainedModel
+from emovox.models.trained import TrainedModel
 from emovox.schema.card import Array, CardHead
 from emovox.schema.errors import ExportError
 from emovox.schema.figure import FigureKey
-from emovox.schema.labels import merge_matrix
-from emovox.training.data.task import Task
-from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import Run
-from emovox.training.stages.stage import Fitted
-from emovox.training.stages.start import read_start
 
 
-def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: Path) -> Path:
-    """Write the network that learnt from all clips, with the figures of its cross-validation.
+def export_network(run: Run[TrainedModel], folder: Path) -> Path:
+    """Write the network that learnt from all clips of a run, with the figures of its cross-validation.
 
-    Weights are stored in half precision and cast to float32 when the graph is loaded.
+    Args:
+        run: just made, or loaded again (`Run.load`).
+        folder: for both files.
 
     Returns:
         The path of the .onnx file; the card lies beside it.
@@ -41,21 +37,7 @@ def export_network(task: Task, recipe: NetworkRecipe, run: Run[Fitted], folder: 
     """
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
-    labels = recipe.labels or task.classes
-    starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
-    before = [corpus for start in dict.fromkeys(starts) if start for corpus in read_start(start).corpora]
-    card = NetworkCard(
-        name=recipe.name,
-        recipe=msgspec.to_builtins(recipe),
-        recipe_sha256=recipe.sha256(),
-        encoder=recipe.encoder,
-        classes=task.classes,
-        labels=labels,
-        merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
-        temperature=run.temperature,
-        adaptable=recipe.head_learning is not None,
-        corpora=(*card_corpora([task.clips[index] for index in run.trained]), *before),
-    )
+    card = msgspec.structs.replace(run.model.card, temperature=run.temperature)
     return export_trained(TrainedModel(run.model.network, card), run.predictions, folder)
 
 

@@ -59,11 +59,13 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
     """Find the card of a model.
 
     Args:
-        name: a shipped name, or a path of a card or a graph (`.json`, `.onnx`); None for the default model.
+        name: a shipped name, a path of a card or a graph (`.json`, `.onnx`), or the run folder of `emovox train`; None
+            for the default model.
         folder: where the shipped models lie; the package's own unless given.
 
     Raises:
-        UnknownModelError: neither a shipped name nor an existing file; the message lists the names.
+        UnknownModelError: neither a shipped name, nor an existing file, nor a run that exported a model; the message
+            lists the names.
     """
     models = shipped(folder)
     if name is None:
@@ -73,10 +75,24 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
     path = Path(name)
     if path.suffix in (".json", ".onnx") and os.path.isfile(path):  # pathlib raises where a name is too long
         return path.with_suffix(".json")
+    if os.path.isdir(path):
+        return _of_run(path)
     raise UnknownModelError(
         f"no model '{name}': shipped are {', '.join(models) or 'none'}; "
         "give one of these names, or the path of a NAME.onnx with NAME.json beside it"
     )
+
+
+def _of_run(folder: Path) -> Path:
+    """Find the card of the model that a run exported: the one .onnx in its folder with a .json beside it."""
+    found = [path for path in sorted(folder.glob("*.json")) if path.with_suffix(".onnx").is_file()]
+    if len(found) != 1:
+        names = ", ".join(path.stem for path in found) or "none"
+        raise UnknownModelError(
+            f"no model in {folder}: expected one NAME.onnx with NAME.json beside it, got {names}; a run has one where "
+            "its recipe says export = true"
+        )
+    return found[0]
 
 
 def _default(models: dict[str, Path]) -> Path:

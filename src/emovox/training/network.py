@@ -28,14 +28,12 @@ from emovox.training.data.views import SPEAKER, TILE, WHOLE
 from emovox.training.held_out import clip_means
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.run import MODEL
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import Context, Fitted, Stage, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
-
-MODEL = "model"
-"""Folder, within that of a fold, of the trained network."""
 
 STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate())
 """What a network goes through inside each fold, and once more on all clips."""
@@ -91,7 +89,7 @@ class NetworkMethod:
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
-        fitted = self.fit(np.array(fold.train, dtype=np.int64), folder, fold=fold.number)
+        fitted, _ = self._fit(np.array(fold.train, dtype=np.int64), folder, fold.number)
         test = np.array(fold.test, dtype=np.int64)
         rows = {view: self.inputs.select(test, (view,)) for view in self._conditions}
         statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
@@ -100,12 +98,17 @@ class NetworkMethod:
             scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
         return FoldScores(fold.number, test, scores, fitted.temperature, {"held_out_uar": fitted.held_out_uar})
 
-    def fit(self, trained: Indices, folder: Path, fold: int | None = None) -> Fitted:
-        """Run the stages on these clips, and save the network in `folder/model` (`TrainedModel.load` reads it)."""
+    def fit(self, trained: Indices, folder: Path) -> TrainedModel:
+        """Run the stages on these clips."""
+        return self._fit(trained, folder, None)[1]
+
+    def _fit(self, trained: Indices, folder: Path, fold: int | None) -> tuple[Fitted, TrainedModel]:
+        """Run the stages, and save the network."""
         context = Context(self.task, self.inputs, self.recipe, trained, folder, self.report, self.teacher_inputs)
         fitted = run_stages(STAGES, context)
-        TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold)).save(folder / MODEL)
-        return fitted
+        model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold))
+        model.save(folder / MODEL)
+        return fitted, model
 
     def _card(self, trained: Indices, temperature: float, fold: int | None) -> NetworkCard:
         recipe, task = self.recipe, self.task

@@ -1,89 +1,31 @@
-"""Read recipes from TOML: the key `kind` says which method is trained, and so which further tables there are."""
+"""Read recipes from TOML: `base` names a recipe that one is built on, `teacher.recipe` one that teaches it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from emovox.schema.config import convert, override, read_toml
-from emovox.schema.errors import ConfigError, RecipeError
-from emovox.schema.extras import require
-from emovox.training.recipe import Recipe, recipe_problems
-
-R = TypeVar("R", bound=Recipe)
-
-DEFAULT_KIND = "svm"
+from emovox.schema.config import override, read_toml
+from emovox.schema.errors import RecipeError
 
 
-@dataclass(frozen=True)
-class Kind(Generic[R]):
-    """A kind of recipe: its structure, and what names values out of range in its own tables."""
-
-    struct: type[R]
-    problems: Callable[[R], list[str]]
-
-
-def _svm() -> Kind[Any]:
-    from emovox.training.svm.recipe import SvmRecipe, svm_problems
-
-    return Kind(SvmRecipe, svm_problems)
-
-
-def _network() -> Kind[Any]:
-    _require_torch("network")
-    from emovox.training.network_recipe import NetworkRecipe, network_problems
-
-    return Kind(NetworkRecipe, network_problems)
-
-
-def _pretraining() -> Kind[Any]:
-    _require_torch("pretraining")
-    from emovox.training.pretraining import PretrainingRecipe, pretraining_problems
-
-    return Kind(PretrainingRecipe, pretraining_problems)
-
-
-def _require_torch(kind: str) -> None:
-    for module in ("torch", "lightning_fabric", "safetensors"):
-        require(module, need=f"a recipe of kind {kind}", extra="train")
-
-
-KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network, "pretraining": _pretraining}
-"""Looked up by name and imported then: a recipe of one kind needs no library of another."""
-
-
-def read_recipe(path: Path, assignments: list[str] | None = None) -> Recipe:
-    """Read a recipe and apply `key=value` arguments.
+def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]:
+    """Read the tables of a recipe and apply `key=value` arguments.
 
     A recipe with the key `base` is another one with changes: what it does not say, that one says. The key
     `teacher.recipe` names a recipe too; its data and labels are those of the student, and "" is no teacher.
 
     Returns:
-        The structure of the recipe's kind (`SvmRecipe` …).
+        Its keys; `name` is that of the file unless given.
 
     Raises:
-        RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
+        RecipeError: not readable, or a recipe that is built on itself; names the file and the key.
     """
     data = _with_base(path)
-    for assignment in assignments or []:
+    for assignment in assignments:
         data = _with_teacher(override(data, [assignment]), path)
-    data = _with_students_data(data)
-    data.setdefault("name", path.stem)
-    name = data.get("kind", DEFAULT_KIND)
-    if not isinstance(name, str) or name not in KINDS:
-        raise RecipeError(f"{path}: kind is {name!r}, expected one of {', '.join(KINDS)}")
-    kind = KINDS[name]()
-    try:
-        recipe: Recipe = convert(data, kind.struct, where=str(path))
-    except RecipeError:
-        raise
-    except ConfigError as error:  # of a table that checks itself
-        raise RecipeError(f"{path}: {error}") from error
-    for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
-        raise RecipeError(f"{path}: {problem}")
-    return recipe
+    return {"name": path.stem, **_with_students_data(data)}
 
 
 def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
 import numpy as np
 
 from emovox.corpora.folds import Fold
 from emovox.corpora.views import label_space
-from emovox.evaluation.figures.files import write_predictions
+from emovox.evaluation.figures.files import read_predictions, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import SEVEN, FigureKey
@@ -25,6 +26,12 @@ from emovox.training.cross_validation import FoldScores, masked_predictions, mer
 from emovox.training.data.task import Indices, Task, task_folds
 from emovox.training.fold_file import read_fold, write_fold
 from emovox.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from emovox.models.trained import TrainedModel
+
+MODEL = "model"
+"""Folder, within that of a fold, of the trained network."""
 
 RESOLVED, VERSIONS = "recipe.json", "versions.json"
 """The recipe of a run folder, every default spelled out; what it was made with."""
@@ -59,18 +66,61 @@ class Method(Protocol[Fitted]):
 
 @dataclass(frozen=True, eq=False)
 class Run(Generic[Model]):
-    """What a training gives: its predictions by figure, and where wanted the model of the `trained` clips."""
+    """What a training gives.
+
+    Attributes:
+        folder: the run folder.
+        temperatures: of the folds, in their order.
+        predictions: out of fold, by figure.
+        trained: numbers of the clips that the model learnt from.
+        model: what learnt from them; None where the recipe exports none.
+    """
 
     folder: Path
-    folds: tuple[FoldScores, ...]
+    temperatures: tuple[float, ...]
     predictions: dict[FigureKey, Predictions]
     trained: Indices
     model: Model | None
 
     @property
     def temperature(self) -> float:
-        """The median of the folds' temperatures (PROTOCOLS, rule 10)."""
-        return float(np.median([fold.temperature for fold in self.folds]))
+        """The median of the folds' temperatures (docs/protocols.md, rule 10)."""
+        return float(np.median(self.temperatures))
+
+    @classmethod
+    def load(cls, folder: Path) -> Run[TrainedModel]:
+        """Read a run again: all that was written of it, finished or not.
+
+        Args:
+            folder: the run folder.
+
+        Returns:
+            The run; `trained` is empty, as the network's card says what it learnt from.
+
+        Raises:
+            RecipeError: no run lies there.
+            WeightsError: its network is damaged.
+        """
+        from emovox.models.trained import TrainedModel
+
+        try:
+            name = json.loads((folder / RESOLVED).read_bytes())["name"]
+            folds = [json.loads(path.read_bytes()) for path in folder.glob("folds/*.json")]
+            temperatures = {int(fold["fold"]): float(fold["temperature"]) for fold in folds}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RecipeError(
+                f"{folder}: not the folder of a run ({error}); expected one that emovox train has made"
+            ) from error
+        files = sorted((folder / "predictions").glob("*.csv"))
+        predictions = {FigureKey.parse(name, path.stem): read_predictions(path) for path in files}
+        last = model_folder(folder)
+        model = TrainedModel.load(last) if last.is_dir() else None
+        return Run(folder, tuple(temperatures[n] for n in sorted(temperatures)), predictions, np.arange(0), model)
+
+
+def model_folder(folder: Path, fold: int | None = None) -> Path:
+    """Return where a run keeps the trained network of a fold; of all clips unless given."""
+    return folder / "folds" / ("all" if fold is None else str(fold)) / MODEL
 
 
 def train(
@@ -104,7 +154,7 @@ def train(
     open_folder(folder, recipe, method.versions, resume=resume)
     done = []
     for fold in folds:
-        scores = _fold_scores(task, method, fold, folder, recipe)
+        scores = run_fold(task, method, fold, folder, recipe)
         done.append(scores)
         if report is not None:
             report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
@@ -113,7 +163,8 @@ def train(
     for key, made in predictions.items():
         write_predictions(made, folder / "predictions" / f"{key.stem}.csv")
     model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
-    return Run(folder, tuple(done), predictions, trained, model)
+    temperatures = tuple(scores.temperature for scores in done)
+    return Run(folder, temperatures, predictions, trained, model)
 
 
 def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) -> tuple[Fold, ...]:
@@ -224,7 +275,12 @@ def _has_work(folder: Path) -> bool:
     return any(name not in (RESOLVED, VERSIONS, "log.csv") and not name.startswith("events.") for name in files)
 
 
-def _fold_scores(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe: Recipe) -> FoldScores:
+def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe: Recipe) -> FoldScores:
+    """Run one fold in an open run folder, or read it where it is done.
+
+    Raises:
+        RecipeError: another training has taken the folder over.
+    """
     stem = folder / "folds" / str(fold.number)
     known = read_fold(stem, task, fold)
     if known is not None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from emovox.schema.errors import RecipeError
-from emovox.training.read import read_recipe
 from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+from emovox.workflow import read_recipe
 
 MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'
 

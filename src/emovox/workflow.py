@@ -1,0 +1,254 @@
+"""From a recipe to a run in one call; the one registry of the kinds of recipes.
+
+A kind names the structure of its recipes, what is out of range in them, and what runs them. Libraries that only one
+kind needs are imported by that kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from emovox.schema.config import convert
+from emovox.schema.errors import ConfigError, RecipeError
+from emovox.schema.extras import require
+from emovox.schema.progress import Progress, no_progress
+from emovox.training.cache import cache_folder
+from emovox.training.read import read_document
+from emovox.training.recipe import Recipe, recipe_problems
+from emovox.training.run import Run
+
+if TYPE_CHECKING:
+    from emovox.corpora.manifest import Clip
+    from emovox.training.data.task import Task
+    from emovox.training.log import Report
+    from emovox.training.network_recipe import NetworkRecipe
+    from emovox.training.pretraining import PretrainingRecipe
+    from emovox.training.svm.recipe import SvmRecipe
+
+R = TypeVar("R", bound=Recipe)
+
+DEFAULT_KIND = "svm"
+
+
+class Watcher:
+    """Follows a training; this one shows nothing. The command line has one that prints."""
+
+    steps: Report | None = None
+    """Called by the loop with steps done, steps in all, and a sentence."""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+
+    def fold(self, done: int, total: int, sentence: str) -> None:
+        """Show that a fold is done."""
+
+    def progress(self, title: str) -> AbstractContextManager[Progress]:  # noqa: ARG002
+        """Show how many clips are done, for as long as the block lasts."""
+        return nullcontext(no_progress)
+
+
+@dataclass(frozen=True)
+class Job(Generic[R]):
+    """What a kind runs: a recipe on clips, in a run folder."""
+
+    recipe: R
+    clips: Sequence[Clip]
+    folder: Path
+    resume: bool
+    workers: int
+    watcher: Watcher
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R]):
+    """A kind of recipe.
+
+    Attributes:
+        struct: its structure.
+        problems: names values out of range in its tables.
+        run: trains, and writes the run folder.
+    """
+
+    struct: type[R]
+    problems: Callable[[R], list[str]]
+    run: Callable[[Job[R]], Run[Any]]
+
+
+def _svm() -> Kind[SvmRecipe]:
+    from emovox.training.svm.recipe import SvmRecipe, svm_problems
+
+    return Kind(SvmRecipe, svm_problems, _run_svm)
+
+
+def _network() -> Kind[NetworkRecipe]:
+    _require_torch("network")
+    from emovox.training.network_recipe import NetworkRecipe, network_problems
+
+    return Kind(NetworkRecipe, network_problems, _run_network)
+
+
+def _pretraining() -> Kind[PretrainingRecipe]:
+    _require_torch("pretraining")
+    from emovox.training.pretraining import PretrainingRecipe, pretraining_problems
+
+    return Kind(PretrainingRecipe, pretraining_problems, _run_pretraining)
+
+
+KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network, "pretraining": _pretraining}
+"""Every kind by the recipe's key `kind`."""
+
+
+def read_recipe(path: Path, assignments: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `key=value` arguments; see `emovox.training.read` for `base` and `teacher.recipe`.
+
+    Returns:
+        The structure of the recipe's kind (`SvmRecipe` …).
+
+    Raises:
+        RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
+    """
+    data = read_document(path, assignments)
+    name = data.get("kind", DEFAULT_KIND)
+    if not isinstance(name, str) or name not in KINDS:
+        raise RecipeError(f"{path}: kind is {name!r}, expected one of {', '.join(KINDS)}")
+    kind = KINDS[name]()
+    try:
+        recipe: Recipe = convert(data, kind.struct, where=str(path))
+    except RecipeError:
+        raise
+    except ConfigError as error:  # of a table that checks itself
+        raise RecipeError(f"{path}: {error}") from error
+    for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
+        raise RecipeError(f"{path}: {problem}")
+    return recipe
+
+
+def train(
+    recipe: str | Path | Recipe,
+    assignments: Sequence[str] = (),
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    workers: int = 2,
+    watcher: Watcher | None = None,
+) -> Run[Any]:
+    """Train by a recipe: every fold of its protocol, and the exported model if the recipe wants one.
+
+    Args:
+        recipe: path of a .toml, or a recipe that was read.
+        assignments: changes of a recipe that is read, `key=value`.
+        folder: the run folder; `runs/NAME` in the cache folder unless given, which outlives a stop.
+        resume: go on with a training that was stopped; it gives the same figures.
+        workers: processes that compute features.
+        watcher: follows the training.
+
+    Returns:
+        The run; `Run.load(folder)` gives it again. Of a pretraining it holds no predictions.
+
+    Raises:
+        RecipeError: the recipe cannot be read, does not fit the clips, or the folder holds another run.
+        MissingExtraError: a library is not installed; says which extra brings it.
+        CorpusError: clips that cannot be read or decoded.
+        ProtocolError: the protocol cannot be done honestly on these clips.
+        TrainingError: the loss is no longer a number.
+    """
+    for module in ("numba", "sklearn", "matplotlib"):
+        require(module, need="emovox train", extra="evaluate")
+    from emovox.corpora.load import load_clips
+
+    plan = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe), assignments)
+    if plan.export:
+        for module in ("torch", "onnx", "onnxslim"):
+            require(module, need=f"export of '{plan.name}'", extra="train")
+    place = folder or cache_folder() / "runs" / plan.name
+    clips = load_clips(plan.data.corpora)
+    return KINDS[plan.kind]().run(Job(plan, clips, place, resume, workers, watcher or Watcher()))
+
+
+def _require_torch(kind: str) -> None:
+    for module in ("torch", "lightning_fabric", "safetensors"):
+        require(module, need=f"a recipe of kind {kind}", extra="train")
+
+
+def _run_svm(job: Job[SvmRecipe]) -> Run[Any]:
+    from emovox.training.run import train as train_folds
+    from emovox.training.svm.method import SvmMethod
+    from emovox.training.svm.pictures import write_pictures
+    from emovox.training.svm.task import make_svm_task
+
+    recipe, watcher = job.recipe, job.watcher
+    with watcher.progress("clips: features") as progress:
+        task = make_svm_task(
+            job.clips,
+            recipe.data,
+            cache=cache_folder(),
+            extra=recipe.augment.copies,
+            workers=job.workers,
+            progress=progress,
+        )
+    watcher.say(_described(task))
+    run = train_folds(task, recipe, job.folder, SvmMethod(task, recipe), resume=job.resume, report=watcher.fold)
+    for picture in write_pictures(task, recipe, job.folder / "pictures"):
+        watcher.say(f"picture: {picture}")
+    if run.model is not None:
+        from emovox.export.svm import export_svm
+
+        watcher.say(f"model: {export_svm(task, recipe, run, job.folder)}")
+    return run
+
+
+def _run_network(job: Job[NetworkRecipe]) -> Run[Any]:
+    from emovox.training.data.task import make_task
+    from emovox.training.network import NetworkMethod
+    from emovox.training.run import check_training, trained_clips
+    from emovox.training.run import train as train_folds
+
+    recipe, watcher = job.recipe, job.watcher
+    task = make_task(job.clips, recipe.data)
+    watcher.say(_described(task))
+    trained = trained_clips(check_training(task, recipe, job.folder, resume=job.resume))  # before hours of inputs
+    for note in _not_augmented(recipe, {task.clips[clip].corpus for clip in trained}):
+        watcher.say(note)
+    with watcher.progress("clips: inputs") as progress:
+        method = NetworkMethod.prepared(
+            task, recipe, folder=cache_folder(), workers=job.workers, progress=progress, report=watcher.steps
+        )
+    run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold)
+    if run.model is not None:
+        from emovox.export.network import export_network
+
+        watcher.say(f"model: {export_network(run, job.folder)}")
+    return run
+
+
+def _run_pretraining(job: Job[PretrainingRecipe]) -> Run[Any]:
+    from emovox.training.pretraining import Pretraining, speaker_task
+    from emovox.training.run import is_same_run
+
+    is_same_run(job.folder, job.recipe, resume=job.resume)  # before hours of inputs
+    task = speaker_task(job.clips)
+    job.watcher.say(f"{len(task.clips)} clips of {len(task.classes)} speakers")
+    with job.watcher.progress("clips: inputs") as progress:
+        pretraining = Pretraining.prepared(
+            task, job.recipe, folder=cache_folder(), workers=job.workers, progress=progress
+        )
+    pretraining.run(job.folder, resume=job.resume, report=job.watcher.steps)
+    return Run(job.folder, (), {}, pretraining.learnt, None)
+
+
+def _described(task: Task) -> str:
+    return f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}"
+
+
+def _not_augmented(recipe: NetworkRecipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
+    """Name corpora without copies although changes are switched on, of the recipe and of its teacher."""
+    switched_on = any(getattr(recipe.augment, name).probability for name in recipe.augment.__struct_fields__)
+    without = sorted(corpus for corpus in corpora if not recipe.copies.get(corpus))
+    if switched_on and without:
+        yield f"note: no [{where}copies] of {', '.join(without)}, so [{where}augment] changes nothing there"
+    if recipe.teacher is not None:
+        yield from _not_augmented(recipe.teacher.recipe, corpora, where="teacher.recipe.")
