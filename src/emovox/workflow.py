@@ -52,7 +52,7 @@ class Watcher:
 
 
 @dataclass(frozen=True)
-class Job(Generic[R]):
+class TrainingJob(Generic[R]):
     """What a kind runs: a recipe on clips, in a run folder."""
 
     recipe: R
@@ -75,7 +75,7 @@ class Kind(Generic[R]):
 
     struct: type[R]
     problems: Callable[[R], list[str]]
-    run: Callable[[Job[R]], Run[Any]]
+    run: Callable[[TrainingJob[R]], Run[Any]]
 
 
 def _svm() -> Kind[SvmRecipe]:
@@ -166,7 +166,7 @@ def train(
             require(module, need=f"export of '{plan.name}'", extra="train")
     place = folder or cache_folder() / "runs" / plan.name
     clips = load_clips(plan.data.corpora)
-    return KINDS[plan.kind]().run(Job(plan, clips, place, resume, workers, watcher or Watcher()))
+    return KINDS[plan.kind]().run(TrainingJob(plan, clips, place, resume, workers, watcher or Watcher()))
 
 
 def _require_torch(kind: str) -> None:
@@ -174,7 +174,7 @@ def _require_torch(kind: str) -> None:
         require(module, need=f"a recipe of kind {kind}", extra="train")
 
 
-def _run_svm(job: Job[SvmRecipe]) -> Run[Any]:
+def _run_svm(job: TrainingJob[SvmRecipe]) -> Run[Any]:
     from emovox.training.run import train as train_folds
     from emovox.training.svm.method import SvmMethod
     from emovox.training.svm.pictures import write_pictures
@@ -201,7 +201,7 @@ def _run_svm(job: Job[SvmRecipe]) -> Run[Any]:
     return run
 
 
-def _run_network(job: Job[NetworkRecipe]) -> Run[Any]:
+def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
     from emovox.training.data.task import make_task
     from emovox.training.network import NetworkMethod
     from emovox.training.run import check_training, trained_clips
@@ -225,7 +225,7 @@ def _run_network(job: Job[NetworkRecipe]) -> Run[Any]:
     return run
 
 
-def _run_pretraining(job: Job[PretrainingRecipe]) -> Run[Any]:
+def _run_pretraining(job: TrainingJob[PretrainingRecipe]) -> Run[Any]:
     from emovox.training.pretraining import Pretraining, speaker_task
     from emovox.training.run import is_same_run
 
