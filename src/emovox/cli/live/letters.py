@@ -1,4 +1,8 @@
-"""Words in letters three rows high, drawn with half blocks: what one sees from the other end of the table."""
+"""Words in letters three rows high, drawn with half blocks: readable from across a table.
+
+Not from pyfiglet: it leaves out letters that a font lacks and says nothing ("émue" becomes "mue"), takes 8 MB on disk
+and 10 to 20 ms to import, and `emovox listen` is in the light core.
+"""
 
 from __future__ import annotations
 
