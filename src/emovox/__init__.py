@@ -1,4 +1,4 @@
-"""Emotion in speech: small fast models, from waveform to probabilities, honestly measured.
+"""Speech emotion recognition: small, fast models from waveform to probabilities, with measured figures.
 
 >>> import emovox
 >>> emovox.__version__.count(".")
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["EMOTIONS", "EmovoxError", "Predictor", "Result", "Segment", "__version__", "load", "predict"]
 
-# From 1.32 on ONNX Runtime reports its use to its makers; it looks at this when it is loaded. emovox sends nothing.
+# ONNX Runtime 1.32 and later report usage to Microsoft unless this is set before it loads. emovox sends nothing.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Resolved on first use: `import emovox` stays below 50 ms because it loads neither numpy nor ONNX Runtime.
+# Name → module, imported at first use: `import emovox` loads neither numpy nor ONNX Runtime and stays below 50 ms.
 _HOME = {
     "EMOTIONS": "emovox.schema.labels",
     "EmovoxError": "emovox.schema.errors",

@@ -1,4 +1,4 @@
-"""Toy models and sounds for tests of programs that use emovox: small, generated, no download.
+"""Toy models and synthetic speech for tests of programs that use emovox: small, generated, no download.
 
 A toy model is a real model file with its card. Its graph has the shape of every shipped model: waveform in, scores,
 embedding and statistics out. It takes two logarithms for features: the mean absolute sample and the mean absolute
@@ -37,16 +37,16 @@ RATE = 16000
 """Sample rate in Hz of the toy models and of all sounds here."""
 
 LOWEST_HZ, HIGHEST_HZ = 100.0, 3200.0
-"""Tones of the first and the last label."""
+"""Frequencies in Hz of the tones for the first and the last label; the others are spaced geometrically between."""
 
 HARMONICS = 15
-"""Of a voice without formants."""
+"""Number of harmonics of a voice without formants."""
 
 FORMANT_HZ, HIGHEST_HARMONIC_HZ = 250.0, 3500.0
-"""Width of a formant, and where the harmonics of a voice with formants end."""
+"""Width of a formant, and the highest harmonic of a voice with formants, both in Hz."""
 
 SHARPNESS = 8.0
-"""How far the scores of neighbouring labels lie apart; 0 makes all equal."""
+"""Separation of the scores of neighbouring labels, >= 0; 0 makes all scores equal."""
 
 _FLOOR = 1e-6
 _MEAN = np.array([-3.0, -5.0], np.float32)
@@ -54,10 +54,10 @@ _SCALE = np.array([1.0, 1.5], np.float32)
 
 
 def tone(hz: float, seconds: float = 1.0, *, level: float = 0.3) -> Samples:
-    """Return a sine.
+    """Return a sine at `RATE`.
 
     Args:
-        hz: frequency.
+        hz: frequency in Hz.
         seconds: length, > 0.
         level: amplitude in [0, 1].
 
@@ -79,18 +79,20 @@ def speech(
     noise: float = 1e-4,
     seed: int = 7,
 ) -> Samples:
-    """Return a voice-like sound that voice activity detection takes for speech: harmonics in syllables, and noise.
+    """Return a voice-like sound at `RATE` that voice activity detection takes for speech.
+
+    It consists of harmonics that rise and fall in syllables, and of white noise.
 
     Args:
         f0: mean pitch in Hz, > 0.
         seconds: length, > 0.
-        level: amplitude, about the peak.
-        glide: how far the pitch moves up and down, as a share of it.
-        formants: resonances in Hz; without any the harmonics fall by 1 / number.
-        tempo: syllables a second.
-        depth: how far the voice sinks between syllables, 0 to 1; 1 leaves pauses.
+        level: amplitude, about that of the peak.
+        glide: largest deviation of the pitch from `f0`, as a share of it.
+        formants: resonances in Hz; without any, harmonic k has the amplitude 1 / k.
+        tempo: syllables per second.
+        depth: drop of the amplitude between syllables, 0 to 1; 1 leaves pauses.
         noise: standard deviation of the white noise.
-        seed: of the noise, and of where the glide begins.
+        seed: of the noise and of the phase of the glide.
 
     Returns:
         [n] float32.
@@ -108,7 +110,7 @@ def speech(
 
 
 def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
-    """Return the tone in Hz for which label number `index` of `labels` scores highest."""
+    """Return the frequency in Hz of the tone for which label `index` (from 0) of `labels` labels scores highest."""
     return float(np.geomspace(LOWEST_HZ, HIGHEST_HZ, labels)[index])
 
 
@@ -116,9 +118,9 @@ def toy_graph(labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str 
     """Return the graph of a toy model.
 
     Args:
-        labels: as many scores.
+        labels: one score each.
         sharpness: see `SHARPNESS`.
-        card: for its metadata, if any.
+        card: JSON of the card for the metadata; empty for none.
 
     Returns:
         An ONNX file: samples [batch, n] → scores [batch, labels], embedding [batch, 2], statistics [batch, 2].
@@ -163,7 +165,7 @@ def toy_graph(labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str 
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in widths.items()]
     arrays = [numpy_helper.from_array(value, name) for name, value in initialisers.items()]
     graph = helper.make_graph(nodes, "toy", inputs, outputs, arrays)
-    # IR 8 and opset 17 are what the oldest supported ONNX Runtime reads.
+    # The oldest supported ONNX Runtime reads IR 8 and opset 17.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     if card:
         helper.set_model_props(model, {METADATA_KEY: card})
@@ -182,11 +184,11 @@ def write_toy(
     """Write a toy model: `<name>.onnx` and its card `<name>.json`.
 
     Args:
-        folder: it exists.
-        name: of the model.
+        folder: an existing folder.
+        name: name of the model.
         labels: in order, from the lowest tone to the highest.
         sharpness: see `SHARPNESS`.
-        changes: fields of the card (`emovox.schema.card.ModelCard`) that differ, e.g. `threshold=0.5`.
+        changes: fields of `emovox.schema.card.ModelCard` to set, e.g. `threshold=0.5`.
 
     Returns:
         The path of the card, which `emovox.load` takes.
@@ -204,10 +206,10 @@ def write_toy(
 
 
 def change_card(path: Path, **changes: Any) -> None:
-    """Change keys of a written card without any check, for tests of what happens with a wrong one.
+    """Overwrite keys of a written card without any check, for tests of how a wrong card fails.
 
     Args:
-        path: of the card.
+        path: path of the card.
         changes: JSON keys and their new values.
     """
     data = msgspec.json.decode(path.read_bytes())
@@ -215,7 +217,7 @@ def change_card(path: Path, **changes: Any) -> None:
 
 
 def _weight(number: int, hz: Any, formants: Sequence[float]) -> Any:
-    """Return the amplitude of a harmonic that lies at `hz` [n] in each moment."""
+    """Return the amplitude [n] of harmonic `number` with the frequency `hz` [n] at each sample."""
     if not formants:
         return 1 / number
     return (0.02 + sum(np.exp(-(((hz - formant) / FORMANT_HZ) ** 2)) for formant in formants)) / number**0.5
@@ -233,7 +235,10 @@ def _log_mean(source: str, target: str) -> list[onnx.NodeProto]:
 
 
 def _head(n_labels: int, sharpness: float) -> dict[str, np.ndarray[Any, Any]]:
-    """Return tangents of a parabola in u = change - loudness: the highest is that whose centre lies nearest to u."""
+    """Return weight and bias: label i scores highest where centre i is the nearest to u = change - loudness.
+
+    The scores are tangents of a parabola in u, with its maximum over the labels at the nearest centre.
+    """
     hertz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, n_labels)
     centres = np.log(2 * np.sin(np.pi * hertz / RATE))
     raw = 2 * sharpness * np.stack([-centres, centres])
@@ -270,7 +275,7 @@ def _card(name: str, labels: tuple[str, ...]) -> ModelCard:
 
 def _golden(labels: tuple[str, ...], sharpness: float) -> Golden:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # the overridable initialisers are wanted
+    options.log_severity_level = 3  # hides warnings about initialisers that are inputs, which is intended
     session = onnxruntime.InferenceSession(toy_graph(labels, sharpness=sharpness), options)
     samples = golden_input(seconds=1.0, sample_rate=RATE)
     scores = session.run(["scores"], {"samples": samples[None]})[0][0]

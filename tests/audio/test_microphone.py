@@ -231,7 +231,7 @@ class TestUnplugged:
             assert sum(block.shape[1] for block in reader.blocks()) == RATE // 2
             assert [notice.code for notice in reader.notices] == ["truncated"]
         assert isinstance(microphone.failure, MicrophoneError)
-        assert "USB Audio: got no sound any more after 0.5 s" in str(microphone.failure)
+        assert "USB Audio: got no more sound after 0.5 s" in str(microphone.failure)
         assert card.streams[0].closed
 
     @pytest.mark.usefixtures("card")
@@ -240,7 +240,7 @@ class TestUnplugged:
         monkeypatch.setattr(module, "_POLL", 0.05)
         microphone = opened()
         assert list(microphone.blocks(1600)) == []
-        assert "got no sound any more after 0.0 s" in str(microphone.failure)
+        assert "got no more sound after 0.0 s" in str(microphone.failure)
 
 
 REAL = """

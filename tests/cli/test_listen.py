@@ -275,7 +275,7 @@ class TestMicrophone:
         self.speak(card, talk()[: 5 * RATE], unplug=True)
         emovox("--save", "b.wav", "--json", "b.json", status=1)
         shown = capsys.readouterr()
-        assert shown.err.splitlines()[-1].startswith("error: USB Audio: got no sound any more after 5.0 s")
+        assert shown.err.splitlines()[-1].startswith("error: USB Audio: got no more sound after 5.0 s")
         (row,) = json.loads((folder / "b.json").read_text())["results"]
         (expected,) = json.loads(predicted(capsys, "b.wav", "--format", "json"))["results"]
         assert [notice["code"] for notice in row["warnings"]] == ["truncated", "microphone"]

@@ -55,7 +55,7 @@ class Broken(LiveSource):
     def _chunks(self, frames: int) -> Iterator[tuple[Samples, float]]:
         for first in range(0, self._samples.shape[1], frames):
             yield self._samples[:, first : first + frames], 0.0
-        self.damage = "the microphone gives no sound any more"
+        self.damage = "the microphone stopped delivering sound"
         self.failure = self._coming
 
 

@@ -1,1 +1,1 @@
-"""Decode any file, resample, pick channels, trim silence, normalise and frame."""
+"""Audio input: decode any file, resample, select channels, remove silence, normalise, cut into frames."""

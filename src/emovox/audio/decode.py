@@ -1,4 +1,4 @@
-"""Choose a decoder by content; all of them give blocks at the native rate."""
+"""Choose a decoder by content; every decoder yields blocks at the native rate."""
 
 from __future__ import annotations
 
@@ -16,42 +16,46 @@ from emovox.audio.types import AudioInput, Samples
 from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
 
 MAX_CHANNELS = 32
-"""An array with more rows than this cannot be [channels, n]."""
+"""Most channels of an array; one with more rows is not taken for [channels, n]."""
 
 MAX_RATE = 2**31 - 1
-"""Sample rates beyond this stand in no file."""
+"""Highest sample rate in Hz that a file header can hold."""
 
 
 class Decoder(Protocol):
-    """One recording, decoded once from its beginning to its end, without resampling."""
+    """A recording that is decoded once, from beginning to end, without resampling."""
 
     rate: int
     """Native sample rate in Hz."""
     channels: int
     """Native number of channels."""
     frames: int | None
-    """Number of samples a channel that the header promises; None when it does not say."""
+    """Number of samples per channel according to the header; None if it does not say."""
     damage: str | None
-    """After `blocks` has ended: why it ended before the end of the recording, if it did."""
+    """Once `blocks` has ended: the reason if it stopped before the end of the recording, else None."""
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32 in [-1, 1] at the native rate, n about `frames`."""
+        """Yield samples of shape [channels, n], float32 in [-1, 1], at the native rate; n is about `frames`."""
 
     def close(self) -> None:
-        """Release the file; the caller's own open file stays open."""
+        """Release the file; a file that the caller opened stays open."""
 
 
 def open_decoder(source: AudioInput, *, name: str) -> Decoder:
-    """Open a recording with the decoder that its content asks for, whatever its suffix says.
+    """Open a recording with the decoder for its content; the suffix does not matter.
 
     Args:
-        source: path, open seekable file (read from its beginning), bytes, or (samples, sample rate).
-        name: what to call it in messages.
+        source: path, open seekable file (read from its beginning), bytes, or (samples [n] or [channels, n], sample
+            rate in Hz).
+        name: name of the recording in messages.
+
+    Returns:
+        A decoder for blocks of shape [channels, n] at the native rate.
 
     Raises:
         UnreadableError: the path cannot be opened.
-        EmptyAudioError: there are no bytes, or no samples.
-        UndecodableError: the content is not audio that the decoders know.
+        EmptyAudioError: the source has no bytes or no samples.
+        UndecodableError: no decoder reads the content.
         MissingExtraError: the content is m4a, webm, video …, and the extra `media` is not installed.
     """
     if isinstance(source, tuple):
@@ -63,7 +67,7 @@ def open_decoder(source: AudioInput, *, name: str) -> Decoder:
     head = head_of(source, name=name)
     if demuxer := demuxer_of(head):
         return MediaDecoder(source, demuxer=demuxer, name=name)
-    from emovox.audio.sndfile import FileDecoder  # 16 ms, and not needed for arrays
+    from emovox.audio.sndfile import FileDecoder  # takes 16 ms to import; arrays do not need it
 
     try:
         return FileDecoder(source, name=name)
@@ -74,20 +78,20 @@ def open_decoder(source: AudioInput, *, name: str) -> Decoder:
 
 
 class ArrayDecoder:
-    """Hand out samples that are already decoded.
+    """A decoder for an array of samples.
 
     Integers are scaled to [-1, 1) by their type: int16 and int32 by their full scale, uint8 around 128. int64 is
-    refused: it has no full scale in audio, and samples read as it are usually int16.
+    refused: it has no full scale in audio, and such samples are usually int16.
 
     Args:
-        source: samples [n] or [channels, n], and their rate in Hz. [n, channels] is accepted as well when it is
-            beyond doubt: more than `MAX_CHANNELS` rows and at most as many columns. With fewer rows than that, but
-            more rows than columns, nobody can tell, and it is an error.
-        name: what to call it in messages.
+        source: samples of shape [n] or [channels, n], and their rate in Hz. [n, channels] is accepted if it is
+            unambiguous: more than `MAX_CHANNELS` rows and at most `MAX_CHANNELS` columns. An array with fewer rows
+            and still more rows than columns is ambiguous, and an error.
+        name: name of the recording in messages.
 
     Raises:
-        AudioError: the shape, the type or the rate cannot be understood.
-        EmptyAudioError: there are 0 samples.
+        AudioError: the shape, the type or the rate is not valid.
+        EmptyAudioError: the array has 0 samples.
     """
 
     frames: int | None
@@ -103,12 +107,12 @@ class ArrayDecoder:
         self.channels, self.frames = self._samples.shape
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32, n <= `frames`; views of the caller's array when it is float32."""
+        """Yield samples of shape [channels, n], float32, n <= `frames`: views of the array if it is float32."""
         for start in range(0, self._samples.shape[1], frames):
             yield _to_float(self._samples[:, start : start + frames], name="")
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: an array needs no release."""
 
 
 def _pair(source: tuple[Any, ...], *, name: str) -> tuple[npt.NDArray[np.generic], Any]:
@@ -154,5 +158,5 @@ def _to_float(samples: npt.NDArray[np.generic], *, name: str) -> Samples:
         return np.multiply(samples.astype(np.float32), 2.0 ** (1 - 8 * kind.itemsize), dtype=np.float32)
     raise AudioError(
         f"{name}: got samples of type {kind}, expected float in [-1, 1], int16, int32 or uint8; "
-        "convert them to the type that they were recorded in"
+        "convert them to the type of the recording"
     )

@@ -1,4 +1,4 @@
-"""The input devices of this machine; sounddevice (PortAudio) is loaded only when somebody asks for them."""
+"""The input devices of this machine; sounddevice (PortAudio) is loaded at the first query."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from emovox.schema.errors import DeviceError, MicrophoneError
 from emovox.schema.extras import require
 
 WITHOUT = "give a recording with --input instead"
+"""Next step in messages: how to continue without a microphone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An input of this machine.
+    """An audio input device of this machine.
 
     Attributes:
-        number: PortAudio's, from 0; it may change when something is plugged in.
-        name: as the system calls it.
-        system: the sound system that it belongs to: ALSA, Core Audio, MME …
-        channels: how many it can give.
-        rate: its own sample rate in Hz.
-        is_default: whether it is the system's choice.
+        number: PortAudio's index, from 0; it may change when a device is plugged in.
+        name: name in the operating system.
+        system: its sound system: ALSA, Core Audio, MME …
+        channels: highest number of input channels.
+        rate: default sample rate in Hz.
+        is_default: whether it is the default input of the system.
     """
 
     number: int
@@ -34,11 +35,11 @@ class Device:
 
 
 def portaudio() -> Any:
-    """Load the module `sounddevice`.
+    """Import and return the module `sounddevice`.
 
     Raises:
-        MissingExtraError: it is not installed.
-        MicrophoneError: the library PortAudio is missing, or cannot start.
+        MissingExtraError: the module is not installed.
+        MicrophoneError: the library PortAudio is missing or cannot start.
     """
     require("sounddevice", need="a microphone", extra="mic")
     try:
@@ -48,17 +49,17 @@ def portaudio() -> Any:
             "got no PortAudio library, expected it for a microphone; install it (Debian and Ubuntu: "
             f"apt install libportaudio2; Fedora: dnf install portaudio; macOS: brew install portaudio), or {WITHOUT}"
         ) from error
-    except Exception as error:  # PortAudio's own error, whose class is in the module that cannot be imported
+    except Exception as error:  # PortAudioError, whose class is in the module that failed to import
         raise MicrophoneError(f"got an error when the sound system was started ({error}); {WITHOUT}") from error
     return sounddevice
 
 
 def input_devices() -> list[Device]:
-    """List the inputs.
+    """Return the input devices in PortAudio's order.
 
     Raises:
-        MissingExtraError: as `portaudio`.
-        MicrophoneError: as `portaudio`, or the sound system does not answer.
+        MissingExtraError: see `portaudio`.
+        MicrophoneError: see `portaudio`; or the sound system does not respond.
     """
     sound = portaudio()
     try:
@@ -81,15 +82,15 @@ def input_devices() -> list[Device]:
 
 
 def find_device(wanted: str | None = None) -> Device:
-    """Find an input.
+    """Return the input device with a number or name.
 
     Args:
-        wanted: its number, its name, or a part of its name that no other has; None for the system's choice.
+        wanted: number, name, or a part of the name that no other device has; None for the default of the system.
 
     Raises:
-        DeviceError: none or several match; the message lists the inputs.
-        MissingExtraError: as `portaudio`.
-        MicrophoneError: as `input_devices`, or there is no input at all.
+        DeviceError: no device or several match; the message lists the inputs.
+        MissingExtraError: see `portaudio`.
+        MicrophoneError: see `input_devices`; or the machine has no input device.
     """
     devices = input_devices()
     if not devices:

@@ -1,4 +1,4 @@
-"""Find the recordings that a path stands for."""
+"""Find the recordings at or below a path."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _MEDIA_AUDIO = {".m4a", ".m4b", ".aac", ".mka", ".wma", ".amr"}
 _MEDIA_VIDEO = {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".asf", ".flv", ".avi", ".mpg", ".mpeg"}
 
 AUDIO_SUFFIXES: Final = frozenset(_SNDFILE | _SNDFILE_RARE | _MEDIA_AUDIO | _MEDIA_VIDEO)
-"""Lower-case suffixes by which recordings in a directory are recognised; a file named directly may have any suffix."""
+"""Lower-case suffixes of recordings in a directory. A file that is named directly may have any suffix."""
 
 
 def audio_files(path: str | os.PathLike[str]) -> list[Path]:
-    """List the recordings that a path stands for.
+    """List the recordings at or below a path.
 
-    Hidden files and directories are skipped, as are pipes and devices, which may never end; links to directories are
-    not followed. A subdirectory that cannot be
-    listed stands in the list itself, so that its error gets a row of its own and the other files are still done.
+    Hidden files and directories are skipped, and so are pipes and devices, which may never end. Links to directories
+    are not followed. A subdirectory that cannot be listed is itself an item of the list: it gets a result row with its
+    error, and the other files are still analysed.
 
     Args:
-        path: a file, which stands for itself whatever its suffix, or a directory, searched with all below it.
+        path: a file, which is listed whatever its suffix, or a directory, which is searched recursively.
 
     Returns:
         Paths that begin with `path`, sorted; at least one.
 
     Raises:
         UnreadableError: the path does not exist, or the directory cannot be listed.
-        NoAudioFilesError: the directory holds no file with an audio suffix.
+        NoAudioFilesError: no file in the directory has an audio suffix.
     """
     root = Path(path)
     try:
@@ -64,5 +64,5 @@ def _is_audio(folder: str, name: str) -> bool:
         return False
     try:
         return stat.S_ISREG(os.stat(os.path.join(folder, name)).st_mode)
-    except OSError:  # a broken link: reading it will say so
+    except OSError:  # a broken link: opening it raises the error
         return True

@@ -1,4 +1,4 @@
-"""Cut audio into frames, whole or block by block."""
+"""Cut audio into frames: a whole recording, or a stream block by block."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from emovox.audio.types import Samples
 from emovox.schema.errors import AudioError
 
 Frames: TypeAlias = npt.NDArray[np.float32]
-"""Frames of audio: [..., frames, length]."""
+"""Frames of audio, shape [..., frames, length], float32."""
 
 
 def frame(samples: Samples, *, length: int, hop: int) -> Frames:
     """Cut audio into overlapping frames, without padding.
 
-    The tail shorter than `length` is dropped; `FrameBuffer` keeps it for the next call.
+    A tail shorter than `length` is dropped; `FrameBuffer` keeps it for the next call.
 
     Args:
-        samples: [..., n] float32.
+        samples: shape [..., n], float32.
         length: frame length in samples, >= 1.
         hop: step between frame starts in samples, >= 1.
 
     Returns:
-        [..., frames, length], a read-only view; frames = max(0, 1 + (n - length) // hop).
+        Shape [..., frames, length], a read-only view; frames = max(0, 1 + (n - length) // hop).
 
     Raises:
-        AudioError: `length` or `hop` below 1.
+        AudioError: `length` or `hop` is below 1.
 
     >>> frame(np.arange(5, dtype=np.float32), length=3, hop=2).tolist()
     [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
@@ -37,7 +37,7 @@ def frame(samples: Samples, *, length: int, hop: int) -> Frames:
         raise AudioError(f"got length {length} and hop {hop}, expected both >= 1 sample")
     if samples.shape[-1] < length:
         return np.empty((*samples.shape[:-1], 0, length), samples.dtype)
-    # sliding_window_view would say the same in 17 µs instead of 4, which matters ten times a second in a live stream
+    # sliding_window_view returns the same but takes 17 µs instead of 4; a live stream calls this ten times a second.
     count, step = 1 + (samples.shape[-1] - length) // hop, samples.strides[-1]
     return np.lib.stride_tricks.as_strided(
         samples,
@@ -48,10 +48,10 @@ def frame(samples: Samples, *, length: int, hop: int) -> Frames:
 
 
 class FrameBuffer:
-    """Cut a stream into the frames that `frame` would cut from the whole of it.
+    """Cuts a stream, block by block, into the same frames as `frame` cuts from the whole of it.
 
     Args:
-        channels: number of rows of the blocks.
+        channels: number of channels of the blocks.
         length: frame length in samples, >= 1.
         hop: step between frame starts in samples, >= 1.
     """
@@ -63,16 +63,16 @@ class FrameBuffer:
         self._skip = 0
 
     def push(self, samples: Samples) -> Frames:
-        """Take the next block and give the frames that are complete now.
+        """Add the next block and return the frames that are now complete.
 
         Args:
-            samples: [channels, n] float32, any n >= 0.
+            samples: shape [channels, n], float32, n >= 0.
 
         Returns:
-            [channels, frames, length], a read-only view that may be of `samples`.
+            Shape [channels, frames, length], a read-only view, possibly of `samples`.
 
         Raises:
-            AudioError: `length` or `hop` below 1.
+            AudioError: `length` or `hop` is below 1.
         """
         skipped = min(self._skip, samples.shape[1])
         held = np.concatenate([self._rest, samples[:, skipped:]], axis=1)
@@ -84,5 +84,5 @@ class FrameBuffer:
 
     @property
     def rest(self) -> Samples:
-        """The samples [channels, n] that wait for the next block."""
+        """The samples that wait for the next block, shape [channels, n]."""
         return self._rest

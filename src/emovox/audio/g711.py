@@ -1,4 +1,4 @@
-"""G.711: the 8-bit logarithmic codes of the telephone, for arrays.
+"""G.711: the 8-bit logarithmic codes of telephone speech, for arrays.
 
 Reference: ITU-T Recommendation G.711, tables 1a to 2b; signs, ties and overload as in the ITU-T's software tool library
 (G.191).
@@ -12,15 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 Law = Literal["mu", "a"]
+"""Companding law: "mu" in North America and Japan, "a" elsewhere."""
 Codes = npt.NDArray[np.uint8]
 Pcm = npt.NDArray[np.int16]
 
 _BIAS = 33
-"""Added to 14-bit magnitudes in the µ-law, so that every segment begins at a power of two."""
+"""Offset of 14-bit magnitudes in the µ-law; with it every segment begins at a power of two."""
 
 
 def encode(pcm: Pcm, law: Law) -> Codes:
-    """Turn 16-bit samples into codes, of any shape: the µ-law sees the upper 14 bits, the A-law the upper 13.
+    """Encode 16-bit samples of any shape as codes of the same shape.
+
+    The µ-law uses the upper 14 bits of a sample, the A-law the upper 13.
 
     >>> encode(np.array([0, 1000, -32768], np.int16), "mu").tolist()
     [255, 206, 0]
@@ -39,7 +42,7 @@ def encode(pcm: Pcm, law: Law) -> Codes:
 
 
 def decode(codes: Codes, law: Law) -> Pcm:
-    """Turn codes of any shape into 16-bit samples.
+    """Decode codes of any shape to 16-bit samples of the same shape.
 
     >>> decode(np.array([0, 255, 128], np.uint8), "mu").tolist(), decode(np.array([0x2A, 0xD5], np.uint8), "a").tolist()
     ([-32124, 0, 32124], [-32256, 8])
@@ -54,5 +57,5 @@ def decode(codes: Codes, law: Law) -> Pcm:
 
 
 def _exponent(magnitude: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Floor of the logarithm to base 2; -1 for 0."""
+    """Return the floor of the logarithm to base 2; -1 for 0."""
     return np.frexp(magnitude.astype(np.float32))[1] - 1

@@ -1,4 +1,4 @@
-"""How loud it is now."""
+"""A level meter for live audio."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import numpy as np
 from emovox.audio.types import Samples
 
 FLOOR_DB = -96.0
-"""About the last of 16 bits; silence, too, is shown as this."""
+"""Lowest level in dB of full scale, also that of silence: about one step of 16-bit audio."""
 
 
 class Level(NamedTuple):
-    """Root mean square and greatest absolute sample in dB of full scale, `FLOOR_DB` to about 0."""
+    """Root mean square and largest absolute sample, in dB of full scale, from `FLOOR_DB` to about 0."""
 
     mean_db: float
     peak_db: float
 
 
 class LevelMeter:
-    """The level since it was last asked for; one thread feeds, another reads."""
+    """Measures the level between two calls of `read`; one thread may feed while another reads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._energy, self._count, self._peak = 0.0, 0, 0.0
         self.silent = 0
-        """Samples in a row that were exactly 0: a microphone that is muted, or may not be used."""
+        """Number of consecutive samples that are exactly 0: a muted microphone, or one without permission."""
 
     def feed(self, samples: Samples) -> None:
-        """Take the next samples [channels, n] float32."""
+        """Add the next samples, shape [channels, n], float32."""
         energy, peak = float(np.vdot(samples, samples)), float(np.abs(samples).max(initial=0.0))
         with self._lock:
             self._energy += energy
@@ -40,7 +40,7 @@ class LevelMeter:
             self.silent = 0 if peak else self.silent + samples.shape[1]
 
     def read(self) -> Level | None:
-        """Give the level since the last call; None when no audio has come."""
+        """Return the level in dB since the last call; None if no audio has arrived."""
         with self._lock:
             energy, count, peak = self._energy, self._count, self._peak
             self._energy, self._count, self._peak = 0.0, 0, 0.0

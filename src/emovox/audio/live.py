@@ -1,4 +1,4 @@
-"""Audio that comes as time goes by: from a microphone, a pipe, or a file played as if it were spoken now."""
+"""Live audio sources: the base class, a pipe, and a file that is played back in real time."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from emovox.schema.errors import ConfigError, EmovoxError
 
 
 class LiveSource(ABC):
-    """A source that another thread may stop, and that knows when each of its seconds was heard; a `Decoder`.
+    """A `Decoder` of live audio that another thread may stop, and that knows when each second was recorded.
 
     Args:
-        rate: of the samples, in Hz.
-        channels: how many it gives.
-        seconds: give so much and then stop, > 0; None to go on until `stop` or the end.
+        rate: sample rate in Hz.
+        channels: number of channels.
+        seconds: length after which it ends, > 0; None continues until `stop` or the end of the source.
 
     Raises:
         ConfigError: `seconds` is not above 0.
     """
 
     frames: int | None = None
-    """What a header promises: nothing does."""
+    """Length according to a header: live audio has none."""
     damage: str | None = None
-    """Why the audio ended before it was stopped or over."""
+    """Why the audio ended before `stop` and before the end of the source; None if it did not."""
     failure: EmovoxError | None = None
-    """The error behind `damage`, to be raised when everything that was heard is finished."""
+    """The error behind `damage`; the caller raises it after it has analysed the audio received so far."""
     is_live: bool = True
-    """Whether the audio comes as fast as time goes by."""
+    """Whether the audio arrives in real time."""
     overflows: int = 0
-    """Times that the sound system says it had to drop audio; how much it does not say."""
+    """How often the sound system reported dropped audio; it does not report how much."""
 
     def __init__(self, *, rate: int, channels: int, seconds: float | None = None) -> None:
         if seconds is not None and not seconds > 0:
@@ -50,25 +50,25 @@ class LiveSource(ABC):
 
     @property
     def lost(self) -> float:
-        """Seconds of audio that nobody took in time, and that are missing."""
+        """Seconds of audio that are missing because the reader was too slow."""
         return 0.0
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody has asked to end."""
+        """Whether `stop` was called."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End `blocks` soon, from any thread; what was heard before is still given."""
+        """End `blocks` soon; callable from any thread. Audio received before is still yielded."""
         self._stopping.set()
 
     def captured_at(self, second: float) -> float:
-        """Tell when the audio at `second` was heard, on the clock of `time.monotonic`."""
+        """Return the time in seconds of `time.monotonic` at which the audio at `second` was recorded."""
         position, at = self._mark
         return at - (position - second)
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32 as they come, n about `frames` or as the device gives them."""
+        """Yield samples of shape [channels, n], float32, as they arrive; n is about `frames`, or up to the device."""
         for samples, at in self._chunks(frames):
             if self._most is not None:
                 samples = samples[:, : self._most - self._delivered]
@@ -84,7 +84,7 @@ class LiveSource(ABC):
 
     @abstractmethod
     def _chunks(self, frames: int) -> Iterator[tuple[Samples, float]]:
-        """Yield samples [channels, n] float32, each with the time at which its last one was heard."""
+        """Yield samples of shape [channels, n], float32, each with the time at which its last sample was recorded."""
 
 
 class Playback(LiveSource):
@@ -92,8 +92,8 @@ class Playback(LiveSource):
 
     Args:
         decoder: the opened recording.
-        realtime: give every second when it would have been spoken; False gives all as fast as it is taken.
-        seconds: as in `LiveSource`.
+        realtime: whether each block arrives when it would have been spoken; False yields blocks without delay.
+        seconds: see `LiveSource`.
     """
 
     def __init__(self, decoder: Decoder, *, realtime: bool, seconds: float | None = None) -> None:
@@ -116,24 +116,29 @@ class Playback(LiveSource):
 
 
 _WIDTH = 2
+"""Bytes per sample."""
+
 _POLL = 0.25
+"""Seconds between checks of `stop` and `close` while a thread waits."""
+
 _MOST_CHUNKS = 16
+"""Chunks that wait in the queue; a full one makes the writer of the pipe wait."""
 
 
 class RawPipe(LiveSource):
-    """Signed 16-bit little-endian samples of one channel, without a header.
+    """A pipe with signed 16-bit little-endian samples of one channel, without a header.
 
-    A thread of its own reads, since nobody can be sure that a pipe ever gives anything: it waits with a full queue,
-    and so does the writer of the pipe; nothing is lost. It may outlive `close` when the pipe is silent, and ends with
-    the process.
+    A separate thread reads, since a read may block forever. When the queue is full, the thread waits and so does the
+    writer of the pipe; no audio is lost. If the pipe is silent, the thread may outlive `close`; it ends with the
+    process.
 
     Args:
-        pipe: unbuffered, so that a read gives what is there.
-        rate: of the samples, in Hz.
-        seconds: as in `LiveSource`.
+        pipe: unbuffered, so that a read returns the bytes that are available.
+        rate: sample rate in Hz.
+        seconds: see `LiveSource`.
 
     Raises:
-        ConfigError: `rate` or `seconds` out of range.
+        ConfigError: `rate` or `seconds` is out of range.
     """
 
     def __init__(self, pipe: BinaryIO, *, rate: int, seconds: float | None = None) -> None:
@@ -145,7 +150,7 @@ class RawPipe(LiveSource):
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """Read no more; the pipe itself stays open."""
+        """Stop reading; the pipe itself stays open."""
         self._closed.set()
 
     def _chunks(self, frames: int) -> Iterator[tuple[Samples, float]]:
@@ -170,7 +175,7 @@ class RawPipe(LiveSource):
         while data and not self._closed.is_set():
             try:
                 data = self._pipe.read(size) or b""
-            except OSError:  # the other end is gone, as at its end
+            except OSError:  # the writer is gone: treated as the end of the stream
                 data = b""
             self._hand_over(data)
 

@@ -1,4 +1,4 @@
-"""Decode m4a, webm and the sound of videos with PyAV (extra `media`)."""
+"""Decode m4a, webm and the audio tracks of videos with PyAV (extra `media`)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x00\x00\x01\xba", "mpeg"),
     (0, b"#!AMR", "amr"),
 )
-"""Offset and bytes that open a container, and the name of ffmpeg's demuxer for it."""
+"""Containers: offset and value of their first bytes, and the name of ffmpeg's demuxer."""
 
 _MOST_PIECES = 4096
-"""Packets handed over at once: they may hold a sample each, and who reads wants to stop in between."""
+"""Most packets in a block. A packet may hold a single sample, and the reader can stop only between blocks."""
 
 
 def demuxer_of(head: bytes) -> str | None:
-    r"""Recognise the containers that need PyAV by their first bytes.
+    r"""Return the demuxer of a container that needs PyAV.
 
     Args:
-        head: the first bytes of the file, at least 12 for certainty.
+        head: first bytes of the file; 12 are enough.
 
     Returns:
-        The name of ffmpeg's demuxer ("mp4" also means m4a, mov and 3gp; "matroska" also webm), or None.
+        Name of ffmpeg's demuxer ("mp4" also for m4a, mov and 3gp; "matroska" also for webm), or None for others.
 
     >>> demuxer_of(b"\x00\x00\x00\x20ftypM4A ")
     'mp4'
@@ -52,13 +52,13 @@ def demuxer_of(head: bytes) -> str | None:
 
 
 def second_try(head: bytes) -> str | None:
-    """Name the demuxer for a container that libsndfile knows, but with a codec that it does not (speex, G.729 …).
+    """Return the demuxer for a container that libsndfile reads, with a codec that it does not (Speex, G.729 …).
 
     Args:
-        head: the first bytes of the file.
+        head: first bytes of the file.
 
     Returns:
-        "wav" or "ogg" when the content is that and PyAV is installed, else None.
+        "wav" or "ogg" if the content is one of them and PyAV is installed, else None.
     """
     if find_spec("av") is None:
         return None
@@ -66,32 +66,32 @@ def second_try(head: bytes) -> str | None:
 
 
 class MediaDecoder:
-    """Decode the first audio track of a container, frame by frame.
+    """A decoder for the first audio track of a container.
 
-    The demuxer is fixed by the caller, and the file is opened here and not by ffmpeg: no name can make ffmpeg read a
-    playlist or a network address. The rate is the first decoded frame's, since the header of HE-AAC gives only half.
+    The caller chooses the demuxer, and Python opens the file: no file name can make ffmpeg read a playlist or a network
+    address. The rate is that of the first decoded frame, since the header of HE-AAC has half of it.
 
     Args:
         source: a path, or an open seekable file.
-        demuxer: the name that `demuxer_of` gave.
-        name: what to call it in messages.
+        demuxer: name from `demuxer_of` or `second_try`.
+        name: name of the recording in messages.
 
     Raises:
         MissingExtraError: PyAV is not installed.
-        UndecodableError: ffmpeg cannot read the container, or it has no audio track.
+        UndecodableError: ffmpeg cannot read the container, or the container has no audio track.
         EmptyAudioError: the audio track has no samples.
     """
 
     def __init__(self, source: str | BinaryIO, *, demuxer: str, name: str) -> None:
         require("av", need=f"decoding {name} ({demuxer})", extra="media")
-        import av  # 0.6 s: ffmpeg's libraries
+        import av  # takes 0.6 s: it loads ffmpeg's libraries
 
         self.damage: str | None = None
-        # What PyAV raises on damaged data: ffmpeg's errors, and its own where the data contradict themselves.
+        # PyAV raises these on damaged data: ffmpeg's errors, and Python's where the data are inconsistent.
         self._failures = (av.FFmpegError, IndexError, ValueError, NotImplementedError)
         self._converter: Any = None
         file = open_bytes(source) if isinstance(source, str) else source
-        file.seek(0)  # libsndfile may have tried it before
+        file.seek(0)  # libsndfile may have read from it
         self._opened_file = file if isinstance(source, str) else None
         try:
             self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")
@@ -108,7 +108,7 @@ class MediaDecoder:
             raise
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32, n about `frames` or less, until the end or the first damage."""
+        """Yield samples of shape [channels, n], float32, n about `frames` or less, to the end or the first damage."""
         held: list[Samples] = []
         count = 0
         for piece in self._pieces():
@@ -121,7 +121,7 @@ class MediaDecoder:
             yield np.concatenate(held, axis=1)
 
     def close(self) -> None:
-        """Close the container; the caller's own open file stays open."""
+        """Close the container; a file that the caller opened stays open."""
         self._container.close()
         self._close_opened_file()
 
@@ -146,13 +146,13 @@ class MediaDecoder:
     def _promised(self, track: Any) -> int | None:
         if track.duration is not None and track.time_base:
             return int(float(track.duration * track.time_base) * self.rate + 0.5)
-        # The container's duration is that of its longest track: the sound's only when there is no other.
+        # The duration of a container is that of its longest track, so it holds for the audio only if there is no other.
         if self._container.duration is not None and len(self._container.streams) == 1:
             return int(self._container.duration / 1_000_000 * self.rate + 0.5)
         return None
 
     def _pieces(self) -> Iterator[Samples]:
-        for some in (self._decoded, self._rest):  # after damage too, the converter holds good samples back
+        for some in (self._decoded, self._rest):  # the converter still holds good samples after damage
             try:
                 yield from some()
             except self._failures as error:
@@ -162,7 +162,7 @@ class MediaDecoder:
         frame, given = self._first, None
         while frame is not None:
             if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
-                # A track may change its rate or channels on the way, and PyAV's converter keeps its first input.
+                # A track may change its rate or channels midway, and PyAV's converter stays set to its first input.
                 yield from self._rest()
                 self._converter = self._to_float()
             yield from _arrays(self._converter, frame)
@@ -174,7 +174,7 @@ class MediaDecoder:
     def _to_float(self) -> Any:
         import av
 
-        # Interleaved: with 8 channels and more, PyAV 18 reads past the end of a planar frame's list of planes.
+        # Interleaved: for planar frames of 8 or more channels, PyAV 18 reads past the end of the list of planes.
         return av.AudioResampler(format="flt", layout=self._first.layout, rate=self.rate)
 
     def _close_opened_file(self) -> None:
@@ -192,7 +192,7 @@ def _reason(error: Exception) -> str:
 
 
 class _Unnamed:
-    """An open file without its name: PyAV takes names that are text only, and would guess the format from them."""
+    """An open file without its name: PyAV accepts only text as a name, and would guess the format from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read = file.read

@@ -1,4 +1,4 @@
-"""Sound from an input device, handed from the sound system's thread to ours through a bounded queue."""
+"""A microphone as a live source: a bounded queue between the sound system's thread and the reader's."""
 
 from __future__ import annotations
 
@@ -16,31 +16,33 @@ from emovox.audio.types import ChannelChoice, Samples
 from emovox.schema.errors import MicrophoneError
 
 CHUNK_SECONDS = 0.05
-"""Audio the device gives at a time: short against a hop, long enough to cost nothing."""
+"""Length of a chunk from the device: short against a hop, long enough to need no measurable time."""
 
 QUEUE_SECONDS = 5.0
-"""Audio that may wait for us before some is lost."""
+"""Length of the queue; audio beyond it is lost."""
 
 WATCHDOG_SECONDS = 3.0
-"""Time without any audio after which a device counts as gone."""
+"""Time without audio after which a device counts as disconnected."""
 
 _POLL = 0.25
+"""Seconds between checks of `stop` and of the watchdog."""
+
 _STEREO = 2
 
 
 class Microphone(LiveSource):
-    """An input device; opened here, it listens while `blocks` is read.
+    """An input device as a live source: opened by the constructor, it records while `blocks` is read.
 
-    It is opened at `rate` if it can, else at its own rate, which the reader resamples.
+    It is opened at `rate` if the device supports it, else at its default rate, and the reader resamples.
 
     Args:
-        device: which.
-        rate: the wanted sample rate in Hz.
-        channels: what will be made of it: one channel is asked for with "mix", up to two with "split".
-        seconds: as in `LiveSource`.
+        device: the input device.
+        rate: preferred sample rate in Hz.
+        channels: how the reader uses the channels: one is requested for "mix", up to two for "split".
+        seconds: see `LiveSource`.
 
     Raises:
-        MicrophoneError: it cannot be opened.
+        MicrophoneError: the device cannot be opened.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Microphone(LiveSource):
 
     @property
     def lost(self) -> float:
-        """Seconds that found the queue full, and so are missing."""
+        """Seconds of audio that are missing because the queue was full."""
         return self._lost_frames / self.rate
 
     def close(self) -> None:
@@ -76,7 +78,7 @@ class Microphone(LiveSource):
         self._stream.close(ignore_errors=True)
 
     def _settings(self, rate: int, channels: ChannelChoice) -> tuple[int, int]:
-        """The first of the wanted rate and channels and those of the device that it accepts."""
+        """Return rate and channels: the first accepted of the preferred and the default ones."""
         most = self.device.channels
         wanted = {"mix": 1, "split": _STEREO}[channels] if isinstance(channels, str) else channels + 1
         error: Exception | None = None
@@ -99,11 +101,11 @@ class Microphone(LiveSource):
         )
 
     def _arrived(self, data: Any, frames: int, times: Any, status: Any) -> None:
-        """Take a chunk, in the sound system's thread: never wait."""
+        """Queue a chunk; runs in the sound system's thread, so it never waits."""
         now = time.monotonic()
         if status.input_overflow:
             self.overflows += 1
-        # The first sample was converted at inputBufferAdcTime, where the system says so; the last one `frames` later.
+        # The first sample was converted at inputBufferAdcTime, if the system reports it, the last one `frames` later.
         age = times.currentTime - times.inputBufferAdcTime - frames / self.rate if times.inputBufferAdcTime > 0 else 0.0
         try:
             self._chunks_waiting.put_nowait((bytes(data), now - max(0.0, age)))
@@ -123,7 +125,7 @@ class Microphone(LiveSource):
             yield self._decoded(*self._chunks_waiting.get_nowait())
 
     def _until_stopped(self) -> Iterator[tuple[Samples, float]]:
-        # Waits are counted rather than a clock read, so that a process that was suspended does not take fright.
+        # Counting waits, not reading a clock, keeps the watchdog quiet after the process was suspended.
         waits = 0
         while not self._stopping.is_set():
             try:
@@ -138,10 +140,10 @@ class Microphone(LiveSource):
                 yield self._decoded(*chunk)
 
     def _fail(self) -> None:
-        self.damage = "the microphone gives no sound any more"
+        self.damage = "the microphone stopped delivering sound"
         self.failure = MicrophoneError(
-            f"{self.device.name}: got no sound any more after {self._delivered / self.rate:.1f} s, expected it to go "
-            "on; check that it is still connected. What was heard until then is kept as asked"
+            f"{self.device.name}: got no more sound after {self._delivered / self.rate:.1f} s, expected it to "
+            "continue; check that it is still connected. The audio until then is kept, and saved if requested"
         )
 
     def _decoded(self, data: bytes, at: float) -> tuple[Samples, float]:

@@ -1,4 +1,7 @@
-"""The reference recipe: 22,050 Hz, silence removed by energy, peak normalised; for analysis, not for `predict`."""
+"""The preprocessing of the reference guide: 22,050 Hz, silence removed by energy, peak normalised.
+
+For analysis; `predict` does not use it.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,26 @@ from emovox.audio.types import AudioInput, ChannelChoice, Samples
 FRAME_LENGTH = 2048
 HOP_LENGTH = 512
 TOP_DB = 20.0
-"""Defaults of the reference guide, for 22,050 Hz: 93 ms frames every 23 ms, 20 dB below the loudest."""
+"""Defaults of the reference guide for 22,050 Hz: 93 ms frames every 23 ms, threshold 20 dB below the loudest frame."""
 
 _SMALLEST = 1e-5
-"""Amplitudes below this count as this (-100 dB), as in `librosa.amplitude_to_db`."""
+"""Floor of an amplitude before its logarithm (-100 dB), as in `librosa.amplitude_to_db`."""
 
 _CHUNK = 2**16
-"""Samples squared at once: frames overlap fourfold, so the squares of a long recording would not fit into memory."""
+"""Samples squared at once. Frames overlap fourfold, so the squares of a long recording would not fit into memory."""
 
 Intervals = npt.NDArray[np.int64]
-"""[k, 2]: start and end in samples, ascending and disjoint."""
+"""Intervals of shape [k, 2]: start and end in samples, ascending and disjoint."""
 
 
 class EnergyTrack:
-    """The energy of a recording's frames, gathered block by block; the frames are centred and padded with zeros.
+    """The energy of the frames of a recording, collected block by block; frames are centred and padded with zeros.
 
-    Any blocks give the same track bit by bit, as every frame is summed on its own.
+    The block size does not change a bit of the result, since every frame is summed separately.
 
     Args:
-        channels: number of rows of the blocks.
-        frame_length: samples a frame, >= 1.
+        channels: number of channels of the blocks.
+        frame_length: samples per frame, >= 1.
         hop_length: samples between the centres of frames, >= 1.
     """
 
@@ -45,20 +48,20 @@ class EnergyTrack:
         self._powers = [self._power(self._padding)]
 
     def add(self, samples: Samples) -> None:
-        """Take the next samples [channels, n] float32, any n >= 0."""
+        """Add the next samples, shape [channels, n], float32, n >= 0."""
         self._n += samples.shape[1]
         for start in range(0, samples.shape[1], _CHUNK):
             self._powers.append(self._power(samples[:, start : start + _CHUNK]))
 
     def intervals(self, *, top_db: float = TOP_DB) -> Intervals:
-        """Close the track and give the intervals that are louder than `top_db` below its loudest frame.
+        """Close the track and return the intervals that are louder than `top_db` below its loudest frame.
 
         Args:
             top_db: threshold below the loudest frame in dB, > 0.
 
         Returns:
-            [k, 2] start and end in samples. A frame is loud when it is so in any channel; a recording of one level,
-            digital silence included, is one interval.
+            Shape [k, 2]: start and end in samples. A frame is loud if it is loud in any channel. A recording of
+            constant level, digital silence included, is one interval.
         """
         power = np.concatenate([*self._powers, self._power(self._padding)], axis=1)
         if self._n == 0:
@@ -68,7 +71,7 @@ class EnergyTrack:
         return np.minimum(edges * self._hop, self._n).reshape(-1, 2)
 
     def _power(self, samples: Samples) -> npt.NDArray[np.float32]:
-        # The order of summation is librosa's (each frame contiguous), so that the thresholds fall alike.
+        # Frames are contiguous: the order of summation is librosa's, and so are the decisions at the threshold.
         power: npt.NDArray[np.float32] = np.square(self._buffer.push(samples)).mean(axis=-1)
         return power
 
@@ -85,22 +88,22 @@ def _decibels(power: npt.NDArray[np.float32]) -> npt.NDArray[np.floating]:
 def speech_intervals(
     samples: Samples, *, top_db: float = TOP_DB, frame_length: int = FRAME_LENGTH, hop_length: int = HOP_LENGTH
 ) -> Intervals:
-    """Find what is louder than `top_db` below the loudest frame.
+    """Return the intervals that are louder than `top_db` below the loudest frame.
 
-    The threshold is relative to the loudest frame of the whole recording, so a single bang makes speech "silent": for
-    live or unknown audio use the voice activity detector of `emovox.runtime`.
+    The threshold is relative to the loudest frame of the whole recording, so one bang makes speech "silent". For live
+    or unknown audio use the voice activity detector of `emovox.runtime`.
 
     Args:
-        samples: [n] or [channels, n] float32.
+        samples: shape [n] or [channels, n], float32.
         top_db: threshold below the loudest frame in dB, > 0.
-        frame_length: samples a frame, >= 1.
+        frame_length: samples per frame, >= 1.
         hop_length: samples between the centres of frames, >= 1.
 
     Returns:
-        [k, 2] int64: start and end in samples, equal to `librosa.effects.split` for the same arguments.
+        Shape [k, 2], int64: start and end in samples, equal to `librosa.effects.split` for the same arguments.
 
     Raises:
-        AudioError: `frame_length` or `hop_length` below 1.
+        AudioError: `frame_length` or `hop_length` is below 1.
 
     Reference:
         B. McFee et al., librosa 0.11, `librosa.effects.split`.
@@ -117,18 +120,18 @@ def speech_intervals(
 __all__ = ["peak_normalise", "preprocess", "preprocess_blocks", "speech_intervals", "trim_silence"]
 
 SAMPLE_RATE = 22050
-"""The reference guide's rate in Hz."""
+"""Sample rate of the reference guide in Hz."""
 
 
 def trim_silence(samples: Samples, *, top_db: float = TOP_DB) -> Samples:
-    """Remove silence, also inside, and join what is left (`librosa.effects.trim` cuts the two ends only).
+    """Remove silence at the ends and inside, and join the rest (`librosa.effects.trim` cuts only the ends).
 
     Args:
-        samples: [n] or [channels, n] float32; channels are cut alike.
-        top_db: what counts as silence, in dB below the loudest frame, > 0.
+        samples: shape [n] or [channels, n], float32; all channels are cut at the same places.
+        top_db: threshold of silence in dB below the loudest frame, > 0.
 
     Returns:
-        [m] or [channels, m], a copy, m <= n.
+        A copy of shape [m] or [channels, m], m <= n.
 
     >>> trim_silence(np.r_[np.zeros(8192), np.ones(8192), np.zeros(8192)].astype(np.float32)).size
     9728
@@ -138,10 +141,10 @@ def trim_silence(samples: Samples, *, top_db: float = TOP_DB) -> Samples:
 
 
 def peak_normalise(samples: Samples) -> Samples:
-    """Scale so that the largest magnitude over all channels is 1; silence stays as it is.
+    """Scale so that the largest magnitude over all channels is 1; silence stays unchanged.
 
     Args:
-        samples: [n] or [channels, n] float32.
+        samples: shape [n] or [channels, n], float32.
 
     Returns:
         A new array of the same shape, in [-1, 1].
@@ -163,14 +166,14 @@ def preprocess(
     """Resample, remove silence and normalise the peak, as the reference guide does.
 
     Args:
-        source: anything that `open_audio` takes, or samples [n] or [channels, n] that are at `sample_rate` already.
+        source: any source of `open_audio`, or samples of shape [n] or [channels, n] at `sample_rate`.
         sample_rate: rate of the result in Hz.
         channels: "mix", "split", or the index of a channel from 0.
-        top_db: what counts as silence, in dB below the loudest frame; None keeps it.
-        normalise: whether the peak of what is kept becomes 1.
+        top_db: threshold of silence in dB below the loudest frame; None keeps silence.
+        normalise: whether to scale the peak of the kept samples to 1.
 
     Returns:
-        [channels, n] float32.
+        Shape [channels, n], float32.
 
     Raises:
         AudioError: as in `open_audio` and `AudioReader.blocks`.
@@ -190,18 +193,20 @@ def preprocess_blocks(
     normalise: bool = True,
     block_seconds: float = 10.0,
 ) -> Iterator[Samples]:
-    """Do what `preprocess` does in bounded memory: one pass finds levels and peak, a second one cuts and scales.
+    """Yield the result of `preprocess` in blocks, in bounded memory.
+
+    The first pass finds levels and the peak; the second pass cuts and scales.
 
     Args:
-        source: as in `preprocess`.
+        source: see `preprocess`.
         sample_rate: rate of the result in Hz.
         channels: "mix", "split", or the index of a channel from 0.
-        top_db: what counts as silence, in dB below the loudest frame; None keeps it.
-        normalise: whether the peak of what is kept becomes 1.
-        block_seconds: how much to decode at once, > 0; changes nothing in the result.
+        top_db: threshold of silence in dB below the loudest frame; None keeps silence.
+        normalise: whether to scale the peak of the kept samples to 1.
+        block_seconds: length of a decoded block, > 0; it does not change the result.
 
     Yields:
-        [channels, n] float32; joined, they are the result of `preprocess`.
+        Blocks of shape [channels, n], float32; joined, they equal the result of `preprocess`.
 
     Raises:
         AudioError: as in `open_audio` and `AudioReader.blocks`.
@@ -221,9 +226,9 @@ def preprocess_blocks(
 
 
 def _survey(reader: AudioReader, top_db: float | None) -> tuple[Intervals, float]:
-    """First pass: what to keep, and the largest magnitude in it.
+    """Return the intervals to keep and the largest magnitude in them: the first pass.
 
-    Intervals begin and end on multiples of the hop, so one peak a hop is enough to know that of any choice of them.
+    Intervals begin and end on multiples of the hop, so one peak per hop gives the peak of any set of intervals.
     """
     track = EnergyTrack(channels=reader.channels)
     hops = FrameBuffer(channels=reader.channels, length=HOP_LENGTH, hop=HOP_LENGTH)

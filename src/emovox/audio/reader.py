@@ -1,4 +1,4 @@
-"""Read any recording as blocks of float32 at the wanted rate, in bounded memory."""
+"""Read any recording as float32 blocks at a chosen rate, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonF
 from emovox.schema.result import Notice
 
 FULL_SCALE = 0.999
-"""Samples from here on count as clipped: 16-bit full scale is 0.99997, and lossy codecs smear it a little."""
+"""Magnitude from which a sample counts as clipped: 16-bit full scale is 0.99997, and lossy codecs blur it a little."""
 
 LARGEST = 2.0**31
-"""Samples beyond this are no audio in any scale, and their squares run out of float32."""
+"""Largest valid magnitude: samples beyond it are not audio in any scale, and their squares overflow float32."""
 
 CLIPPED_SHARE = 1e-3
-"""Share of clipped samples that is worth a notice: a normalised recording has a few, a clipped one many."""
+"""Share of clipped samples above which a notice is given: a normalised recording has a few, a clipped one many."""
 
 TOLERATED_LOSS = 0.1
-"""Seconds that may be missing against the header: lossy formats round their length to whole packets."""
+"""Seconds that may be missing relative to the header: lossy formats round their length to whole packets."""
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
-"""Native rates in Hz of what is audio; a header may say anything, and resampling 1 Hz makes 16000 samples of each."""
+"""Valid native rates in Hz. A header may hold any rate, and resampling from 1 Hz turns a sample into 16000."""
 
 _BLOCK_VALUES = 2**22
-"""Most values (samples times channels) held at once, decoded or resampled: 16 MiB, whatever rates and channels are."""
+"""Most values (samples times channels) in memory at once, decoded or resampled: 16 MiB for any rate and channels."""
 
 
 class AudioReader:
     """A recording opened for reading; made by `open_audio`, used as a context manager.
 
     Attributes:
-        name: the name for result rows.
+        name: name for result rows.
         native_rate: sample rate of the file in Hz.
-        native_channels: number of channels in the file.
+        native_channels: number of channels of the file.
         sample_rate: sample rate of the blocks in Hz.
         channels: number of channels of the blocks.
-        duration: seconds that the header promises; None when it does not say.
-        seconds: seconds delivered by `blocks` so far.
-        notices: what is wrong but bearable (`truncated`, `clipped`); complete after `blocks` has ended.
+        duration: length in seconds according to the header; None if it does not say.
+        seconds: length in seconds that `blocks` has yielded so far.
+        notices: defects that do not prevent analysis (`truncated`, `clipped`); complete after `blocks` has ended.
     """
 
     def __init__(
@@ -90,18 +90,18 @@ class AudioReader:
         return self._delivered / self.native_rate
 
     def blocks(self) -> Iterator[Samples]:
-        """Decode from the beginning; every call starts anew.
+        """Decode from the beginning; every call starts at the beginning again.
 
-        Any block size gives the same samples, since the resampler keeps its state. Blocks have any length >= 1, and
-        may be views of an array that the caller passed in: do not write into them.
+        The block size does not change the samples, since the resampler keeps its state. Blocks have any length >= 1.
+        They may be views of an array that the caller passed in: do not write into them.
 
         Yields:
-            [channels, n] float32 at `sample_rate`, in [-1, 1] (lossy formats overshoot a little).
+            Blocks of shape [channels, n], float32 at `sample_rate`, in [-1, 1] (lossy formats overshoot a little).
 
         Raises:
-            NonFiniteError: a chosen channel holds NaN, infinity, or samples beyond `LARGEST`.
+            NonFiniteError: a selected channel holds NaN, infinity, or samples beyond `LARGEST`.
             EmptyAudioError: the recording has 0 samples.
-            UndecodableError: the data are so damaged that nothing can be decoded.
+            UndecodableError: the data are damaged and nothing can be decoded.
         """
         decoder = self._decoder or open_decoder(self._source, name=self.name)
         self._decoder, self._delivered, self._clipped, self.notices = None, 0, 0, ()
@@ -113,7 +113,7 @@ class AudioReader:
         self._conclude(decoder)
 
     def close(self) -> None:
-        """Release the file; an open file that the caller passed in stays open."""
+        """Release the file; a file that the caller opened stays open."""
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
@@ -136,7 +136,7 @@ class AudioReader:
             yield np.ascontiguousarray(_mean(chosen) if self._channel == "mix" else chosen)
 
     def _inspect(self, block: Samples) -> None:
-        # Minimum and maximum tell NaN, infinity and full scale in two cheap passes (20 µs for 3 s at 16 kHz).
+        # Minimum and maximum reveal NaN, infinity and full scale in two cheap passes (20 µs for 3 s at 16 kHz).
         low, high = float(block.min()), float(block.max())
         if not max(-low, high) <= LARGEST:  # NaN compares false
             raise self._non_finite(block)
@@ -201,7 +201,7 @@ class AudioReader:
 
 
 def _mean(block: Samples) -> Samples:
-    # Summed row by row: numpy's mean over the short, interleaved axis takes six times as long.
+    # Sums row by row: numpy's mean over the short, interleaved axis takes six times as long.
     if block.shape[0] == 1:
         return block
     total = block[:1].copy()
@@ -224,19 +224,19 @@ def open_audio(
         source: path, open binary file (read from its beginning; a pipe works too), the bytes of a file, or
             (samples [n] or [channels, n], sample rate in Hz) with float samples in [-1, 1] or int16, int32, uint8.
         sample_rate: rate of the blocks in Hz; None keeps the native rate.
-        channels: "mix" for the mean of all channels, "split" for each on its own, or the index of one from 0.
-        block_seconds: how much to decode at once, > 0; less when rate or channels are very many.
+        channels: "mix" for the mean of all channels, "split" for every channel separately, or an index from 0.
+        block_seconds: length of a decoded block, > 0; shorter for very high rates or numbers of channels.
 
     Returns:
-        A reader to use in a `with` statement.
+        A reader for blocks of shape [channels, n], to use in a `with` statement.
 
     Raises:
         UnreadableError: the file is missing, is a directory, or may not be read.
-        EmptyAudioError: there are no bytes or no samples.
+        EmptyAudioError: the source has no bytes or no samples.
         UndecodableError: the content is not audio.
         ChannelError: the channel does not exist.
         MissingExtraError: the content needs the extra `media`.
-        AudioError: an argument is out of range or of a wrong type.
+        AudioError: an argument is out of range or has a wrong type.
 
     >>> with open_audio((np.zeros((2, 8000), np.float32), 8000), sample_rate=16000) as reader:
     ...     reader.duration, sum(block.shape[1] for block in reader.blocks())
@@ -253,14 +253,17 @@ def open_live(
     channels: ChannelChoice = "mix",
     block_seconds: float = 0.1,
 ) -> AudioReader:
-    """Open a source that is already there, such as a microphone; its audio comes once.
+    """Return a reader for an opened decoder, such as a microphone; its audio can be read once.
 
     Args:
-        decoder: gives the audio; the reader closes it.
-        name: for the result row.
+        decoder: source of the audio; the reader closes it.
+        name: name for the result row.
         sample_rate: rate of the blocks in Hz.
-        channels: as in `open_audio`.
-        block_seconds: how much to ask of the decoder at once, > 0.
+        channels: see `open_audio`.
+        block_seconds: length of a block from the decoder, > 0.
+
+    Returns:
+        A reader for blocks of shape [channels, n].
 
     Raises:
         ChannelError: the channel does not exist.
@@ -275,12 +278,12 @@ def load_audio(
     """Decode a whole recording into memory, through the same path as `open_audio`.
 
     Args:
-        source: as in `open_audio`.
-        sample_rate: wanted rate in Hz; None keeps the native rate.
+        source: see `open_audio`.
+        sample_rate: rate of the result in Hz; None keeps the native rate.
         channels: "mix", "split", or the index of a channel from 0.
 
     Returns:
-        Samples [channels, n] float32 in [-1, 1], and their rate in Hz.
+        Samples of shape [channels, n], float32 in [-1, 1], and their rate in Hz.
 
     Raises:
         AudioError: as in `open_audio` and `AudioReader.blocks`.
@@ -290,5 +293,6 @@ def load_audio(
     ([[0.0, 0.5]], 16000)
     """
     with open_audio(source, sample_rate=sample_rate, channels=channels) as reader:
-        nothing = np.empty((reader.channels, 0), np.float32)  # what is left of one sample at a much lower rate
+        # One sample at a much lower rate is no block at all, and the array must still have its channels.
+        nothing = np.empty((reader.channels, 0), np.float32)
         return np.concatenate([nothing, *reader.blocks()], axis=1), reader.sample_rate

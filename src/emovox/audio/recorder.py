@@ -1,4 +1,4 @@
-"""A recording that is written while it is made, and is a whole file whenever the process is stopped."""
+"""Write a recording while it is made; the file is readable whenever the process stops."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from emovox.audio.types import Samples
 from emovox.schema.errors import ConfigError
 
 FORMATS: Final = {".flac": "FLAC", ".wav": "WAV"}
-"""Suffix → libsndfile's name."""
+"""Suffix → libsndfile's name of the format."""
 
 _STEPS = 2.0**15
+"""Steps of 16-bit audio between 0 and full scale."""
 
 
 class Recorder:
-    """Writes 16-bit samples to a FLAC or WAV file under its own name, without holding anything back.
+    """Writes 16-bit samples to a FLAC or WAV file at its final path, without a buffer.
 
-    A wav file is complete after every write; of a flac file that was cut off, the last quarter of a second is missing
-    and its length is unknown. Both can be read. A recording without any sample is removed.
+    A wav file is complete after every write. A flac file that was cut off lacks the last quarter of a second, and its
+    length is unknown. Both can be read. A recording without samples is removed.
 
     Args:
-        path: `.flac` or `.wav`.
-        rate: of the samples, in Hz.
-        channels: how many.
-        overwrite: whether a file of this name may be replaced.
+        path: file with the suffix `.flac` or `.wav`.
+        rate: sample rate in Hz.
+        channels: number of channels.
+        overwrite: whether to replace an existing file.
 
     Raises:
-        ConfigError: another suffix, the file exists, or it cannot be made; nothing is left or lost then.
+        ConfigError: another suffix, the file exists, or it cannot be created; an existing file is then unchanged.
     """
 
     def __init__(self, path: Path, *, rate: int, channels: int, overwrite: bool = False) -> None:
@@ -42,11 +43,11 @@ class Recorder:
         self.path, self.written = path, 0
         is_new = not os.path.lexists(path)
         try:
-            path.open("ab" if overwrite else "xb").close()  # "x": nobody made it since we looked
+            path.open("ab" if overwrite else "xb").close()  # "x" fails if the file was created since the check
         except OSError as error:
             raise self._cannot(error) from error
         try:
-            # By name, so that libsndfile writes by itself: a full disk is an error of its own then, and no callback's.
+            # By name: libsndfile then writes the file itself and reports a full disk, which a Python callback cannot.
             self._file = _opened(os.fsencode(path), path, rate=rate, channels=channels)
         except (OSError, soundfile.LibsndfileError) as error:
             if is_new:
@@ -55,10 +56,16 @@ class Recorder:
             raise self._cannot(error) from error
 
     def write(self, samples: Samples) -> Samples:
-        """Write samples [channels, n] float32, and give them as they can be read again: in steps of 16 bits.
+        """Write samples, and return them as a reader of the file gets them: in steps of 16 bits.
+
+        Args:
+            samples: shape [channels, n], float32.
+
+        Returns:
+            Shape [channels, n], float32 in [-1, 1).
 
         Raises:
-            ConfigError: the disk is full, or gone.
+            ConfigError: the disk is full or not available.
         """
         steps = np.clip(np.rint(samples * _STEPS), -_STEPS, _STEPS - 1).astype(np.int16)
         try:
@@ -70,10 +77,10 @@ class Recorder:
         return readable
 
     def close(self) -> None:
-        """Finish the file; once more does nothing.
+        """Finish the file; a second call does nothing.
 
         Raises:
-            ConfigError: the last of it cannot be written.
+            ConfigError: the last samples cannot be written.
         """
         if self._file.closed:
             return
@@ -93,22 +100,27 @@ class Recorder:
 
 
 def check_recording(path: Path, *, overwrite: bool) -> None:
-    """Check the name of a recording before anything is heard.
+    """Check the path of a recording before any audio is captured.
 
     Raises:
-        ConfigError: another suffix than `.flac` and `.wav`, or the file exists and may not be replaced.
+        ConfigError: the suffix is not `.flac` or `.wav`, or the file exists and `overwrite` is false.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"{path}: got '{path.suffix}', expected a recording named .flac or .wav")
     if os.path.lexists(path) and not overwrite:
-        raise ConfigError(f"{path}: exists already; give another name, or --overwrite to lose what is in it")
+        raise ConfigError(f"{path}: exists already; give another name, or --overwrite to replace it")
 
 
 def check_format(path: Path, *, rate: int, channels: int) -> None:
-    """Check in memory what libsndfile makes of it, since it empties a file before it refuses.
+    """Check rate and channels by opening a file in memory, since libsndfile empties a file before it refuses.
+
+    Args:
+        path: its suffix is the format.
+        rate: sample rate in Hz.
+        channels: number of channels.
 
     Raises:
-        ConfigError: this format cannot hold so many channels, or this rate.
+        ConfigError: the format does not support this number of channels or this rate.
     """
     try:
         _opened(io.BytesIO(), path, rate=rate, channels=channels).close()

@@ -1,4 +1,4 @@
-"""Other sample rates: of audio that comes piece by piece, and twice the rate of telephone speech."""
+"""Streaming resamplers: any ratio, and a fast one that doubles the rate of telephone speech."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from emovox.audio.types import Samples
 
 
 class Resampler:
-    """Resample as soxr does at its usual quality; what it gives is up to 115 ms behind what it took.
+    """A streaming resampler: soxr at its default quality; the output is up to 115 ms behind the input.
 
     Args:
-        rate: of what comes, in Hz.
-        target: of what is given, in Hz.
-        channels: rows of the samples, >= 1.
+        rate: rate of the input in Hz.
+        target: rate of the output in Hz.
+        channels: number of channels, >= 1.
     """
 
     def __init__(self, rate: int, target: int, channels: int) -> None:
-        import soxr  # 4 ms, and not needed when the rates agree
+        import soxr  # takes 4 ms to import; equal rates do not need it
 
         self._channels = channels
         self._stream = soxr.ResampleStream(rate, target, channels, dtype="float32")
 
     def feed(self, samples: Samples) -> Samples:
-        """Take [channels, n] float32; give [channels, m], what is settled by now."""
+        """Resample a block of shape [channels, n], float32; return the final samples, shape [channels, m]."""
         return self._resampled(samples, last=False)
 
     def flush(self) -> Samples:
-        """Give what is left, as if silence followed; nothing may be fed afterwards."""
+        """Return the last samples, as if silence followed, shape [channels, m]; do not call `feed` afterwards."""
         return self._resampled(np.empty((self._channels, 0), np.float32), last=True)
 
     def _resampled(self, samples: Samples, *, last: bool) -> Samples:
@@ -37,25 +37,25 @@ class Resampler:
 
 
 REACH = 97
-"""Samples on either side of an output sample that it depends on."""
+"""Input samples on either side that an output sample depends on."""
 
 
 class Doubler:
-    """Resample to twice the rate as `soxr.resample` does at its usual quality, within 1e-6 of full scale.
+    """A streaming resampler to twice the rate; it equals `soxr.resample` at default quality within 1e-6 of full scale.
 
-    At this ratio soxr is a filter of 385 taps, which it computes in blocks; computed directly, it delays by half its
-    length alone. soxr's mode for variable rates is 30 ms late and another filter: 0.03 off for noise at 0.1. A second
-    of audio at 8 kHz takes 0.5 ms in pieces of 0.1 s, 0.2 ms in soxr.
+    At this ratio soxr is a filter of 385 taps that it computes in blocks. Computed directly, the filter delays only by
+    half its length. soxr's mode for variable rates is 30 ms late and uses another filter, which differs by 0.03 for
+    noise at 0.1. A second of audio at 8 kHz takes 0.5 ms in blocks of 0.1 s; soxr takes 0.2 ms.
 
     Args:
-        channels: rows of the samples, >= 1.
+        channels: number of channels, >= 1.
     """
 
     def __init__(self, channels: int) -> None:
-        self._past = np.zeros((channels, REACH), np.float32)  # before the beginning there is silence
+        self._past = np.zeros((channels, REACH), np.float32)  # silence before the beginning
 
     def feed(self, samples: Samples) -> Samples:
-        """Take [channels, n] float32; give [channels, 2 m], m <= n, what is settled by now."""
+        """Resample a block of shape [channels, n], float32; return the final samples [channels, 2 m], m <= n."""
         known = np.concatenate([self._past, samples], axis=1)
         settled = max(0, known.shape[1] - 2 * REACH)
         self._past = known[:, settled:]
@@ -67,14 +67,14 @@ class Doubler:
         return doubled
 
     def flush(self) -> Samples:
-        """Give what is left, as if silence followed; nothing may be fed afterwards."""
+        """Return the last samples, as if silence followed, shape [channels, m]; do not call `feed` afterwards."""
         return self.feed(np.zeros((len(self._past), REACH), np.float32))
 
 
 @cache
 def _taps() -> tuple[Samples, Samples]:
-    """The filter for the samples that stay where they are, and for those in between, [2 REACH + 1] each."""
-    import soxr  # 4 ms, and not needed for other rates
+    """Return the filters of the samples at input positions and of those between, shape [2 REACH + 1] each."""
+    import soxr  # takes 4 ms to import; other rates do not need it here
 
     impulse = np.zeros(8 * REACH, np.float32)
     impulse[4 * REACH] = 1

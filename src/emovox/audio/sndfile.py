@@ -1,4 +1,4 @@
-"""Decode wav, flac, ogg, opus, mp3, aiff … with libsndfile; imported when a file is opened, since it costs 16 ms."""
+"""Decode wav, flac, ogg, opus, mp3, aiff … with libsndfile; imported when a file is opened, since it takes 16 ms."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from emovox.schema.errors import UndecodableError
 _CUT_DATA = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 _CUT_OGG = "lacks an end-of-stream bit"
 _UNKNOWN_SIZE = 0x7FFFF000
-"""Programs that write wav to a pipe put this size or a greater one into the header (SoX, ffmpeg)."""
+"""Size in bytes from which the header's size is unknown: SoX and ffmpeg write it, or more, into a wav on a pipe."""
 
 _UNKNOWN_FRAMES = 2**62
-"""From here on libsndfile means that it does not know: flac from a pipe, or from a recording that was cut off."""
+"""Length from which libsndfile does not know the length: flac from a pipe, or from an interrupted recording."""
 
 
 class FileDecoder:
-    """Decode a file block by block.
+    """A decoder for the formats of libsndfile.
 
-    A truncated file gives what can be decoded. libsndfile raises (flac), stops early (mp3) or silently corrects the
-    header and only logs it (wav, ogg); all three end up in `damage` or in fewer samples than `frames`.
+    A truncated file yields the part that can be decoded. libsndfile raises (flac), stops early (mp3), or corrects the
+    header and only logs it (wav, ogg). All three show in `damage` or in fewer samples than `frames`.
 
     Args:
         source: a path, or an open seekable file.
-        name: what to call it in messages.
+        name: name of the recording in messages.
 
     Raises:
-        UndecodableError: libsndfile does not know the format.
+        UndecodableError: libsndfile does not read the format.
     """
 
     def __init__(self, source: str | BinaryIO, *, name: str) -> None:
         try:
-            # As bytes, since soundfile cannot encode a name that is not UTF-8.
+            # Bytes, since soundfile cannot encode a name that is not UTF-8.
             self._file = _ForwardFile(os.fsencode(source) if isinstance(source, str) else source)
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a path that ends in .raw
             raise UndecodableError(
@@ -51,14 +51,14 @@ class FileDecoder:
         self.damage = _cut_off(self._file.extra_info)
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples [channels, n] float32, n <= `frames`, until the end or the first damage."""
+        """Yield samples of shape [channels, n], float32, n <= `frames`, to the end or the first damage."""
         start = 0
         while True:
             block = np.empty((frames, self.channels), np.float32)
             try:
                 n = len(self._file.read(out=block))
             except soundfile.LibsndfileError as error:
-                # What was decoded before the damage lies in `block` already; only the position tells how much.
+                # `block` already holds the samples before the damage; the position gives their number.
                 n = min(max(self._file.tell() - start, 0), frames)
                 self.damage = f"decoding stopped: {_reason(error)}"
             start += n
@@ -73,14 +73,14 @@ class FileDecoder:
 
 
 class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read forward only.
+    """A file that is only read forward.
 
-    `SoundFile.read` seeks after every block to where it is anyway. In mp3 that drops the bits that frames borrow from
-    their predecessors: the first frame of a block comes out damaged.
+    `SoundFile.read` seeks to the current position after every block. In mp3 that drops the bits that a frame borrows
+    from its predecessors, and the first frame of a block is damaged.
     """
 
     def seekable(self) -> bool:
-        """Say no, so that `read` leaves the position alone."""
+        """Return False, so that `read` does not seek."""
         return False
 
 

@@ -1,4 +1,4 @@
-"""Turn whatever the caller passes into something that decoders can open, with a name for the result row."""
+"""Prepare a source (path, file, bytes, samples, pipe) for the decoders, and name it for result rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from emovox.audio.types import AudioInput
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
 
 HEAD_BYTES = 64
-"""Enough to recognise every container in `emovox.audio.media`."""
+"""Bytes that `head_of` reads: enough to recognise every container in `emovox.audio.media`."""
 
 _SPOOL_BYTES = 8 * 2**20
-"""A pipe stays in memory up to this size, then goes to disk."""
+"""Largest copy of a pipe in memory; a larger one is on disk."""
 
 
 def name_of(source: AudioInput) -> str:
-    """Name a source for a result row.
+    """Return the name of a source for a result row.
 
-    A file name that is not valid UTF-8 is made printable, so that every name can stand in JSON.
+    A file name that is not valid UTF-8 is made printable, since JSON needs UTF-8.
 
     Args:
-        source: path, open file, bytes, or (samples, sample rate).
+        source: path, open file, bytes, or (samples [n] or [channels, n], sample rate in Hz).
 
     Returns:
         The path as given, the name of the open file, or "<bytes>", "<samples>", "<stream>".
@@ -45,7 +45,7 @@ def name_of(source: AudioInput) -> str:
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    r"""Put U+FFFD in the place of the bytes of a file name that are not UTF-8.
+    r"""Return a file name with U+FFFD in place of bytes that are not UTF-8.
 
     >>> printable("a\udcff.wav")
     'a\ufffd.wav'
@@ -54,14 +54,14 @@ def printable(name: str | os.PathLike[str]) -> str:
 
 
 def rereadable(source: AudioInput) -> AudioInput:
-    """Make sure that the source can be read from its beginning more than once.
+    """Return a source that can be read from its beginning more than once.
 
-    A pipe (such as standard input, or a path that names one) is copied to a temporary file, so that memory stays
-    bounded; everything else is returned as it is.
+    A pipe (standard input, or the path of a pipe) is copied to a temporary file, so that memory stays bounded. Other
+    sources are returned unchanged.
 
     Raises:
-        AudioError: the source is of a type that cannot hold audio.
-        UnreadableError: the pipe cannot be read, or there is no room for the copy.
+        AudioError: the type of the source cannot hold audio.
+        UnreadableError: the pipe cannot be read, or the disk is too full for the copy.
     """
     if isinstance(source, bytes | tuple):
         return source
@@ -82,12 +82,12 @@ def rereadable(source: AudioInput) -> AudioInput:
 def _is_pipe(path: str | os.PathLike[str]) -> bool:
     try:
         return stat.S_ISFIFO(os.stat(path).st_mode)
-    except (OSError, ValueError):  # opening it will say what is wrong
+    except (OSError, ValueError):  # opening it raises the error
         return False
 
 
 def _spooled(pipe: BinaryIO) -> BinaryIO:
-    import shutil  # 5 ms together with tempfile, and for pipes only
+    import shutil  # takes 5 ms together with tempfile; only pipes need it
     import tempfile
 
     spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115 - the reader closes it
@@ -98,7 +98,7 @@ def _spooled(pipe: BinaryIO) -> BinaryIO:
 
 @contextmanager
 def _readable(name: str, *, expected: str = "a file opened with 'rb'") -> Iterator[None]:
-    """Turn what goes wrong while a file is read (a bad disk; closed, opened for writing …) into one error."""
+    """Convert errors while a file is read (bad disk, file closed or opened for writing …) to `AudioError`s."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -135,18 +135,18 @@ def open_bytes(path: str) -> BinaryIO:
 
 
 def head_of(source: str | BinaryIO, *, name: str) -> bytes:
-    """Read the first bytes of a file, and leave an open file at its beginning.
+    """Return the first bytes of a file; an open file is left at its beginning.
 
     Args:
         source: a path, or an open seekable file.
-        name: what to call it in messages.
+        name: name of the recording in messages.
 
     Returns:
         Up to `HEAD_BYTES` bytes, at least one.
 
     Raises:
         UnreadableError: the path cannot be opened, or the open file cannot be read.
-        EmptyAudioError: there are no bytes.
+        EmptyAudioError: the file has no bytes.
         AudioError: the file was opened in text mode.
     """
     if isinstance(source, str):

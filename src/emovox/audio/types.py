@@ -1,4 +1,4 @@
-"""Array and argument types of the audio layer, and how an argument is written down."""
+"""Array and argument types of the audio package, and the parser of a channel choice."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ AudioInput: TypeAlias = str | os.PathLike[str] | bytes | BinaryIO | tuple[npt.ND
 """A path, the bytes of a file, an open binary file, or (samples [n] or [channels, n], sample rate in Hz)."""
 
 ChannelChoice: TypeAlias = Literal["mix", "split"] | int
-"""Average of all channels, each on its own, or the one with this index (from 0)."""
+"""Mean of all channels, every channel separately, or the channel with this index from 0."""
 
 _MOST_DIGITS = 6
-"""Of a channel number."""
+"""Most digits of a channel number."""
 
 
 def parse_channels(text: str) -> ChannelChoice:
-    """Read a choice that is written down.
+    """Parse a channel choice from text: "mix", "split", or a channel number from 0.
 
     Raises:
-        ValueError: neither a word that there is nor a channel number.
+        ValueError: the text is none of them.
 
     >>> parse_channels("split"), parse_channels("1")
     ('split', 1)

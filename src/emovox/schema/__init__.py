@@ -1,1 +1,1 @@
-"""What every part speaks: labels, results, events, model cards, errors and strict configuration."""
+"""Shared data structures: labels, results, events, model cards, errors and strict configuration."""

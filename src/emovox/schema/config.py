@@ -1,4 +1,4 @@
-"""Typed configuration from TOML: unknown keys and wrong types are errors that name the file and the key."""
+"""Typed configuration from TOML; errors about unknown keys and wrong types name the file and the key."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: no such recipe; expected a .toml file, see the folder recipes/") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror}); expected a .toml file") from error
-    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or numbers and tables without end
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or too long a number or too deep a nesting
         raise RecipeError(f"{path}: not valid TOML ({error})") from error
 
 
 def convert(data: dict[str, Any], kind: type[T], *, where: str) -> T:
-    """Turn plain data into a frozen typed structure (a `msgspec.Struct` with `forbid_unknown_fields`).
+    """Convert plain data to a frozen typed structure (a `msgspec.Struct` with `forbid_unknown_fields`).
 
     Args:
-        data: nested dictionaries as TOML or JSON give them.
-        kind: the structure to build.
-        where: the file or argument the data came from, for the message.
+        data: nested dictionaries, as parsed from TOML or JSON.
+        kind: class of the structure.
+        where: file or argument that the data come from, for messages.
 
     Raises:
-        RecipeError: unknown key, missing key or wrong type; the message names `where`, the key, and the keys or
-            choices that there are.
+        RecipeError: unknown key, missing key or wrong type; the message names `where`, the key, and the valid keys or
+            choices.
     """
     try:
         return msgspec.convert(data, kind, strict=True)
@@ -50,10 +50,12 @@ def convert(data: dict[str, Any], kind: type[T], *, where: str) -> T:
 
 
 def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Apply `key=value` or `table.key=value` arguments on a copy of `data`; values are TOML, or bare words as strings.
+    """Apply `key=value` or `table.key=value` arguments to a copy of `data`.
+
+    A value is parsed as TOML; a bare word that is not TOML is a string.
 
     Raises:
-        RecipeError: an argument without '=', through a key that is not a table, or with a value without end.
+        RecipeError: an argument has no '=', names a table that is a value, or has a value that is nested too deeply.
     """
     result = copy.deepcopy(data)
     for text in assignments:

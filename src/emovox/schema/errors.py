@@ -1,4 +1,4 @@
-"""The exception tree: one root, a stable code on each class, messages that say got, expected, next step."""
+"""The exception hierarchy: one root, a stable code per class, messages that say got, expected and next step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class EmovoxError(Exception):
-    """Root of every error that emovox raises on purpose; `code` is stable and stands in the JSON output."""
+    """Root of every error that emovox raises on purpose; `code` is stable and part of the JSON output."""
 
     code: ClassVar[str] = "error"
 
@@ -42,7 +42,7 @@ class NonFiniteError(AudioError):
 
 
 class ChannelError(AudioError):
-    """The channel asked for does not exist in this recording."""
+    """The requested channel does not exist in this recording."""
 
     code = "no_such_channel"
 
@@ -54,13 +54,13 @@ class NoAudioFilesError(AudioError):
 
 
 class MicrophoneError(EmovoxError):
-    """No sound can be had from an input device, or none any more."""
+    """An input device delivers no sound, or has stopped delivering it."""
 
     code = "microphone"
 
 
 class DeviceError(MicrophoneError):
-    """No input device has this name or number, or several have."""
+    """No input device, or more than one, matches this name or number."""
 
     code = "no_such_device"
 
@@ -102,7 +102,7 @@ class RecipeError(ConfigError):
 
 
 class TrainingError(EmovoxError):
-    """A network cannot learn, or has stopped to."""
+    """A network cannot be trained, or training has diverged."""
 
     code = "training"
 
@@ -132,7 +132,7 @@ class ManifestError(CorpusError):
 
 
 class ProtocolError(EmovoxError):
-    """The evaluation asked for cannot be done honestly on these data."""
+    """These data do not allow the requested evaluation without bias, e.g. speakers are unknown."""
 
     code = "bad_protocol"
 
@@ -156,11 +156,11 @@ class PipelineError(EmovoxError):
 
 
 class OverloadError(EmovoxError):
-    """Audio comes faster than it can be worked off, or answers are not taken.
+    """Audio arrives faster than it is analysed, or results are not read.
 
     Args:
         message: what happened.
-        taken: samples of each channel that were taken before.
+        taken: samples per channel that were accepted before.
     """
 
     code = "overload"
@@ -171,13 +171,13 @@ class OverloadError(EmovoxError):
 
 
 class ArchiveError(EmovoxError):
-    """Work over an archive cannot begin, go on, or be resumed."""
+    """A batch run cannot start, continue or resume."""
 
     code = "archive"
 
 
 class WorkerError(ArchiveError):
-    """The processes or machines that shall do the work cannot be had, or die again and again."""
+    """Worker processes or machines are not available, or die repeatedly."""
 
     code = "worker_died"
 
@@ -186,8 +186,8 @@ class MissingExtraError(EmovoxError):
     """An optional dependency is not installed.
 
     Args:
-        need: what the caller wanted to do, e.g. "decoding .m4a".
-        extra: the extra of this package that brings it.
+        need: what needs the dependency, e.g. "decoding .m4a".
+        extra: the extra of this package that installs it.
     """
 
     code = "missing_extra"

@@ -1,4 +1,4 @@
-"""Events of a stream. Segments and `SpeechEnded` come from tiles and from nothing else (docs/streaming.md)."""
+"""Events of a stream. Segments and `SpeechEnded` are computed from tiles only (docs/streaming.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from emovox.schema.result import SCORE_DIGITS, Segment, rounded_scores, rounded_
 
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field="type"):
-    """A speech region has begun `start` seconds into the stream."""
+    """A speech region starts `start` seconds into the stream."""
 
     utterance: int
     channel: int
@@ -16,10 +16,10 @@ class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field
 
 
 class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_field="type"):
-    """A look at a region that goes on: smoothed scores of the audio from `start` to `end` (seconds), which is now.
+    """A preview of a region that has not ended: smoothed scores of the audio from `start` to `end`, in seconds.
 
-    A preview: no segment and no verdict is made of it. `label` is None when the highest score stays below the
-    abstention threshold.
+    `end` is the current time of the stream. Segments and final scores do not use previews. `label` is None
+    when the highest score is below the abstention threshold.
     """
 
     utterance: int
@@ -32,7 +32,7 @@ class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_fie
 
 
 class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="type"):
-    """A speech region is over: the verdict on the whole of it and the segments it was cut into (times in seconds)."""
+    """A speech region has ended: the scores of the whole region and its segments (times in seconds)."""
 
     utterance: int
     channel: int
@@ -45,10 +45,11 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="ty
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded
+"""Any event of a stream."""
 
 
 def rounded_event(event: Event) -> Event:
-    """Copy an event with scores and confidences rounded to `SCORE_DIGITS` decimals, as all text output is."""
+    """Return a copy with scores and confidences rounded to `SCORE_DIGITS` decimals, as in all text output."""
     if isinstance(event, SpeechStarted):
         return event
     scores, confidence = rounded_scores(event.scores), round(event.confidence, SCORE_DIGITS)

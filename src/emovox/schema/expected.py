@@ -1,4 +1,4 @@
-"""What a structure takes where data do not fit it: the keys of a table, the values of a choice."""
+"""List the valid keys or values at the place of a msgspec validation error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _PLACE = re.compile(r" - at `\$([^`]*)`")
 
 
 def expected(message: str, data: Any, kind: type) -> str:
-    """Return what belongs in the place of an unknown key or choice, as the end of msgspec's message; else "".
+    """Return the valid keys or choices as an ending for msgspec's message, or "" for other errors.
 
     Args:
-        message: of the `msgspec.ValidationError`; says where.
-        data: what was converted.
-        kind: the structure.
+        message: text of the `msgspec.ValidationError`, which names the place.
+        data: the data that failed to convert.
+        kind: class of the structure.
     """
     if not _UNKNOWN.search(message) and not _NO_CHOICE.search(message):
         return ""
@@ -32,7 +32,7 @@ def expected(message: str, data: Any, kind: type) -> str:
 
 
 def _alternatives(node: inspect.Type, data: Any) -> list[inspect.Type]:
-    """Take a union apart; of structures that are told by a tag, only the one that the data name."""
+    """Return the members of a union; of tagged structures, only the one whose tag is in the data."""
     nodes = list(node.types) if isinstance(node, inspect.UnionType) else [node]
     if not isinstance(data, dict):
         return nodes

@@ -1,4 +1,4 @@
-"""Optional dependencies: one line that says what is missing and how to install it."""
+"""Optional dependencies: a check whose error says what is missing and how to install it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def require(module: str, *, need: str, extra: str) -> None:
     """Check that an optional dependency is installed, without importing it.
 
     Args:
-        module: the top-level module that must be there, e.g. "numba".
-        need: what the caller wants to do, for the message, e.g. "emovox features".
-        extra: the extra of this package that brings the module.
+        module: top-level module to look for, e.g. "numba".
+        need: what needs it, for the message, e.g. "emovox features".
+        extra: the extra of this package that installs the module.
 
     Raises:
         MissingExtraError: the module is not installed.

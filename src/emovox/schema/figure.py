@@ -28,34 +28,34 @@ CONDITIONS: Mapping[str, str] = {
     "noise-10": "noise at 10 dB",
     "speaker-norm": "adapted to the speaker (all clips, balanced)",
 }
-"""How a test clip is changed before the model hears it: key → words in tables. What changes the samples is in
-`emovox.augment.conditions`."""
+"""How a test clip is changed before it enters the model: key → words in tables. The functions that change the samples
+are in `emovox.augment.conditions`."""
 
 OWN, SEVEN = "own", "seven"
-"""Label spaces: the labels of the corpus as they are; those of the shipped models, nothing masked."""
+"""Label spaces: the corpus's labels unchanged; the seven of the shipped models, with no label masked."""
 
 TILE = "tile"
 """The headline condition: tiles as `predict` cuts them."""
 
 SEPARATOR = "_"
-"""Between the parts of a file name. The keys after the corpus have none, so a name is read from its end."""
+"""Separator of the parts of a file name. Only the corpus may contain it, so a name is parsed from its end."""
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
 
 @dataclass(frozen=True, order=True)
 class FigureKey:
-    """What a figure is a figure of.
+    """The identity of a published figure.
 
     Attributes:
         model: name of the model or of a study's variant; a folder of `results/`.
         corpus: name of the corpus, e.g. "ravdess".
         labels: label space: "own", "seven", or a view of a corpus ("ravdess-7", "ravdess-8").
         protocol: a key of `PROTOCOLS`.
-        condition: a key of `CONDITIONS`, or one that a study names.
+        condition: a key of `CONDITIONS`, or a name that a study defines.
 
     Raises:
-        PredictionsError: a part that cannot stand in a file name.
+        PredictionsError: the protocol is unknown, or a part is not valid in a file name.
 
     >>> FigureKey("mobile", "ravdess", "ravdess-8", "joint").stem
     'ravdess_ravdess-8_joint_tile'
@@ -70,7 +70,7 @@ class FigureKey:
     condition: str = TILE
 
     def __post_init__(self) -> None:
-        """Check the parts that are read back from a file name."""
+        """Check the parts that `parse` reads from a file name."""
         if self.protocol not in PROTOCOLS:
             raise PredictionsError(f"protocol is '{self.protocol}', expected one of {', '.join(PROTOCOLS)}")
         for name in ("labels", "condition"):
@@ -81,42 +81,42 @@ class FigureKey:
 
     @property
     def stem(self) -> str:
-        """The name of its file without the suffix: `<corpus>_<labels>_<protocol>_<condition>`."""
+        """The file name without its suffix: `<corpus>_<labels>_<protocol>_<condition>`."""
         return SEPARATOR.join((self.clips, self.condition))
 
     @property
     def clips(self) -> str:
-        """The name of the list of its clips: `<corpus>_<labels>_<protocol>`, whatever the model and condition."""
+        """The name of the list of clips, for any model and condition: `<corpus>_<labels>_<protocol>`."""
         return SEPARATOR.join((self.corpus, self.labels, self.protocol))
 
     @property
     def dataset(self) -> str:
-        """The corpus, or its label view where it has several: "emodb", "ravdess-8"."""
+        """The corpus, or its label view if it has several: "emodb", "ravdess-8"."""
         return self.corpus if self.labels in (OWN, SEVEN) else self.labels
 
     @property
     def headline(self) -> bool:
-        """Whether it is on the path of `predict` and over the labels of the corpus."""
+        """Whether the figure uses the tiles of `predict` and the labels of the corpus."""
         return self.condition == TILE and self.labels != SEVEN
 
     @property
     def view(self) -> str:
-        """What sets it apart from the headline, in words; "" for the headline."""
+        """The differences from the headline figure in words; "" for the headline itself."""
         seven = ["seven-class view"] if self.labels == SEVEN else []
         changed = [CONDITIONS.get(self.condition, self.condition)] if self.condition != TILE else []
         return ", ".join(seven + changed)
 
     @property
     def words(self) -> str:
-        """Its protocol, labels and condition in words, as tables show them."""
+        """Protocol, labels and condition in words, as tables show them."""
         return PROTOCOLS[self.protocol] + (f", {self.view}" if self.view else "")
 
     @classmethod
     def parse(cls, model: str, stem: str) -> FigureKey:
-        """Read the key of a file from its name.
+        """Parse the key from a file name without its suffix.
 
         Raises:
-            PredictionsError: the name is not of the form `stem` gives.
+            PredictionsError: the name does not have the form of `stem`.
         """
         parts = stem.rsplit(SEPARATOR, 3)
         if len(parts) != 4 or not all(parts):

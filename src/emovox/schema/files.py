@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all, whenever the process is stopped."""
+"""Atomic writing: a file appears complete or not at all, whenever the process stops."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from emovox.schema.errors import ConfigError
 
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, make_folder: bool = False) -> Iterator[BinaryIO]:
-    """Open a file for writing bytes; it takes its place, or that of an older one, when the block has ended.
+    """Open a file for writing bytes; it appears at `path`, or replaces an older file, when the block ends.
 
-    Until then it lies beside its place under a hidden name with the number of the process. If the block raises or
-    writes nothing, nothing is left of it, and an older file stays as it was. A pipe or a device such as /dev/null is
-    written to directly: it must not be replaced by a file.
+    Until then the data are in the same folder, in a hidden file whose name has the process id. If the block raises or
+    writes nothing, this file is removed and an older file stays unchanged. Data for a pipe or a device such as
+    /dev/null are written directly, since a file must not replace it.
 
     Args:
-        path: where the file shall appear.
-        make_folder: whether to make the folder that it lies in; otherwise a missing one is an error.
+        path: path of the finished file.
+        make_folder: whether to create a missing parent folder; otherwise it is an error.
 
     Raises:
-        ConfigError: the file cannot be made, written (the disk is full) or put in its place.
+        ConfigError: the file cannot be created, written (the disk is full) or moved to its path.
     """
-    target = Path(os.path.realpath(path))  # of a link, what it points to is written, and the link stays
+    target = Path(os.path.realpath(path))  # replaces the target of a link and keeps the link
     try:
         if make_folder:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -58,6 +58,6 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False) -> None:
-    """Write all of a file at once; arguments and errors as for `replacing`."""
+    """Write a whole file in one call; arguments and errors as for `replacing`."""
     with replacing(path, make_folder=make_folder) as file:
         file.write(data)

@@ -1,4 +1,4 @@
-"""Results as text: JSON, CSV, WebVTT and Praat TextGrid, row by row, so that a big directory needs no memory."""
+"""Results as text: JSON, CSV, WebVTT and Praat TextGrid, row by row, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from emovox.schema.result import Failure, ModelInfo, Result, ResultRow, Segment,
 from emovox.schema.text import csv_line, json_document
 
 UNCERTAIN = "uncertain"
-"""What stands in captions and tables for a label below the abstention threshold."""
+"""Text in captions and tables for a score below the abstention threshold."""
 
 
 def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
-    """Render the JSON document of `emovox predict --format json`, a piece a row.
+    """Yield the JSON document of `emovox predict --format json` in pieces, one per row.
 
-    Joined, the pieces are `Report.to_json`; an error inside `rows` leaves the document unfinished.
+    The joined pieces equal `Report.to_json`. An error inside `rows` leaves the document incomplete.
     """
     yield f'{{\n  "model": {_indented(json_document(model), 2)},\n  "results": ['
     separator = "\n"
@@ -26,9 +26,9 @@ def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
 
 
 def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str]) -> Iterator[str]:
-    """Render as CSV, a piece a recording: its own line (`row` = file), one for each segment, or one for its error.
+    """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
-    Columns: file, row (file | segment | error), start, end [s], channel, label, confidence, one score a label,
+    Columns: file, row (file | segment | error), start, end [s], channel, label, confidence, one score per label,
     warnings (codes, separated by a space), error ("code: message").
     """
     columns = ["file", "row", "start", "end", "channel", "label", "confidence", *labels, "warnings", "error"]
@@ -57,7 +57,7 @@ def vtt(result: Result) -> str:
 
 
 def textgrid(result: Result) -> str:
-    """Render the segments of one recording as a Praat TextGrid: a tier for each channel, gaps as empty intervals."""
+    """Render the segments of one recording as a Praat TextGrid: one tier per channel, gaps as empty intervals."""
     channels = sorted({segment.channel for segment in result.segments}) or [0]
     end = max([result.duration, *(segment.end for segment in result.segments)])
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = 0\nxmax = {end}", "tiers? <exists>"]
@@ -75,7 +75,7 @@ def textgrid(result: Result) -> str:
 
 
 SINGLE: Mapping[str, Callable[[Result], str]] = {"vtt": vtt, "textgrid": textgrid}
-"""Formats that hold one recording a document."""
+"""Formats with one document per recording."""
 
 SUFFIXES: Mapping[str, str] = {"vtt": ".vtt", "textgrid": ".TextGrid"}
 """The file suffix of each format in `SINGLE`."""

@@ -1,7 +1,7 @@
-"""Emotion labels and how the classes of a training set become the labels of a model.
+"""Emotion labels, and the mapping from training classes to the labels of a model.
 
-The seven are the default; any ordered tuple of names may stand in their place (a user's own label set), and every
-part takes the labels as an argument or from the model card.
+The seven labels are the default. A model may have any other ordered tuple of names, so every part takes the labels as
+an argument or from the model card.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 EMOTIONS: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
-"""The project's seven labels, in the order of every score vector."""
+"""The seven default labels, in the order of every score vector."""
 
 EXTRA_CLASSES: tuple[str, ...] = ("calm", "boredom")
-"""Classes that some corpora have beyond the seven; networks train on them, shipped models do not output them."""
+"""Further classes of some corpora. Networks train on them; shipped models do not output them."""
 
 TRAINING_CLASSES: tuple[str, ...] = EMOTIONS + EXTRA_CLASSES
+"""All classes that published corpora are mapped to, in the order of a head's outputs."""
 
 SEVEN_MAP: Mapping[str, str | None] = {
     **{name: name for name in EMOTIONS},
@@ -27,16 +28,16 @@ SEVEN_MAP: Mapping[str, str | None] = {
 def merge_matrix(
     classes: Sequence[str], labels: Sequence[str], mapping: Mapping[str, str | None] | None = None
 ) -> list[list[float]]:
-    """Build the 0/1 matrix that adds class probabilities up into label probabilities.
+    """Return the 0/1 matrix that sums class probabilities into label probabilities.
 
     Args:
         classes: names of the training classes, in the order of the head's outputs.
         labels: names of the output labels, in order.
-        mapping: class → label, None to drop; a class that is not in it keeps its own name. Unless given, a class that
-            is among the labels keeps its name, and `SEVEN_MAP` says where the others go.
+        mapping: class → label, or None to drop the class; a class without an entry keeps its name. By default a class
+            that is among the labels keeps its name, and `SEVEN_MAP` maps the others.
 
     Returns:
-        [classes, labels] nested lists: row c holds a 1 in the column of its label, or only zeros when dropped.
+        Nested lists of shape [classes, labels]: row c has a 1 in the column of its label, or only zeros if dropped.
 
     Raises:
         ValueError: a class maps to a name that is not among the labels.

@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""Progress reports of long work."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TypeAlias, TypeVar
 T = TypeVar("T")
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Called after each piece of work with the number of pieces that are done, and of all."""
+"""Called after each item of work with the number of finished items and the number of all items."""
 
 
 def no_progress(done: int, total: int) -> None:
-    """Show nothing."""
+    """Ignore the report: the default where no progress is shown."""
 
 
 def tracked(items: Iterable[T], progress: Progress, *, total: int) -> Iterator[T]:
-    """Pass items on, and report each when the next one is asked for: when it is done.
+    """Yield the items, and report each as done when the next one is requested.
 
     >>> [item for item in tracked("ab", lambda done, total: print(f"{done} of {total}"), total=2)]
     1 of 2

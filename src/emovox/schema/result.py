@@ -1,4 +1,4 @@
-"""What a prediction returns; the attributes are the keys of the JSON of `predict --format json` (docs/predict.md)."""
+"""Results of a prediction; the attributes are the JSON keys of `predict --format json` (docs/predict.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import msgspec
 from emovox.schema.text import json_document
 
 SCORE_DIGITS = 4
-"""Decimals of scores in text output: what is beyond differs between machines and batch sizes."""
+"""Decimals of scores in text output. Further digits differ between machines and batch sizes."""
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -20,8 +20,8 @@ class Notice(msgspec.Struct, frozen=True):
 class Segment(msgspec.Struct, frozen=True):
     """One tile of speech, 0.3 to about 4.5 s, with its scores.
 
-    `start` and `end` are seconds from the beginning of the recording, `channel` counts from 0. `label` is None when the
-    highest score stays below the abstention threshold.
+    `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
+    the highest score is below the abstention threshold.
     """
 
     start: float
@@ -33,12 +33,12 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """The answer for one recording.
+    """The result for one recording.
 
-    `duration` is in seconds. `scores` is the duration-weighted mean of the segments' scores; `shares` the share of
-    speech time in which each label scores highest, the largest first (they add up to 1, abstention or not). Below the
-    abstention threshold `label` is None. Without speech `label`, `confidence` and `scores` are None, and a warning says
-    so.
+    `duration` is in seconds. `scores` is the duration-weighted mean of the segments' scores. `shares` is the share of
+    speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
+    `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
+    `warnings` has the reason.
     """
 
     file: str
@@ -52,25 +52,25 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """A recording that could not be analysed; the others of the same call are still done."""
+    """A recording that could not be analysed; the other recordings of the same call are not affected."""
 
     file: str
     error: Notice
 
 
 ResultRow = Result | Failure
-"""What a call over several recordings gives for each of them."""
+"""The outcome for one of several recordings."""
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
-    """Which model answered."""
+    """Name and version of the model that computed the results."""
 
     name: str
     version: str
 
 
 class Report(msgspec.Struct, frozen=True):
-    """The one JSON document that `emovox predict --format json` prints."""
+    """The JSON document that `emovox predict --format json` prints."""
 
     model: ModelInfo
     results: tuple[ResultRow, ...]
@@ -81,7 +81,7 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def rounded(row: ResultRow) -> ResultRow:
-    """Copy a row with scores, confidences and shares rounded to `SCORE_DIGITS` decimals, as all text output is."""
+    """Return a copy with scores, confidences and shares rounded to `SCORE_DIGITS` decimals, as in all text output."""
     if isinstance(row, Failure):
         return row
     return msgspec.structs.replace(
@@ -94,12 +94,12 @@ def rounded(row: ResultRow) -> ResultRow:
 
 
 def rounded_segment(segment: Segment) -> Segment:
-    """Copy a segment, rounded as `rounded` does."""
+    """Return a copy of a segment with scores and confidence rounded to `SCORE_DIGITS` decimals."""
     return msgspec.structs.replace(
         segment, confidence=round(segment.confidence, SCORE_DIGITS), scores=rounded_scores(segment.scores)
     )
 
 
 def rounded_scores(scores: dict[str, float]) -> dict[str, float]:
-    """Round scores, keyed by label, to `SCORE_DIGITS` decimals."""
+    """Return scores, keyed by label, rounded to `SCORE_DIGITS` decimals."""
     return {label: round(value, SCORE_DIGITS) for label, value in scores.items()}

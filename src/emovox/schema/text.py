@@ -1,4 +1,4 @@
-"""Data as text: a line of CSV, a document of JSON, the name of a file, the first few of many."""
+"""Data as text: CSV lines, JSON documents, printable file names, shortened lists."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 MOST_NAMED = 5
-"""Items that a message names."""
+"""Number of items that a message names before "and … more"."""
 
 
 def csv_line(cells: Sequence[object]) -> str:
-    r"""Write one line of CSV, quoted where it must be, ending in a newline.
+    r"""Return one line of CSV, quoted where necessary, with a newline at its end.
 
     >>> csv_line(["a,b", 0.5, None])
     '"a,b",0.5,\n'
@@ -22,12 +22,13 @@ def csv_line(cells: Sequence[object]) -> str:
     '"a\rb",c\n'
     """
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)  # only what is in it makes Python 3.11 quote a cell
+    # Python 3.11 quotes a cell with a line break only if the terminator has that character.
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def json_document(data: Any) -> str:
-    r"""Write structures or plain data as indented JSON, names in UTF-8, NaN as null, ending in a newline.
+    r"""Return structures or plain data as indented JSON: UTF-8, NaN as null, a newline at the end.
 
     >>> json_document({"label": "悲"})
     '{\n  "label": "悲"\n}\n'
@@ -36,7 +37,7 @@ def json_document(data: Any) -> str:
 
 
 def printable_name(name: bytes) -> str:
-    r"""Turn the system's bytes into text; those that are no UTF-8 are spelt out, so that two names stay two.
+    r"""Return a file name as text; bytes that are not UTF-8 become escapes, so that different names stay different.
 
     >>> printable_name("é.wav".encode()), printable_name(b"\xff.wav")
     ('é.wav', '\\xff.wav')
@@ -45,7 +46,7 @@ def printable_name(name: bytes) -> str:
 
 
 def some(items: Iterable[object]) -> str:
-    """Join the first few items for a message, with the number of the others.
+    """Join the first `MOST_NAMED` items for a message, with the number of the others.
 
     >>> some(range(7))
     '0, 1, 2, 3, 4, and 2 more'
