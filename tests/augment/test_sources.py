@@ -88,7 +88,7 @@ def test_a_folder_without_anything_usable_is_an_error(tmp_path: Path) -> None:
         read_responses(tmp_path / "missing")
     with pytest.raises(RecipeError, match=r"bad: got no noises that can be used, expected at least one \(.*x\.wav"):
         read_noises(write_tree(tmp_path / "bad", {"x.wav": b"no audio"}))
-    with pytest.raises(RecipeError, match="all lie in folders of impulse responses"):
+    with pytest.raises(RecipeError, match="all are in folders of impulse responses"):
         read_noises(write_tree(tmp_path / "only", {"rirs/x.wav": hiss(0.1)}))
     with pytest.raises(RecipeError, match=r"got no folder"):
         read_noises(write_tree(tmp_path, {"file.wav": hiss(0.1)}) / "file.wav")

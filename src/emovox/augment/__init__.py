@@ -1,1 +1,1 @@
-"""Changes of the waveform that a model should not mind: speed, place, room, noise, microphone, level, line."""
+"""Data augmentation: random changes of the waveform by speed, shift, room, noise, tilt, gain and codec."""

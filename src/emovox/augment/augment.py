@@ -1,4 +1,4 @@
-"""All changes of a recipe, one after the other, each with its probability."""
+"""Apply all changes of a recipe one after the other, each with its probability."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from emovox.augment.transforms import random_gain, random_shift, random_speed, r
 from emovox.schema.errors import RecipeError
 
 Step = Callable[[Samples, np.random.Generator], Samples]
+"""A random change: (samples [n], generator) → samples [m], float32."""
 
 
 class Augmenter:
-    """Change clips at random: speed, shift, room, noise, tilt, gain, codec, in this order, as sound travels.
+    """Changes clips at random: speed, shift, room, noise, tilt, gain, codec, in the order in which sound travels.
 
-    Every change has a generator of its own, so that switching one on or off, or making it more frequent, changes no
-    draw of the others: two runs that differ in one switch are paired clip by clip. A call takes one number from the
-    generator that it is given, whatever is switched on.
+    Every change has a separate generator. So the probability of one change does not affect the draws of the others, and
+    two runs that differ in one change are paired clip by clip. A call takes one number from the generator of the
+    caller, whatever the configuration.
 
     Args:
-        config: the table [augment].
-        sources: from `load_sources` of the same table.
+        config: the table [augment] of a recipe.
+        sources: result of `load_sources` for the same table.
 
     Raises:
-        RecipeError: a value out of range, or the sources lack what the table asks for.
+        RecipeError: a value is out of range, or the sources lack noises or rooms that the table needs.
 
     >>> change = Augmenter(Augment(), Sources())
     >>> change(np.zeros(4800, np.float32), np.random.default_rng(0)).shape
@@ -44,14 +45,14 @@ class Augmenter:
         self._steps = _steps(config, sources)
 
     def __call__(self, samples: Samples, rng: np.random.Generator) -> Samples:
-        """Change a clip.
+        """Return a clip after random changes.
 
         Args:
-            samples: [n] float32 at 16 kHz in [-1, 1], n >= 1; left as it is.
-            rng: gives one number; equal states give equal results.
+            samples: shape [n], float32 at 16 kHz in [-1, 1], n >= 1; not modified.
+            rng: one number is drawn from it; equal states give equal results.
 
         Returns:
-            [m] float32 in [-1, 1]; at least 0.3 s where the clip was that long. The clip itself when nothing befell it.
+            Shape [m], float32 in [-1, 1]; at least 0.3 s if the clip was that long. The same array without a change.
         """
         key = int(rng.integers(2**63))
         for number, name in enumerate(ORDER):
@@ -62,7 +63,7 @@ class Augmenter:
 
 
 def _steps(config: Augment, sources: Sources) -> dict[str, Step]:
-    """Return the changes by name; those that draw take (samples, rng)."""
+    """Return the changes by name."""
     return {
         "speed": lambda samples, rng: random_speed(samples, config.speed, rng),
         "shift": lambda samples, rng: random_shift(samples, config.shift, rng),

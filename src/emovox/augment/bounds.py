@@ -1,4 +1,4 @@
-"""What every change keeps: 16 kHz, float32, nothing beyond full scale, and no clip too short to be used."""
+"""Invariants of every change: 16 kHz, float32, samples within full scale, and a minimum length."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import numpy.typing as npt
 from emovox.audio.types import Samples
 
 RATE = 16000
-"""Hz; all clips, noises and responses."""
+"""Sample rate in Hz of all clips, noises and impulse responses."""
 
 SHORTEST = 4800
-"""0.3 s, the least that a model takes: no change makes a clip shorter than this that was not so before."""
+"""Shortest result of a change in samples (0.3 s, the shortest input of a model), unless the clip is shorter."""
 
 
 def power(samples: Samples) -> float:
-    """Mean square of [n], n >= 1."""
+    """Return the mean square of samples of shape [n], n >= 1."""
     return float(np.dot(samples, samples)) / len(samples)
 
 
 def bounded(samples: npt.NDArray[np.floating]) -> Samples:
-    """Turn the whole clip down where it would leave [-1, 1]: cutting the peaks off would add harmonics.
+    """Attenuate the whole clip if it exceeds [-1, 1]; clipping the peaks would add harmonics.
 
     Args:
-        samples: [n] float, finite.
+        samples: shape [n], float, finite.
 
     Returns:
-        [n] float32 in [-1, 1], the same array where nothing is to be done.
+        Shape [n], float32 in [-1, 1]; the same array if it needs no change.
 
     >>> bounded(np.array([0.5, -2.0])).tolist()
     [0.25, -1.0]
@@ -38,14 +38,22 @@ def bounded(samples: npt.NDArray[np.floating]) -> Samples:
 
 
 def levelled(samples: npt.NDArray[np.floating], like: Samples) -> Samples:
-    """Give `samples` [n] the power of `like` [m], or less where they would leave [-1, 1]; silence stays silent."""
-    made = np.asarray(samples, np.float32)
-    present = power(made)
+    """Scale to the power of another clip, or to less if the result would exceed [-1, 1]; silence stays silent.
+
+    Args:
+        samples: shape [n], float.
+        like: the clip with the target power, shape [m], float32.
+
+    Returns:
+        Shape [n], float32 in [-1, 1].
+    """
+    samples = np.asarray(samples, np.float32)
+    present = power(samples)
     if present == 0:
-        return made
-    return bounded(made * np.float32(math.sqrt(power(like) / present)))
+        return samples
+    return bounded(samples * np.float32(math.sqrt(power(like) / present)))
 
 
 def fitted(samples: Samples, n: int) -> Samples:
-    """Cut at the end, or add zeros there, to [n]."""
+    """Cut samples of shape [m] at the end, or append zeros, to shape [n]."""
     return samples[:n] if len(samples) >= n else np.pad(samples, (0, n - len(samples)))

@@ -1,4 +1,4 @@
-"""What lines and files take away: the telephone's 8 kHz and 8 bits, narrower bands, lossy compression."""
+"""Simulate lines and lossy files: G.711 telephone at 8 kHz, narrower bands, MP3 and Opus."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ from emovox.augment.config import Codec, CodecKind
 _TELEPHONE = 8000
 _FILES = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}
 _WEAKEST, _STRONGEST = 0.9, 0.99
-"""Compression levels of libsndfile, from 0 to 1 (MP3 refuses 1); on speech 11 to 30 kbit/s as MP3, 8 to 20 as Opus."""
+"""Range of libsndfile's compression level, which is 0 to 1 (MP3 refuses 1). On speech this is 11 to 30 kbit/s as MP3
+and 8 to 20 as Opus."""
 
 
 def through_g711(samples: Samples, rate: int = RATE, law: Law = "mu") -> Samples:
-    """Return the clip as a telephone line delivers it: 8 kHz, 8 bits a sample, and back to its rate.
+    """Return a clip as it sounds over a telephone line: 8 kHz, 8 bits per sample, and back to its rate.
 
-    The low end stays: lines over the internet do not cut it, and those that do cut at 300 Hz.
+    Low frequencies stay: lines over the internet keep them; only others cut below 300 Hz.
 
     Args:
-        samples: [n] float32 in [-1, 1].
-        rate: of the clip in Hz.
-        law: "mu" (America, Japan) or "a" (elsewhere).
+        samples: shape [n], float32 in [-1, 1].
+        rate: sample rate of the clip in Hz.
+        law: "mu" (North America, Japan) or "a" (elsewhere).
 
     Returns:
-        [n] float32, empty above 4 kHz.
+        Shape [n], float32, without energy above 4 kHz.
     """
     line = soxr.resample(samples, rate, _TELEPHONE)
     pcm = np.clip(np.rint(line * 32768), -32768, 32767).astype(np.int16)
@@ -39,21 +40,29 @@ def through_g711(samples: Samples, rate: int = RATE, law: Law = "mu") -> Samples
 
 
 def through_band(samples: Samples, highest: float) -> Samples:
-    """Remove what is above `highest` Hz, up to 8000, from [n], by resampling there and back; the upper tenth fades."""
+    """Remove frequencies above a limit by resampling down and up; the upper tenth of the band fades out.
+
+    Args:
+        samples: shape [n], float32 in [-1, 1] at 16 kHz.
+        highest: limit in Hz, up to 8000.
+
+    Returns:
+        Shape [n], float32.
+    """
     there = soxr.resample(samples, RATE, 2 * highest, quality="MQ")
     return bounded(fitted(soxr.resample(there, 2 * highest, RATE, quality="MQ"), len(samples)))
 
 
 def through_file(samples: Samples, kind: str, level: float) -> Samples:
-    """Write [n] as a lossy file in memory and read it back.
+    """Encode as a lossy file in memory and decode it.
 
     Args:
-        samples: [n] float32 in [-1, 1].
+        samples: shape [n], float32 in [-1, 1] at 16 kHz.
         kind: "mp3" or "opus".
         level: compression level of libsndfile, 0.9 to 0.99 (strongest).
 
     Returns:
-        [n] float32; the codec's delay is taken out.
+        Shape [n], float32, without the delay of the codec.
     """
     file, (form, subtype) = io.BytesIO(), _FILES[kind]
     soundfile.write(file, samples, RATE, format=form, subtype=subtype, compression_level=level)
@@ -63,7 +72,7 @@ def through_file(samples: Samples, kind: str, level: float) -> Samples:
 
 
 def random_codec(samples: Samples, config: Codec, rng: np.random.Generator) -> Samples:
-    """Send [n] through one of `config.kinds`."""
+    """Apply one of `config.kinds`, drawn at random, to samples of shape [n]; returns shape [n]."""
     kind: CodecKind = config.kinds[int(rng.integers(len(config.kinds)))]
     if kind == "mu-law" or kind == "a-law":
         return through_g711(samples, law="mu" if kind == "mu-law" else "a")

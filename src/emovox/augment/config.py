@@ -1,4 +1,4 @@
-"""The table [augment] of a recipe: what is changed how often and how far, as frozen typed structures."""
+"""The table [augment] of a recipe: probability and range of every change, as frozen typed structures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import msgspec
 from emovox.schema.errors import RecipeError
 
 SHORTEST_DECAY = 0.15
-"""Seconds of reverberation below which no wall of the largest simulated room absorbs enough (Sabine's formula)."""
+"""Shortest reverberation time in seconds: below it no wall of the largest simulated room absorbs enough (Sabine)."""
 
 CodecKind = Literal["mu-law", "a-law", "band", "mp3", "opus"]
+"""Codecs of `Codec`."""
 
 
 class Speed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Played faster or slower: tempo, pitch and formants move together. Factors; 1.1 is a tenth faster."""
+    """Faster or slower playback: tempo, pitch and formants change together.
+
+    `lowest` and `highest` bound the factor, within 0.5 to 2; 1.1 is a tenth faster.
+    """
 
     probability: float = 0.0
     lowest: float = 0.9
@@ -24,7 +28,7 @@ class Speed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """At each end up to so many seconds are cut away, or added at the level of the quietest 20 ms of the clip."""
+    """Cuts or adds up to `seconds` at each end; added time has the level of the quietest 20 ms of the clip."""
 
     probability: float = 0.0
     seconds: float = 0.2
@@ -33,8 +37,8 @@ class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Reverberation.
 
-    With the probability `measured` the response is one of the folder `source` (empty: $EMOVOX_NOISE/rirs), else one of
-    `rooms` simulated boxes whose sound decays by 60 dB in `shortest` to `longest` seconds.
+    With probability `measured` the impulse response is from the folder `source` (empty: $EMOVOX_NOISE/rirs). Otherwise
+    it is one of `rooms` simulated boxes, whose sound decays by 60 dB in `shortest` to `longest` seconds.
     """
 
     probability: float = 0.0
@@ -46,7 +50,7 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sounds from the folder `source` (empty: $EMOVOX_NOISE) behind the voice, at so many dB below it."""
+    """Background noise from the folder `source` (empty: $EMOVOX_NOISE), `snr_low` to `snr_high` dB below the voice."""
 
     probability: float = 0.0
     source: str = ""
@@ -55,7 +59,10 @@ class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A brighter or duller microphone: the highs so many dB above the lows, around 1 kHz, at the same level."""
+    """A brighter or duller microphone: high frequencies raised by `low_db` to `high_db` dB against low ones.
+
+    The pivot is 1 kHz; the level stays.
+    """
 
     probability: float = 0.0
     low_db: float = -6.0
@@ -63,7 +70,7 @@ class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Louder or quieter, but never beyond full scale."""
+    """A change of the level by `low_db` to `high_db` dB, limited to full scale."""
 
     probability: float = 0.0
     low_db: float = -12.0
@@ -71,10 +78,10 @@ class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Codec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a line takes away; one of `kinds`, each as often.
+    """The loss of a telephone line or a file: one of `kinds`, each with the same probability.
 
-    "mu-law" and "a-law" are G.711 at 8 kHz; "band" cuts above a frequency from `lowest` to `highest` Hz; "mp3" and
-    "opus" are written and read at about 8 to 25 kbit/s (10 and 70 ms for 3 s; the others take under 1 ms).
+    "mu-law" and "a-law" are G.711 at 8 kHz. "band" removes frequencies above a limit of `lowest` to `highest` Hz. "mp3"
+    and "opus" encode and decode at about 8 to 25 kbit/s, which takes 10 and 70 ms for 3 s; the others take under 1 ms.
     """
 
     probability: float = 0.0
@@ -84,7 +91,7 @@ class Codec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All changes, in the order in which they are made: voice, cut, room, background, microphone, level, line."""
+    """All changes, in the order of application: voice, cut, room, background, microphone, level, line."""
 
     speed: Speed = Speed()
     shift: Shift = Shift()
@@ -96,11 +103,11 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 ORDER: tuple[str, ...] = Augment.__struct_fields__
-"""The names of the changes in their order."""
+"""Names of the changes, in the order of application."""
 
 
 def problems(config: Augment) -> list[str]:
-    """List what is out of range, a sentence each, keys written as "room.rooms".
+    """Return one sentence per value that is out of range, with keys such as "room.rooms".
 
     >>> problems(Augment(speed=Speed(lowest=1.2)))
     ['speed.lowest and speed.highest are 1.2 and 1.1, expected 0.5 <= lowest <= highest <= 2']
@@ -109,11 +116,11 @@ def problems(config: Augment) -> list[str]:
 
 
 def check(config: Augment, *, where: str) -> None:
-    """Refuse values out of range.
+    """Raise an error for the first value that is out of range.
 
     Args:
-        config: to look at.
-        where: the file or table that it came from, for the message.
+        config: the table to check.
+        where: file or table that it comes from, for the message.
 
     Raises:
         RecipeError: the first of `problems`.

@@ -1,4 +1,4 @@
-"""Folders of noises and of impulse responses, read once."""
+"""Read folders of noises and of room impulse responses into memory."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from emovox.augment.bounds import RATE, bounded
 from emovox.schema.errors import AudioError, MissingExtraError, RecipeError
 
 NOISE_SECONDS, MOST_NOISES = 5.0, 560
-"""What is kept of a noise, and how many: 179 MB."""
+"""Length kept of a noise in seconds, and largest number of noises: together 179 MB."""
 
 RESPONSE_SECONDS, MOST_RESPONSES = 0.75, 300
-"""What is kept of a response after its direct sound, and how many: 14 MB."""
+"""Length kept of a response after its direct sound in seconds, and largest number of responses: together 14 MB."""
 
 _BEFORE_DIRECT = 80
-"""Samples, 5 ms, kept of a response before its direct sound."""
+"""Samples kept of a response before its direct sound: 5 ms."""
 
 _SILENCE_DB = 50.0
-"""Below the loudest frame of a noise: padding, or the pause between two barks."""
+"""Threshold of silence in a noise in dB below its loudest frame: padding, or the pause between two barks."""
 
 _NAMED = 3
-"""Files that a message names."""
+"""Number of files that a message names."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recordings:
-    """What a folder held.
+    """The usable recordings of a folder.
 
-    `samples` [n] float32 at 16 kHz each; `skipped` says which files could not be used and why; `fingerprint` is a
-    hash of the names below the folder and the sizes of the files that are used, wherever the folder lies.
+    `samples` are arrays of shape [n], float32 at 16 kHz. `skipped` has a reason for every file that cannot be used.
+    `fingerprint` is a hash of the relative names and sizes of the used files; the path of the folder does not matter.
     """
 
     samples: tuple[Samples, ...]
@@ -48,23 +48,23 @@ class Recordings:
 
 
 def read_noises(folder: Path) -> Recordings:
-    """Read the first 5 s of every noise, without its silences.
+    """Read the first 5 s of every noise in a folder, without silence.
 
-    The folder may have any layout: MUSAN's `noise/free-sound/…`, one folder a class, or plain files. Folders named
-    "rirs", or ending in "_rirs", are left out: a convolution kernel is no noise. Of more than 560 files every k-th is
-    taken, by name.
+    The folder may have any layout: MUSAN's `noise/free-sound/…`, one folder per class, or plain files. Folders named
+    "rirs" or "…_rirs" are left out, since impulse responses are not noises. Of more than 560 files every k-th is read,
+    in the order of their names.
 
     Args:
-        folder: with audio files somewhere below it.
+        folder: folder with audio files at any depth.
 
     Returns:
-        Noises of up to 5 s, peak at most 1, none silent.
+        Noises of up to 5 s, shape [n] each, peak at most 1, none silent.
 
     Raises:
-        RecipeError: no such folder, no audio in it, or none that can be used.
+        RecipeError: the folder does not exist, has no audio, or has no usable audio.
 
     Warns:
-        UserWarning: some files cannot be used; counted and named.
+        UserWarning: some files cannot be used; the message has their number and names.
     """
     chosen = [path for path in _files(folder, "noises") if not _holds_responses(path.relative_to(folder))]
     return _read(folder, chosen, _noise, most=MOST_NOISES, what="noises")
@@ -74,16 +74,16 @@ def read_responses(folder: Path) -> Recordings:
     """Read room impulse responses: the first channel, from 5 ms before the direct sound to 0.75 s after it.
 
     Args:
-        folder: with audio files somewhere below it; of more than 300 every k-th is taken, by name.
+        folder: folder with audio files at any depth; of more than 300 every k-th is read, in the order of their names.
 
     Returns:
-        Responses of up to 0.755 s, none silent.
+        Responses of up to 0.755 s, shape [n] each, none silent.
 
     Raises:
-        RecipeError: no such folder, no audio in it, or none that can be used.
+        RecipeError: the folder does not exist, has no audio, or has no usable audio.
 
     Warns:
-        UserWarning: some files cannot be used; counted and named.
+        UserWarning: some files cannot be used; the message has their number and names.
     """
     return _read(folder, _files(folder, "impulse responses"), _response, most=MOST_RESPONSES, what="impulse responses")
 
@@ -120,11 +120,11 @@ def _read(folder: Path, files: list[Path], read: Callable[[Path], Samples], *, m
 
 
 def _report_skipped(folder: Path, n_usable: int, skipped: list[str], what: str) -> None:
-    """Raise without any recording; warn about some that cannot be used."""
+    """Raise an error if no recording is usable; warn if some are not."""
     rest = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
     reasons = "; ".join(skipped[:_NAMED]) + rest
     if not n_usable:
-        reason = reasons or "all lie in folders of impulse responses"
+        reason = reasons or "all are in folders of impulse responses"
         raise RecipeError(
             f"{folder}: got no {what} that can be used, expected at least one ({reason}); name another folder"
         )
@@ -150,7 +150,7 @@ def _response(path: Path) -> Samples:
 
 
 def _beginning(path: Path, seconds: float, *, channels: ChannelChoice) -> Samples:
-    """The first so many seconds, [n]; what follows is not decoded."""
+    """Return the first `seconds` of a recording, shape [n]; the rest is not decoded."""
     most, n, blocks = round(seconds * RATE), 0, []
     with open_audio(path, sample_rate=RATE, channels=channels, block_seconds=1.0) as reader:
         for block in reader.blocks():

@@ -1,4 +1,4 @@
-"""Reverberation: the clip as it sounds from across a room."""
+"""Reverberation by measured or simulated room impulse responses."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from emovox.schema.extras import require
 
 
 def in_room(samples: Samples, response: Samples) -> Samples:
-    """Convolve with the impulse response of a room.
+    """Convolve a clip with the impulse response of a room.
 
-    The direct sound, which is the response's largest sample, stays where it was: without that, responses recorded with
-    a delay would move the clip. The level stays too, so that a room does not sound like a calmer speaker. The
+    The direct sound is the largest sample of the response. Its delay is removed, since otherwise responses recorded
+    with a delay would shift the clip. The level stays, so that a room does not sound like a calmer speaker. The
     reverberation after the end of the clip is cut off.
 
     Args:
-        samples: [n] float32.
-        response: [m] float32, not all zero.
+        samples: shape [n], float32.
+        response: shape [m], float32, not all zero.
 
     Returns:
-        [n] float32.
+        Shape [n], float32.
 
     >>> in_room(np.array([0, 0.5, 0], np.float32), np.array([0, 0, 1, 0], np.float32)).tolist()
     [0.0, 0.5, 0.0]
@@ -43,30 +43,42 @@ def random_room(
     simulated: Sequence[Samples],
     rng: np.random.Generator,
 ) -> Samples:
-    """Put [n] into a measured room with the probability `config.measured`, else into a simulated one."""
+    """Convolve with a measured response with probability `config.measured`, else with a simulated one.
+
+    Args:
+        samples: shape [n], float32.
+        config: the table [augment.room].
+        measured: responses of shape [m] each.
+        simulated: responses of shape [m] each.
+        rng: draws the response.
+
+    Returns:
+        Shape [n], float32.
+    """
     responses = measured if rng.random() < config.measured else simulated
     return in_room(samples, responses[int(rng.integers(len(responses)))])
 
 
 SMALLEST, LARGEST = (3.0, 2.5, 2.4), (7.0, 6.0, 3.5)
-"""Length, width and height in metres: from a study to a classroom."""
+"""Length, width and height in metres of simulated rooms: from a study to a classroom."""
 
 _MOST_REFLECTIONS = 25
-"""Of an image. Takes 8 ms a room; all that belong to 0.6 s take 200 ms. What is left out is 18 to 30 dB down there."""
+"""Highest reflection order of an image source. A room then takes 8 ms; all reflections within 0.6 s take 200 ms. The
+reflections left out are 18 to 30 dB down."""
 
 
 def simulate_room(*, shortest: float, longest: float, rng: np.random.Generator) -> Samples:
     """Simulate one room by the image method, with a talker 0.3 to 3 m from the microphone.
 
-    Reflections beyond the 25th are left out, so that long decays end a little early.
+    Reflections beyond the 25th order are left out, so long decays end a little early.
 
     Args:
-        shortest: seconds of decay by 60 dB, 0.15 or more.
-        longest: the same, the other end of the range.
-        rng: draws decay, size, positions.
+        shortest: shortest decay by 60 dB in seconds, >= 0.15.
+        longest: longest decay by 60 dB in seconds.
+        rng: draws decay, size and positions.
 
     Returns:
-        [n] float32 at 16 kHz.
+        The impulse response, shape [n], float32 at 16 kHz.
 
     Raises:
         MissingExtraError: pyroomacoustics is not installed.
@@ -91,7 +103,16 @@ def simulate_room(*, shortest: float, longest: float, rng: np.random.Generator) 
 
 
 def simulate_rooms(n: int, *, shortest: float, longest: float) -> tuple[Samples, ...]:
-    """Simulate `n` rooms, always the same ones; more of them begin with those of fewer."""
+    """Simulate the first `n` rooms of a fixed sequence.
+
+    Args:
+        n: number of rooms.
+        shortest: shortest decay by 60 dB in seconds, >= 0.15.
+        longest: longest decay by 60 dB in seconds.
+
+    Returns:
+        `n` impulse responses of shape [m] each, float32 at 16 kHz.
+    """
     return tuple(
         simulate_room(shortest=shortest, longest=longest, rng=np.random.default_rng([0, room])) for room in range(n)
     )

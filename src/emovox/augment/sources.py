@@ -1,4 +1,4 @@
-"""The noises and rooms that a recipe asks for, in memory."""
+"""Load the noises and room impulse responses of a recipe into memory."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from emovox.augment.room import simulate_rooms
 from emovox.schema.errors import RecipeError
 
 VARIABLE = "EMOVOX_NOISE"
-"""Environment variable with the folder of noises; impulse responses lie in `rirs` below it."""
+"""Environment variable with the folder of noises; its subfolder `rirs` has the impulse responses."""
 
 _ROOMS_VERSION = "rooms 1"
-"""In the fingerprint; another number when `simulate_rooms` makes others."""
+"""Part of the fingerprint: change the number when the output of `simulate_rooms` changes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """What is added to clips: samples [n] float32 at 16 kHz each; empty where the recipe does not ask for it.
+    """Noises, measured and simulated impulse responses: shape [n] each, float32 at 16 kHz; empty if not needed.
 
-    `fingerprint` is equal where all these are: part of the key of anything that is cached. `skipped` says which files
-    could not be used.
+    Equal sources have an equal `fingerprint`, which is part of the keys of caches. `skipped` has a reason for every
+    file that cannot be used.
     """
 
     noises: tuple[Samples, ...] = ()
@@ -37,20 +37,23 @@ class Sources:
 
 
 def load_sources(config: Augment) -> Sources:
-    """Read and simulate what a recipe can draw from; what has probability 0 is not touched.
+    """Read noises and measured rooms and simulate rooms for a recipe; changes with probability 0 need none.
 
-    Takes up to 195 MB and, for 500 noises, a few seconds: once a process.
+    It takes up to 195 MB and a few seconds for 500 noises, once per process.
 
     Args:
         config: the table [augment].
 
+    Returns:
+        Arrays of shape [n] each, float32 at 16 kHz.
+
     Raises:
-        RecipeError: a value out of range; a folder that is missing, empty or without anything that can be decoded;
-            $EMOVOX_NOISE or another variable in `source` is not set.
-        MissingExtraError: simulated rooms are wanted and pyroomacoustics is not installed.
+        RecipeError: a value is out of range; a folder is missing, empty or without decodable audio; $EMOVOX_NOISE or
+            another variable in `source` is not set.
+        MissingExtraError: the recipe needs simulated rooms and pyroomacoustics is not installed.
 
     Warns:
-        UserWarning: some files cannot be used; counted and named.
+        UserWarning: some files cannot be used; the message has their number and names.
 
     >>> load_sources(Augment())
     Sources(noises=(), measured=(), simulated=(), fingerprint='', skipped=())
@@ -60,13 +63,13 @@ def load_sources(config: Augment) -> Sources:
     folder = noise_folder(config)
     noises = None if folder is None else read_noises(folder)
     measured = read_responses(_folder(room.source, "rirs")) if room.probability and room.measured else None
-    invented = room.probability > 0 and room.measured < 1
+    needs_rooms = room.probability > 0 and room.measured < 1
     read = [recordings for recordings in (noises, measured) if recordings]
     return Sources(
         noises=noises.samples if noises else (),
         measured=measured.samples if measured else (),
-        simulated=simulate_rooms(room.rooms, shortest=room.shortest, longest=room.longest) if invented else (),
-        fingerprint=_join([*(one.fingerprint for one in read), *([_rooms(room)] if invented else [])]),
+        simulated=simulate_rooms(room.rooms, shortest=room.shortest, longest=room.longest) if needs_rooms else (),
+        fingerprint=_join([*(one.fingerprint for one in read), *([_rooms(room)] if needs_rooms else [])]),
         skipped=tuple(reason for one in read for reason in one.skipped),
     )
 
@@ -89,7 +92,7 @@ def _join(parts: list[str]) -> str:
 
 
 def _folder(source: str, below: str) -> Path:
-    """The folder that a recipe names, variables and ~ replaced; empty is the one of the environment."""
+    """Return the folder of a recipe with variables and ~ expanded; by default `below` in $EMOVOX_NOISE."""
     given = source or f"${VARIABLE}/{below}"
     path = os.path.expanduser(os.path.expandvars(given))
     if "$" in path:

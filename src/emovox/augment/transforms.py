@@ -1,4 +1,4 @@
-"""Small changes of a clip: gain and tilt, a shift in time, another speed."""
+"""Changes by one parameter: gain, spectral tilt, shift in time, speed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emovox.augment.bounds import RATE, SHORTEST, bounded, levelled
 from emovox.augment.config import Gain, Shift, Speed, Tilt
 
 PIVOT = 1000.0
-"""Hz; a tilt leaves this frequency as loud as it was."""
+"""Frequency in Hz that a tilt neither raises nor lowers."""
 
 
 def change_gain(samples: Samples, db: float) -> Samples:
-    """Make [n] `db` louder, at most up to full scale; below 0 quieter.
+    """Change the level by `db` dB, limited to full scale; samples and result have shape [n].
 
     >>> change_gain(np.array([0.5, -0.8], np.float32), 6).round(3).tolist()
     [0.625, -1.0]
@@ -26,22 +26,22 @@ def change_gain(samples: Samples, db: float) -> Samples:
 
 
 def random_gain(samples: Samples, config: Gain, rng: np.random.Generator) -> Samples:
-    """Change the level of [n] by a random number of dB."""
+    """Change the level by a random number of dB; samples and result have shape [n]."""
     return change_gain(samples, float(rng.uniform(config.low_db, config.high_db)))
 
 
 def tilt(samples: Samples, db: float) -> Samples:
-    """Raise the highs against the lows by `db` with a first-order shelf around 1 kHz; the level stays.
+    """Raise high frequencies against low ones by `db` dB with a first-order shelf around 1 kHz; the level stays.
 
-    H(s) = (√g s + 1) / (s + √g) in units of the pivot, g = 10^(db / 20): 1/√g at 0 Hz, 1 at the pivot, √g far above;
-    bilinear transform with the pivot in its place.
+    H(s) = (√g s + 1) / (s + √g) in units of the pivot, g = 10^(db / 20). The gain is 1/√g at 0 Hz, 1 at the pivot and
+    √g far above. The bilinear transform is prewarped so that the pivot keeps its frequency.
 
     Args:
-        samples: [n] float32.
-        db: below 0 duller.
+        samples: shape [n], float32.
+        db: difference in dB; below 0 the clip becomes duller.
 
     Returns:
-        [n] float32.
+        Shape [n], float32.
     """
     root, pivot = 10 ** (db / 40), math.tan(math.pi * PIVOT / RATE)
     filtered = lfilter(
@@ -53,28 +53,28 @@ def tilt(samples: Samples, db: float) -> Samples:
 
 
 def random_tilt(samples: Samples, config: Tilt, rng: np.random.Generator) -> Samples:
-    """Tilt the spectrum of [n] by a random number of dB."""
+    """Tilt the spectrum by a random number of dB; samples and result have shape [n]."""
     return tilt(samples, float(rng.uniform(config.low_db, config.high_db)))
 
 
 _FRAME = 320
-"""20 ms, the frame whose quietest gives the noise floor."""
+"""Frame length in samples (20 ms); the quietest frame gives the noise floor."""
 
 
 def shift(samples: Samples, *, start: int, end: int, rng: np.random.Generator) -> Samples:
-    """Move the borders of a clip.
+    """Move the start and the end of a clip.
 
-    Added time is white noise as loud as the quietest 20 ms of the clip: digital silence occurs in no recording, and a
-    network would learn it as a mark of the copies.
+    Added time is white noise at the level of the quietest 20 ms of the clip. Digital silence would not do: recordings
+    have none, and a network would learn it as a mark of augmented copies.
 
     Args:
-        samples: [n] float32.
-        start: samples to add before the beginning, or, below 0, to cut away there.
-        end: the same after the end.
-        rng: for the noise.
+        samples: shape [n], float32.
+        start: samples to add at the start; below 0, to cut.
+        end: samples to add at the end; below 0, to cut.
+        rng: generator of the noise.
 
     Returns:
-        [n + start + end] float32; cuts are shortened, that at the end first, where less than 0.3 s would be left.
+        Shape [n + start + end], float32; cuts are shortened, first the one at the end, to leave 0.3 s.
 
     >>> shift(np.ones(4802, np.float32), start=-1, end=-9, rng=np.random.default_rng(0)).shape
     (4800,)
@@ -88,28 +88,28 @@ def shift(samples: Samples, *, start: int, end: int, rng: np.random.Generator) -
 
 
 def random_shift(samples: Samples, config: Shift, rng: np.random.Generator) -> Samples:
-    """Move both borders of [n] by up to `config.seconds`, outwards or inwards."""
+    """Move start and end of samples of shape [n] by up to `config.seconds`, outwards or inwards."""
     most = config.seconds * RATE
     start, end = (round(float(by)) for by in rng.uniform(-most, most, 2))
     return shift(samples, start=start, end=end, rng=rng)
 
 
 def _quietest(samples: Samples) -> float:
-    """Mean square of the quietest frame of [n]."""
+    """Return the mean square of the quietest frame of samples of shape [n]."""
     n = max(1, len(samples) // _FRAME)
     frames = samples[: n * _FRAME].reshape(n, -1)
     return float(np.einsum("ij,ij->i", frames, frames).min()) / frames.shape[1]
 
 
 def change_speed(samples: Samples, factor: float) -> Samples:
-    """Play [n] `factor` times as fast, by resampling: all frequencies are multiplied by it.
+    """Change the speed by resampling; all frequencies are multiplied by `factor`.
 
     Args:
-        samples: [n] float32.
-        factor: from 0.5 to 2.
+        samples: shape [n], float32.
+        factor: 0.5 to 2; above 1 is faster.
 
     Returns:
-        [about n / factor] float32.
+        Shape [m], float32, m about n / factor.
 
     >>> len(change_speed(np.zeros(16000, np.float32), 1.25))
     12800
@@ -118,6 +118,9 @@ def change_speed(samples: Samples, factor: float) -> Samples:
 
 
 def random_speed(samples: Samples, config: Speed, rng: np.random.Generator) -> Samples:
-    """Play [n] at a random speed; a clip that would fall below 0.3 s gets just that long, or keeps its length."""
+    """Change the speed of samples of shape [n] by a random factor.
+
+    A clip that would become shorter than 0.3 s becomes 0.3 s long, or keeps its length if it is shorter already.
+    """
     factor = float(rng.uniform(config.lowest, config.highest))
     return change_speed(samples, min(factor, max(1.0, len(samples) / SHORTEST)))
