@@ -1,1 +1,1 @@
-"""Speech features as Numba kernels: MFCC, log-mel, F0, energy, and functionals over them."""
+"""Speech features as Numba kernels: MFCC, log-mel, F0, energy, and functionals of them."""

@@ -1,4 +1,4 @@
-"""The one decorator of all Numba kernels: compiled at the first call, kept on disk, without the global lock."""
+"""The decorator of all Numba kernels: compiled at the first call, cached on disk, without the global lock."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONTRACT = frozenset({"contract"})
-"""Allows fused multiply-add: one rounding fewer, while sums keep their order whatever the width of vectors."""
+"""Fast-math flags that allow fused multiply-add: one rounding fewer, and sums keep their order for any vector width."""
 
 
 def compiled(flags: frozenset[str] = frozenset(), *, inline: bool = False) -> Callable[[F], F]:
-    """Compile a function with Numba at its first call and cache the machine code for the next process.
+    """Return a decorator that compiles a function at its first call and caches the machine code on disk.
 
-    The cache lies in `__pycache__` beside the source, or in Numba's folder of the user when that is read-only, or in
-    `NUMBA_CACHE_DIR`. Where none of them can be written (a container without a home) Numba refuses to decorate at all;
-    the kernel is then compiled anew in every process, which costs about a second each.
+    The cache is in `__pycache__` beside the source, in Numba's folder of the user if that is read-only, or in
+    `NUMBA_CACHE_DIR`. If none of them is writable (a container without a home), Numba refuses to decorate with a cache.
+    The kernel is then compiled in every process, which takes about a second each time.
 
     Args:
         flags: LLVM fast-math flags that the function tolerates; none by default (strict IEEE arithmetic).
-        inline: copy the body into its callers, for a few lines that an inner loop calls.
+        inline: whether to copy the body into its callers, for a few lines in an inner loop.
 
     Returns:
         A decorator that keeps the function's type.
@@ -35,6 +35,7 @@ def compiled(flags: frozenset[str] = frozenset(), *, inline: bool = False) -> Ca
     """
 
     def decorate(function: F) -> F:
+        """Return the compiled function."""
         options: dict[str, Any] = {"nogil": True, "fastmath": set(flags), "inline": "always" if inline else "never"}
         try:
             kernel: F = numba.njit(cache=True, **options)(function)

@@ -1,4 +1,4 @@
-"""The parameters of the frame features, shared by the Numba features and the network front end."""
+"""Parameters of the frame features, shared by the Numba features and the front end of the networks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,30 @@ from emovox.schema.errors import ConfigError
 
 
 class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Frame features of mono audio; lengths and hops in samples of `sample_rate`, frequencies in Hz.
+    """Parameters of the frame features of mono audio.
 
     Frames are centred as in librosa (`center=True`, zero padding): frame t is centred on sample t * hop, and n
-    samples give 1 + n // hop frames. The mel scale and its area normalisation are Slaney's, the window is a periodic
-    Hann window as long as `n_fft`.
+    samples give 1 + n // hop frames. The mel scale and its area normalisation are Slaney's. The window is a periodic
+    Hann window of `n_fft` samples. A frame covers 32 ms every 10 ms by default, the usual compromise for speech.
+
+    Attributes:
+        sample_rate: Hz, >= 1000.
+        n_fft: length of a frame and of its transform in samples, even, >= 16.
+        hop: step between frames in samples, 1 to `n_fft`.
+        n_mels: number of mel bands, >= `n_mfcc`.
+        n_mfcc: number of cepstral coefficients, >= 1; 13 are the usual choice.
+        mel_fmin: lower edge of the mel bands in Hz, >= 0.
+        mel_fmax: upper edge of the mel bands in Hz, at most half the sample rate.
+        top_db: dynamic range of log-mel in dB below its loudest value.
+        delta_width: window of the derivatives in frames, odd, >= 3; 9 as in librosa.
+        rolloff: share of the magnitudes below the roll-off frequency, in (0, 1).
+        f0_fmin: lowest F0 in Hz, > 0; 65 Hz covers low male voices.
+        f0_fmax: highest F0 in Hz, at most half the sample rate; 500 Hz covers most excited voices.
+        f0_length: frame length of YIN in samples, even, longer than two periods of `f0_fmin`.
+        f0_threshold: voicing threshold of YIN, in (0, 1); 0.1 is the value of the paper.
 
     Raises:
-        ConfigError: a value out of range.
+        ConfigError: a value is out of range.
     """
 
     sample_rate: int = 16000
@@ -34,7 +50,7 @@ class FeatureConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     f0_threshold: float = 0.1
 
     def __post_init__(self) -> None:
-        """Reject values for which the features are not defined."""
+        """Raise an error for values for which the features are not defined."""
         checks = {
             "sample_rate": self.sample_rate >= 1000,
             "n_fft": self.n_fft >= 16 and self.n_fft % 2 == 0,

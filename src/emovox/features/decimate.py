@@ -1,4 +1,4 @@
-"""Halve the sample rate with one fixed FIR, shared by the numpy side and the network front end."""
+"""Halve the sample rate with a fixed FIR filter, shared by the numpy features and the front end of the networks."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from emovox.audio.types import Samples
 from emovox.features.config import FeatureConfig
 
 N_TAPS = 65
-"""Taps of the low-pass. The delay of 32 samples is taken out, so frames stay centred."""
+"""Number of taps of the low-pass. Its delay of 32 samples is removed, so frames stay centred."""
 
 CUTOFF = 0.225
-"""Half-amplitude point in cycles a sample, 3.6 kHz at 16 kHz: within 0.05 dB to 3.2 kHz, 46 dB down from 4 kHz on."""
+"""Half-amplitude point in cycles per sample, 3.6 kHz at 16 kHz: flat within 0.05 dB to 3.2 kHz, -46 dB from 4 kHz."""
 
 BLOCK = 32
-"""Output samples of one matrix row: 64 inputs and 64 of halo, half of the products are by a tap that is not 0."""
+"""Output samples per matrix row: from 64 inputs and 64 of halo; half of the products are with a tap that is not 0."""
 
 
 def taps() -> npt.NDArray[np.float32]:
-    """Design the low-pass: a sinc under a Hamming window, with gain 1 at 0 Hz.
+    """Return the taps of the low-pass: a sinc with a Hamming window and gain 1 at 0 Hz.
 
     Returns:
-        [65] float32, symmetric.
+        Shape [65], float32, symmetric.
 
     Reference:
         Oppenheim and Schafer, Discrete-Time Signal Processing, 3rd ed., section 7.5 (design by windowing).
@@ -40,13 +40,14 @@ def taps() -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def decimation_matrix() -> npt.NDArray[np.float32]:
-    """Write filter and decimation of one block as a matrix.
+    """Return filter and decimation of one block as a matrix.
 
     A matrix product is faster than a convolution with one channel: for 3 s, 0.09 instead of 0.51 ms in ONNX Runtime
     and 0.08 instead of 0.38 ms in numpy.
 
     Returns:
-        [128, 32] float32, read-only. Times 128 inputs from 64 j - 32 on, it gives the outputs 32 j … 32 j + 31.
+        Shape [128, 32], float32, read-only. The 128 inputs from 64 j - 32 on, times the matrix, are the outputs 32 j to
+        32 j + 31.
     """
     matrix = np.zeros((2 * BLOCK + N_TAPS - 1, BLOCK), np.float32)
     for output in range(BLOCK):
@@ -59,11 +60,11 @@ def decimate(samples: Samples) -> Samples:
     """Low-pass and keep every second sample, without delay: output i is centred on input 2 i.
 
     Args:
-        samples: [n] or [channels, n] float32; taken as 0 outside.
+        samples: shape [n] or [channels, n], float32; zeros are assumed outside.
 
     Returns:
-        [..., n // 2] float32 at half the rate. An odd last sample has no output of its own, so n samples at hop h and
-        n // 2 samples at hop h / 2 have equally many frames.
+        Shape [..., n // 2], float32 at half the rate. An odd last sample has no output, so n samples at hop h and
+        n // 2 samples at hop h / 2 have the same number of frames.
 
     >>> decimate(np.ones(1000, np.float32)).shape
     (500,)
@@ -71,9 +72,9 @@ def decimate(samples: Samples) -> Samples:
     n_out = samples.shape[-1] // 2
     n_rows = -(-n_out // BLOCK) + 1
     halo = N_TAPS // 2
-    room = n_rows * 2 * BLOCK
-    padded = np.zeros((*samples.shape[:-1], room), np.float32)
-    kept = samples[..., : room - halo]
+    length = n_rows * 2 * BLOCK
+    padded = np.zeros((*samples.shape[:-1], length), np.float32)
+    kept = samples[..., : length - halo]
     padded[..., halo : halo + kept.shape[-1]] = kept
     rows = padded.reshape(*samples.shape[:-1], n_rows, 2 * BLOCK)
     matrix = decimation_matrix()
@@ -82,15 +83,15 @@ def decimate(samples: Samples) -> Samples:
 
 
 def half_rate(config: FeatureConfig) -> FeatureConfig:
-    """Give the configuration for YIN on decimated audio: half the rate and frame length, the same hop in samples.
+    """Return the configuration for YIN on decimated audio: half the rate and frame length, the same hop in samples.
 
     The hop in seconds doubles: 10 ms at 16 kHz become 20 ms at 8 kHz.
 
     Args:
-        config: for audio at the full rate.
+        config: configuration for audio at the full rate.
 
     Returns:
-        The configuration for `decimate(samples)`.
+        Configuration for `decimate(samples)`.
 
     >>> half = half_rate(FeatureConfig())
     >>> half.sample_rate, half.hop, half.f0_length

@@ -14,23 +14,23 @@ from emovox.schema.errors import ConfigError
 
 
 def delta(track: Frames, *, width: int = 9, order: int = 1) -> Frames:
-    """Estimate the derivative of given order a frame: fit a polynomial of that order to `width` frames around each.
+    """Estimate the derivative per frame: fit a polynomial of degree `order` to `width` frames around each frame.
 
-    The derivative of order p of a polynomial of degree p is constant, so the frames at both ends, for which librosa's
-    mode "interp" fits the first and last `width` frames, repeat the value of the nearest complete window. With fewer
-    than `width` frames the same holds with one window of all of them; with too few for the polynomial (`order` frames
-    or fewer) the derivative is 0. librosa refuses both.
+    The derivative of order p of a polynomial of degree p is constant. So the frames at both ends, where librosa's mode
+    "interp" fits the first and last `width` frames, repeat the value of the nearest complete window. With fewer than
+    `width` frames one window of all frames is used. With `order` frames or fewer, too few for the polynomial, the
+    derivative is 0. librosa refuses both cases.
 
     Args:
-        track: [t, ...] float32, t >= 1.
+        track: shape [t, ...], float32, t >= 1.
         width: window in frames, odd, >= 3.
-        order: 1 or more, below `width`.
+        order: order of the derivative, >= 1, below `width`.
 
     Returns:
-        The shape of `track`, float32, per frame**order.
+        Shape of `track`, float32, in units of the track per frame**order.
 
     Raises:
-        ConfigError: an even or too small `width`, or an `order` out of range.
+        ConfigError: `width` is even or below 3, or `order` is out of range.
 
     Reference:
         Savitzky and Golay, Anal. Chem. 36 (1964); librosa.feature.delta with its defaults.
@@ -49,17 +49,15 @@ def delta(track: Frames, *, width: int = 9, order: int = 1) -> Frames:
 
 @lru_cache(maxsize=16)
 def savgol_weights(size: int, order: int) -> npt.NDArray[np.float32]:
-    """Return the weights [size] whose dot product with `size` frames is the derivative of `order` of their fit.
+    """Return the weights of shape [size] whose dot product with `size` frames is the derivative of their fit.
 
     >>> savgol_weights(3, 1).tolist()
     [-0.5, 0.0, 0.5]
     """
     positions = np.arange(size) - (size - 1) / 2
     fit = np.linalg.pinv(np.vander(positions, order + 1, increasing=True))
-    # adding 0 turns the -0.0 that rounding leaves in the middle into 0.0
-    weights: npt.NDArray[np.float32] = np.round(math.factorial(order) * fit[order], 15).astype(np.float32) + np.float32(
-        0
-    )
+    weights: npt.NDArray[np.float32] = np.round(math.factorial(order) * fit[order], 15).astype(np.float32)
+    weights += np.float32(0)  # turns the -0.0 that rounding leaves in the middle into 0.0
     weights.flags.writeable = False
     return weights
 

@@ -1,4 +1,4 @@
-"""Loudness and noisiness in the time domain: root mean square and zero-crossing rate."""
+"""Features of the waveform: root mean square and zero-crossing rate."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from emovox.features.signal import mono, n_frames, pad
 from emovox.features.spectrum import Frames
 
 ZERO = 1e-10
-"""Samples within ± this count as 0, hence as not negative: librosa.zero_crossings."""
+"""Samples within ± this count as 0, so as not negative, as in librosa.zero_crossings."""
 
 SUM_ANY_ORDER = frozenset({"contract", "reassoc", "nsz"})
-"""Lets LLVM add squares in vector lanes: ten times faster, and pairwise sums round less."""
+"""Fast-math flags with which LLVM sums squares in vector lanes: ten times faster, and with less rounding."""
 
 
 def rms(samples: Samples, *, length: int = 512, hop: int = 160) -> Frames:
-    """Compute the root mean square of centred frames, zeros beyond the ends, as librosa.feature.rms.
+    """Compute the root mean square of centred frames, with zeros beyond the ends, as librosa.feature.rms.
 
     Args:
-        samples: [n] float32.
+        samples: shape [n], float32.
         length: frame length in samples, even.
         hop: step between frames in samples.
 
     Returns:
-        [t] float32 in the unit of the samples, t = 1 + n // hop.
+        Shape [t], float32, in the unit of the samples, t = 1 + n // hop.
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers (see `signal.mono`).
-        ConfigError: an odd `length`.
+        AudioError: `samples` is not one channel of finite numbers (see `signal.mono`).
+        ConfigError: `length` is odd.
 
     >>> rms(np.full(1024, 0.5, np.float32))[2:4].tolist()
     [0.5, 0.5]
@@ -40,20 +40,20 @@ def rms(samples: Samples, *, length: int = 512, hop: int = 160) -> Frames:
 
 
 def zero_crossing_rate(samples: Samples, *, length: int = 512, hop: int = 160) -> Frames:
-    """Compute the share of samples in centred frames whose sign differs from the sample before.
+    """Compute the share of samples in centred frames whose sign differs from the previous sample.
 
-    As librosa.feature.zero_crossing_rate: the ends are extended by the first and last sample, so they add no crossing.
+    As in librosa.feature.zero_crossing_rate, the first and last sample extend the ends, which adds no crossing.
 
     Args:
-        samples: [n] float32.
+        samples: shape [n], float32.
         length: frame length in samples, even.
         hop: step between frames in samples.
 
     Returns:
-        [t] float32 in [0, 1), t = 1 + n // hop.
+        Shape [t], float32 in [0, 1), t = 1 + n // hop.
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers (see `signal.mono`).
+        AudioError: `samples` is not one channel of finite numbers (see `signal.mono`).
 
     >>> zero_crossing_rate(np.tile(np.float32([1, -1]), 512))[2:4].tolist()
     [0.998046875, 0.998046875]

@@ -1,4 +1,4 @@
-"""All frame features of a recording, computed together from one transform."""
+"""All frame features of a recording, computed together from one Fourier transform."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from emovox.features.spectrum import Frames, bin_frequencies, power_spectrum
 
 @dataclass(frozen=True, eq=False)
 class FrameFeatures:
-    """Features of t frames; frame i is centred on sample i * hop. All float32 but `voiced`.
+    """Features of t frames; frame i is centred on sample i * hop. All are float32 except `voiced`.
 
     Attributes:
-        mfcc: [t, n_mfcc] cepstral coefficients of the log-mel spectrogram.
-        delta: [t, n_mfcc] first derivative of `mfcc` a frame.
-        delta2: [t, n_mfcc] second derivative of `mfcc` a frame².
-        log_mel: [t, n_mels] in dB, clipped at `top_db` under the recording's loudest value.
-        rms: [t] root mean square over `n_fft` samples.
-        f0: [t] in Hz: the YIN estimate of every frame, also of the unvoiced.
-        voiced: [t] bool: the estimate is one of a voice.
-        zcr: [t] zero crossings a sample, over `n_fft` samples.
-        centroid: [t] in Hz.
-        rolloff: [t] in Hz: below it lies the share `rolloff` of the magnitudes.
+        mfcc: shape [t, n_mfcc]: cepstral coefficients of the log-mel spectrogram.
+        delta: shape [t, n_mfcc]: first derivative of `mfcc`, per frame.
+        delta2: shape [t, n_mfcc]: second derivative of `mfcc`, per frame².
+        log_mel: shape [t, n_mels]: dB, clipped at `top_db` below the loudest value of the recording.
+        rms: shape [t]: root mean square over `n_fft` samples.
+        f0: shape [t]: Hz, the YIN estimate of every frame, also of unvoiced ones.
+        voiced: shape [t], bool: whether the frame is voiced.
+        zcr: shape [t]: zero crossings per sample, over `n_fft` samples.
+        centroid: shape [t]: Hz, spectral centroid.
+        rolloff: shape [t]: Hz, frequency below which the share `rolloff` of the magnitudes lies.
     """
 
     mfcc: Frames
@@ -47,11 +47,11 @@ class FrameFeatures:
     rolloff: Frames
 
     def __len__(self) -> int:
-        """Count the frames."""
+        """Return the number of frames."""
         return self.rms.size
 
     def to_matrix(self) -> Frames:
-        """Join all features side by side: [t, len(columns(config))] float32, `voiced` as 0 or 1."""
+        """Return all features side by side: shape [t, len(columns(config))], float32, `voiced` as 0 or 1."""
         tracks = [getattr(self, field.name) for field in fields(self)]
         return np.column_stack(tracks).astype(np.float32, copy=False)
 
@@ -60,16 +60,16 @@ def frame_features(samples: Samples, config: FeatureConfig = DEFAULT) -> FrameFe
     """Compute the frame features of one channel.
 
     Args:
-        samples: [n] float32 at `config.sample_rate`, n >= 1; not modified.
-        config: lengths, mel bands and the F0 range.
+        samples: shape [n], float32 at `config.sample_rate`, n >= 1; not modified.
+        config: frame lengths, mel bands and F0 range.
 
     Returns:
-        The features of t = 1 + n // hop frames; a recording shorter than a frame gives one, padded with zeros.
+        Features of t = 1 + n // hop frames. A recording shorter than a frame is padded with zeros.
 
     Raises:
         ChannelError: `samples` is not one-dimensional.
-        EmptyAudioError: 0 samples.
-        NonFiniteError: NaN or infinity.
+        EmptyAudioError: `samples` has 0 samples.
+        NonFiniteError: `samples` has NaN or infinity.
 
     >>> len(frame_features(np.zeros(16000, np.float32)))
     101
@@ -95,7 +95,15 @@ def frame_features(samples: Samples, config: FeatureConfig = DEFAULT) -> FrameFe
 
 
 def pitch(samples: Samples, config: FeatureConfig = DEFAULT) -> tuple[Frames, npt.NDArray[np.bool_]]:
-    """Compute F0 [t] in Hz and voiced [t] bool with the parameters of `config`; see `pitch.yin`."""
+    """Compute F0 and voicing with the parameters of `config`; see `pitch.yin`.
+
+    Args:
+        samples: shape [n], float32 at `config.sample_rate`.
+        config: F0 range, frame length, hop and threshold.
+
+    Returns:
+        F0 in Hz, shape [t], float32, and voicing, shape [t], bool.
+    """
     return yin(
         samples,
         sample_rate=config.sample_rate,
@@ -108,7 +116,7 @@ def pitch(samples: Samples, config: FeatureConfig = DEFAULT) -> tuple[Frames, np
 
 
 def columns(config: FeatureConfig = DEFAULT) -> tuple[str, ...]:
-    """Name the columns of `FrameFeatures.to_matrix`; docs/features.md says what each is.
+    """Return the names of the columns of `FrameFeatures.to_matrix`; docs/features.md describes them.
 
     >>> columns()[0], columns()[-1], len(columns())
     ('mfcc_0', 'rolloff', 109)

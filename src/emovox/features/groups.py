@@ -1,4 +1,4 @@
-"""Groups of functionals by what they measure: the rows of the table of what each feature brings."""
+"""Groups of functionals by what they measure: the rows of the table in the ablation study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from emovox.features.functionals import functional_names
 from emovox.schema.errors import ConfigError
 
 GUIDE_MFCC = 13
-"""Coefficients of the usual starting point; the further ones are a group of their own."""
+"""Number of MFCC in the reference guide; the higher ones are a separate group."""
 
 
 def _group_of(name: str) -> str:
@@ -38,15 +38,18 @@ def _collect() -> dict[str, tuple[int, ...]]:
 
 
 GROUPS: Mapping[str, tuple[int, ...]] = _collect()
-"""Group → indices into `functional_names()`: MFCC 0-12; their Δ and ΔΔ; F0 and voicing; level; zero crossings,
-centroid, roll-off and flux; pauses and peak rate; MFCC 13-19 with Δ and ΔΔ; modulation energy."""
+"""Group → indices into `functional_names()`. In order: MFCC 0-12; their Δ and ΔΔ; F0 and voicing; level; zero
+crossings, centroid, roll-off and flux; pauses and peak rate; MFCC 13-19 with Δ and ΔΔ; modulation energy."""
 
 
 def group_columns(names: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return the sorted indices of all functionals of the groups named.
+    """Return the sorted indices of all functionals of some groups, shape [k], int64.
+
+    Args:
+        names: keys of `GROUPS`.
 
     Raises:
-        ConfigError: no such group.
+        ConfigError: a name is not a group.
 
     >>> len(group_columns(["mfcc"]))
     104

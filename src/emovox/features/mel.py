@@ -1,4 +1,4 @@
-"""Slaney's mel filter bank, decibels, and the cosine transform that turns log-mel into MFCC."""
+"""Slaney's mel filter bank, decibels, and the cosine transform from log-mel to MFCC."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ Matrix = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
 
 AMIN = 1e-10
-"""Floor of a power before its logarithm: -100 dB, as librosa.power_to_db."""
+"""Floor of a power before its logarithm: -100 dB, as in librosa.power_to_db."""
 
 LINEAR_HZ = 200.0 / 3
-"""Slaney's scale is linear below 1 kHz: one mel is 66.7 Hz."""
+"""Width of a mel in Hz below 1 kHz, where Slaney's scale is linear."""
 
 BREAK_HZ = 1000.0
-"""From here on the scale is logarithmic."""
+"""Frequency in Hz from which the scale is logarithmic."""
 
 LOG_STEP = np.log(6.4) / 27
-"""27 mels from 1 kHz to 6.4 kHz."""
+"""Step of the natural logarithm per mel above `BREAK_HZ`: 27 mels from 1 kHz to 6.4 kHz."""
 
 
 def hz_to_mel(frequency: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Convert Hz to mel on Slaney's scale (Auditory Toolbox, 1998).
+    """Convert Hz to mel on Slaney's scale (Auditory Toolbox, 1998); any shape, float64.
 
     >>> hz_to_mel([0.0, 1000.0, 6400.0]).round(6).tolist()
     [0.0, 15.0, 42.0]
@@ -39,7 +39,7 @@ def hz_to_mel(frequency: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def mel_to_hz(mel: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Convert mel to Hz, the inverse of `hz_to_mel`.
+    """Convert mel to Hz, the inverse of `hz_to_mel`; any shape, float64.
 
     >>> mel_to_hz([15.0, 42.0]).round(3).tolist()
     [1000.0, 6400.0]
@@ -51,13 +51,14 @@ def mel_to_hz(mel: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def mel_filters(config: FeatureConfig) -> Matrix:
-    """Build triangular filters, equally wide in mel, each scaled by 2 / bandwidth in Hz (Slaney's area norm).
+    """Return triangular filters of equal width in mel, each scaled by 2 / bandwidth in Hz (Slaney's area norm).
 
     Args:
-        config: `sample_rate`, `n_fft`, `n_mels`, `mel_fmin`, `mel_fmax` are used.
+        config: `sample_rate`, `n_fft`, `n_mels`, `mel_fmin` and `mel_fmax` are used.
 
     Returns:
-        [n_mels, 1 + n_fft // 2] float32, read-only. A filter narrower than a bin may be empty: too many `n_mels`.
+        Shape [n_mels, 1 + n_fft // 2], float32, read-only. With too many `n_mels`, filters narrower than a bin may be
+        empty.
 
     >>> mel_filters(FeatureConfig()).shape
     (64, 257)
@@ -74,10 +75,14 @@ def mel_filters(config: FeatureConfig) -> Matrix:
 
 @lru_cache(maxsize=8)
 def dct_matrix(n_in: int, n_out: int) -> Matrix:
-    """Build the orthonormal DCT-II as a matrix that log-mel [t, n_in] is multiplied by.
+    """Return the orthonormal DCT-II as a matrix: log-mel of shape [t, n_in] times it is MFCC.
+
+    Args:
+        n_in: number of mel bands.
+        n_out: number of coefficients, <= `n_in`.
 
     Returns:
-        [n_in, n_out] float32, read-only; the columns have length 1 and are orthogonal.
+        Shape [n_in, n_out], float32, read-only; the columns have length 1 and are orthogonal.
 
     >>> basis = dct_matrix(8, 3)
     >>> bool(np.allclose(basis.T @ basis, np.eye(3), atol=1e-6))
@@ -92,7 +97,15 @@ def dct_matrix(n_in: int, n_out: int) -> Matrix:
 
 
 def mel_power(power: Frames, config: FeatureConfig) -> Frames:
-    """Sum a power spectrum [t, 1 + n_fft // 2] into mel bands [t, n_mels] float32."""
+    """Sum a power spectrum into mel bands.
+
+    Args:
+        power: shape [t, 1 + n_fft // 2], float32.
+        config: parameters of the filters.
+
+    Returns:
+        Shape [t, n_mels], float32.
+    """
     filters, first, last = _bands(config)
     return _apply_filters(power, filters, first, last)
 
@@ -101,17 +114,17 @@ def power_to_db(power: Frames, *, top_db: float | None = 80.0) -> Frames:
     """Convert power to decibels, 10 log10(max(power, 1e-10)), as librosa.power_to_db with ref 1.
 
     Args:
-        power: [...] float32, >= 0.
-        top_db: clip to this many dB under the largest value *of the whole array*; None does not clip. The result
-            therefore depends on the loudest moment of the recording.
+        power: any shape, float32, >= 0.
+        top_db: dynamic range in dB below the largest value *of the whole array*, to which lower values are clipped;
+            None does not clip. So the result depends on the loudest moment of the recording.
 
     Returns:
-        [...] float32 in dB, >= -100.
+        Shape of `power`, float32 in dB, >= -100.
 
     >>> power_to_db(np.array([1.0, 1e-3, 1e-12], np.float32)).round(3).tolist()
     [0.0, -30.0, -80.0]
     """
-    # np.log is vectorised for float32, np.log10 is not: 0.1 ms less for 3 s of audio
+    # np.log is vectorised for float32, np.log10 is not: this saves 0.1 ms for 3 s of audio.
     decibels = np.log(np.maximum(power, np.float32(AMIN))) * np.float32(10 / np.log(10))
     if top_db is not None:
         np.maximum(decibels, decibels.max() - np.float32(top_db), out=decibels)
@@ -128,7 +141,7 @@ def _bands(config: FeatureConfig) -> tuple[Matrix, Indices, Indices]:
 
 @compiled(CONTRACT)
 def _apply_filters(power: Frames, filters: Matrix, first: Indices, last: Indices) -> Frames:
-    # each filter touches a few neighbouring bins only: a tenth of the dense product's work
+    # Each filter covers only a few neighbouring bins: a tenth of the products of a dense matrix.
     count, n_mels = power.shape[0], filters.shape[0]
     bands = np.empty((count, n_mels), np.float32)
     for t in range(count):

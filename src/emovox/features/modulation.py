@@ -1,4 +1,4 @@
-"""Modulation energy: how strongly the log-mel envelope moves at the rates of phrases, syllables and trembling."""
+"""Modulation energy: energy of the log-mel envelope at the rates of phrases, syllables and tremor."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ import numpy as np
 from emovox.features.spectrum import Frames
 
 GROUPS = 16
-"""Neighbouring mel bands are averaged into this many."""
+"""Number of groups into which neighbouring mel bands are averaged."""
 
 EDGES_HZ = (0.5, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Modulation bands; syllables come at 3 to 8 Hz, vocal tremor at 4 to 12 Hz, roughness above."""
+"""Edges of the modulation bands in Hz. Syllables are at 3 to 8 Hz, vocal tremor at 4 to 12 Hz, roughness above."""
 
 RATES_PER_BAND = 8
-"""Modulation frequencies a band, evenly spaced: finer than 1 / duration for anything a tile can hold."""
+"""Modulation frequencies per band, evenly spaced: finer than 1 / duration for the length of any tile."""
 
 FLOOR = 1e-3
-"""Added to the energy (dB²) before the logarithm: steady sounds get a finite value."""
+"""Added to the energy in dB² before the logarithm, so that steady sounds have a finite value."""
 
 MODULATION_NAMES = tuple(
     f"modulation_{group}_{low:g}_{high:g}hz" for low, high in pairwise(EDGES_HZ) for group in range(GROUPS)
 )
+"""Names of the values of `modulation`, in order."""
 
 
 def modulation(bands: Frames, *, frame_seconds: float) -> Frames:
     """Compute the log energy of the modulation spectrum in five bands of rates.
 
     Args:
-        bands: [t, n_mels] log-mel in dB, n_mels a multiple of 16.
-        frame_seconds: step between frames.
+        bands: log-mel in dB, shape [t, n_mels], n_mels a multiple of 16.
+        frame_seconds: step between frames in seconds.
 
     Returns:
-        [80] float32, natural logarithm of dB², named by `MODULATION_NAMES`.
+        Shape [80], float32, natural logarithm of dB², named by `MODULATION_NAMES`.
 
     Reference:
         Wu, Falk and Chan, "Automatic speech emotion recognition using modulation spectral features", Speech
@@ -50,7 +51,7 @@ def modulation(bands: Frames, *, frame_seconds: float) -> Frames:
 
 
 def modulation_rates() -> Frames:
-    """Return the modulation frequencies [40] in Hz, band by band."""
+    """Return the modulation frequencies in Hz, band by band, shape [40], float32."""
     steps = (np.arange(RATES_PER_BAND) + 0.5) / RATES_PER_BAND
     return np.concatenate([low + (high - low) * steps for low, high in pairwise(EDGES_HZ)]).astype(np.float32)
 

@@ -1,7 +1,7 @@
-"""Work on many recordings in several processes: in order, with bounded memory, and ending with the parent.
+"""Process many recordings in parallel: in order, with bounded memory, and workers that end with their parent.
 
-On the standard library's pool, not on joblib: joblib hands out the next item whenever one is finished, not when an
-answer is taken. Behind one slow recording it held the answers of 2191 others; this window holds 8 with two workers.
+It uses the standard library's pool, not joblib. joblib starts the next item when another finishes, not when a result
+is read: behind one slow recording it held 2191 results. The window here holds 8 with two workers.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 AHEAD = 4
-"""Items in work or waiting to be taken, for each worker: bounds the memory however many there are."""
+"""Most items in progress or not yet read, per worker; it bounds the memory for any number of items."""
 
 
 def parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: int) -> Iterator[Answer]:
-    """Yield `work(item)` of every item, in the order of the items.
+    """Yield `work(item)` for every item, in the order of the items.
 
     An error, an interrupt or an early close of the iterator kills the workers at once.
 
     Args:
-        work: picklable: a function of a module, or a partial of one.
+        work: picklable: a module-level function, or a partial of one.
         items: picklable.
-        workers: processes, >= 1.
+        workers: number of processes, >= 1.
 
     Raises:
-        WorkerError: a worker died, as by a lack of memory.
+        WorkerError: a worker process died, e.g. for lack of memory.
     """
     others = set(active_children())
-    # spawn, not fork: progress bars and inference sessions hold threads, which a fork would copy half alive
+    # spawn, not fork: progress bars and inference sessions have threads, which do not survive a fork.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=obey_parent)
     waiting: deque[Future[Answer]] = deque()
     try:
@@ -49,7 +49,7 @@ def parallel(work: Callable[[Item], Answer], items: Sequence[Item], workers: int
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise WorkerError(
-            "a worker process died, expected an answer; look for its message above, and use fewer workers if memory "
+            "a worker process died, expected a result; look for its message above, and use fewer workers if memory "
             "is short"
         ) from error
     except BaseException:

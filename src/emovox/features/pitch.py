@@ -1,4 +1,4 @@
-"""Fundamental frequency by YIN, with the autocorrelation summed by hop blocks instead of by transforms."""
+"""Fundamental frequency by YIN; the autocorrelation is summed in blocks of one hop, not by Fourier transforms."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from emovox.schema.errors import ConfigError
 Doubles = npt.NDArray[np.float64]
 
 UNROLL = 4
-"""Samples a pass of the inner loop: each pass loads and stores the sums of all lags once (1: 1.1 ms, 4: 0.4 ms)."""
+"""Samples per pass of the inner loop, which loads and stores the sums of all lags once (1: 1.1 ms, 4: 0.4 ms)."""
 
 CHUNK = 512
-"""Frames at a time: their block sums take 1 MB, however long the recording; the chunks share a dozen blocks only."""
+"""Frames processed together: their block sums take 1 MB for any length, and chunks share only a dozen blocks."""
 
 TINY = float(np.finfo(np.float32).tiny)
-"""Added to the denominator so that silence gives 0 / TINY = 0, as in librosa."""
+"""Added to the denominator, so that silence gives 0 / TINY = 0, as in librosa."""
 
 SILENCE_POWER = 1e-10
-"""Mean square (-100 dBFS) below which a frame is digital silence: its root is a third of one step of 16-bit audio."""
+"""Mean square (-100 dBFS) below which a frame is digital silence; its root is a third of a step of 16-bit audio."""
 
 
 def yin(
@@ -38,25 +38,25 @@ def yin(
 ) -> tuple[Frames, npt.NDArray[np.bool_]]:
     """Estimate F0 and voicing of centred frames; the estimates are those of librosa.yin 0.11.
 
-    The period is the first local minimum of the cumulative-mean-normalised difference that lies below `threshold`, or
-    its global minimum where there is none, refined by a parabola. Every frame has an estimate; trust the voiced ones.
+    The period is the first local minimum of the cumulative-mean-normalised difference below `threshold`, or else its
+    global minimum, refined by a parabola. Every frame has an estimate; only those of voiced frames are reliable.
 
     Args:
-        samples: [n] float32.
-        sample_rate: in Hz.
+        samples: shape [n], float32.
+        sample_rate: Hz.
         fmin: lowest F0 in Hz; the longest lag is ceil(sample_rate / fmin), at most length - 1.
         fmax: highest F0 in Hz, at most sample_rate / 2.
         length: frame length in samples, even.
         hop: step between frames in samples.
-        threshold: of the normalised difference, 0.1 in the paper.
+        threshold: voicing threshold of the normalised difference, in (0, 1); 0.1 in the paper.
 
     Returns:
-        F0 [t] float32 in Hz, and voiced [t] bool: a minimum below the threshold exists and the frame's mean square is
-        at least `SILENCE_POWER`; t = 1 + n // hop.
+        F0 in Hz, shape [t], float32, and voicing, shape [t], bool; t = 1 + n // hop. A frame is voiced if it has a
+        minimum below the threshold and a mean square of at least `SILENCE_POWER`.
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers (see `signal.mono`).
-        ConfigError: a frequency range that `length` or `sample_rate` does not allow.
+        AudioError: `samples` is not one channel of finite numbers (see `signal.mono`).
+        ConfigError: `length` or `sample_rate` does not allow the frequency range.
 
     Reference:
         de Cheveigné and Kawahara, "YIN, a fundamental frequency estimator for speech and music", JASA 111 (2002),
@@ -75,10 +75,16 @@ def yin(
 
 
 def lags(*, sample_rate: int, fmin: float, fmax: float, length: int) -> tuple[int, int]:
-    """Return the shortest and the longest period that YIN looks at, in samples.
+    """Return the shortest and the longest period of the search in samples.
+
+    Args:
+        sample_rate: Hz.
+        fmin: lowest F0 in Hz.
+        fmax: highest F0 in Hz.
+        length: frame length in samples.
 
     Raises:
-        ConfigError: not 0 < fmin < fmax <= sample_rate / 2, or fewer than three lags within `length`.
+        ConfigError: not 0 < fmin < fmax <= sample_rate / 2, or fewer than three lags fit into `length`.
 
     >>> lags(sample_rate=16000, fmin=65, fmax=500, length=2048)
     (32, 247)
@@ -91,11 +97,11 @@ def lags(*, sample_rate: int, fmin: float, fmax: float, length: int) -> tuple[in
     return shortest, longest
 
 
-# The autocorrelation of frame t at lag k sums x[n] x[n + k] over the length - k samples n for which both lie inside the
-# frame. Frames start at multiples of hop, so these are (length - k) // hop whole blocks of hop samples, which the next
-# frames share, and the beginning of one more block, up to the split (length - k) % hop: its tail. One pass over a block
-# with all lags side by side (contiguous in memory, so the loop is vectorised) gives the whole sums, and on its way,
-# when n reaches the split of a lag, the tail. About 12 products a sample and lag become 1.
+# The autocorrelation of frame t at lag k sums x[n] x[n + k] over the length - k samples n with both factors inside the
+# frame. Frames start at multiples of hop. So the sum consists of (length - k) // hop whole blocks of hop samples, which
+# the next frames share, and of a tail: one more block up to the split (length - k) % hop. One pass over a block handles
+# all lags side by side, contiguous in memory, so the loop is vectorised. It gives the whole sums, and the tail of a lag
+# when n reaches its split. About 12 products per sample and lag become 1.
 
 
 @compiled(CONTRACT)
@@ -125,7 +131,7 @@ def _block_sums(padded: Samples, count: int, n_lags: int, length: int, hop: int)
 
 @compiled(CONTRACT, inline=True)  # 50 000 calls for 3 s of audio: 0.3 ms of 1.0
 def _store_tails(tails: Frames, row: Samples, here: Samples, done: int, split_lag: int, frame: int, hop: int) -> None:
-    # lags split_lag, split_lag + hop, … end here: in frames frame, frame + 1, … (a longer lag has a whole block fewer)
+    # Lags split_lag, split_lag + hop, … end here, in frames frame, frame + 1, …: a longer lag has one block fewer.
     for k in range(split_lag, tails.shape[1], hop):
         if 0 <= frame < tails.shape[0]:
             tail = row[k]
@@ -167,8 +173,8 @@ def _normalise(frame: Samples, correlation: Doubles, difference: Doubles) -> Non
 
 @compiled()
 def _first_trough(difference: Doubles, shortest: int, threshold: float) -> tuple[int, bool]:
-    # as librosa: a trough is strictly below its left neighbour and not above its right one; at both ends of the range
-    # the one neighbour must be strictly above
+    # As in librosa: a trough is strictly below its left neighbour and not above its right one. At the ends of the range
+    # the only neighbour must be strictly above.
     last = difference.size - 1
     lowest = shortest
     for k in range(shortest, last + 1):
@@ -183,7 +189,7 @@ def _first_trough(difference: Doubles, shortest: int, threshold: float) -> tuple
 
 @compiled()
 def _vertex(difference: Doubles, period: int, shortest: int) -> float:
-    # a shift of a whole sample or more is no refinement of this minimum, and the ends have one neighbour only
+    # A shift by a sample or more does not refine this minimum, and the ends have only one neighbour.
     if period == shortest or period == difference.size - 1:
         return 0.0
     curvature = difference[period + 1] + difference[period - 1] - 2 * difference[period]

@@ -1,4 +1,4 @@
-"""Pauses, voicing and speaking rate: how speech is laid out in time."""
+"""Rhythm: pauses, voicing and speaking rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from emovox.features.spectrum import Frames
 from emovox.features.statistics import count_runs
 
 PAUSE_DEPTH_DB = 25.0
-"""A frame this far below the loudest one is a pause: relative, so the level of the recording does not matter."""
+"""Depth of a pause in dB below the loudest frame; relative, so the level of the recording does not matter."""
 
 RHYTHM_NAMES = (
     "pause_share",
@@ -20,21 +20,21 @@ RHYTHM_NAMES = (
     "voiced_length",
     "peak_rate",
 )
-"""Shares in [0, 1]; rates per second; mean lengths in seconds; `peak_rate` counts level peaks above the median, which
-follow the syllables."""
+"""Names of the values of `rhythm`: shares in [0, 1], rates per second, mean lengths in seconds. `peak_rate` counts
+level peaks above the median, which follow the syllables."""
 
 
 def rhythm(level: Frames, voiced: npt.NDArray[np.bool_], *, frame_seconds: float, pitch_seconds: float) -> Frames:
     """Measure pauses, voiced stretches and the rate of level peaks.
 
     Args:
-        level: [t] in dB, one value every `frame_seconds`.
-        voiced: [t2], one value every `pitch_seconds`.
-        frame_seconds: step of `level`.
-        pitch_seconds: step of `voiced`.
+        level: level in dB, shape [t], one value every `frame_seconds`.
+        voiced: shape [t2], bool, one value every `pitch_seconds`.
+        frame_seconds: step of `level` in seconds.
+        pitch_seconds: step of `voiced` in seconds.
 
     Returns:
-        [7] float32, named by `RHYTHM_NAMES`.
+        Shape [7], float32, named by `RHYTHM_NAMES`.
     """
     silent = level < level.max() - PAUSE_DEPTH_DB
     seconds = len(level) * frame_seconds

@@ -1,4 +1,4 @@
-"""What every feature takes: one channel of finite float32 samples, zero-padded so that frames are centred."""
+"""Input of every feature: one channel of finite float32 samples, padded with zeros so that frames are centred."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from emovox.schema.errors import ChannelError, ConfigError, EmptyAudioError, Non
 
 
 def mono(samples: npt.NDArray[np.generic]) -> Samples:
-    """Check one channel of audio and return it as contiguous float32, without a copy where it already is.
+    """Check one channel of audio and return it as contiguous float32, without a copy if it already is.
 
     Args:
-        samples: [n] real numbers, n >= 1, normally in [-1, 1].
+        samples: shape [n], real numbers, n >= 1, normally in [-1, 1].
 
     Returns:
-        [n] float32; may share memory with the input, which no feature writes to.
+        Shape [n], float32; it may share memory with the input, which no feature modifies.
 
     Raises:
-        ChannelError: not one-dimensional.
-        EmptyAudioError: 0 samples.
-        NonFiniteError: NaN or infinity.
+        ChannelError: `samples` is not one-dimensional.
+        EmptyAudioError: `samples` has 0 samples.
+        NonFiniteError: `samples` has NaN or infinity.
 
     >>> mono(np.zeros(3)).dtype
     dtype('float32')
@@ -38,19 +38,19 @@ def mono(samples: npt.NDArray[np.generic]) -> Samples:
 
 
 def pad(samples: Samples, *, length: int, hop: int, extra: int = 0) -> Samples:
-    """Put zeros around the audio so that frame t of `length` samples begins at t * hop and is centred on it.
+    """Pad with zeros, so that frame t of the result begins at t * hop and is centred on sample t * hop of the input.
 
     Args:
-        samples: [n] float32.
-        length: frame length in samples, even: half of it is put in front.
+        samples: shape [n], float32.
+        length: frame length in samples, even; half of it is added in front.
         hop: step between frames in samples, >= 1.
         extra: further zeros at the end that a kernel may read.
 
     Returns:
-        [length + n + extra] float32, a copy that holds all 1 + n // hop frames in full.
+        Shape [length + n + extra], float32, a copy with all 1 + n // hop frames complete.
 
     Raises:
-        ConfigError: an odd `length` (its frames have no centre) or a `hop` below 1.
+        ConfigError: `length` is odd, so frames have no centre, or `hop` is below 1.
 
     >>> pad(np.ones(3, np.float32), length=4, hop=2).tolist()
     [0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]
@@ -63,7 +63,7 @@ def pad(samples: Samples, *, length: int, hop: int, extra: int = 0) -> Samples:
 
 
 def n_frames(n_samples: int, hop: int) -> int:
-    """Count the centred frames of `n_samples` samples: 1 + n_samples // hop.
+    """Return the number of centred frames of `n_samples` samples: 1 + n_samples // hop.
 
     >>> n_frames(48000, 160)
     301

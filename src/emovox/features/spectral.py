@@ -13,11 +13,11 @@ def centroid(power: Frames, frequencies: npt.NDArray[np.float64]) -> Frames:
     """Compute the magnitude-weighted mean frequency, as librosa.feature.spectral_centroid.
 
     Args:
-        power: [t, bins] float32, |STFT|²; its root is the weight.
-        frequencies: [bins] in Hz.
+        power: |STFT|², shape [t, bins], float32; its root is the weight.
+        frequencies: Hz, shape [bins].
 
     Returns:
-        [t] float32 in Hz; 0 for a frame without energy.
+        Hz, shape [t], float32; 0 for a frame without energy.
 
     >>> centroid(np.float32([[1, 0, 1], [0, 0, 0]]), np.array([0.0, 10.0, 20.0])).tolist()
     [10.0, 0.0]
@@ -26,15 +26,15 @@ def centroid(power: Frames, frequencies: npt.NDArray[np.float64]) -> Frames:
 
 
 def rolloff(power: Frames, frequencies: npt.NDArray[np.float64], *, share: float = 0.85) -> Frames:
-    """Find the lowest frequency up to which the magnitudes sum to at least `share` of all, as librosa's roll-off.
+    """Compute the lowest frequency up to which the magnitudes sum to `share` of their total, as librosa's roll-off.
 
     Args:
-        power: [t, bins] float32, |STFT|²; its root is what is summed.
-        frequencies: [bins] in Hz, rising.
-        share: in (0, 1).
+        power: |STFT|², shape [t, bins], float32; its root is summed.
+        frequencies: Hz, shape [bins], ascending.
+        share: share of the total, in (0, 1).
 
     Returns:
-        [t] float32 in Hz, one of `frequencies`; the lowest for a frame without energy.
+        Hz, shape [t], float32, one of `frequencies`; the lowest for a frame without energy.
 
     >>> rolloff(np.float32([[1, 1, 1, 1]]), np.array([0.0, 10.0, 20.0, 30.0]), share=0.7).tolist()
     [20.0]

@@ -1,4 +1,4 @@
-"""Power spectrum of centred Hann-windowed frames: the transform that MFCC, log-mel, centroid and roll-off share."""
+"""Power spectrum of centred frames with a Hann window, shared by MFCC, log-mel, centroid and roll-off."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from emovox.features.compiled import CONTRACT, compiled
 from emovox.features.signal import mono, n_frames, pad
 
 Frames = npt.NDArray[np.float32]
-"""Features [t, ...] over frames, float32."""
+"""Features of frames, shape [t, ...], float32."""
 
 BLOCK = 64
-"""Frames transformed at a time: frames and spectra stay in the cache (0.42 ms for 3 s; all at once, 0.73 ms)."""
+"""Frames transformed together, so that frames and spectra stay in the cache: 0.42 ms for 3 s; all at once, 0.73 ms."""
 
 
 def power_spectrum(samples: Samples, *, n_fft: int = 512, hop: int = 160) -> Frames:
     """Compute |STFT|² with a periodic Hann window of `n_fft` samples and zero padding at both ends.
 
     Args:
-        samples: [n] float32, n >= 1.
+        samples: shape [n], float32, n >= 1.
         n_fft: frame and transform length in samples, even.
         hop: step between frames in samples.
 
     Returns:
-        [t, 1 + n_fft // 2] float32, t = 1 + n // hop; row t is centred on sample t * hop.
+        Shape [t, 1 + n_fft // 2], float32, t = 1 + n // hop; row t is centred on sample t * hop.
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers (see `mono`).
-        ConfigError: an odd `n_fft`.
+        AudioError: `samples` is not one channel of finite numbers (see `mono`).
+        ConfigError: `n_fft` is odd.
 
     >>> power_spectrum(np.ones(480, np.float32)).shape
     (4, 257)
@@ -49,14 +49,14 @@ def power_spectrum(samples: Samples, *, n_fft: int = 512, hop: int = 160) -> Fra
 
 @lru_cache(maxsize=8)
 def hann(length: int) -> Samples:
-    """Return the periodic Hann window [length] float32 (read-only): 0.5 - 0.5 cos(2 pi n / length)."""
+    """Return the periodic Hann window 0.5 - 0.5 cos(2 pi n / length), shape [length], float32, read-only."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
     window.flags.writeable = False
     return window
 
 
 def bin_frequencies(*, sample_rate: int, n_fft: int) -> npt.NDArray[np.float64]:
-    """Return the centre frequencies in Hz of the 1 + n_fft // 2 bins.
+    """Return the centre frequencies of the bins in Hz, shape [1 + n_fft // 2], float64.
 
     >>> bin_frequencies(sample_rate=16000, n_fft=4).tolist()
     [0.0, 4000.0, 8000.0]

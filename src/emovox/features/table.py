@@ -1,4 +1,4 @@
-"""Features of many recordings as one table: computed in parallel, written whole or not at all, as CSV or NPZ."""
+"""Features of many recordings as one table: computed in parallel, written atomically as CSV or NPZ."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class FeatureTable(NamedTuple):
     """Features of one recording.
 
     Attributes:
-        columns: their names.
-        values: [rows, columns] float32.
-        times: [rows] centres of the frames in seconds; None when the one row stands for the whole recording.
+        columns: names of the columns.
+        values: shape [rows, columns], float32.
+        times: centres of the frames in seconds, shape [rows]; None if the only row describes the whole recording.
     """
 
     columns: tuple[str, ...]
@@ -39,11 +39,11 @@ class FeatureTable(NamedTuple):
 
 
 Extract = Callable[[Samples], FeatureTable]
-"""Samples [n] → the table of the recording. Must be picklable (a function of a module, or a partial of one)."""
+"""Samples of shape [n] → table of the recording. It must be picklable: a module-level function, or a partial of one."""
 
 
 class CsvRows(NamedTuple):
-    """The lines of one recording, and the header that they stand under; each line ends with a newline."""
+    """The CSV lines of one recording and their header; every line ends with a newline."""
 
     header: str
     lines: str
@@ -57,20 +57,20 @@ def extract_tables(
     sample_rate: int = 16000,
     workers: int = 1,
 ) -> Iterator[T | Failure]:
-    """Decode recordings, mix them down, and compute their features, in the order of `paths`.
+    """Decode recordings, mix their channels, and compute their features, in the order of `paths`.
 
     Args:
         paths: the recordings.
-        extract: what to compute of each.
-        encode: (file name, table) → what is yielded; runs beside `extract`, so that text is also made in parallel.
-        sample_rate: in Hz, of the samples that `extract` gets.
-        workers: processes; 1 works in this one. Each more costs the start of an interpreter, about a second.
+        extract: function of samples of shape [n] that returns the table.
+        encode: (file name, table) → item to yield; it runs in the workers too, so text is also made in parallel.
+        sample_rate: rate of the samples for `extract` in Hz.
+        workers: number of processes; 1 is this process. Each further one takes about a second to start.
 
     Yields:
-        For each path what `encode` made, or the failure that says why it could not be read.
+        For each path the result of `encode`, or a failure with the reason.
 
     Raises:
-        ConfigError: `workers` below 1.
+        ConfigError: `workers` is below 1.
     """
     if workers < 1:
         raise ConfigError(f"got {workers} workers, expected 1 or more")
@@ -80,7 +80,7 @@ def extract_tables(
 
 
 def csv_rows(file: str, table: FeatureTable) -> CsvRows:
-    """Write a table as CSV lines: file, time (with frames), then the features to 7 significant digits.
+    """Return a table as CSV lines: file, time (for frames), then the features with 7 significant digits.
 
     >>> csv_rows("a,b.wav", FeatureTable(("rms",), np.float32([[0.1]]))).lines.strip()
     '"a,b.wav",0.1'
@@ -93,19 +93,19 @@ def csv_rows(file: str, table: FeatureTable) -> CsvRows:
 
 
 def named(file: str, table: FeatureTable) -> tuple[str, FeatureTable]:
-    """Keep a table with its file's name: the encoding that `write_npz` takes."""
+    """Return a table with the name of its file: the items of `write_npz`."""
     return file, table
 
 
 def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
-    """Write recordings under each other, as they come.
+    """Write the lines of recordings to a CSV file.
 
     Args:
-        recordings: from `csv_rows`; all with the same header.
-        output: appears under its name when complete; not written at all when there are no recordings.
+        recordings: results of `csv_rows`, all with the same header.
+        output: path of the finished file; without recordings no file is written.
 
     Returns:
-        How many recordings were written.
+        Number of recordings.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -113,22 +113,23 @@ def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
     count = 0
     with replacing(output) as file:
         for count, rows in enumerate(recordings, start=1):
-            # file names may hold bytes that are no UTF-8: they come out as they went in
+            # A file name may have bytes that are not UTF-8; they are written unchanged.
             file.write(((rows.header if count == 1 else "") + rows.lines).encode("utf-8", "surrogateescape"))
     return count
 
 
 def write_npz(recordings: Iterable[tuple[str, FeatureTable]], output: Path) -> int:
-    """Write recordings as arrays: files [n], columns [c], recording [rows], values [rows, c]; for frames time [rows].
+    """Write recordings as arrays to an NPZ file.
 
-    `recording` is an index into `files`. All rows are held in memory until the end.
+    The shapes are: files [n], columns [c], recording [rows], values [rows, c], and for frames time [rows] in seconds.
+    `recording` is an index into `files`. All rows are in memory until the end.
 
     Args:
         recordings: (file name, table), all with the same columns.
-        output: appears under its name when complete; not written at all when there are no recordings.
+        output: path of the finished file; without recordings no file is written.
 
     Returns:
-        How many recordings were written.
+        Number of recordings.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -163,17 +164,17 @@ def _extract_one(
 
 
 def frame_table(samples: Samples, config: FeatureConfig = DEFAULT) -> FeatureTable:
-    """Compute all frame features, one row a frame.
+    """Compute all frame features, one row per frame.
 
     Args:
-        samples: [n] float32 at `config.sample_rate`.
-        config: the parameters.
+        samples: shape [n], float32 at `config.sample_rate`.
+        config: parameters of the features.
 
     Returns:
-        `columns(config)`, values [t, columns], and times t * hop / sample_rate in seconds.
+        `columns(config)`, values of shape [t, columns], and times t * hop / sample_rate in seconds, shape [t].
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers.
+        AudioError: `samples` is not one channel of finite numbers.
 
     >>> table = frame_table(np.zeros(320, np.float32))
     >>> table.times.tolist()
@@ -185,10 +186,10 @@ def frame_table(samples: Samples, config: FeatureConfig = DEFAULT) -> FeatureTab
 
 
 def functional_table(samples: Samples) -> FeatureTable:
-    """Compute the utterance functionals of 16 kHz audio [n], one row.
+    """Compute the utterance functionals of 16 kHz audio of shape [n]: one row, values of shape [1, 609].
 
     Raises:
-        AudioError: samples that are not one channel of finite numbers.
+        AudioError: `samples` is not one channel of finite numbers.
     """
     from emovox.features.functionals import functional_names, functionals
 
