@@ -64,8 +64,8 @@ def test_unknown_conditions_and_familiar_noises_are_refused(tmp_path: Path, monk
     check_conditions(("phone", "noise-10"), learnt=tmp_path / "esc10")
     with pytest.raises(RecipeError, match="conditions has 'mars', expected some of narrow, phone, noise-20, noise-10"):
         check_conditions(("mars",), learnt=None)
-    with pytest.raises(RecipeError, match=r"'noise-10', whose noises lie in .*nonspeech100, and training draws from"):
+    with pytest.raises(RecipeError, match=r"'noise-10', whose noises are in .*nonspeech100, and training uses"):
         check_conditions(("noise-10",), learnt=tmp_path)
     monkeypatch.delenv("EMOVOX_NOISE")
-    with pytest.raises(RecipeError, match=r"noises lie in \$EMOVOX_NOISE/nonspeech100; set the variable"):
+    with pytest.raises(RecipeError, match=r"the noises are in \$EMOVOX_NOISE/nonspeech100; set the variable"):
         check_conditions(("noise-10",), learnt=None)

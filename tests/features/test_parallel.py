@@ -49,7 +49,7 @@ def die(item: int) -> int:
 
 
 def test_a_worker_that_dies_ends_the_work_with_a_clear_error() -> None:
-    with pytest.raises(WorkerError, match=r"^a worker process died, expected an answer; .* fewer workers"):
+    with pytest.raises(WorkerError, match=r"^a worker process died, expected a result; .* fewer workers"):
         list(parallel(die, range(20), 2))
     assert active_children() == []
 

@@ -139,7 +139,7 @@ def test_switches_are_those_of_the_recipe(here: Path) -> None:
 
 @pytest.mark.parametrize("learn", ["nonspeech100", "nonspeech100/below", "."])
 def test_noises_of_the_test_are_not_learnt(here: Path, monkeypatch: pytest.MonkeyPatch, learn: str) -> None:
-    with pytest.raises(RecipeError, match="expected folders apart"):
+    with pytest.raises(RecipeError, match="expected separate folders"):
         ablate(monkeypatch, "--learn", learn)
 
 

@@ -1,4 +1,4 @@
-"""Test conditions that change the sound: what each does to a clip. Words for tables: `schema.figure.CONDITIONS`."""
+"""Test conditions that change the sound of a clip; `schema.figure.CONDITIONS` has their words for tables."""
 
 from __future__ import annotations
 
@@ -20,43 +20,43 @@ from emovox.schema.errors import RecipeError
 NARROW = "narrow"
 
 TEST_NOISE = "$EMOVOX_NOISE/nonspeech100"
-"""Folder of the noises that tests add. Training must draw from another folder, or the noise is a familiar one."""
+"""Folder of the noises of test conditions. Training must use another folder, since a known noise is easier."""
 
 TELEPHONE_RATE = 8000
-"""Hz; nothing above 4 kHz is left."""
+"""Sample rate of telephone speech in Hz; no energy above 4 kHz is left."""
 
 Change = Callable[[Samples, int, np.random.Generator], Samples]
-"""Takes samples [n] float32 in [-1, 1], their rate in Hz, and a generator for all draws; returns [m] at that rate."""
+"""Change of a clip: (samples of shape [n], float32 in [-1, 1], rate in Hz, generator) → shape [m] at the same rate."""
 
 
 @dataclass(frozen=True)
 class Noisy:
-    """Put a noise of `source` behind the clip, `snr_db` below it, from a random place in the noise."""
+    """Adds a noise of the folder `source`, from a random position in it, `snr_db` dB below the clip."""
 
     snr_db: float
     source: str = TEST_NOISE
 
     def __call__(self, samples: Samples, rate: int, rng: np.random.Generator) -> Samples:  # noqa: ARG002
-        """Change a clip; see `Change`."""
+        """Add a noise to samples of shape [n], float32; returns shape [n]."""
         noises = self.recordings.samples
         noise = noises[int(rng.integers(len(noises)))]
         return at_snr(samples, np.roll(noise, -int(rng.integers(len(noise)))), self.snr_db)
 
     @property
     def folder(self) -> Path:
-        """The folder of the noises.
+        """The folder of the noises, with variables expanded.
 
         Raises:
-            RecipeError: it is named by a variable that is not set.
+            RecipeError: a variable in `source` is not set.
         """
         path = os.path.expandvars(self.source)
         if "$" in path:
-            raise RecipeError(f"conditions: noises lie in {self.source}; set the variable to the folder of noises")
+            raise RecipeError(f"conditions: the noises are in {self.source}; set the variable to the folder of noises")
         return Path(path)
 
     @property
     def recordings(self) -> Recordings:
-        """The noises, read once a process."""
+        """The noises, read once per process."""
         return _noises(self.folder)
 
 
@@ -66,13 +66,13 @@ def _noises(folder: Path) -> Recordings:
 
 
 def narrow(samples: Samples, rate: int, rng: np.random.Generator) -> Samples:  # noqa: ARG001
-    """Resample to 8 kHz and back: the band of a telephone."""
-    there = np.asarray(soxr.resample(samples, rate, TELEPHONE_RATE), np.float32)
-    return np.asarray(soxr.resample(there, TELEPHONE_RATE, rate), np.float32)
+    """Resample to 8 kHz and back, the band of a telephone; samples and result have shape [n]."""
+    narrowband = np.asarray(soxr.resample(samples, rate, TELEPHONE_RATE), np.float32)
+    return np.asarray(soxr.resample(narrowband, TELEPHONE_RATE, rate), np.float32)
 
 
 def phone(samples: Samples, rate: int, rng: np.random.Generator) -> Samples:  # noqa: ARG001
-    """Send the clip through G.711 at 8 kHz: the band and the noise of a telephone line."""
+    """Apply G.711 at 8 kHz, the band and the noise of a telephone line; samples and result have shape [n]."""
     return through_g711(samples, rate)
 
 
@@ -81,22 +81,22 @@ CHANGES: Mapping[str, Change] = {
     "phone": phone,
     **{f"noise-{snr}": Noisy(snr) for snr in (20, 10)},
 }
-"""Condition → what it does to a clip, before voice activity detection hears it. A new one is an entry here and its
-words in `schema.figure.CONDITIONS`."""
+"""Condition → change of the clip before voice activity detection. A new condition is an entry here and its words in
+`schema.figure.CONDITIONS`."""
 
 ON_TILES = frozenset({NARROW})
-"""Conditions that change the tiles after they were cut from the clip as it is; published figures were made so."""
+"""Conditions that change the tiles, after they are cut from the unchanged clip, as in the published figures."""
 
 
 def check_conditions(names: tuple[str, ...], *, learnt: Path | None) -> None:
-    """Refuse conditions that there are not, and noises that training may have drawn.
+    """Raise an error for unknown conditions, and for test noises that training may use.
 
     Args:
-        names: of conditions.
-        learnt: the folder that training draws its noises from; None: it adds none.
+        names: names of conditions.
+        learnt: folder of the noises in training; None if training adds none.
 
     Raises:
-        RecipeError: see above; or the noises of a condition cannot be read.
+        RecipeError: a condition is unknown, or its noises are in the training folder, or cannot be found.
     """
     for name in names:
         change = CHANGES.get(name)
@@ -107,12 +107,12 @@ def check_conditions(names: tuple[str, ...], *, learnt: Path | None) -> None:
         test = change.folder.resolve()
         if learnt is not None and (test.is_relative_to(learnt.resolve()) or learnt.resolve().is_relative_to(test)):
             raise RecipeError(
-                f"conditions has '{name}', whose noises lie in {test}, and training draws from {learnt}; expected "
-                "folders apart: name another by augment.noise.source"
+                f"conditions has '{name}', whose noises are in {test}, and training uses {learnt}; expected "
+                "separate folders: name another in augment.noise.source"
             )
 
 
 def fingerprint(name: str) -> str:
-    """Return what a condition depends on beside its name: equal ones change a clip alike."""
+    """Return the part of a cache key beyond the name of a condition: equal fingerprints mean equal changes."""
     change = CHANGES[name]
     return change.recordings.fingerprint if isinstance(change, Noisy) else ""
