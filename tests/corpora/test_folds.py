@@ -243,7 +243,7 @@ def test_one_speaker_is_not_enough() -> None:
 
 def test_stranger_in_a_published_corpus(corpora: dict[str, list[Clip]]) -> None:
     stranger = msgspec.structs.replace(corpora["ravdess"][0], speaker="25", id="x")
-    with pytest.raises(ProtocolError, match="ravdess/25 stand in no published fold"):
+    with pytest.raises(ProtocolError, match="ravdess/25 are in no published fold"):
         make_folds("si", [*corpora["ravdess"], stranger])
 
 

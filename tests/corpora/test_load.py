@@ -30,7 +30,7 @@ def test_manifests_come_one_after_another(tmp_path: Path) -> None:
 
 def test_a_clip_that_comes_twice_is_refused(tmp_path: Path) -> None:
     manifest = write(tmp_path, "one")
-    with pytest.raises(ManifestError, match="one a: stands in two of the corpora, expected each clip once"):
+    with pytest.raises(ManifestError, match="one a: is in two of the corpora, expected each clip once"):
         load_clips([manifest, manifest], {})
 
 

@@ -62,7 +62,7 @@ def test_tables_of_spreadsheets(voices: Path, separator: str, head: str) -> None
         ("path,label,mood\na.wav,joy,x\n", "line 1: got the columns path, label, mood;"),
         ("path,label\na.wav,\n", "line 2: the column 'label' is empty"),
         ("path,label\na.wav,joy\n,joy\n", "line 3: the column 'path' is empty"),
-        ("path,label\nx.wav,joy\n", "line 2: the column 'path' names .*x.wav, where no file is"),
+        ("path,label\nx.wav,joy\n", "line 2: the column 'path' names .*x.wav, which is not a file"),
         ("path,label,sex\na.wav,joy,w\n", "line 2: .*expected male, female or nothing in the column 'sex'"),
         ("path,label\na.wav,joy\na.wav,joy\n", "names a.wav twice"),
         ("path,label\n", "has no rows below the header"),
@@ -101,7 +101,7 @@ def test_label_map_must_know_every_label(tmp_path: Path, write_clip: WriteClip) 
 
 def test_recording_outside_the_label_folders(tmp_path: Path, write_clip: WriteClip) -> None:
     write_clip(tmp_path / "x.wav")
-    with pytest.raises(CorpusError, match=r"lies in no label folder, expected <label>/x\.wav"):
+    with pytest.raises(CorpusError, match=r"is not in a label folder, expected <label>/x\.wav"):
         index("folders", tmp_path)
 
 

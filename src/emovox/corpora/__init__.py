@@ -1,1 +1,1 @@
-"""Published corpora and people's own recordings as manifests, with their speaker-disjoint folds."""
+"""Published corpora and user recordings as manifests, with speaker-independent folds."""

@@ -1,4 +1,4 @@
-"""CASIA, the 1200 clips that circulate: 4 Mandarin speakers, 50 sentences, each in six emotions."""
+"""CASIA, the public part of 1200 clips: 4 Mandarin speakers, 50 sentences, each in six emotions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from emovox.corpora.corpus import Corpus
 from emovox.corpora.layout import Layout, Sex
 
 _EMOTIONS = ("angry", "fear", "happy", "neutral", "sad", "surprise")
-# The distribution names two women and two men without saying who; their median F0 (226, 130, 250, 143 Hz) does.
+# The distribution has two women and two men but does not say who is who; the sexes are from their median F0
+# (226, 130, 250, 143 Hz).
 _SPEAKERS: dict[str, Sex | None] = {
     "liuchanhg": "female",
     "wangzhe": "male",

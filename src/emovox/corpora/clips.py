@@ -1,4 +1,4 @@
-"""From files and rows to clips: read every header, and refuse to lose any file silently."""
+"""Build clips from labelled files: read every header, and report every file that cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
 
 LabelledFile: TypeAlias = tuple[Path, ClipRow, str | None]
-"""A recording, what names and label files say about it, and the label that its native one is mapped to."""
+"""(recording, row from its name and label files, mapped label or None)."""
 
 
 def build_clips(
@@ -25,16 +25,19 @@ def build_clips(
     partial: bool = False,
     progress: Progress = no_progress,
 ) -> tuple[Clip, ...]:
-    """Make clips of (file, row, mapped label), reading duration and sample rate from each header.
+    """Build clips from labelled files; duration and sample rate are from the headers.
 
     Args:
         corpus: name of the corpus.
-        rows: what to read; `row.native` must be given.
-        partial: leave files out whose header cannot be read, instead of raising.
+        rows: labelled files; every row must have a native label.
+        partial: whether to leave out files whose header cannot be read, instead of an error.
         progress: called after each file.
 
+    Returns:
+        The clips, in the order of `rows`.
+
     Raises:
-        CorpusError: headers cannot be read, and `partial` is false.
+        CorpusError: a header cannot be read and `partial` is false, or a row has no native label.
         MissingExtraError: a format needs the extra `media`.
     """
     clips, broken = [], []

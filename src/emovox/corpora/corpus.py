@@ -1,4 +1,4 @@
-"""The description of a published corpus: where it is, what may be done with it, how it is named and counted."""
+"""The description of a published corpus: source, licence, file names, labels and counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from emovox.corpora.layout import ClipRow, Layout
 
 Annotations: TypeAlias = Mapping[str, Mapping[str, str]]
-"""What label files say: id → {"native" | "speaker" | "sex" | "sentence": value}."""
+"""Content of label files: id → {"native" | "speaker" | "sex" | "sentence": value}."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,22 +19,22 @@ class Corpus:
     """A published corpus.
 
     Attributes:
-        name: the word used in commands and manifests.
-        title: the full name.
+        name: name in commands and manifests.
+        title: full name.
         languages: ISO 639-1 codes.
-        licence: the licence of the recordings, as published.
-        licence_risk: low, medium or high, then why: the risk of shipping weights that were trained on it.
+        licence: licence of the recordings, as published.
+        licence_risk: risk of shipping weights trained on it: low, medium or high, and the reason.
         where: where to get it.
-        citation: BibTeX.
-        layout: how the files are named.
-        labels: native label → one of `TRAINING_CLASSES`, or None for a label that is dropped.
+        citation: BibTeX entry.
+        layout: naming rule of the files.
+        labels: native label → one of `TRAINING_CLASSES`, or None to drop the label.
         counts: native label → number of published clips.
-        speakers: number of published speakers; None where none is published.
-        names: gives the ids of all published clips, where they can be told without the corpus.
-        annotate: reads the corpus's label files below a folder; None where the names say everything.
+        speakers: number of published speakers; None if it is not published.
+        names: returns the ids of all published clips; None if they cannot be derived without the corpus.
+        annotate: reads the label files below a folder; None if the file names have all labels.
         labels_from_files: whether clips without an entry in the label files have no label.
-        duplicates: ids of clips that are known to hold the same samples.
-        silent: ids of clips that are known to hold only zeros.
+        duplicates: sets of ids of clips with the same samples, as published.
+        silent: ids of clips with only zeros, as published.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Corpus:
         return sum(self.counts.values())
 
     def parse(self, relative: PurePosixPath) -> ClipRow | None:
-        """Read what a file's name says; None when the name is not one of this corpus (see `Layout.parse`)."""
+        """Parse the relative path of a file; None if it is not a clip of this corpus (see `Layout.parse`)."""
         return self.layout.parse(relative)
 
 
 def published_names(corpus: str) -> list[str]:
-    """Read the words of `names/<corpus>.txt`: file names or parts of them as the corpus publishes them."""
+    """Return the words of `names/<corpus>.txt`: published file names, or parts of them."""
     return (files("emovox.corpora") / "names" / f"{corpus}.txt").read_text(encoding="utf-8").split()

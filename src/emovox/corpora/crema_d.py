@@ -5,7 +5,7 @@ from __future__ import annotations
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.layout import Layout
 
-# VideoDemographics.csv of the distribution: 43 women, the other 48 are men.
+# From VideoDemographics.csv of the distribution: 43 women; the other 48 are men.
 # fmt: off
 _WOMEN = frozenset({
     2, 3, 4, 6, 7, 8, 9, 10, 12, 13, 18, 20, 21, 24, 25, 28, 29, 30, 37, 43, 46, 47, 49, 52, 53, 54, 55, 56, 58, 60,

@@ -10,7 +10,13 @@ from emovox.corpora.corpus import Corpus
 from emovox.corpora.layout import ClipRow, Layout, Sex
 
 _EMOTIONS = ("Angry", "Happy", "Neutral", "Sad", "Surprise")
-_NUMBERED = ("Neutral", "Angry", "Happy", "Sad", "Surprise")  # file numbers run through the 350 sentences in this order
+_NUMBERED = (
+    "Neutral",
+    "Angry",
+    "Happy",
+    "Sad",
+    "Surprise",
+)  # file numbers count the 350 sentences of each in this order
 _SENTENCES = 350
 _WOMEN = frozenset({1, 2, 3, 7, 9, 15, 16, 17, 18, 19})
 _SPEAKERS: dict[str, Sex | None] = {f"{n:04d}": "female" if n in _WOMEN else "male" for n in range(1, 21)}

@@ -1,4 +1,4 @@
-"""Your own recordings, sorted into folders: `<label>/x.wav`, or `<label>/<speaker>/x.wav` with speakers."""
+"""User recordings in folders: `<label>/x.wav`, or `<label>/<speaker>/x.wav` with speakers."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from emovox.schema.errors import CorpusError
 
 
 def read_folders(root: Path, *, labels: LabelMap | None = None) -> list[LabelledFile]:
-    """Read the labels of recordings off their folders.
+    """Return the recordings below a folder with the labels of their folders.
 
     Args:
-        root: the folder that holds one folder for each label.
-        labels: label map; without one, folder names are the labels.
+        root: folder with one folder per label.
+        labels: label map; without one, the names of the folders are the labels.
 
     Returns:
-        (file, row, mapped label), sorted by path; the speaker is the folder below the label's, or None.
+        (file, row, mapped label), sorted by path; the speaker is the folder below that of the label, or None.
 
     Raises:
-        CorpusError: no such folder, an audio file outside the label folders, or a label that the map does not know.
-        NoAudioFilesError: no audio file is below it.
+        CorpusError: the folder does not exist, an audio file is in no label folder, or a label is not in the map.
+        NoAudioFilesError: the folder has no audio file.
     """
     rows = []
     for file in clip_files(root):
         if len(file.parts) < 2:
             raise CorpusError(
-                f"{root / file}: lies in no label folder, expected <label>/{file} or <label>/<speaker>/{file}; move it"
+                f"{root / file}: is not in a label folder, expected <label>/{file} or <label>/<speaker>/{file}; move it"
             )
         native = file.parts[0]
         label = native if labels is None else apply_label_map(native, labels, where=str(root / native))

@@ -1,6 +1,6 @@
-"""Folds: who is tested when. Speaker-independent unless the protocol is called speaker-dependent.
+"""Folds for cross-validation: speaker-independent, except in the speaker-dependent protocol.
 
-A fold says it with indices into the clips, so that features, labels and predictions of the same order follow it.
+A fold has indices into the clips, which also index features, labels and predictions in the same order.
 """
 
 from __future__ import annotations
@@ -25,22 +25,25 @@ PROTOCOLS: Mapping[str, str] = {
 }
 
 MOST_LEFT_OUT = 12
-"""Up to so many speakers, each is left out alone; more are grouped."""
+"""Largest number of speakers for leave-one-speaker-out; more speakers are grouped."""
 
 GROUPS = 6
+"""Number of groups of speakers, that is of folds, for corpora with more than `MOST_LEFT_OUT` speakers."""
+
 SD_FOLDS = 5
+"""Number of random folds of the speaker-dependent protocol."""
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True):
-    """One division of the clips.
+    """One division of the clips into training and test.
 
     Attributes:
-        number: from 1; joint runs keep their number where an earlier one has nothing to test.
-        train: indices of the training clips, ascending. Validation speakers are taken out of them (see `hold_out`,
-            or inner folds): nothing is ever chosen on `test`.
+        number: from 1; a joint run keeps its number if an earlier run has nothing to test.
+        train: indices of the training clips, ascending. Validation speakers come from these (see `hold_out`, or inner
+            folds): no choice uses `test`.
         test: indices of the test clips, ascending.
-        train_speakers: "corpus/speaker" of the training clips, sorted ("corpus/?" where unknown).
-        test_speakers: the same of the test clips.
+        train_speakers: "corpus/speaker" of the training clips, sorted ("corpus/?" if unknown).
+        test_speakers: "corpus/speaker" of the test clips, sorted.
     """
 
     number: int
@@ -61,19 +64,19 @@ def make_folds(
     """Divide clips into training and test clips by a protocol.
 
     Args:
-        protocol: one of `PROTOCOLS`.
-        clips: of one corpus ("si", "si-fusion", "sd"), or of several.
-        labels: the label of each clip in the view of the figure; clips with None are on no side. Without them the
-            clips' own labels, and for "zero-shot" the seven.
-        target: "zero-shot" only: the corpus to test on.
-        seed: "sd" only.
+        protocol: a key of `PROTOCOLS`.
+        clips: clips of one corpus ("si", "si-fusion", "sd") or of several.
+        labels: label of each clip in the view of the figure; clips with None are not used. By default the labels of
+            the clips, and for "zero-shot" the seven labels.
+        target: corpus to test on, for "zero-shot" only.
+        seed: seed of the shuffle, for "sd" only.
 
     Returns:
-        The folds, by number. Each has clips on both sides.
+        The folds, by number. Each has training and test clips.
 
     Raises:
-        ProtocolError: unknown protocol, speakers missing or fewer than two, speakers that the corpus's folds do not
-            know, or nothing to train or to test on.
+        ProtocolError: the protocol is unknown; clips have no speaker; there are fewer than two speakers; a speaker is
+            not in the published folds of the corpus; or no clip is left to train or to test on.
 
     >>> clips = [Clip(corpus="mine", id=s, path=s, speaker=s, native="joy", label="joy", duration=1, sample_rate=8000)
     ...          for s in "ab"]
@@ -102,7 +105,7 @@ def make_folds(
 
 
 def speaker_key(clip: Clip) -> str:
-    """Name a speaker across corpora: "corpus/speaker", or "corpus/?" when unknown."""
+    """Return a name of the speaker that is unique across corpora: "corpus/speaker", or "corpus/?" if unknown."""
     return f"{clip.corpus}/{clip.speaker or '?'}"
 
 
@@ -125,7 +128,7 @@ def _check_speakers(clips: Sequence[Clip], used: Sequence[int], protocol: str) -
     if unknown:
         raise ProtocolError(
             f"{protocol}: {len(unknown)} of {len(used)} clips have no speaker ({unknown[0]} is the first), expected "
-            "one for each: without speakers nobody can keep a voice out of training; add them to the table or the "
+            "one for each: without speakers, voices of the test may be in training; add them to the table or the "
             "folders, or use the protocol sd, whose figures are inflated"
         )
     speakers = {speaker_key(clips[n]) for n in used}
@@ -163,7 +166,10 @@ def _named(corpus: str, groups: Groups) -> list[set[str]]:
 
 
 def _groups(clips: Sequence[Clip], used: Sequence[int], *, most: int | None = None) -> list[set[str]]:
-    """Group speakers: each alone up to `MOST_LEFT_OUT` (or `most`), else the largest first into the smallest group."""
+    """Return groups of speakers: single speakers up to `MOST_LEFT_OUT` (or `most`), else `GROUPS` balanced groups.
+
+    Balancing adds the speaker with the most clips to the smallest group, in turn.
+    """
     sizes: dict[str, int] = {}
     for n in used:
         sizes[speaker_key(clips[n])] = sizes.get(speaker_key(clips[n]), 0) + 1
@@ -189,8 +195,8 @@ def _by_speakers(
     unknown = sorted({speaker_key(clips[n]) for n in used}.difference(*groups))
     if unknown:
         raise ProtocolError(
-            f"{protocol}: {', '.join(unknown)} stand in no published fold of their corpus; expected its published "
-            "speakers; index it again, or give your own recordings a corpus name of their own"
+            f"{protocol}: {', '.join(unknown)} are in no published fold of their corpus; expected its published "
+            "speakers; index it again, or give your own recordings another corpus name"
         )
     folds = []
     for number, group in enumerate(groups, start=1):
@@ -219,7 +225,7 @@ def _fold(number: int, train: Sequence[int], test: Sequence[int], clips: Sequenc
 def _speaker_dependent(
     clips: Sequence[Clip], labels: Sequence[str | None], used: Sequence[int], seed: int
 ) -> tuple[Fold, ...]:
-    """Deal shuffled units of each label to the folds in turn; a unit is a clip, or clips with the same samples."""
+    """Return folds stratified by label: shuffled units go to the folds in turn; a unit is clips with equal samples."""
     if len(used) < SD_FOLDS:
         raise ProtocolError(f"sd: got {len(used)} clips, expected at least {SD_FOLDS}, one for each fold")
     rng = np.random.default_rng(seed)
@@ -268,8 +274,10 @@ def _zero_shot(clips: Sequence[Clip], labels: Sequence[str | None], used: Sequen
 
 
 Groups: TypeAlias = tuple[tuple[str, ...], ...]
+"""Groups of speakers, one per fold."""
 
 JOINT_RUNS = 6
+"""Number of training runs of the joint protocol."""
 
 RAVDESS_FOLDS: Groups = (
     ("01", "11", "20", "21"),
@@ -288,10 +296,10 @@ FUSION_FOLDS: Groups = (
     ("08", "17", "21", "23", "24"),
     ("01", "04", "09", "22"),
 )
-"""RAVDESS, five folds, the most cited ones for voice and face (Luna-Jiménez et al. 2021, Sensors 21(22))."""
+"""The five folds of RAVDESS most cited for voice and face (Luna-Jiménez et al. 2021, Sensors 21(22))."""
 
 SI_FOLDS: Mapping[str, Groups] = {"ravdess": RAVDESS_FOLDS, "tess": (("YAF",), ("OAF",))}
-"""Corpora whose folds are not simply one speaker each; TESS in the order OAF → YAF, YAF → OAF."""
+"""Corpora with other folds than one speaker each. TESS has the order: train OAF, test YAF; train YAF, test OAF."""
 
 JOINT_FOLDS: Mapping[str, Groups] = {
     "ravdess": RAVDESS_FOLDS,
@@ -299,7 +307,7 @@ JOINT_FOLDS: Mapping[str, Groups] = {
     "emodb": (("03", "08"), ("09", "10"), ("11", "12"), ("13", "14"), ("15", "16")),
     "nemo": (("EB0", "IC0"), ("KD0", "KS0"), ("MK0", "MP0"), ("SM0",), ("TP0",), ("WR0",)),
 }
-"""One training run serves all corpora; every speaker is left out exactly once."""
+"""Folds of the joint protocol: one run trains on all corpora, and every speaker is in the test exactly once."""
 
 SCORED_ONLY = frozenset({"tess"})
-"""Corpora that never train in joint folds; run 1 scores all of them."""
+"""Corpora that are never in the training clips of joint folds; run 1 scores all of their clips."""

@@ -1,4 +1,4 @@
-"""Validation clips, taken out of the training clips by speaker: nothing is ever chosen on test speakers."""
+"""Take validation clips from the training clips by speaker: no choice uses test speakers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from emovox.schema.errors import ProtocolError
 def hold_out(
     clips: Sequence[Clip], train: Sequence[int], *, share: float = 0.2, seed: int = 0
 ) -> tuple[list[int], list[int]]:
-    """Take validation speakers out of the training clips.
+    """Divide training clips into training and validation clips by speaker.
 
-    Of every corpus, about `share` of its speakers are taken, at least one and never all. A corpus with a single
-    training speaker (TESS) has none to spare: there `share` of the sentences are held out, which keeps the text apart
-    but not the voice.
+    About `share` of the speakers of every corpus become validation speakers, at least one and never all. In a corpus
+    with a single training speaker (TESS), `share` of the sentences are held out: the text is new, the voice is not.
 
     Args:
         clips: all clips.
-        train: indices of a fold's training clips.
-        share: of the speakers, in (0, 1).
-        seed: the same seed, clips and share give the same speakers, whatever their order.
+        train: indices of the training clips of a fold.
+        share: share of the speakers for validation, in (0, 1).
+        seed: the same seed, clips and share give the same speakers; the order of the clips does not matter.
 
     Returns:
-        Indices (still for training, for validation), ascending; neither is empty.
+        Indices (training, validation), ascending; neither is empty.
 
     Raises:
-        ProtocolError: `share` out of range, or too few clips to take any out.
+        ProtocolError: `share` is out of range, or the clips are too few.
     """
     if not 0 < share < 1:
         raise ProtocolError(f"validation share is {share}, expected more than 0 and less than 1")

@@ -1,4 +1,4 @@
-"""IEMOCAP: ten American actors in five dialogue sessions; the labels stand in the EmoEvaluation files."""
+"""IEMOCAP: ten American actors in five dialogue sessions; the labels are in the EmoEvaluation files."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ IEMOCAP = Corpus(
   doi = {10.1007/s10579-008-9076-6}
 }""",
     layout=Layout(
-        # The first letter names who wore the markers, the last one who speaks.
+        # The first letter is the sex of the actor with the markers, the last one that of the speaker.
         pattern=r"(?P<session>Ses0[1-5])[FM]_(?:impro|script)\w+_(?P<sex>[FM])\d{3}",
         speaker="{session}{sex}",
         language="en",

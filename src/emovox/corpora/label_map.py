@@ -1,4 +1,4 @@
-"""A label map of your own: native label → label, from options or a file."""
+"""A label map of the user: native label → label, from options or a file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ import msgspec
 from emovox.schema.errors import CorpusError
 
 LabelMap: TypeAlias = Mapping[str, str | None]
+"""Native label → label, or None to drop the clips."""
 
 _EXPECTED = "expected native=label, native= to drop the label, or a .toml or .json file of such pairs"
 
 
 def read_label_map(items: Iterable[str]) -> dict[str, str | None]:
-    """Build a label map from options.
+    """Return the label map of command-line options.
 
     Args:
-        items: each "native=label" ("native=" drops the label), or the name of a .toml or .json file that holds one
-            table of them (there an empty text drops the label, and in JSON null as well). Later ones win.
+        items: "native=label" ("native=" drops the label), or the name of a .toml or .json file with one table of such
+            pairs (an empty text drops the label, in JSON also null). Later items override earlier ones.
 
     Raises:
         CorpusError: an item is neither, or a file is not such a table.
@@ -42,10 +43,15 @@ def read_label_map(items: Iterable[str]) -> dict[str, str | None]:
 
 
 def apply_label_map(native: str, labels: LabelMap, *, where: str) -> str | None:
-    """Look a label up.
+    """Return the label of a native label; None drops the clip.
+
+    Args:
+        native: native label.
+        labels: the map.
+        where: file of the label, for the message.
 
     Raises:
-        CorpusError: the map does not know it; nothing is dropped silently.
+        CorpusError: the label is not in the map; no label is dropped silently.
     """
     if native not in labels:
         raise CorpusError(

@@ -1,4 +1,4 @@
-"""How a corpus names its files: one regular expression with named groups, and the tables its codes are looked up in."""
+"""The naming rule of a corpus: a regular expression with named groups, and tables for its codes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import msgspec
 Sex: TypeAlias = Literal["male", "female"]
 
 SEX_LETTERS: Mapping[str, Sex] = {"f": "female", "m": "male"}
+"""Letter of the group `sex` → sex."""
 
 
 class ClipRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What names and label files say about one recording, before its header is read.
+    """The data about one recording from its name and the label files, before its header is read.
 
-    `native` is the corpus's own label, None until a label file has given it. `conflicts` are sentences that name what
-    contradicts what (folder and file name, file name and label file).
+    `native` is the label in the words of the corpus, None before the label files are read. `conflicts` are sentences
+    about contradictions between folder and file name, or between file name and label file.
     """
 
     id: str
@@ -37,17 +38,17 @@ class Layout:
     """The naming rule of a corpus.
 
     Attributes:
-        pattern: regular expression for the end of the path, without suffix, ignoring case; groups `speaker`,
-            `emotion` (a code), `sentence`, `sex` (f or m) and any others that the templates below name.
-        emotions: code in lower case → native label. Empty when a label file gives the labels.
-        speakers: speaker → sex. Empty means that any speaker is accepted.
+        pattern: regular expression for the end of the path, without suffix, ignoring case. Its groups are `speaker`,
+            `emotion` (a code), `sentence`, `sex` (f or m) and others that the templates below use.
+        emotions: code in lower case → native label. Empty if a label file has the labels.
+        speakers: speaker → sex. If it is empty, any speaker is accepted.
         aliases: misspelt speaker in lower case → speaker.
-        folders: folder name in lower case → what it claims of the files below ("speaker", "native" or "sex").
-        identity: template of the id, from the groups, `stem`, and `code` (the emotion code in lower case).
+        folders: folder name in lower case → properties of the files below ("speaker", "native" or "sex").
+        identity: template of the id from the groups, `stem`, and `code` (the emotion code in lower case).
         speaker: template of the speaker.
         sentence: template of the sentence.
-        language: ISO 639-1 code, where the whole corpus has one.
-        refine: last change to the row, for what no template can say.
+        language: ISO 639-1 code if the corpus has a single language.
+        refine: last change of a row, for rules that templates cannot express.
     """
 
     pattern: str
@@ -62,18 +63,18 @@ class Layout:
     refine: Callable[[ClipRow], ClipRow] | None = None
 
     def parse(self, relative: PurePosixPath) -> ClipRow | None:
-        """Read a row off a path.
+        """Parse the path of a file.
 
         Args:
-            relative: the file's path below the corpus folder.
+            relative: path below the corpus folder.
 
         Returns:
-            The row, or None when the name is not one of this corpus (song files, whole dialogues, strangers).
+            The row, or None if the file is not a clip of this corpus (songs, whole dialogues, unrelated files).
 
         >>> Layout(pattern=r"(?P<speaker>[ab])_(?P<emotion>x)", emotions={"x": "anger"}).parse(PurePosixPath("a_x.wav"))
         ClipRow(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=())
         """
-        # macOS unpacks accented folder names decomposed (NFD); published archives hold them composed (NFC).
+        # macOS unpacks accented folder names decomposed (NFD); published archives have them composed (NFC).
         path = PurePosixPath(unicodedata.normalize("NFC", relative.as_posix()))
         match = re.search(rf"(?:^|/)(?:{self.pattern})$", path.with_suffix("").as_posix(), re.IGNORECASE)
         if match is None:

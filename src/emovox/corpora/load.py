@@ -1,4 +1,4 @@
-"""Clips of several corpora, as commands and recipes name them."""
+"""Load the clips of corpora by the names in commands and recipes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from emovox.corpora.registry import index, locate
 from emovox.schema.errors import ManifestError
 
 MANIFEST_SUFFIX = ".jsonl"
+"""Suffix that tells a manifest from the name of a published corpus."""
 
 
 def load_clips(names: Sequence[str], environ: Mapping[str, str] = os.environ) -> tuple[Clip, ...]:
-    """Read the clips of published corpora (by name, below `$EMOVOX_CORPORA`) and of manifests (by path).
+    """Return the clips of published corpora (by name, below `$EMOVOX_CORPORA`) and of manifests (by path).
 
     Args:
-        names: what ends in .jsonl is a manifest, anything else a published corpus.
-        environ: where `EMOVOX_CORPORA` is looked up.
+        names: paths of manifests, which end in .jsonl, and names of published corpora.
+        environ: environment with `EMOVOX_CORPORA`.
 
     Raises:
-        CorpusError: a corpus that is unknown, not found or not complete, a bad manifest, or a clip that comes twice.
+        CorpusError: a corpus is unknown, missing or incomplete; a manifest is malformed; or a clip appears twice.
     """
     clips: list[Clip] = []
     for name in names:
@@ -35,7 +36,7 @@ def _check_unique(clips: Sequence[Clip]) -> None:
         key = (clip.corpus, clip.id)
         if key in seen:
             raise ManifestError(
-                f"{clip.corpus} {clip.id}: stands in two of the corpora, expected each clip once; name a corpus once, "
-                "and give each manifest a corpus name of its own"
+                f"{clip.corpus} {clip.id}: is in two of the corpora, expected each clip once; name a corpus once, "
+                "and give each manifest a different corpus name"
             )
         seen.add(key)

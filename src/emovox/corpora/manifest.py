@@ -1,4 +1,4 @@
-"""The manifest: one JSON object a line, one line a recording, the same for published corpora and for your own."""
+"""The manifest: a JSON Lines file with one recording per line, for published corpora and user recordings."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from emovox.schema.text import some
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One recording of a corpus.
+    """A clip: one recording of a corpus.
 
     Attributes:
         corpus: name of the corpus.
         id: name of the clip, unique within its corpus.
-        path: the file; absolute once read.
-        speaker: who speaks, unique within the corpus; None when unknown.
-        sex: "male", "female" or None when unknown.
-        language: ISO 639-1 code, or None when unknown.
-        native: the corpus's own label.
-        label: the label it is mapped to (one of `TRAINING_CLASSES`, or a name of your own); None when it is dropped.
-        sentence: what is said, as far as it can be compared within the corpus; None when unknown.
-        duration: seconds, from the header.
-        sample_rate: Hz, as stored.
+        path: path of the file; absolute once the manifest is read.
+        speaker: name of the speaker, unique within the corpus; None if unknown.
+        sex: "male", "female", or None if unknown.
+        language: ISO 639-1 code, or None if unknown.
+        native: label in the words of the corpus.
+        label: mapped label (one of `TRAINING_CLASSES`, or a name of the user); None if it is dropped.
+        sentence: name of the text, equal for equal texts of the corpus; None if unknown.
+        duration: length in seconds, from the header.
+        sample_rate: sample rate of the file in Hz.
     """
 
     corpus: str
@@ -45,9 +45,9 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def write_manifest(clips: Iterable[Clip], path: str | os.PathLike[str]) -> None:
-    """Write a manifest, the whole of it or nothing; its folder is made.
+    """Write a manifest atomically; a missing folder is created.
 
-    Paths below the manifest's own folder are stored relative to it, so that the folder can be moved; others stay
+    Paths below the folder of the manifest are stored relative to it, so that the folder can be moved. Other paths stay
     absolute.
 
     Raises:
@@ -60,18 +60,18 @@ def write_manifest(clips: Iterable[Clip], path: str | os.PathLike[str]) -> None:
 
 
 def read_manifest(path: str | os.PathLike[str], *, check_files: bool = True) -> tuple[Clip, ...]:
-    """Read a manifest; relative paths are taken from the manifest's own folder.
+    """Return the clips of a manifest; relative paths start at the folder of the manifest.
 
     Args:
         path: the .jsonl file.
-        check_files: whether a row whose recording does not exist is an error.
+        check_files: whether a missing recording is an error.
 
     Returns:
-        The clips in file order, with absolute paths.
+        The clips in the order of the file, with absolute paths.
 
     Raises:
-        ManifestError: no such file, no rows, a malformed row (named with line and field), the same id twice, or
-            recordings that do not exist.
+        ManifestError: the file is missing or has no rows, a row is malformed (the message has line and field), an id
+            appears twice, or recordings do not exist.
     """
     manifest = Path(path).absolute()
     try:
@@ -100,7 +100,7 @@ def _stored(clip: Clip, folder: Path) -> Clip:
 def _read_row(line: bytes, *, where: str, folder: Path) -> Clip:
     try:
         clip = msgspec.json.decode(line, type=Clip)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # ValidationError is one of them, and names the field
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # includes ValidationError, which names the field
         raise ManifestError(f"{where}: {error}; expected the fields of emovox data index") from error
     for name in ("corpus", "id", "path", "native"):
         if not getattr(clip, name):

@@ -41,7 +41,7 @@ def _read_tables(root: Path) -> Annotations:
     if not rows:
         raise CorpusError(
             f"{root}: no train_sent_emo.csv, dev_sent_emo.csv or test_sent_emo.csv below it; expected them beside the "
-            "clips, for they hold the labels; unpack the whole release"
+            "clips, since they hold the labels; unpack the whole release"
         )
     return rows
 
@@ -53,7 +53,7 @@ def _annotation(row: dict[str, str]) -> dict[str, str]:
 
 
 def _without_speaker(row: ClipRow) -> ClipRow:
-    # File names do not tell the speaker; without this the split's name would stand for one.
+    # File names have no speaker; the layout needs one and takes the name of the split.
     return msgspec.structs.replace(row, speaker=None)
 
 

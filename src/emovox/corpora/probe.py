@@ -1,4 +1,4 @@
-"""What a recording's header says, and what its samples are."""
+"""Read the header of a recording, or decode it and measure its samples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from emovox.audio.reader import open_audio
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """A recording that was decoded from beginning to end.
+    """Measurements of a recording that was decoded from beginning to end.
 
     Attributes:
-        duration: seconds decoded.
-        sample_rate: Hz.
-        sha256: of the rate and the decoded samples, in hexadecimal: equal for equal samples in other containers.
-        level: mean level over the clip in dBFS (0 is a full-scale square wave); None for digital silence.
-        damage: why it ended early, or None.
+        duration: decoded length in seconds.
+        sample_rate: native rate in Hz.
+        sha256: hash of the rate and the decoded samples in hexadecimal; the container does not matter.
+        level: mean level of the clip in dBFS (0 is a full-scale square wave); None for digital silence.
+        damage: why decoding ended early, or None.
     """
 
     duration: float
@@ -31,7 +31,7 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def header(path: Path) -> tuple[float, int]:
-    """Read duration in seconds and sample rate in Hz from the header; decode only when it does not tell.
+    """Return duration in seconds and sample rate in Hz from the header; decode only if it has no duration.
 
     Raises:
         AudioError: the file is not a recording (see `open_audio`).
@@ -44,10 +44,10 @@ def header(path: Path) -> tuple[float, int]:
 
 
 def measure(path: Path) -> Probe:
-    """Decode a recording at its own rate, all channels, in blocks.
+    """Decode a recording at its native rate, all channels, in blocks, and measure it.
 
     Raises:
-        AudioError: it cannot be decoded, is empty, or holds NaN or infinity.
+        AudioError: the recording cannot be decoded, is empty, or has NaN or infinity.
         MissingExtraError: the format needs the extra `media`.
     """
     with open_audio(path, sample_rate=None, channels="split") as reader:

@@ -1,4 +1,4 @@
-"""What a model must say of the clips that taught it: corpora, licences, risks."""
+"""Corpora, licences and risks of the training clips of a model, for its card."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
 from emovox.schema.card import CardCorpus
 
 PUBLISHED: Mapping[str, Corpus] = {**CORPORA, **SPEAKER_CORPORA}
+"""All published corpora by name."""
 
 OWN_LICENCE = "your own recordings"
+"""Licence in the card for recordings of the user."""
 
 
 def card_corpora(clips: Sequence[Clip]) -> tuple[CardCorpus, ...]:
-    """List the corpora of clips in order of first appearance; unknown speakers are not counted."""
+    """Return the corpora of clips in the order of first appearance; unknown speakers are not counted."""
     return tuple(_corpus(clips, name) for name in dict.fromkeys(clip.corpus for clip in clips))
 
 
 def licence(names: Iterable[str]) -> str:
-    """Say what may be done with weights that learnt from these corpora.
+    """Return the licence of weights trained on these corpora.
 
     >>> licence(["mine"])
     'yours: trained on your own recordings'
@@ -31,7 +33,7 @@ def licence(names: Iterable[str]) -> str:
 
 
 def licence_risk(names: Iterable[str]) -> str:
-    """Name the risk of each published corpus.
+    """Return the licence risks of the published corpora among these, in one line.
 
     >>> licence_risk(["mine", "voxceleb"])
     'voxceleb: high: cut from YouTube; voices of people who were never asked'

@@ -1,4 +1,4 @@
-"""All corpora by name, where they lie, and how they become clips."""
+"""The registry of corpora: find a corpus by name, locate its folder, and index its clips."""
 
 from __future__ import annotations
 
@@ -52,22 +52,23 @@ CORPORA: Mapping[str, Corpus] = {
         CAFE,
     )
 }
-"""The published corpora of emotion that are known by name and layout."""
+"""Published corpora of emotional speech, by name."""
 
 SPEAKER_CORPORA: Mapping[str, SpeakerCorpus] = {VOXCELEB.name: VOXCELEB}
-"""Published corpora without emotions, to pretrain on."""
+"""Published corpora without emotions, for pretraining, by name."""
 
 GENERIC: Mapping[str, str] = {
     "table": "your own recordings in a CSV table: path,label,speaker[,sex,language,sentence]",
     "folders": "your own recordings in folders: <label>/x.wav or <label>/<speaker>/x.wav",
 }
-"""Layouts for people's own recordings."""
+"""Layouts of user recordings."""
 
 ROOT_VARIABLE = "EMOVOX_CORPORA"
+"""Environment variable with the folder of all corpora."""
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The recordings of a corpus before their headers are read; `scan` tells more of a published corpus."""
+    """The recordings of a corpus before their headers are read, and the scan of a published corpus."""
 
     corpus: str
     rows: tuple[LabelledFile, ...]
@@ -75,10 +76,10 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def get_corpus(name: str) -> Corpus:
-    """Look a published corpus up.
+    """Return a published corpus by name.
 
     Raises:
-        UnknownCorpusError: no corpus has this name; the message lists them.
+        UnknownCorpusError: no corpus has this name; the message lists all names.
 
     >>> get_corpus("emodb").clips
     535
@@ -93,7 +94,7 @@ def get_corpus(name: str) -> Corpus:
 
 
 def locate(name: str, environ: Mapping[str, str]) -> Path:
-    """Find a published corpus when no folder is given: `$EMOVOX_CORPORA/<name>`.
+    """Return the default folder of a published corpus: `$EMOVOX_CORPORA/<name>`.
 
     Args:
         name: name of the corpus.
@@ -101,7 +102,7 @@ def locate(name: str, environ: Mapping[str, str]) -> Path:
 
     Raises:
         UnknownCorpusError: no corpus has this name.
-        CorpusError: the variable is not set, or the folder is not there.
+        CorpusError: the variable is not set, or the folder does not exist.
     """
     get_corpus(name)
     root = environ.get(ROOT_VARIABLE)
@@ -126,22 +127,22 @@ def index(
     labels: LabelMap | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Clip, ...]:
-    """Make the clips of a corpus from its files.
+    """Return the clips of a corpus.
 
     Args:
         name: a published corpus, "table" or "folders".
         root: the corpus folder; for "table" the CSV file.
-        partial: take what is there, when files are missing or cannot be read.
-        labels: label map. It changes entries of a published corpus's own; for your own recordings it replaces
-            keeping the labels as they are.
+        partial: whether to accept missing and unreadable files.
+        labels: label map. For a published corpus it overrides entries of the map of the corpus; for user recordings it
+            replaces the default, which keeps all labels.
         progress: called after each file.
 
     Returns:
-        The clips in the order of their ids. Clips of a label that is mapped to None are among them, with label None.
+        The clips in the order of their ids. Clips whose label is mapped to None are included, with label None.
 
     Raises:
         UnknownCorpusError: no corpus has this name.
-        CorpusError: files are missing or unreadable and `partial` is false, or the map does not know a label.
+        CorpusError: files are missing or unreadable and `partial` is false, or a label is not in the map.
         ManifestError: a table is malformed.
     """
     listing = list_rows(name, root, labels=labels)
@@ -149,17 +150,17 @@ def index(
     if missing and not partial:
         raise CorpusError(
             f"{root}: got {len(listing.rows)} clips of {name}, expected {get_corpus(name).clips}; missing: "
-            f"{some(missing)}; complete it, or take what is there with --partial (partial=True)"
+            f"{some(missing)}; complete it, or use the clips that exist with --partial (partial=True)"
         )
     return build_clips(listing.corpus, listing.rows, partial=partial, progress=progress)
 
 
 def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listing:
-    """List the recordings of a corpus and their labels, without opening any; arguments as for `index`.
+    """Return the recordings of a corpus and their labels without reading their headers; arguments as for `index`.
 
     Raises:
         UnknownCorpusError: no corpus has this name.
-        CorpusError: the folder holds no clip of the corpus, or the map does not know a label.
+        CorpusError: the folder has no clip of the corpus, or a label is not in the map.
         ManifestError: a table is malformed.
     """
     if name == "table":
@@ -183,5 +184,5 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
 
 
 def _user_corpus_name(name: str) -> str:
-    # Folds and figures know published corpora by name; somebody's folder called "ravdess" must not pass for it.
+    # Folds and figures know published corpora by name; a user folder with the name "ravdess" must not pass for it.
     return f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else name

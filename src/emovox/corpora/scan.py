@@ -1,4 +1,4 @@
-"""Walk a corpus folder: which files are clips of it, which are second copies, which are strangers."""
+"""Scan a corpus folder: sort its files into clips, second copies and other audio files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from emovox.schema.errors import CorpusError
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """What a walk found; paths are relative to the corpus folder.
+    """The result of a scan; paths are relative to the corpus folder.
 
     Attributes:
-        rows: (file, what it is), in the order of the ids.
-        copies: (file that counts, second file of the same name), for downloads that hold their tree twice.
+        rows: (file, its row), in the order of the ids.
+        copies: (file that is used, second file of the same name), for downloads that contain their tree twice.
         strangers: (audio file, why it is not a clip of the corpus).
-        missing: what is published and not there: ids, or a count for a label where the corpus's names cannot be told.
+        missing: published clips that are missing: ids, or a count per label if the ids are not known.
     """
 
     rows: tuple[tuple[PurePosixPath, ClipRow], ...]
@@ -31,11 +31,11 @@ class Scan(msgspec.Struct, frozen=True):
 
 
 def clip_files(root: Path) -> list[PurePosixPath]:
-    """List the audio files below a folder, relative to it, without hidden files and what macOS puts into archives.
+    """Return the audio files below a folder, relative to it, without hidden files and macOS metadata.
 
     Raises:
-        CorpusError: there is no such folder, or a file name that cannot stand in a manifest.
-        NoAudioFilesError: no audio file is below it.
+        CorpusError: the folder does not exist, or a file name is not UTF-8, which a manifest needs.
+        NoAudioFilesError: the folder has no audio file.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected the folder of a corpus; check the path")
@@ -47,13 +47,12 @@ def clip_files(root: Path) -> list[PurePosixPath]:
 
 
 def scan(corpus: Corpus, root: Path) -> Scan:
-    """Sort the audio files below `root` by what they are in the corpus.
+    """Sort the audio files below `root` into clips, copies and other files, and list missing clips.
 
-    Where one id appears twice, the file with the shortest path counts: some archives hold their tree a second time
-    inside themselves.
+    If an id appears twice, the file with the shortest path is used: some archives contain their tree a second time.
 
     Raises:
-        CorpusError: no such folder, no audio, or label files that the corpus cannot do without are missing.
+        CorpusError: the folder does not exist or has no audio, or required label files are missing.
     """
     files = sorted(clip_files(root), key=lambda path: (len(path.parts), path))
     notes = corpus.annotate(root) if corpus.annotate else {}

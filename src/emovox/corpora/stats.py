@@ -1,4 +1,4 @@
-"""Figures that one should know of a corpus before training on it; the loudness of each label is one of them."""
+"""Statistics of a corpus to check before training, such as the level of each label."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from emovox.corpora.probe import measure
 from emovox.schema.progress import Progress, no_progress, tracked
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Quantiles of the durations."""
 DROPPED = "(dropped)"
 UNKNOWN = "(unknown)"
 
 
 class LabelStats(msgspec.Struct, frozen=True):
-    """Figures of one label.
+    """Statistics of one label.
 
-    `level` is the mean over its clips of their mean level in dBFS, None when all are silent; `hours` their total
-    length; `speakers` and `sexes` count clips.
+    `level` is the mean of the levels of its clips in dBFS, None if all are silent. `hours` is their total length.
+    `speakers` and `sexes` count clips.
     """
 
     label: str
@@ -34,9 +35,10 @@ class LabelStats(msgspec.Struct, frozen=True):
 
 
 class CorpusStats(msgspec.Struct, frozen=True):
-    """Figures of a corpus.
+    """Statistics of a corpus.
 
-    `durations` maps a quantile in [0, 1] to seconds, `sample_rates` a rate in Hz to clips, `languages` a code to clips.
+    `durations` maps a quantile in [0, 1] to seconds, `sample_rates` a rate in Hz to a number of clips, `languages` a
+    code to a number of clips.
     """
 
     corpus: str
@@ -50,14 +52,14 @@ class CorpusStats(msgspec.Struct, frozen=True):
 
 
 def corpus_stats(clips: Sequence[Clip], *, progress: Progress = no_progress) -> CorpusStats:
-    """Count clips, and decode each for its level.
+    """Return the statistics of clips; every clip is decoded for its level.
 
     Args:
         clips: at least one.
         progress: called after each clip.
 
     Raises:
-        AudioError: a clip cannot be decoded; `verify` names all of them.
+        AudioError: a clip cannot be decoded; `verify` lists all such clips.
     """
     levels = [measure(Path(clip.path)).level for clip in tracked(clips, progress, total=len(clips))]
     quantiles = np.quantile([clip.duration for clip in clips], QUANTILES)

@@ -1,4 +1,4 @@
-"""Your own recordings, listed in a table: CSV with the columns path, label, speaker [, sex, language, sentence]."""
+"""User recordings in a table: CSV with the columns path, label, speaker [, sex, language, sentence]."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from emovox.schema.errors import ManifestError
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("speaker", "sex", "language", "sentence")
+"""Columns of a table."""
 
 
 def read_table(table: Path, *, labels: LabelMap | None = None) -> list[LabelledFile]:
-    """Read a table of recordings; relative paths are taken from the table's folder.
+    """Return the recordings of a table; relative paths start at the folder of the table.
 
     Args:
-        table: a .csv (comma or semicolon) or .tsv file with a header line, UTF-8.
-        labels: label map; without one, labels are kept as they are.
+        table: a .csv (comma or semicolon) or .tsv file with a header line, in UTF-8.
+        labels: label map; without one, labels are unchanged.
 
     Returns:
-        (file, row, mapped label) in the table's order.
+        (file, row, mapped label), in the order of the table.
 
     Raises:
-        ManifestError: no such file, a column is missing or unknown, or a cell is empty or wrong (line and column are
-            named), or a recording does not exist or stands there twice.
-        CorpusError: the label map does not know a label.
+        ManifestError: the file does not exist, a column is missing or unknown, a cell is empty or not valid (the
+            message has line and column), or a recording does not exist or appears twice.
+        CorpusError: a label is not in the map.
     """
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -69,8 +70,8 @@ def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None
         if not values.get(name):
             raise ManifestError(f"{where}: the column '{name}' is empty, expected text")
     file = folder / values["path"]
-    if not os.path.isfile(file):  # pathlib raises where a name is too long
-        raise ManifestError(f"{where}: the column 'path' names {file}, where no file is; correct the path")
+    if not os.path.isfile(file):  # pathlib raises if a name is too long
+        raise ManifestError(f"{where}: the column 'path' names {file}, which is not a file; correct the path")
     data = {name: values.get(name) or None for name in OPTIONAL}
     try:
         row = msgspec.convert({"id": values["path"], "native": values["label"], **data}, ClipRow)

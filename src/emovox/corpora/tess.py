@@ -16,7 +16,7 @@ _LABELS: dict[str, str | None] = {
     "ps": "surprise",
     "sad": "sad",
 }
-# The download spells its folders differently for the two speakers; the file names are the truth.
+# The folders of the two speakers are spelt differently in the download; the file names are reliable.
 _FOLDERS = {
     f"{speaker.lower()}_{folder}": {"speaker": speaker, "native": native}
     for speaker in ("OAF", "YAF")

@@ -1,4 +1,4 @@
-"""Check a corpus against its published numbers: missing, undecodable, duplicated and contradictory clips, by name."""
+"""Verify a corpus against its published numbers: list missing, undecodable, duplicate and contradictory clips."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from emovox.schema.progress import Progress, no_progress, tracked
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A file or a speaker, and what is wrong with it."""
+    """A file, clip, label or speaker, and its problem."""
 
     what: str
     problem: str
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """Clips that hold the same samples; `known` says that the corpus is published so."""
+    """Clips with the same samples; `known` says whether the published corpus has this duplicate."""
 
     ids: tuple[str, ...]
     known: bool
 
 
 class LabelCount(msgspec.Struct, frozen=True):
-    """Clips of a native label found and published (None: unknown), and the label it is mapped to (None: dropped)."""
+    """Number of clips of a native label, found and published (None: unknown), and its label (None: dropped)."""
 
     native: str
     label: str | None
@@ -43,23 +43,23 @@ class LabelCount(msgspec.Struct, frozen=True):
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What `verify` found.
+    """The result of `verify`.
 
     Attributes:
         corpus: name of the corpus.
         partial: whether missing and unreadable files are accepted.
-        clips: found.
-        published_clips: None when nothing is published.
-        speakers: found.
-        published_speakers: None when nothing is published.
-        labels: found and published numbers for each native label.
-        missing: published ids that are not there; counts for each label where ids cannot be told.
+        clips: number of clips found.
+        published_clips: number of published clips; None if unknown.
+        speakers: number of speakers found.
+        published_speakers: number of published speakers; None if unknown.
+        labels: found and published numbers of each native label.
+        missing: published ids that are missing, or counts per label if the ids are not known.
         undecodable: files that cannot be decoded, or only in part.
         duplicates: sets of ids with the same samples.
         contradictions: file name against folder or label file, more clips than published, one native label mapped
             to two, equal samples with two labels or two speakers, a speaker of two sexes.
-        silent: ids of clips that hold only zeros.
-        copies: second files of the same name, where they hold the same samples.
+        silent: ids of clips with only zeros.
+        copies: second files of the same name with the same samples.
         strangers: audio files that are not clips of the corpus.
     """
 
@@ -80,7 +80,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong: known duplicates, silent clips, copies and strangers are remarks, not errors."""
+        """Whether the corpus has no error; known duplicates, silent clips, copies and strangers are only remarks."""
         incomplete = not self.partial and bool(self.missing)
         return not (incomplete or self.undecodable or self.contradictions or any(not d.known for d in self.duplicates))
 
@@ -88,17 +88,17 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 def verify(
     name: str, root: Path, *, partial: bool = False, labels: LabelMap | None = None, progress: Progress = no_progress
 ) -> VerifyReport:
-    """Walk a corpus folder, decode every clip, and compare with what is published.
+    """Decode every clip of a corpus folder and compare it with the published corpus.
 
     Args:
         name: a published corpus, "table" or "folders".
         root: the corpus folder; for "table" the CSV file.
-        partial: accept that published clips are missing.
+        partial: whether to accept missing published clips.
         labels: label map, as for `index`.
         progress: called after each clip.
 
     Raises:
-        CorpusError: the folder cannot be walked at all, or holds no clip of the corpus.
+        CorpusError: the folder cannot be listed, or has no clip of the corpus.
     """
     listing = list_rows(name, root, labels=labels)
     clips = build_clips(listing.corpus, listing.rows, partial=True)
@@ -128,15 +128,15 @@ def _with_scan(report: VerifyReport, root: Path, scanned: Scan) -> VerifyReport:
 def verify_clips(
     clips: Sequence[Clip], *, partial: bool = False, progress: Progress = no_progress, unreadable: Sequence[Path] = ()
 ) -> VerifyReport:
-    """Check the clips of a manifest: decode each, compare samples, labels, speakers and counts.
+    """Verify the clips of a manifest: decode each, and compare samples, labels, speakers and counts.
 
-    Missing files are found by `read_manifest` and `verify`, not here.
+    `read_manifest` and `verify` find missing files, this function does not.
 
     Args:
-        clips: of one corpus or several.
-        partial: goes into the report.
+        clips: clips of one corpus or several.
+        partial: value for the report.
         progress: called after each clip.
-        unreadable: files whose header could not be read when the clips were made.
+        unreadable: files whose header could not be read when the clips were built.
     """
     measured: dict[int, Probe] = {}
     undecodable = []
@@ -205,7 +205,7 @@ def _duplicates(
 ) -> tuple[tuple[Duplicate, ...], list[Problem]]:
     by_samples: defaultdict[str, list[Clip]] = defaultdict(list)
     for number, one in measured.items():
-        if one.level is not None:  # digital silence of equal length says nothing
+        if one.level is not None:  # digital silence of equal length is no duplicate
             by_samples[one.sha256].append(clips[number])
     found, differing = [], []
     for equal in by_samples.values():

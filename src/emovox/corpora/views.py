@@ -1,4 +1,4 @@
-"""Label views: the classes that a figure is about, and what each clip's label is among them."""
+"""Label views: the classes of a figure, and the mapping of the labels of clips to them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "tess": EMOTIONS,
     "seven": EMOTIONS,
 }
-"""View → its classes in the order of the score columns: the seven first, then calm or boredom."""
+"""View → its classes, in the order of the score columns: the seven first, then calm or boredom."""
 
 OWN = "own"
-"""The view of whatever labels the clips have: the seven's order first, then names of your own by alphabet."""
+"""The view of all labels that the clips have: known classes in their order, then other names by alphabet."""
 
 
 def view(clips: Sequence[Clip], name: str) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
-    """Translate the clips' labels into the classes of a view.
+    """Map the labels of clips to the classes of a view.
 
-    A label that is a class of the view stays; otherwise calm becomes neutral and boredom is dropped (`SEVEN_MAP`).
+    A label that is a class of the view is kept. Otherwise calm becomes neutral and boredom is dropped (`SEVEN_MAP`).
 
     Args:
-        clips: of the view's corpus ("seven" and "own" take any).
-        name: one of `VIEWS`, or "own".
+        clips: clips of the corpus of the view ("seven" and "own" take any).
+        name: a key of `VIEWS`, or "own".
 
     Returns:
-        The classes, and for each clip its class, or None where it is dropped.
+        The classes, and the class of each clip, or None if the clip is dropped.
 
     Raises:
-        ProtocolError: no such view, or a label that is neither a class of it nor in `SEVEN_MAP`.
+        ProtocolError: the view is unknown, or a label is neither a class of it nor in `SEVEN_MAP`.
     """
     if name == OWN:
         return classes_of(clips), tuple(clip.label for clip in clips)
@@ -49,12 +49,12 @@ def view(clips: Sequence[Clip], name: str) -> tuple[tuple[str, ...], tuple[str |
 
 
 def label_space(corpus: str, name: str, *, calm: bool) -> str:
-    """Return the `labels` of a `FigureKey`: which of its label spaces a corpus has in a view.
+    """Return the `labels` of a `FigureKey`: the label space of a corpus in a view.
 
     Args:
         corpus: name of the corpus.
-        name: the view of the training data: one of `VIEWS`, or "own".
-        calm: whether calm is a class of its own.
+        name: view of the training data: a key of `VIEWS`, or "own".
+        calm: whether calm is a separate class.
 
     >>> label_space("ravdess", "own", calm=True), label_space("emodb", "emodb", calm=False)
     ('ravdess-8', 'own')
@@ -65,7 +65,7 @@ def label_space(corpus: str, name: str, *, calm: bool) -> str:
 
 
 def classes_of(clips: Sequence[Clip]) -> tuple[str, ...]:
-    """List the labels that the clips have: known ones in the order of `TRAINING_CLASSES`, then others by alphabet."""
+    """Return the labels of clips: known ones in the order of `TRAINING_CLASSES`, then others by alphabet."""
     found = {clip.label for clip in clips if clip.label is not None}
     return tuple(name for name in TRAINING_CLASSES if name in found) + tuple(sorted(found - set(TRAINING_CLASSES)))
 

@@ -1,4 +1,4 @@
-"""VoxCeleb 1 and 2: who speaks, and no emotion. For pretraining an encoder with the speakers as classes."""
+"""VoxCeleb 1 and 2, without emotion labels: for pretraining an encoder with the speakers as classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emovox.schema.errors import ProtocolError
 class SpeakerCorpus(Corpus):
     """A corpus whose labels are its speakers.
 
-    It has no label table and no protocol of evaluation, and any part of it is a whole: the more speakers the better.
+    It has no label map and no evaluation protocol. Any part of it can be used; more speakers are better.
 
     Attributes:
         published: number of published clips.
@@ -63,22 +63,22 @@ VOXCELEB = SpeakerCorpus(
 
 
 def hold_out_videos(clips: Sequence[Clip], *, share: float = 0.1, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Take validation clips out of a corpus whose speakers are the classes: every class stays in training.
+    """Divide the clips of a speaker corpus into training and validation clips; every class stays in training.
 
-    Of each speaker about `share` of the videos are taken, at least one and never all: clips of one video sound alike,
-    so that a video on both sides would measure the room and the microphone. A speaker with a single video gives clips
-    of it in its place, and one with a single clip gives none.
+    About `share` of the videos of each speaker are held out, at least one and never all. Clips of one video sound
+    alike, so a video on both sides would measure the room and the microphone. For a speaker with a single video, clips
+    are held out instead; a speaker with a single clip stays in training.
 
     Args:
-        clips: indexed as voxceleb; all are used.
-        share: of a speaker's videos, in (0, 1).
-        seed: the same seed, clips and share give the same videos, whatever the order of the clips.
+        clips: clips of the corpus voxceleb; all are used.
+        share: share of the videos of a speaker, in (0, 1).
+        seed: the same seed, clips and share give the same videos; the order of the clips does not matter.
 
     Returns:
-        Indices (for training, for validation), ascending; neither is empty.
+        Indices (training, validation), ascending; neither is empty.
 
     Raises:
-        ProtocolError: `share` out of range, or no speaker has two clips.
+        ProtocolError: `share` is out of range, or no speaker has two clips.
     """
     if not 0 < share < 1:
         raise ProtocolError(f"validation share is {share}, expected more than 0 and less than 1")
