@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 WHERE = ("src/emovox/*.py", "docs/*.md", "*.md", "web/src/text/*.ts", "web/src/index.html")
 HABITS = re.compile(
     r"\b(haste|(is|are) told|can(not)? be had|somebody|whoever|so many \w+ as|has but|shall|befell|as wished|"
-    r"be a worker|dearest|for they were|die again and again|into the grave|tired|Of an? \w+\.$)",
+    r"be a worker|dearest|for they were|die again and again|into the grave|tired)\b|\"\"\"Of an? ",
     re.IGNORECASE,
 )
 """From STYLE: old-fashioned or riddling; say who does what, in the field's terms."""

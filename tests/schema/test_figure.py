@@ -25,7 +25,7 @@ def test_words_name_protocol_labels_and_condition() -> None:
     assert FigureKey("svm", "casia", "seven", "joint", "whole").words == (
         "speaker-independent, joint folds, seven-class view, whole clips"
     )
-    assert FigureKey("svm", "casia", "own", "si", "noise-20").words == "speaker-independent, noise-20"
+    assert FigureKey("svm", "casia", "own", "si", "rain-20").words == "speaker-independent, rain-20"
 
 
 @pytest.mark.parametrize("stem", ["casia-si", "casia_own_si", "_own_si_tile", "casia_own_si_"])
