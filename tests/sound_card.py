@@ -1,4 +1,4 @@
-"""A sound card for tests: a stand-in for the module `sounddevice`, whose microphone speaks when it is told to."""
+"""A sound card for tests: a stand-in for the module `sounddevice`, whose microphone delivers given samples."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Stream:
         self.closed = True
 
     def give(self, samples: Samples, *, age: float = 0.0, overflow: bool = False) -> None:
-        """Let [n] or [channels, n] be heard, in chunks as they were asked for; each ended `age` seconds ago."""
+        """Deliver samples of shape [n] or [channels, n] in chunks; the last sample of each is `age` seconds old."""
         rows = np.rint(np.atleast_2d(samples) * 32767).astype(np.int16).T
         size, rate = self.settings["blocksize"], self.settings["samplerate"]
         for first in range(0, len(rows), size):
@@ -53,11 +53,11 @@ class Stream:
 
 
 class SoundCard:
-    """What `install` puts in the place of sounddevice.
+    """A stand-in for the module `sounddevice`; `install` replaces it.
 
     Args:
-        names: of the inputs; each has two channels and 48 kHz of its own.
-        rates: that the inputs accept.
+        names: names of the inputs; each has two channels and a default rate of 48 kHz.
+        rates: sample rates in Hz that the inputs accept.
         channels: that they accept.
     """
 

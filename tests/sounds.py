@@ -83,7 +83,7 @@ def edge_cases() -> dict[str, Samples]:
 
 
 def utterance(mood: str, speaker: str, take: int, *, seconds: float = 1.6) -> Samples:
-    """One of `MOODS` by one of `SPEAKERS`: told apart by pitch, level and tempo; takes differ a little."""
+    """Return one of `MOODS` by one of `SPEAKERS`: they differ in pitch, level and tempo, takes a little."""
     pitch, level, tempo = MOODS[mood]
     seed = 100 * sorted(MOODS).index(mood) + 10 * sorted(SPEAKERS).index(speaker) + take
     rng = np.random.default_rng(seed)
@@ -93,8 +93,8 @@ def utterance(mood: str, speaker: str, take: int, *, seconds: float = 1.6) -> Sa
     return speech(pitch * factor, seconds=seconds, level=level, glide=0.05, formants=(formant,), tempo=tempo, seed=seed)
 
 
-def said(speaker: str, video: int, take: int, *, seconds: float = 1.2) -> Samples:
-    """One of `VOICES`: told apart by pitch and formant; videos differ in noise and level."""
+def interview(speaker: str, video: int, take: int, *, seconds: float = 1.2) -> Samples:
+    """Return speech of one of `VOICES`: they differ in pitch and formant, videos in noise and level."""
     pitch, formant = VOICES[speaker]
     seed = 100 * sorted(VOICES).index(speaker) + 10 * video + take
     tempo = 3 + 2 * np.random.default_rng(seed).random()
@@ -147,5 +147,5 @@ def write_sounds(folder: Path, *, takes: int = 2, speakers: bool = True) -> Path
 def write_voxceleb(folder: Path, *, speakers: int = len(VOICES), videos: int = 2, clips: int = 3) -> Path:
     """Write a VoxCeleb tree, and return the folder `voxceleb` that it lies in."""
     names = [(s, v, take) for s in list(VOICES)[:speakers] for v in range(videos) for take in range(clips)]
-    write_tree(folder, {f"voxceleb/wav/{s}/v{v}/{take:05d}.wav": said(s, v, take) for s, v, take in names})
+    write_tree(folder, {f"voxceleb/wav/{s}/v{v}/{take:05d}.wav": interview(s, v, take) for s, v, take in names})
     return folder / "voxceleb"

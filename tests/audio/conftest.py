@@ -1,4 +1,4 @@
-"""Generated audio in every format; no recording of anybody."""
+"""Generated audio in every format; no recording of a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emovox.audio.types import Samples
 Encode = Callable[..., bytes]
 
 LAYOUTS = {1: "mono", 2: "stereo", 8: "7.1"}
-"""What ffmpeg calls so many channels, where codecs want to know what each is for."""
+"""Number of channels → name of the layout in ffmpeg, which some codecs need."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Which recordings a path stands for."""
+"""The recordings at or below a path."""
 
 from __future__ import annotations
 

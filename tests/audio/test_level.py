@@ -1,4 +1,4 @@
-"""How loud it is."""
+"""Level meter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file as if it were spoken now."""
+"""A file as a live source."""
 
 from __future__ import annotations
 

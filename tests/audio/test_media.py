@@ -149,13 +149,13 @@ def test_track_that_changes_its_rate_and_channels(tone: Tone, encode_media: Enco
     assert np.argmax(np.abs(np.fft.rfft(samples[1, -RATE - 4800 : -4800]))) == pytest.approx(440, abs=1)
 
 
-class Staged:
-    """A container or a converter of PyAV that fails as damaged data make it.
+class Failing:
+    """A container or a converter of PyAV that fails as on damaged data.
 
     Args:
-        real: the one that works.
-        error: what is raised.
-        after: frames that are decoded before.
+        real: the working container or converter.
+        error: the error to raise.
+        after: number of frames before the error.
     """
 
     def __init__(self, real: Any, error: Exception, *, after: int = 0) -> None:
@@ -193,16 +193,16 @@ class TestDamage:
     def data(self, tone: Tone, encode_media: EncodeMedia) -> bytes:
         return encode_media(tone(1.0, RATE), RATE, container="webm", codec="libopus")
 
-    def stage(self, monkeypatch: pytest.MonkeyPatch, error: Exception, *, after: int) -> None:
+    def make_fail(self, monkeypatch: pytest.MonkeyPatch, error: Exception, *, after: int) -> None:
         import av
 
         real = av.open
-        monkeypatch.setattr(av, "open", lambda *given, **options: Staged(real(*given, **options), error, after=after))
+        monkeypatch.setattr(av, "open", lambda *given, **options: Failing(real(*given, **options), error, after=after))
 
     def test_in_the_middle_leaves_what_was_decoded(
         self, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.stage(monkeypatch, error, after=10)
+        self.make_fail(monkeypatch, error, after=10)
         with open_audio(data) as reader:
             seconds = sum(block.shape[1] for block in reader.blocks()) / 16000
         assert seconds == pytest.approx(0.2, abs=PADDING)
@@ -213,7 +213,7 @@ class TestDamage:
     def test_at_the_first_frame_is_undecodable(
         self, data: bytes, error: Exception, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.stage(monkeypatch, error, after=0)
+        self.make_fail(monkeypatch, error, after=0)
         with pytest.raises(UndecodableError, match="an audio track that ffmpeg cannot decode"):
             load_audio(data)
 
@@ -231,9 +231,9 @@ class TestDamage:
     ) -> None:
         """A converter that has failed fails again when it is asked for what it holds back: the first reason counts."""
         if before:
-            self.stage(monkeypatch, IndexError("came sooner"), after=10)
+            self.make_fail(monkeypatch, IndexError("came sooner"), after=10)
         make = MediaDecoder._to_float
-        monkeypatch.setattr(MediaDecoder, "_to_float", lambda self: Staged(make(self), error))
+        monkeypatch.setattr(MediaDecoder, "_to_float", lambda self: Failing(make(self), error))
         with open_audio(data) as reader:
             assert sum(block.shape[1] for block in reader.blocks()) > 0
         (notice,) = reader.notices

@@ -1,4 +1,4 @@
-"""Input devices and what comes from them, on a sound card that does as it is told."""
+"""Input devices and their audio, on a simulated sound card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from emovox.schema.errors import ConfigError, DeviceError, MicrophoneError, Miss
 from emovox.testing import RATE, tone
 from tests.sound_card import SoundCard
 
-HALF_A_BIT = 0.5 / 32767
+ROUNDING = 0.5 / 32767
+"""Half a step of 16-bit audio."""
 
 
 @pytest.fixture
@@ -40,10 +41,10 @@ def opened(*, channels: ChannelChoice = "mix", seconds: float | None = None) -> 
 
 
 def listen(microphone: Microphone) -> Iterator[Samples]:
-    """Blocks of a microphone that listens from now on."""
+    """Yield the blocks of a microphone that listens from now on."""
     blocks = microphone.blocks(1600)
     first: queue.Queue[Samples] = queue.Queue()
-    thread = threading.Thread(target=lambda: _pass_on(blocks, first), daemon=True)
+    thread = threading.Thread(target=lambda: _enqueue(blocks, first), daemon=True)
     thread.start()
     assert microphone._stream.started.wait(10)
     while thread.is_alive() or not first.empty():
@@ -154,16 +155,16 @@ class TestOpening:
 
 
 class TestListening:
-    def test_what_is_heard_comes_through(self, card: SoundCard) -> None:
+    def test_captured_audio_is_yielded(self, card: SoundCard) -> None:
         microphone = opened(channels="split")
-        heard = listen(microphone)
+        recording = listen(microphone)
         sound = np.stack([tone(200.0, seconds=1.0), tone(300.0, seconds=1.0)])
         blocks = []
-        for index, block in enumerate(_fed(heard, card, sound)):
+        for index, block in enumerate(_with_audio(recording, card, sound)):
             blocks.append(block)
             if index == 19:
                 microphone.stop()
-        assert np.abs(np.concatenate(blocks, axis=1) - sound).max() < 2 * HALF_A_BIT
+        assert np.abs(np.concatenate(blocks, axis=1) - sound).max() < 2 * ROUNDING
         assert microphone.failure is None
         assert microphone.lost == 0
         assert not card.streams[0].started.is_set()
@@ -176,24 +177,24 @@ class TestListening:
         microphone = opened(seconds=1.0)
         sound = (0.3 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)).astype(np.float32)
         with open_live(microphone, name="<microphone>", sample_rate=RATE) as reader:
-            threading.Thread(target=_give_when_started, args=(card, sound), daemon=True).start()
-            heard = np.concatenate(list(reader.blocks()), axis=1)
+            threading.Thread(target=_deliver_when_started, args=(card, sound), daemon=True).start()
+            samples = np.concatenate(list(reader.blocks()), axis=1)
             assert (reader.name, reader.seconds, reader.notices) == ("<microphone>", 1.0, ())
-        assert heard.shape == (1, RATE)
+        assert samples.shape == (1, RATE)
         middle = slice(1600, -1600)
-        assert np.abs(heard[0] - tone(440.0, seconds=1.0))[middle].max() < 1e-3
+        assert np.abs(samples[0] - tone(440.0, seconds=1.0))[middle].max() < 1e-3
 
     def test_no_more_than_asked_for(self, card: SoundCard) -> None:
         microphone = opened(seconds=0.33)
-        threading.Thread(target=_give_when_started, args=(card, tone(200.0, seconds=1.0)), daemon=True).start()
+        threading.Thread(target=_deliver_when_started, args=(card, tone(200.0, seconds=1.0)), daemon=True).start()
         assert sum(block.shape[1] for block in microphone.blocks(1600)) == round(0.33 * RATE)
         assert microphone.failure is None
 
-    def test_it_knows_when_a_second_was_heard(self, card: SoundCard) -> None:
+    def test_it_knows_when_a_second_was_recorded(self, card: SoundCard) -> None:
         microphone = opened()
-        heard = listen(microphone)
+        recording = listen(microphone)
         before = time.monotonic()
-        blocks = _fed(heard, card, tone(200.0, seconds=0.05), age=0.2)
+        blocks = _with_audio(recording, card, tone(200.0, seconds=0.05), age=0.2)
         next(blocks)
         after = time.monotonic()
         assert before - 0.2 <= microphone.captured_at(0.05) <= after - 0.2 + 1e-6
@@ -223,7 +224,7 @@ class TestOverflow:
 
 
 class TestUnplugged:
-    def test_the_end_is_an_error_and_what_was_heard_is_given(self, card: SoundCard) -> None:
+    def test_the_end_is_an_error_after_the_received_audio(self, card: SoundCard) -> None:
         microphone = opened()
         card.streams[0].give(tone(200.0, seconds=0.5))
         card.streams[0].unplug()
@@ -243,7 +244,7 @@ class TestUnplugged:
         assert "got no more sound after 0.0 s" in str(microphone.failure)
 
 
-REAL = """
+RECORD_SCRIPT = """
 from emovox.audio.devices import find_device
 from emovox.audio.microphone import Microphone
 microphone = Microphone(find_device(), rate=16000, seconds=2.0)
@@ -262,7 +263,7 @@ def test_the_real_library_with_a_device_that_gives_nothing(tmp_path: Path) -> No
         pytest.skip("needs ALSA")
     (tmp_path / "asound.conf").write_text("pcm.!default { type null }\nctl.!default { type hw card 0 }\n")
     done = subprocess.run(
-        [sys.executable, "-c", REAL],
+        [sys.executable, "-c", RECORD_SCRIPT],
         capture_output=True,
         text=True,
         check=False,
@@ -272,17 +273,17 @@ def test_the_real_library_with_a_device_that_gives_nothing(tmp_path: Path) -> No
     assert done.stdout == f"{2 * RATE}\n", done.stderr
 
 
-def _pass_on(blocks: Iterator[Samples], taken: queue.Queue[Samples]) -> None:
+def _enqueue(blocks: Iterator[Samples], taken: queue.Queue[Samples]) -> None:
     for block in blocks:
         taken.put(block)
 
 
-def _fed(blocks: Iterator[Samples], card: SoundCard, sound: Samples, *, age: float = 0.0) -> Iterator[Samples]:
-    """Give the sound as soon as somebody listens, and pass on what they hear."""
-    threading.Thread(target=_give_when_started, args=(card, sound, age), daemon=True).start()
+def _with_audio(blocks: Iterator[Samples], card: SoundCard, sound: Samples, *, age: float = 0.0) -> Iterator[Samples]:
+    """Yield the blocks of a microphone that gets the sound as soon as it listens."""
+    threading.Thread(target=_deliver_when_started, args=(card, sound, age), daemon=True).start()
     yield from blocks
 
 
-def _give_when_started(card: SoundCard, sound: Samples, age: float = 0.0) -> None:
+def _deliver_when_started(card: SoundCard, sound: Samples, age: float = 0.0) -> None:
     assert card.streams[0].started.wait(10)
     card.streams[0].give(sound, age=age)

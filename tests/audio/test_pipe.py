@@ -20,8 +20,8 @@ def bytes_of(count: int) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1600])
 def test_all_samples_come_however_they_are_cut(size: int) -> None:
-    heard = list(RawPipe(io.BytesIO(bytes_of(500)), rate=16000).blocks(size))
-    np.testing.assert_array_equal(np.concatenate(heard, axis=1)[0] * 32768, np.arange(500))
+    blocks = list(RawPipe(io.BytesIO(bytes_of(500)), rate=16000).blocks(size))
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1)[0] * 32768, np.arange(500))
 
 
 def test_samples_cut_in_the_middle_are_joined_and_half_a_sample_at_the_end_is_dropped() -> None:

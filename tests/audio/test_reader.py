@@ -20,7 +20,7 @@ from emovox.audio.types import AudioInput, ChannelChoice, Samples
 from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonFiniteError, UndecodableError
 from emovox.schema.result import Notice
 
-SAME = 1e-6
+TOLERANCE = 1e-6
 """The resampler carries its state in float32; in practice the blocks agree bit by bit."""
 
 Encode = Callable[..., bytes]
@@ -52,7 +52,7 @@ def test_any_block_size_gives_the_same_samples(
     whole, _ = load_audio(source, sample_rate=target, channels=channels)
     parts, _ = read(source, sample_rate=target, channels=channels, block_seconds=max(block_seconds, n / rate / 300))
     assert parts.shape == whole.shape
-    assert np.abs(parts - whole).max(initial=0) <= SAME
+    assert np.abs(parts - whole).max(initial=0) <= TOLERANCE
 
 
 @pytest.mark.parametrize("rate", [1, 999, 768_001])
@@ -73,7 +73,7 @@ def test_resampling_is_soxrs(rate: int) -> None:
     expected = soxr.resample(samples[0], rate, 16000)
     result, _ = load_audio((samples, rate))
     assert result.shape == (1, 16000)
-    assert np.abs(result[0] - expected).max() <= SAME
+    assert np.abs(result[0] - expected).max() <= TOLERANCE
 
 
 def test_no_resampling_when_the_rates_agree() -> None:
@@ -95,7 +95,7 @@ def test_channels_of_a_six_channel_file(channels: ChannelChoice, rows: int, enco
         result = np.concatenate(list(reader.blocks()), axis=1)
     expected = {"mix": samples.mean(axis=0, keepdims=True), "split": samples, 4: samples[4:5]}[channels]
     assert result.flags.c_contiguous
-    assert np.abs(result - expected).max() <= SAME
+    assert np.abs(result - expected).max() <= TOLERANCE
 
 
 @pytest.mark.parametrize("channel", [2, -1, 1.5, "left"])
@@ -176,7 +176,7 @@ def test_samples_beyond_any_scale_count_as_not_finite(value: float) -> None:
     samples[0, 100] = value
     with pytest.raises(NonFiniteError, match=r"at 0\.100 s in channel 0"):
         read((samples, 1000))
-    samples[0, 100] = 32768.0  # 16-bit samples that nobody has scaled: clipped, not broken
+    samples[0, 100] = 32768.0  # unscaled 16-bit samples: clipped, not broken
     read((samples, 1000))
 
 

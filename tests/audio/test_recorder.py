@@ -1,4 +1,4 @@
-"""A recording is whole whenever the process ends, and takes nobody's place."""
+"""A recording is readable whenever the process ends, and never replaces another file unasked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 """
 
 LOST_SECONDS = {".flac": 0.26, ".wav": 1e-6}
-"""Of flac the block at work: 4096 samples."""
+"""Seconds at the end that a killed process loses: for flac its current block of 4096 samples."""
 
 
 @pytest.fixture(params=[".flac", ".wav"])
@@ -39,15 +39,15 @@ def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"録音{request.param}"
 
 
-def test_what_was_heard_is_what_can_be_read(path: Path) -> None:
+def test_written_samples_are_returned_as_a_reader_gets_them(path: Path) -> None:
     made = Recorder(path, rate=RATE, channels=2)
     sound = np.stack([1.2 * tone(200.0, seconds=1.0, level=1.0), tone(300.0, seconds=1.0)])
-    heard = np.concatenate([made.write(piece) for piece in np.split(sound, 10, axis=1)], axis=1)
+    written = np.concatenate([made.write(piece) for piece in np.split(sound, 10, axis=1)], axis=1)
     made.close()
     read, rate = load_audio(path, channels="split")
     assert rate == RATE
-    np.testing.assert_array_equal(read, heard)
-    assert np.abs(heard - np.clip(sound, -1, 1)).max() <= 2**-15
+    np.testing.assert_array_equal(read, written)
+    assert np.abs(written - np.clip(sound, -1, 1)).max() <= 2**-15
     assert soundfile.info(str(path)).subtype == "PCM_16"
 
 

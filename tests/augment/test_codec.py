@@ -22,7 +22,7 @@ G711_SNR_DB = 30.0
 """At -20 dB of full scale; measured 37 with both laws."""
 
 STOP_DB = -60.0
-"""What is left above the cut, against what was there; measured -80 and less."""
+"""Energy above the cut relative to the input, in dB; measured -80 and less."""
 
 
 def by_libsndfile(pcm: Pcm, law: Law) -> Pcm:
@@ -68,9 +68,9 @@ def test_libsndfile_decodes_alike(law: Law) -> None:
 
 @pytest.mark.parametrize("law", LAWS)
 def test_codes_are_monotonous_and_near(law: Law) -> None:
-    heard = decode(encode(EVERY, law), law).astype(int)
-    assert (np.diff(heard) >= 0).all()
-    error = np.abs(heard - EVERY)
+    decoded = decode(encode(EVERY, law), law).astype(int)
+    assert (np.diff(decoded) >= 0).all()
+    error = np.abs(decoded - EVERY)
     assert (error <= np.maximum(np.abs(EVERY.astype(int)) / 16, 16) + 132).all()
 
 

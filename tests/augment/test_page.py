@@ -1,4 +1,4 @@
-"""What docs/augmentation.md shows can be run, and its table is the default."""
+"""Examples in docs/augmentation.md run, and its table has the default values."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ MUSAN: dict[str, Samples | bytes] = {
     "simulated_rirs/small/response.wav": CLICK,
     "README.txt": b"words",
 }
-TWO = Augment(noise=Noise(probability=0.5), room=Room(probability=0.5, measured=0.5, rooms=2))
+NOISE_AND_ROOMS = Augment(noise=Noise(probability=0.5), room=Room(probability=0.5, measured=0.5, rooms=2))
 
 
 def test_musan_layout_without_the_responses(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_fingerprint_tells_contents_and_not_places(tmp_path: Path) -> None:
 
 def test_sources_come_from_the_environment_or_the_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOVOX_NOISE", str(write_tree(tmp_path / "all", MUSAN)))
-    whole = load_sources(TWO)
+    whole = load_sources(NOISE_AND_ROOMS)
     assert [len(whole.noises), len(whole.measured), len(whole.simulated)] == [3, 1, 2]
     part = Augment(noise=Noise(probability=1, source="$EMOVOX_NOISE/music"))
     assert len(load_sources(part).noises) == 1
@@ -137,7 +137,7 @@ def test_only_what_is_asked_for_is_read(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_fingerprint_covers_rooms_and_noises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOVOX_NOISE", str(write_tree(tmp_path, MUSAN)))
     tables = [
-        TWO,
+        NOISE_AND_ROOMS,
         Augment(noise=Noise(probability=0.5)),
         Augment(room=Room(probability=0.5, rooms=2)),
         Augment(room=Room(probability=0.5, rooms=3)),
@@ -145,8 +145,8 @@ def test_the_fingerprint_covers_rooms_and_noises(tmp_path: Path, monkeypatch: py
         Augment(room=Room(probability=0.5, measured=1)),
     ]
     assert len({load_sources(table).fingerprint for table in tables}) == len(tables)
-    again = Augment(noise=Noise(probability=0.9, snr_low=0), room=TWO.room)
-    assert load_sources(again).fingerprint == load_sources(TWO).fingerprint
+    again = Augment(noise=Noise(probability=0.9, snr_low=0), room=NOISE_AND_ROOMS.room)
+    assert load_sources(again).fingerprint == load_sources(NOISE_AND_ROOMS).fingerprint
 
 
 def test_simulated_rooms_are_always_the_same_and_decay(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ NAMED = sorted(name for name, corpus in CORPORA.items() if corpus.names)
 
 
 def path_of(name: str, clip: str) -> PurePosixPath:
-    """Where a published id lies, for corpora whose folders say more than the file names."""
+    """Return the path of a published id, for corpora whose folders have information beyond the file names."""
     speaker, _, rest = clip.partition("_")
     if name == "casia":
         return PurePosixPath(speaker, *rest.split("_")).with_suffix(".wav")

@@ -28,8 +28,8 @@ def by_band(bands: Frames) -> npt.NDArray[np.float32]:
     return modulation(bands, frame_seconds=STEP).reshape(BANDS, GROUPS)
 
 
-def swinging(rate: float, *, count: int = 300, group: int | None = None) -> Frames:
-    """Log-mel that swings by ±5 dB at a rate, in one group of bands or in all."""
+def modulated(rate: float, *, count: int = 300, group: int | None = None) -> Frames:
+    """Return log-mel with a modulation of ±5 dB at a rate, in one group of bands or in all."""
     bands = np.full((count, N_MELS), -40.0)
     swing = 5 * np.sin(2 * np.pi * rate * np.arange(count) * STEP)
     width = N_MELS // GROUPS
@@ -58,18 +58,18 @@ def test_energy_is_that_of_the_fourier_sum() -> None:
 
 @pytest.mark.parametrize(("rate", "band"), [(1.0, 0), (3.0, 1), (5.5, 2), (12.0, 3), (25.0, 4)])
 def test_a_swing_shows_in_the_band_of_its_rate(rate: float, band: int) -> None:
-    assert (by_band(swinging(rate)).argmax(axis=0) == band).all()
+    assert (by_band(modulated(rate)).argmax(axis=0) == band).all()
 
 
 def test_a_swing_shows_in_its_own_mel_bands_only() -> None:
-    found = by_band(swinging(5.0, group=7))
+    found = by_band(modulated(5.0, group=7))
     others = np.delete(np.arange(GROUPS), 7)
     np.testing.assert_allclose(found[:, others], np.log(FLOOR), atol=1e-3)
     assert found[2, 7] > np.log(FLOOR) + 10
 
 
 def test_the_level_of_the_recording_does_not_matter() -> None:
-    bands = swinging(5.0)
+    bands = modulated(5.0)
     np.testing.assert_allclose(by_band(bands), by_band(bands - 20), atol=ROUNDING)
 
 
@@ -80,5 +80,5 @@ def test_a_steady_sound_gives_the_floor(count: int) -> None:
 
 def test_names_stand_in_the_order_of_the_values() -> None:
     assert len(MODULATION_NAMES) == BANDS * GROUPS == len(set(MODULATION_NAMES))
-    found = dict(zip(MODULATION_NAMES, modulation(swinging(5.0, group=3), frame_seconds=STEP), strict=True))
+    found = dict(zip(MODULATION_NAMES, modulation(modulated(5.0, group=3), frame_seconds=STEP), strict=True))
     assert max(found, key=found.__getitem__) == "modulation_3_4_8hz"

@@ -68,7 +68,7 @@ def test_an_iterator_that_is_closed_kills_what_is_at_work() -> None:
     assert active_children() == []
 
 
-def leave_a_mark(item: int, *, folder: Path) -> int:
+def touch_file(item: int, *, folder: Path) -> int:
     (folder / str(item)).touch()
     time.sleep(0 if item else 2)
     return item
@@ -76,6 +76,6 @@ def leave_a_mark(item: int, *, folder: Path) -> int:
 
 def test_a_slow_item_holds_up_the_others(tmp_path: Path) -> None:
     """Their answers wait in memory, so there must not be many."""
-    answers = parallel(partial(leave_a_mark, folder=tmp_path), range(100), 2)
+    answers = parallel(partial(touch_file, folder=tmp_path), range(100), 2)
     assert next(iter(answers)) == 0
     assert len(list(tmp_path.iterdir())) <= 2 * AHEAD

@@ -1,4 +1,4 @@
-"""Workers and their parent: who ends whom."""
+"""Worker processes end with their parent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_cores_that_may_be_used() -> None:
 
 
 def work(folder: str) -> None:
-    """Be a worker that says who it is, and what it does when it is an orphan."""
+    """Run a worker that writes its process id, and a file when its parent ends."""
 
     def orphaned() -> None:
         Path(folder, "orphan").touch()
@@ -45,8 +45,8 @@ def work_plainly(folder: str) -> None:
 
 
 def begin(folder: str) -> None:
-    """Be a parent that waits for its worker."""
-    target = work if folder.endswith("told") else work_plainly
+    """Run a parent that waits for its worker."""
+    target = work if folder.endswith("custom") else work_plainly
     process = multiprocessing.get_context("spawn").Process(target=target, args=(folder,))
     process.start()
     process.join()
@@ -55,13 +55,13 @@ def begin(folder: str) -> None:
 def alive(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     try:
-        return status.read_text().rsplit(")", 1)[1].split()[0] != "Z"  # nobody may have collected it yet
+        return status.read_text().rsplit(")", 1)[1].split()[0] != "Z"  # a zombie waits for its parent
     except OSError:
         return False
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for the worker in Linux's process table")
-@pytest.mark.parametrize("name", ["told", "plain"])
+@pytest.mark.parametrize("name", ["custom", "plain"])
 def test_a_worker_ends_with_its_parent(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
@@ -79,4 +79,4 @@ def test_a_worker_ends_with_its_parent(tmp_path: Path, name: str) -> None:
     while alive(int(pid)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not alive(int(pid))
-    assert (folder / "orphan").exists() == (name == "told")
+    assert (folder / "orphan").exists() == (name == "custom")

@@ -1,4 +1,4 @@
-"""People's own recordings: tables, folders, label maps."""
+"""User recordings: tables, folders, label maps."""
 
 from __future__ import annotations
 
