@@ -63,4 +63,4 @@ def test_the_documentation_lists_the_groups_with_their_sizes() -> None:
     text = (Path(__file__).parents[2] / "docs" / "features.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \| ", text, flags=re.MULTILINE))
     assert {name: int(size) for name, size in rows.items()} == SIZES
-    assert f"One row a recording with {len(functional_names())} values" in text
+    assert f"One row for each recording with {len(functional_names())} values" in text
