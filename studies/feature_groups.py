@@ -17,11 +17,11 @@ from emovox.corpora.load import load_clips
 from emovox.evaluation.figures.files import write_figure
 from emovox.features.groups import GROUPS
 from emovox.training.cache import cache_folder
+from emovox.training.data.task import make_task
 from emovox.training.recipe import Data
 from emovox.training.run import train
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.recipe import Features, Svm, SvmRecipe
-from emovox.training.svm.task import make_svm_task
 from publish.laboratory import figure
 
 VIEWS = {"ravdess": "ravdess-8", "emodb": "emodb", "casia": "casia"}
@@ -48,13 +48,16 @@ def main() -> None:
     results = parser.parse_args().results
     for corpus, view in VIEWS.items():
         data = Data(corpora=(corpus,), view=view, protocol="si")
-        task = make_svm_task(load_clips(data.corpora), data, cache=cache_folder())
+        task = make_task(load_clips(data.corpora), data)
         for name, features in ROWS.items():
             key = figure(name, view, "si")
             if (results / name / f"{key.stem}.csv").is_file():
                 continue
-            recipe = SvmRecipe(name=f"{name.replace('/', '-')}-{corpus}", data=data, features=features, svm=Svm())
-            run = train(task, recipe, cache_folder() / "runs" / recipe.name, SvmMethod(task, recipe), resume=True)
+            recipe = SvmRecipe(
+                name=f"{name.replace('/', '-')}-{corpus}", data=data, features=features, svm=Svm(), whole=False
+            )
+            method = SvmMethod.prepared(task, recipe, folder=cache_folder())
+            run = train(task, recipe, cache_folder() / "runs" / recipe.name, method, resume=True)
             for condition in ("tile", "whole", "narrow") if (name, corpus) == CONTROL else ("tile",):
                 made = run.predictions[replace(key, model=recipe.name, condition=condition)]
                 print(

@@ -9,9 +9,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent.parent / "src" / "emovox"
 REMAINING: frozenset[str] = frozenset(
     {
-        "Augment",
         "Comparison",
-        "Fitted",
         "Inputs",
         "Opened",
         "Plan",

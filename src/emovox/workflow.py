@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,7 +20,7 @@ from emovox.schema.progress import Progress, no_progress
 from emovox.training.cache import cache_folder
 from emovox.training.read import read_document
 from emovox.training.recipe import Recipe, recipe_problems
-from emovox.training.run import Run
+from emovox.training.run import Method, Run
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from emovox.training.pretraining import PretrainingRecipe
     from emovox.training.svm.recipe import SvmRecipe
 
+M = TypeVar("M", bound="Method[Any]")
 R = TypeVar("R", bound=Recipe)
 
 DEFAULT_KIND = "svm"
@@ -79,6 +81,7 @@ class Kind(Generic[R]):
 
 
 def _svm() -> Kind[SvmRecipe]:
+    _require_torch("svm")
     from emovox.training.svm.recipe import SvmRecipe, svm_problems
 
     return Kind(SvmRecipe, svm_problems, _run_svm)
@@ -175,35 +178,24 @@ def _require_torch(kind: str) -> None:
 
 
 def _run_svm(job: TrainingJob[SvmRecipe]) -> Run[Any]:
-    from emovox.training.run import train as train_folds
     from emovox.training.svm.method import SvmMethod
     from emovox.training.svm.pictures import write_pictures
-    from emovox.training.svm.task import make_svm_task
 
-    recipe, watcher = job.recipe, job.watcher
-    with watcher.progress("clips: features") as progress:
-        task = make_svm_task(
-            job.clips,
-            recipe.data,
-            cache=cache_folder(),
-            extra=recipe.augment.copies,
-            workers=job.workers,
-            progress=progress,
-        )
-    watcher.say(_described(task))
-    run = train_folds(task, recipe, job.folder, SvmMethod(task, recipe), resume=job.resume, report=watcher.fold)
-    for picture in write_pictures(task, recipe, job.folder / "pictures"):
-        watcher.say(f"picture: {picture}")
-    if run.model is not None:
-        from emovox.export.svm import export_svm
-
-        watcher.say(f"model: {export_svm(task, recipe, run, job.folder)}")
+    method, run = _run_folds(job, SvmMethod.prepared)
+    for picture in write_pictures(method, job.folder / "pictures"):
+        job.watcher.say(f"picture: {picture}")
     return run
 
 
 def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
-    from emovox.training.data.task import make_task
     from emovox.training.network import NetworkMethod
+
+    return _run_folds(job, partial(NetworkMethod.prepared, report=job.watcher.steps))[1]
+
+
+def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Run[Any]]:
+    """Prepare a method, run it on every fold, and export its model if the recipe wants one."""
+    from emovox.training.data.task import make_task
     from emovox.training.run import check_training, trained_clips
     from emovox.training.run import train as train_folds
 
@@ -214,15 +206,13 @@ def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
     for note in _not_augmented(recipe, {task.clips[clip].corpus for clip in trained}):
         watcher.say(note)
     with watcher.progress("clips: inputs") as progress:
-        method = NetworkMethod.prepared(
-            task, recipe, folder=cache_folder(), workers=job.workers, progress=progress, report=watcher.steps
-        )
+        method = prepared(task, recipe, folder=cache_folder(), workers=job.workers, progress=progress)
     run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold)
     if run.model is not None:
         from emovox.export.network import export_network
 
         watcher.say(f"model: {export_network(run, job.folder)}")
-    return run
+    return method, run
 
 
 def _run_pretraining(job: TrainingJob[PretrainingRecipe]) -> Run[Any]:
@@ -244,11 +234,14 @@ def _described(task: Task) -> str:
     return f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}"
 
 
-def _not_augmented(recipe: NetworkRecipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
+def _not_augmented(recipe: NetworkRecipe | SvmRecipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
     """Name corpora without copies although changes are switched on, of the recipe and of its teacher."""
-    switched_on = any(getattr(recipe.augment, name).probability for name in recipe.augment.__struct_fields__)
+    from emovox.augment.config import ORDER, rounds
+
+    switched_on = any(getattr(table, name).probability for table in rounds(recipe.augment) for name in ORDER)
     without = sorted(corpus for corpus in corpora if not recipe.copies.get(corpus))
     if switched_on and without:
         yield f"note: no [{where}copies] of {', '.join(without)}, so [{where}augment] changes nothing there"
-    if recipe.teacher is not None:
-        yield from _not_augmented(recipe.teacher.recipe, corpora, where="teacher.recipe.")
+    teacher = getattr(recipe, "teacher", None)
+    if teacher is not None:
+        yield from _not_augmented(teacher.recipe, corpora, where="teacher.recipe.")

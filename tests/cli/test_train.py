@@ -25,9 +25,6 @@ export = true
 corpora = ["own.jsonl"]
 protocol = "si"
 
-[augment]
-whole = true
-
 [svm]
 c = [3.0]
 gamma = [0.3]

@@ -12,14 +12,13 @@ from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
 from emovox.export.card import KEEP, make_card
-from emovox.models.svm import SvmModel
+from emovox.models.trained import TrainedModel
 from emovox.schema.card import Array, CardCorpus, CardHead, ModelCard
 from emovox.training.recipe import Data
 from emovox.training.run import Run
 from emovox.training.svm.recipe import Svm, SvmRecipe
-from emovox.training.svm.task import SvmTask
 from tests.corpora.trees import clip
-from tests.training.tasks import clip_task, cloud_task, small_recipe, train_svm
+from tests.training.tasks import CloudTask, clip_task, cloud_task, small_recipe, train_svm
 
 FAST = {"svm": Svm(c=(3.0,), gamma=(0.5,), inner_folds=2), "description": "for a test"}
 HEAD = CardHead(("a", "b"), *[Array((0,), "")] * 3)
@@ -30,7 +29,10 @@ CORPUS_CLIPS = {
 }
 
 
-def three_corpora() -> SvmTask:
+Joint = tuple[Run[TrainedModel], ModelCard, SvmRecipe]
+
+
+def three_corpora() -> CloudTask:
     clips = [
         clip(corpus, 10 * take + 3 * speakers.index(speaker) + labels.index(label), speaker, label)
         for corpus, (speakers, labels) in CORPUS_CLIPS.items()
@@ -41,20 +43,20 @@ def three_corpora() -> SvmTask:
     return clip_task(clips, ("happy", "sad", "calm", "boredom"), spread=0.1)
 
 
-def trained(task: SvmTask, recipe: SvmRecipe, folder: Path) -> tuple[Run[SvmModel], ModelCard]:
+def trained(task: CloudTask, recipe: SvmRecipe, folder: Path) -> tuple[Run[TrainedModel], ModelCard]:
     run = train_svm(task, recipe, folder)
     told = {"parameters": 17, "adaptable": True, "temperature": 1.25, "description": "a model", "head": HEAD}
     return run, make_card(task, recipe, run, **told)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def joint(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run[SvmModel], ModelCard, SvmRecipe]:
+def joint(tmp_path_factory: pytest.TempPathFactory) -> Joint:
     data = Data(corpora=("ravdess", "own.jsonl", "tess"), protocol="joint")
     recipe = small_recipe(data=data, labels=("sad", "happy", "neutral"), **FAST)
     return *trained(three_corpora(), recipe, tmp_path_factory.mktemp("joint")), recipe
 
 
-def test_the_card_says_what_was_trained(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+def test_the_card_says_what_was_trained(joint: Joint) -> None:
     _, card, recipe = joint
     assert (card.name, card.recipe, card.description) == ("small", "small", "for a test")
     assert card.recipe_sha256 == recipe.sha256()
@@ -68,7 +70,7 @@ def test_the_card_says_what_was_trained(joint: tuple[Run[SvmModel], ModelCard, S
     assert card.licence_risk.startswith("ravdess: ")
 
 
-def test_every_figure_is_that_of_its_csv(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+def test_every_figure_is_that_of_its_csv(joint: Joint) -> None:
     run, card, _ = joint
     assert [(figure.corpus, figure.protocol) for figure in card.figures] == [
         ("ravdess-8", "joint"),
@@ -85,7 +87,9 @@ def test_every_figure_is_that_of_its_csv(joint: tuple[Run[SvmModel], ModelCard, 
         assert (figure.low, figure.high) == pytest.approx((100 * measured.low, 100 * measured.high), abs=0.051)
 
 
-def test_the_threshold_is_that_of_the_labels_of_the_model(joint: tuple[Run[SvmModel], ModelCard, SvmRecipe]) -> None:
+def test_the_threshold_is_that_of_the_labels_of_the_model(
+    joint: Joint,
+) -> None:
     run, card, _ = joint
     merged = {key: made for key, made in run.predictions.items() if key.labels == "seven"}
     learnt = [made.scores for key, made in merged.items() if key.protocol == "joint"]

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from emovox.export.onnx import GOLDEN_SECONDS, OPSET, check_parity, export
-from emovox.models.network import NetworkOutputs
-from emovox.models.svm_network import SvmNetwork
+from emovox.models.network import NetworkOutputs, Recogniser
 from emovox.runtime.golden import FORMULA, check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Golden, ModelCard, decode_card
@@ -25,7 +24,7 @@ from tests.models.baseline import small_model
 LABELS = ("bored", "cross", "keen")
 
 
-class Frozen(SvmNetwork):
+class Frozen(Recogniser):
     """A network whose graph keeps what it saw while it was traced."""
 
     def forward(
@@ -37,7 +36,7 @@ class Frozen(SvmNetwork):
         return NetworkOutputs(scores / scores.sum(1, keepdim=True), outputs.embedding, outputs.statistics)
 
 
-class Broken(SvmNetwork):
+class Broken(Recogniser):
     """A network that gives NaN, but not while it is traced."""
 
     def forward(
@@ -59,16 +58,16 @@ def card(tmp_path_factory: pytest.TempPathFactory) -> ModelCard:
 
 
 @pytest.fixture(scope="module")
-def network() -> SvmNetwork:
-    return SvmNetwork(small_model(LABELS), LABELS)
+def network() -> Recogniser:
+    return small_model(LABELS).recogniser()
 
 
 @pytest.fixture(scope="module")
-def path(network: SvmNetwork, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(network: Recogniser, card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(network, card, tmp_path_factory.mktemp("model") / "deep")
 
 
-def test_the_file_scores_as_the_network(path: Path, network: SvmNetwork) -> None:
+def test_the_file_scores_as_the_network(path: Path, network: Recogniser) -> None:
     model = Model.load(path)
     assert check_parity(network, model) < 2e-4
     samples = golden_input(seconds=2.2, sample_rate=16000)[None]
@@ -121,10 +120,10 @@ def test_a_changed_file_is_refused(path: Path, tmp_path: Path) -> None:
     [(Frozen, "graph and network differ by 0.* in a probability, expected at most 0.0005"), (Broken, "differ by nan")],
 )
 def test_a_graph_that_scores_differently_is_an_error_and_leaves_nothing(
-    kind: type[SvmNetwork], message: str, card: ModelCard, tmp_path: Path
+    kind: type[Recogniser], message: str, card: ModelCard, tmp_path: Path
 ) -> None:
     with pytest.raises(ExportError, match=f"own: .*{message}"):
-        export(kind(small_model(LABELS), LABELS), card, tmp_path / "new")
+        export(small_model(LABELS).recogniser(kind=kind), card, tmp_path / "new")
     assert not list((tmp_path / "new").iterdir())
 
 
@@ -132,6 +131,6 @@ def test_a_failed_export_keeps_the_earlier_model(path: Path, card: ModelCard, tm
     for file in path.parent.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(ExportError, match="own: graph and network differ"):
-        export(Frozen(small_model(LABELS), LABELS), card, tmp_path)
+        export(small_model(LABELS).recogniser(kind=Frozen), card, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["own.json", "own.onnx"]
     assert check_golden(Model.load(tmp_path / "own.onnx")) < 1e-3

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emovox.models.encoders import EncoderConfig
+from emovox.models.functionals import FunctionalsConfig
 from emovox.models.ge2e import Ge2eConfig
 from emovox.models.head import HeadConfig
 from emovox.models.mobile import MobileConfig
@@ -22,6 +23,7 @@ from emovox.models.trained import ABOUT, WEIGHTS, NetworkCard, TrainedModel
 from emovox.schema.card import CardCorpus
 from emovox.schema.errors import ConfigError, WeightsError
 from emovox.schema.labels import merge_matrix
+from tests.models.baseline import small_model
 from tests.models.small import CEPSTRA, CLASSES, MOBILE, small_encoders, small_network, whisper, write_whisper
 from tests.sounds import gliding
 
@@ -101,6 +103,19 @@ def test_any_sizes_come_back_as_they_were(
     loaded = TrainedModel.load(model.save(tmp_path_factory.mktemp("trained")))
     assert torch.equal(scores(loaded), scores(model))
     assert loaded.card.temperature == temperature
+
+
+def test_an_svm_comes_back_as_it_was(tmp_path: Path) -> None:
+    network = small_model(CLASSES).network()
+    model = TrainedModel(network, card_of(FunctionalsConfig(), adaptable=False))
+    loaded = TrainedModel.load(model.save(tmp_path))
+    assert torch.equal(scores(loaded), scores(model))
+    assert loaded.card.svm == network.head.sizes
+    smaller = json.loads((tmp_path / ABOUT).read_text())
+    smaller["svm"]["support"] -= 1
+    (tmp_path / ABOUT).write_text(json.dumps(smaller))
+    with pytest.raises(WeightsError, match=r"head\.classify\.reach is \[\d+\], expected \[\d+\]"):
+        TrainedModel.load(tmp_path)
 
 
 def test_a_trimmed_network_is_saved_and_loaded_as_it_is(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     codec: Codec = Codec()
 
 
+def rounds(augment: Augment | tuple[Augment, ...]) -> tuple[Augment, ...]:
+    """Return the tables by which rounds of copies are changed, in turn."""
+    return augment if isinstance(augment, tuple) else (augment,)
+
+
 ORDER: tuple[str, ...] = Augment.__struct_fields__
 """Names of the changes, in the order of application."""
 

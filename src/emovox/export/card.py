@@ -20,7 +20,7 @@ from emovox.training.recipe import Recipe
 from emovox.training.run import Run
 
 CUT = SegmenterConfig()
-"""How training cuts clips (`emovox.training.svm.rows`): the card says the same, so that `predict` does too."""
+"""How training cuts clips (`emovox.training.data.inputs`): the card says the same, so that `predict` does too."""
 
 LONGEST, HOP = 30.0, 0.5
 """Seconds: the longest input that is tested, and the step of previews."""

@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.export.card import model_card
 from emovox.export.onnx import export
+from emovox.models.head import Head
 from emovox.models.network import Recogniser, count_parameters
 from emovox.models.trained import TrainedModel
 from emovox.schema.card import Array, CardHead
@@ -55,8 +56,9 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
     Raises:
         ExportError: the graph scores differently from the network.
     """
-    trained, recogniser = model.card, model.recogniser()
-    halve(recogniser)
+    trained, recogniser, head = model.card, model.recogniser(), model.network.head
+    if isinstance(head, Head):  # an SVM was fitted in the precision that it is stored in
+        halve(recogniser)
     described = trained.recipe.get("description")
     card = model_card(
         trained.name,
@@ -69,14 +71,16 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         temperature=trained.temperature,
         description=described
         or f"network '{trained.encoder.__struct_config__.tag}', trained by the recipe {trained.name}",
-        head=CardHead(
-            trained.classes,
-            _array(recogniser.head.classify.weight),
-            _array(recogniser.head.classify.bias),
-            _array(recogniser.merge),
-        ),
+        head=_card_head(trained.classes, recogniser) if isinstance(head, Head) else None,
     )
     return export(recogniser, card, folder)
+
+
+def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:
+    """The last layer as data."""
+    last = recogniser.head.classify
+    assert isinstance(last, nn.Linear)
+    return CardHead(classes, _array(last.weight), _array(last.bias), _array(recogniser.merge))
 
 
 def halve(recogniser: Recogniser) -> None:

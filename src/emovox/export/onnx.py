@@ -18,7 +18,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from emovox.audio.types import Samples
 from emovox.models.network import Recogniser
-from emovox.models.svm_network import SvmNetwork
 from emovox.runtime.golden import FORMULA, golden_input
 from emovox.runtime.model import INPUT, OUTPUTS, SPEAKER_INPUTS, Model
 from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, encode_card
@@ -43,11 +42,8 @@ CHANNELS = 16
 
 PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
 
-Exportable = SvmNetwork | Recogniser
-"""Takes samples [b, n], speaker_mean and speaker_scale [p]; `mean` and `scale` [p] are the defaults of these."""
 
-
-def export(network: Exportable, card: ModelCard, folder: Path) -> Path:
+def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
     """Write `<name>.onnx` and `<name>.json`.
 
     Weights that were rounded to half precision are stored in it.
@@ -84,7 +80,7 @@ def export(network: Exportable, card: ModelCard, folder: Path) -> Path:
     return target
 
 
-def to_onnx(network: Exportable, *, labels: Sequence[str], metadata: str, seconds: float | None = None) -> bytes:
+def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, seconds: float | None = None) -> bytes:
     """Trace a network into the bytes of an ONNX file; a caller may override the speaker statistics, which are inputs.
 
     Of the tracer's nodes two thirds only pass on constants and shapes. ONNX Runtime finds that out at every load:
@@ -198,7 +194,7 @@ def _replace_nodes(proto: Any, nodes: list[Any]) -> None:
     proto.graph.node.extend(nodes)
 
 
-def check_parity(network: Exportable, model: Model) -> float:
+def check_parity(network: Recogniser, model: Model) -> float:
     """Compare graph and network at several lengths and batch sizes, from the waveform and from the statistics.
 
     Returns:
@@ -225,7 +221,7 @@ def check_parity(network: Exportable, model: Model) -> float:
     return worst
 
 
-def _scores(network: Exportable, samples: Samples) -> tuple[float, ...]:
+def _scores(network: Recogniser, samples: Samples) -> tuple[float, ...]:
     with torch.no_grad():
         scores: Samples = network(torch.from_numpy(samples)[None]).scores[0].numpy()
     return tuple(round(float(score), 6) for score in scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emovox.models.functionals import FunctionalsConfig, FunctionalsEncoder
 from emovox.models.ge2e import Ge2eConfig, Ge2eEncoder, Ge2eLayers
 from emovox.models.hybrid import HybridConfig, HybridEncoder
 from emovox.models.mobile import MobileConfig, MobileEncoder
@@ -10,7 +11,7 @@ from emovox.models.reference_hybrid import ReferenceHybridConfig, ReferenceHybri
 from emovox.models.whisper import WhisperBlocks, WhisperSizes
 from emovox.models.whisper_encoder import WhisperConfig, WhisperEncoder
 
-EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig | Ge2eConfig
+EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig | Ge2eConfig | FunctionalsConfig
 """One table of a recipe; its key `name` says which."""
 
 
@@ -31,6 +32,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
             return WhisperEncoder(config)
         case Ge2eConfig():
             return Ge2eEncoder(config)
+        case FunctionalsConfig():
+            return FunctionalsEncoder()
 
 
 def empty_encoder(config: EncoderConfig, sizes: WhisperSizes | None = None) -> Encoder:

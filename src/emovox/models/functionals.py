@@ -9,6 +9,8 @@ For 3 s of audio the front end takes about 2 ms on one core, and this 1.3 ms, of
 
 from __future__ import annotations
 
+import msgspec
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,15 +22,20 @@ from emovox.features.functionals import (
     PITCH_REFERENCE_HZ,
     STATIC_NAMES,
     UNVOICED_PITCH,
+    functional_names,
 )
 from emovox.features.modulation import FLOOR, GROUPS, RATES_PER_BAND, modulation_rates
 from emovox.features.rhythm import PAUSE_DEPTH_DB
 from emovox.features.statistics import MIN_FRAMES, PERCENTS, SHAPE_NAMES
 from emovox.models.front_end.delta import Deltas
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
+from emovox.models.network import Encoder
 
 FRAME_SECONDS = FRAMES.hop / FRAMES.sample_rate
 PITCH_SECONDS = PITCH.hop / PITCH.sample_rate
+VERSION = 1
+"""Goes up when the functionals of the same audio change: inputs that were cached before are then not found."""
+
 LARGE = 1e9
 """Sorts behind every pitch: unvoiced frames come last."""
 
@@ -74,6 +81,47 @@ class Functionals(nn.Module):
             ],
             dim=1,
         )
+
+
+class FunctionalsConfig(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="functionals"
+):
+    """All functionals; nothing to choose: a recipe of kind svm selects by its table [features]."""
+
+
+class FunctionalsEncoder(Encoder):
+    """Waveform → functionals, of which nothing learns: a clip is one frame, and pooling takes that frame.
+
+    Shape:
+        - Input: samples [b, n] at 16 kHz.
+        - Output: [b, 609].
+    """
+
+    inputs_dtype = np.dtype("<f4")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.front_end = Functionals()
+        self.n_inputs = self.n_statistics = len(functional_names())
+
+    @property
+    def inputs_key(self) -> str:
+        """Name the functionals."""
+        return f"functionals {VERSION} {','.join(functional_names())}"
+
+    def inputs(self, samples: Tensor) -> Tensor:
+        """[b, n] → functionals as one frame [b, 1, 609]."""
+        values: Tensor = self.front_end(samples)
+        return values[:, None]
+
+    def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """[b, 1, 609] → [b, 609]."""
+        return inputs[:, 0]
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """[b, n] → [b, 609], with no frame in between that the graph would have to take off again."""
+        values: Tensor = self.front_end(samples)
+        return values
 
 
 class Modulation(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 import msgspec
@@ -31,7 +32,38 @@ class Fixed(nn.BatchNorm1d):
         return super().train(False)
 
 
-class Head(nn.Module):
+class BaseHead(nn.Module, ABC):
+    """From statistics to logits in two steps: `embed`, and `classify`, which maps embeddings [b, d] to [b, classes]."""
+
+    classify: nn.Module
+
+    @property
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """[p] that is taken off the statistics."""
+
+    @property
+    @abstractmethod
+    def scale(self) -> Tensor:
+        """[p] that they are divided by then."""
+
+    @abstractmethod
+    def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+        """Return the embedding [b, d] of statistics [b, p].
+
+        Args:
+            statistics: [b, p].
+            mean: [p] of a speaker, in place of the training set's.
+            scale: [p], likewise.
+        """
+
+    def forward(self, statistics: Tensor) -> dict[str, Tensor]:
+        """[b, p] → "embedding" [b, d] and "logits" [b, classes]."""
+        embedding = self.embed(statistics)
+        return {"embedding": embedding, "logits": self.classify(embedding)}
+
+
+class Head(BaseHead):
     """Statistics → logits.
 
     While it learns, statistics are standardised by those of the batch, and `mean` and `scale` follow them as in batch
@@ -46,6 +78,8 @@ class Head(nn.Module):
         - Input: statistics [b, p].
         - Output: logits [b, classes] and embedding [b, hidden], by name.
     """
+
+    classify: nn.Linear
 
     def __init__(self, n_statistics: int, n_classes: int, config: HeadConfig) -> None:
         super().__init__()

@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emovox.models.head import Head
+from emovox.models.head import BaseHead, Head
 
 
 class NetworkOutputs(NamedTuple):
@@ -32,10 +33,12 @@ class Encoder(nn.Module, ABC):
     Attributes:
         n_inputs: c, width of a frame that `inputs` gives.
         n_statistics: p, width of what `pool` gives.
+        inputs_dtype: precision in which `inputs` are kept on disk; half unless an encoder needs more.
     """
 
     n_inputs: int
     n_statistics: int
+    inputs_dtype: np.dtype[np.floating] = np.dtype("<f2")
 
     @property
     def inputs_key(self) -> str:
@@ -67,7 +70,15 @@ class Encoder(nn.Module, ABC):
         return self.pool(self.inputs(samples))
 
 
-class Network(nn.Module):
+class BaseNetwork(nn.Module):
+    """Encoder and head, whatever they are fitted by."""
+
+    def __init__(self, encoder: Encoder, head: BaseHead) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+
+class Network(BaseNetwork):
     """Encoder and head, as they learn: frames in, named outputs out, for objectives to choose from.
 
     Shape:
@@ -75,9 +86,10 @@ class Network(nn.Module):
         - Output: "statistics" [b, p], "embedding" [b, hidden], "logits" [b, classes].
     """
 
+    head: Head
+
     def __init__(self, encoder: Encoder, head: Head) -> None:
-        super().__init__()
-        self.encoder, self.head = encoder, head
+        super().__init__(encoder, head)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Compute the outputs."""
@@ -100,7 +112,7 @@ class Recogniser(nn.Module):
 
     merge: Tensor
 
-    def __init__(self, network: Network, merge: Sequence[Sequence[float]], temperature: float) -> None:
+    def __init__(self, network: BaseNetwork, merge: Sequence[Sequence[float]], temperature: float) -> None:
         super().__init__()
         self.encoder, self.head, self.temperature = network.encoder, network.head, temperature
         self.register_buffer("merge", torch.tensor(merge, dtype=torch.float32))

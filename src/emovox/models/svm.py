@@ -1,4 +1,4 @@
-"""The classical baseline: standardise, PCA, one-vs-rest RBF machines. Fitting with scikit-learn, deciding with numpy.
+"""The classical baseline as a head: standardise, PCA, one-vs-rest RBF machines, fitted with scikit-learn.
 
 Every class has a machine of its own (class against the rest), so a graph of it is plain MatMul and Exp. A machine sees
 only clips of corpora that have its class: a corpus without "surprise" says nothing about surprise
@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor, nn
 
+from emovox.models.head import BaseHead
 from emovox.models.scores import Matrix
 
 CLIP = 6.0
@@ -20,78 +24,141 @@ CLIP = 6.0
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Selection, standardisation and PCA, fitted on training rows.
+    """Standardisation and PCA, fitted on training rows: `mean`, `scale` [p]; `components` [p, d].
 
-    `columns` [p] are the functionals that are used; `mean`, `scale` [p]; `components` [p, d].
+    Statistics that are not used have components of 0.
     """
 
-    columns: npt.NDArray[np.int64]
     mean: Matrix
     scale: Matrix
     components: Matrix
 
     def __call__(self, rows: Matrix) -> Matrix:
-        """Project rows [n, all functionals] to [n, d]."""
-        standard = (rows[:, self.columns] - self.mean) / self.scale
-        return np.clip(standard, -CLIP, CLIP) @ self.components
+        """Project rows [n, p] to [n, d]."""
+        return np.clip((rows - self.mean) / self.scale, -CLIP, CLIP) @ self.components
 
 
-@dataclass(frozen=True, eq=False)
-class SvmModel:
-    """A fitted baseline.
+class SvmSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Sizes of a fitted head: principal `components`, and `support` vectors."""
 
-    `support` [s, d] projected rows; `weights` [s, classes] and `bias` [classes] of the machines; `gamma` of the kernel
-    exp(-gamma |a - b|²); `temperature` divides the decision values before the softmax.
+    components: int
+    support: int
+
+
+class Machines(nn.Module):
+    """One RBF machine a class: embedding → decision values.
+
+    Args:
+        support: [s, d] projected training rows; stored in half precision (6 MB less of 12), as kernel values move by
+            about 1e-5 only.
+        weights: [s, classes].
+        bias: [classes].
+        gamma: of the kernel exp(-gamma |a - b|²).
     """
 
-    classes: tuple[str, ...]
-    projection: Projection
-    support: Matrix
-    weights: Matrix
-    bias: Matrix
-    gamma: float
-    temperature: float = 1.0
+    gamma: Tensor
+    reach: Tensor
 
-    def decisions(self, rows: Matrix) -> Matrix:
-        """Compute the decision values [n, classes] of functionals [n, all]."""
-        return kernel(self.projection(rows), self.support, self.gamma) @ self.weights + self.bias
+    def __init__(self, support: Matrix, weights: Matrix, bias: Matrix, gamma: float) -> None:
+        super().__init__()
+        rounded = support.astype(np.float16).astype(np.float64)
+        self.support, self.weights, self.bias = _fixed(rounded.T), _fixed(weights), _fixed(bias)
+        self.register_buffer("gamma", torch.tensor(gamma, dtype=torch.float32))
+        self.register_buffer("reach", torch.from_numpy((-gamma * np.square(rounded).sum(axis=1)).astype(np.float32)))
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        """[b, d] → decision values [b, classes]."""
+        # exp(-gamma |x - s|²) with the squares of s folded in: four passes over the support vectors instead of seven
+        near = self.reach + (2 * self.gamma * embedding) @ self.support
+        kernel = torch.exp((near - self.gamma * embedding.square().sum(1, keepdim=True)).clamp(max=0))
+        return kernel @ self.weights + self.bias
+
+
+class SvmHead(BaseHead):
+    """Statistics → decision values: standardise, cut off, PCA, one machine a class.
+
+    Args:
+        projection: p statistics to d.
+        machines: fitted on projected rows.
+    """
+
+    classify: Machines
+    training_mean: Tensor
+    training_scale: Tensor
+
+    def __init__(self, projection: Projection, machines: Machines) -> None:
+        super().__init__()
+        self.register_buffer("training_mean", torch.from_numpy(projection.mean.astype(np.float32)))
+        self.register_buffer("training_scale", torch.from_numpy(projection.scale.astype(np.float32)))
+        self.components = _fixed(projection.components)
+        self.classify = machines
+
+    @classmethod
+    def empty(cls, n_statistics: int, n_classes: int, sizes: SvmSizes) -> SvmHead:
+        """Build a head of some sizes; the caller fills in all numbers."""
+        p, d, s = n_statistics, sizes.components, sizes.support
+        machines = Machines(np.zeros((s, d)), np.zeros((s, n_classes)), np.zeros(n_classes), 0.0)
+        return cls(Projection(np.zeros(p), np.ones(p), np.zeros((p, d))), machines)
 
     @property
-    def n_parameters(self) -> int:
-        """Count the numbers that were fitted."""
-        p = self.projection
-        return p.mean.size + p.scale.size + p.components.size + self.support.size + self.weights.size + self.bias.size
+    def sizes(self) -> SvmSizes:
+        """What `empty` needs beside the numbers of statistics and classes."""
+        components, support = self.classify.support.shape
+        return SvmSizes(components=components, support=support)
+
+    @property
+    def mean(self) -> Tensor:
+        """[p], of the training rows."""
+        return self.training_mean
+
+    @property
+    def scale(self) -> Tensor:
+        """[p], of the training rows."""
+        return self.training_scale
+
+    def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
+        """Return the principal components [b, d] of statistics [b, p]; arguments as for a network's head."""
+        standard = (statistics - (self.mean if mean is None else mean)) / (self.scale if scale is None else scale)
+        return standard.clamp(-CLIP, CLIP) @ self.components
+
+
+def _fixed(values: npt.NDArray[np.floating]) -> nn.Parameter:
+    """Weights that no gradient step changes."""
+    return nn.Parameter(torch.from_numpy(np.ascontiguousarray(values, np.float32)), requires_grad=False)
 
 
 def fit_projection(rows: Matrix, columns: npt.NDArray[np.int64], *, variance: float | None) -> Projection:
     """Fit standardisation, and a PCA that keeps the share `variance` of the variance (None: no PCA).
 
     Args:
-        rows: [n, all functionals] of training clips.
-        columns: which functionals are used.
+        rows: [n, p] of training clips.
+        columns: which statistics are used.
         variance: in (0, 1).
     """
     from sklearn.decomposition import PCA
 
-    chosen = rows[:, columns]
-    mean, scale = chosen.mean(axis=0), chosen.std(axis=0)
-    scale = np.where(scale > 1e-9, scale, 1.0)  # a functional that never varies stays 0
-    standard = np.clip((chosen - mean) / scale, -CLIP, CLIP)
-    if variance is None:
-        return Projection(columns, mean, scale, np.eye(len(columns)))
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    scale = np.where(scale > 1e-9, scale, 1.0)  # a statistic that never varies stays 0
     # The clipped rows have a mean close to 0; it is left in, so that the projection is one matrix product.
-    pca = PCA(variance, svd_solver="full").fit(standard)
-    return Projection(columns, mean, scale, pca.components_.T)
+    standard = np.clip((rows[:, columns] - mean[columns]) / scale[columns], -CLIP, CLIP)
+    kept = None if variance is None else PCA(variance, svd_solver="full").fit(standard).components_.T
+    components = np.zeros((rows.shape[1], len(columns) if kept is None else kept.shape[1]))
+    components[columns] = np.eye(len(columns)) if kept is None else kept
+    return Projection(mean, scale, components)
 
 
-def kernel(rows: Matrix, support: Matrix, gamma: float) -> Matrix:
-    """Compute exp(-gamma |a - b|²) of all pairs: [n, s] from [n, d] and [s, d]."""
+def squared_distances(rows: Matrix, support: Matrix) -> Matrix:
+    """Compute |a - b|² of all pairs: [n, s] from [n, d] and [s, d]."""
     # in one array: with 20,000 rows each further one would take 3 GB
     result: Matrix = rows @ (-2 * support.T)
     result += np.square(rows).sum(axis=1)[:, None]
     result += np.square(support).sum(axis=1)[None, :]
-    np.maximum(result, 0, out=result)
-    result *= -gamma
+    return np.maximum(result, 0, out=result)
+
+
+def kernel(distances: Matrix, gamma: float, *, out: Matrix | None = None) -> Matrix:
+    """Compute exp(-gamma |a - b|²) of squared distances; in place where `out` is the same array."""
+    result = np.multiply(distances, -gamma, out=out)
     return np.asarray(np.exp(result, out=result))
 
 
@@ -119,16 +186,18 @@ def fit_machines(
 
     n, n_classes = allowed.shape
     weights, bias = np.zeros((n, n_classes)), np.zeros(n_classes)
-    for index in range(n_classes):
-        rows = np.flatnonzero(allowed[:, index])
-        positive = labels[rows] == index
-        if positive.all() or not positive.any():
-            bias[index] = 1 if positive.any() else -1
-            continue
-        machine = SVC(C=c, kernel="precomputed", class_weight="balanced", cache_size=500)
-        machine.fit(gram[np.ix_(rows, rows)], positive)
-        weights[rows[machine.support_], index] = machine.dual_coef_[0]
-        bias[index] = machine.intercept_[0]
+    for own in np.unique(allowed, axis=1).T:  # classes of the same rows share a matrix: copying it costs two fits
+        rows = np.flatnonzero(own)
+        part = gram if own.all() else gram[np.ix_(rows, rows)]
+        for index in np.flatnonzero((allowed == own[:, None]).all(axis=0)):
+            positive = labels[rows] == index
+            if positive.all() or not positive.any():
+                bias[index] = 1 if positive.any() else -1
+                continue
+            machine = SVC(C=c, kernel="precomputed", class_weight="balanced", cache_size=500)
+            machine.fit(part, positive)
+            weights[rows[machine.support_], index] = machine.dual_coef_[0]
+            bias[index] = machine.intercept_[0]
     return weights, bias
 
 

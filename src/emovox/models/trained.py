@@ -12,7 +12,8 @@ import torch
 
 from emovox.models.encoders import EncoderConfig, empty_encoder, encoder_sizes
 from emovox.models.head import Head, HeadConfig
-from emovox.models.network import Network, Recogniser
+from emovox.models.network import BaseNetwork, Encoder, Network, Recogniser
+from emovox.models.svm import SvmHead, SvmSizes
 from emovox.models.whisper import WhisperSizes
 from emovox.schema.card import CardCorpus
 from emovox.schema.errors import WeightsError
@@ -43,7 +44,8 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         adaptable: whether the head serves with a speaker's statistics too.
         corpora: what the weights learnt from, pretraining included.
         fold: number of the fold whose test clips it did not see; None: it learnt from all clips.
-        head: sizes of the head; filled in from the network.
+        head: sizes of a head that learnt; filled in from the network.
+        svm: sizes of a head that is an SVM; filled in from the network.
         sizes: of the pretrained part of a Whisper encoder; filled in from the network.
         weights_sha256: hash of network.safetensors; filled in by `TrainedModel.save`.
         format: of the files.
@@ -61,6 +63,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     corpora: tuple[CardCorpus, ...]
     fold: int | None = None
     head: HeadConfig = HeadConfig()
+    svm: SvmSizes | None = None
     sizes: WhisperSizes | None = None
     weights_sha256: str = ""
     format: int = FORMAT
@@ -77,10 +80,11 @@ class TrainedModel:
         card: what is known of it.
     """
 
-    def __init__(self, network: Network, card: NetworkCard) -> None:
+    def __init__(self, network: BaseNetwork, card: NetworkCard) -> None:
         self.network = network
         sizes = encoder_sizes(network.encoder)
-        self.card = msgspec.structs.replace(card, head=network.head.config, sizes=sizes)
+        head = {"svm": network.head.sizes} if isinstance(network.head, SvmHead) else {"head": network.head.config}
+        self.card = msgspec.structs.replace(card, sizes=sizes, **head)
 
     def save(self, folder: Path) -> Path:
         """Write both files; a stop at any moment leaves no mixture that `load` would take.
@@ -157,7 +161,7 @@ def _read_card(path: Path) -> NetworkCard:
         raise WeightsError(f"{path}: tells of no trained network of format {FORMAT} ({error}); {_AGAIN}") from error
 
 
-def _network(card: NetworkCard, weights: bytes, *, where: Path) -> Network:
+def _network(card: NetworkCard, weights: bytes, *, where: Path) -> BaseNetwork:
     """Build the network of a card and fill in its weights."""
     require("safetensors", need="a trained network", extra="train")
     from safetensors import SafetensorError
@@ -169,7 +173,7 @@ def _network(card: NetworkCard, weights: bytes, *, where: Path) -> Network:
         raise WeightsError(f"{where}: not a safetensors file ({error}); {_AGAIN}") from error
     with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced
         encoder = empty_encoder(card.encoder, card.sizes)
-        network = Network(encoder, Head(encoder.n_statistics, len(card.classes), card.head)).eval()
+        network = _empty_network(encoder, card).eval()
     if tensors.keys() != network.state_dict().keys():
         encoder.trim()
     expected = {name: list(value.shape) for name, value in network.state_dict().items()}
@@ -182,3 +186,10 @@ def _network(card: NetworkCard, weights: bytes, *, where: Path) -> Network:
             )
     network.load_state_dict(tensors)
     return network
+
+
+def _empty_network(encoder: Encoder, card: NetworkCard) -> BaseNetwork:
+    n_statistics, n_classes = encoder.n_statistics, len(card.classes)
+    if card.svm is not None:
+        return BaseNetwork(encoder, SvmHead.empty(n_statistics, n_classes, card.svm))
+    return Network(encoder, Head(n_statistics, n_classes, card.head))

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from emovox.augment.conditions import NARROW, check_conditions
+from emovox.augment.conditions import check_conditions
 from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.provenance import card_corpora
@@ -24,8 +24,7 @@ from emovox.training.cross_validation import FoldScores
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
 from emovox.training.data.task import Indices, Task, task_folds
-from emovox.training.data.views import SPEAKER, TILE, WHOLE
-from emovox.training.held_out import clip_means
+from emovox.training.data.views import SPEAKER, TILE, scored_views
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import MODEL
@@ -91,7 +90,7 @@ class NetworkMethod:
         """Fit on the fold's training clips and score its test clips."""
         fitted, _ = self._fit(np.array(fold.train, dtype=np.int64), folder, fold.number)
         test = np.array(fold.test, dtype=np.int64)
-        rows = {view: self.inputs.select(test, (view,)) for view in self._conditions}
+        rows = {view: self.inputs.select(test, (view,)) for view in scored_views(self.recipe.conditions)}
         statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
         scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
         if self._adapts:
@@ -137,11 +136,6 @@ class NetworkMethod:
         return f"UAR {uar:.1f} on held-out training speakers, temperature {scores.temperature:.2f}"
 
     @property
-    def _conditions(self) -> tuple[str, ...]:
-        """The views that are scored, each once."""
-        return tuple(dict.fromkeys((TILE, WHOLE, NARROW, *self.recipe.conditions)))
-
-    @property
     def _adapts(self) -> bool:
         """Whether the head learns from both views, and speakers are known."""
         return self.recipe.head_learning is not None and all(clip.speaker for clip in self.task.clips)
@@ -160,10 +154,7 @@ class NetworkMethod:
         return self._means(fitted, test, rows, values)
 
     def _means(self, fitted: Fitted, test: Indices, rows: Indices, values: Matrix) -> Matrix:
-        scores = softmax(values / fitted.temperature)
-        means = clip_means(scores, self.inputs.owner[rows], self.inputs.seconds[rows], len(self.task.clips))
-        found: Matrix = means[test]
-        return found
+        return self.inputs.clip_means(softmax(values / fitted.temperature), rows, test)
 
 
 def _check_names(task: Task, recipe: NetworkRecipe) -> None:

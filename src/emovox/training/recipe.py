@@ -63,6 +63,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 def _said(value: Any) -> Any:
     """Leave out of a structure, and of those within it, what is the default."""
+    if isinstance(value, tuple):
+        return [_said(one) for one in value]
     if not isinstance(value, msgspec.Struct):
         return value
     kind = value.__struct_config__

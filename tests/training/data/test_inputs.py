@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 from unittest import mock
@@ -23,11 +24,13 @@ from emovox.augment.conditions import NARROW
 from emovox.augment.config import Augment, Gain, Speed
 from emovox.corpora.manifest import Clip
 from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.models.functionals import FunctionalsConfig
 from emovox.models.network import Encoder
 from emovox.schema.errors import AudioError, ConfigError, CorpusError, WeightsError
 from emovox.testing import RATE
 from emovox.training.data import inputs, views
 from emovox.training.data.inputs import FRAMES, INDEX, Inputs, make_inputs
+from emovox.training.data.task import Indices
 from emovox.training.data.views import LONGEST, TILE, WHOLE, Part, copy_view
 from emovox.training.data.views import clip_views as views_of
 from tests.models.small import MOBILE, whisper, write_whisper
@@ -84,6 +87,45 @@ def test_rows_hold_what_the_encoder_gives(clips: list[Clip], tmp_path: Path) -> 
     padded, mask = found.padded(np.array([0, 6]))
     assert mask.sum(1).tolist() == found.length[[0, 6]].tolist()
     assert padded.shape == (2, int(found.length.max()), build_encoder(MOBILE).n_inputs) or mask.shape[1] <= 200
+
+
+def test_functionals_keep_single_precision(clips: list[Clip], tmp_path: Path) -> None:
+    for _ in range(2):  # computed, then found
+        found = make(clips, tmp_path / "cache", FunctionalsConfig())
+        whole = torch.from_numpy(load_audio(clips[1].path)[0][:1])
+        (row,) = found.select([1], (WHOLE,))
+        with torch.no_grad():
+            expected = build_encoder(FunctionalsConfig())(whole)
+        np.testing.assert_array_equal(found.values(int(row)), expected)
+    assert make(clips, tmp_path / "cache").stores[0].dtype == np.float16
+
+
+def test_rows_that_are_learnt_from(clips: list[Clip], tmp_path: Path) -> None:
+    found = make(clips, tmp_path, copies={"own": 1})
+    both, one, none = np.array([0, 1]), np.array([1]), np.array([], np.int64)
+
+    def views(whole: Indices, narrow: Indices) -> list[str]:
+        rows = found.learnt(both, whole=whole, narrow=narrow)
+        assert rows.tolist() == sorted(rows)
+        return sorted(found.view[rows])
+
+    assert views(none, none) == 2 * [copy_view(1)] + 2 * [TILE]
+    assert views(both, one) == 2 * [copy_view(1)] + [NARROW] + 2 * [TILE] + 2 * [WHOLE]
+
+
+def test_rounds_of_copies_take_tables_in_turn(clips: list[Clip], tmp_path: Path) -> None:
+    slow, fast = (Augment(speed=Speed(probability=1.0, lowest=f, highest=f)) for f in (0.8, 1.25))
+    found = make(clips, tmp_path, copies={"own": 3}, augment=(slow, fast))
+    (tile,), *copies = (found.length[found.select([0], (view,))] for view in (TILE, *map(copy_view, (1, 2, 3))))
+    assert [float(copy[0] / tile) for copy in copies] == pytest.approx([1.25, 0.8, 1.25], abs=0.02)
+    assert worked(clips, tmp_path, copies={"own": 1}, augment=slow) == 0
+
+
+def test_means_weigh_by_seconds_and_miss_clips_without_rows(clips: list[Clip], tmp_path: Path) -> None:
+    found = replace(make(clips, tmp_path), owner=np.array([0, 0, 0, 2, 2, 2]), seconds=np.array([3.0, 1, 9, 2, 9, 2]))
+    values = np.array([[1.0, 0], [5, 4], [7, 7]])
+    means = found.clip_means(values, np.array([0, 1, 3]), np.array([2, 1, 0, 3]))
+    np.testing.assert_array_equal(means, [[7, 7], [np.nan, np.nan], [2, 1], [np.nan, np.nan]])
 
 
 def test_what_is_there_is_found_and_the_same(clips: list[Clip], tmp_path: Path) -> None:

@@ -10,12 +10,17 @@ import pytest
 
 from emovox.evaluation.report.scatter import tsne
 from emovox.training.svm import pictures
+from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.pictures import write_pictures
-from tests.training.tasks import cloud_task, small_recipe
+from tests.training.tasks import CloudTask, cloud_task, small_recipe
+
+
+def method(task: CloudTask) -> SvmMethod:
+    return SvmMethod(task, task.inputs, small_recipe())
 
 
 def test_one_corpus_is_drawn_by_emotion_and_speaker(tmp_path: Path) -> None:
-    files = write_pictures(cloud_task(), small_recipe(), tmp_path)
+    files = write_pictures(method(cloud_task()), tmp_path)
     assert [file.name for file in files] == ["tsne-emotion.png", "tsne-speaker.png", "pca-variance.png"]
     assert sorted(tmp_path.iterdir()) == sorted(files)
     assert len({file.read_bytes() for file in files}) == len(files)
@@ -23,7 +28,7 @@ def test_one_corpus_is_drawn_by_emotion_and_speaker(tmp_path: Path) -> None:
 
 
 def test_several_corpora_are_drawn_by_corpus_too(tmp_path: Path) -> None:
-    files = write_pictures(cloud_task(corpora=("one", "two"), takes=1), small_recipe(), tmp_path)
+    files = write_pictures(method(cloud_task(corpora=("one", "two"), takes=1)), tmp_path)
     assert "tsne-corpus.png" in {file.name for file in files}
 
 
@@ -36,5 +41,5 @@ def test_many_clips_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(pictures, "MOST_CLIPS", 10)
     monkeypatch.setattr(pictures, "tsne", counted)
-    write_pictures(cloud_task(), small_recipe(), tmp_path)
+    write_pictures(method(cloud_task()), tmp_path)
     assert drawn == [10]

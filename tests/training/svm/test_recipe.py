@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from emovox.augment.config import Augment
 from emovox.schema.errors import RecipeError
-from emovox.training.svm.recipe import Augment, Features, Svm, SvmRecipe
+from emovox.training.svm.recipe import Features, Svm, SvmRecipe
 from emovox.workflow import read_recipe
 
 MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'
@@ -32,11 +33,6 @@ def test_the_hash_stays(path: Path) -> None:
     assert read_recipe(path).sha256() == "5af528cda407319484ec48bf43ccc94ec60f6fd8867a22a36f6d4d6794943ba8"
 
 
-def test_views_that_are_learnt_from() -> None:
-    assert Augment(narrow=True).copies == ()
-    assert Augment(whole=True, speeds=(0.93, 1.08)).copies == ("speed 0.93", "speed 1.08", "whole")
-
-
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
@@ -45,8 +41,11 @@ def test_views_that_are_learnt_from() -> None:
         ("features.pca=1.0", r"features\.pca is 1\.0, expected 0 \(none\) to below 1"),
         ("features.pca=nan", r"features\.pca is nan"),
         ("features.select=-1", r"features\.select is -1, expected 0 \(all\) or more"),
-        ("augment.speeds=[1.0]", r"augment\.speeds is \[1\.0\], expected factors from 0\.5 to 2 other than 1"),
-        ("augment.speeds=[0.9, 3]", r"augment\.speeds is \[0\.9, 3\.0\]"),
+        ("copies.emodb=-1", r"copies is \{'emodb': -1\}, expected numbers from 0"),
+        ("augment.speed.lowest=3.0", r"augment\.speed\.lowest and speed\.highest are 3\.0 and 1\.1"),
+        ("augment.speeds=[0.9]", r"unknown field `speeds` - at `\$\.augment`"),
+        ("augment=[]", "augment has no table, expected at least one"),
+        ("augment=[{speed={lowest=3.0}}]", r"augment\.speed\.lowest and speed\.highest are 3\.0 and 1\.1"),
         ("svm.c=[]", r"svm\.c is \[\], expected numbers above 0"),
         ("svm.c=[1.0, nan]", r"svm\.c is \[1\.0, nan\], expected numbers above 0"),
         ("svm.c=[inf]", r"svm\.c is \[inf\]"),

@@ -20,11 +20,12 @@ import numpy.typing as npt
 from torch import Tensor
 
 from emovox.augment.conditions import NARROW, fingerprint
-from emovox.augment.config import Augment
+from emovox.augment.config import Augment, rounds
 from emovox.augment.sources import load_sources
 from emovox.corpora.manifest import Clip
 from emovox.features.parallel import parallel
 from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.models.scores import Matrix
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.errors import CorpusError
 from emovox.schema.files import replacing
@@ -33,13 +34,14 @@ from emovox.schema.text import some
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.examples import Load, pad
 from emovox.training.data.task import Indices
-from emovox.training.data.views import TILE, Changed, Frames, Part, View, forget, views_or_problem
+from emovox.training.data.views import COPY, TILE, WHOLE, Changed, Frames, Part, View, forget, views_or_problem
+from emovox.training.held_out import clip_means
 
 VERSION = 1
 """Goes up when tiles, views or copies change their meaning: caches made before are then not found."""
 
 FRAMES, INDEX = ".frames", ".npz"
-"""Suffixes of the two files of a part: float16 values row by row, and where each row is."""
+"""Suffixes of the two files of a part: values row by row, in the encoder's `inputs_dtype`, and where each row is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,22 @@ class Inputs:
     def select(self, clips: Sequence[int] | Indices, views: Sequence[str] = (TILE,)) -> Indices:
         """Return the numbers of the rows of some clips, of the views named."""
         return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.view, views))
+
+    def learnt(self, clips: Indices, *, whole: Indices, narrow: Indices) -> Indices:
+        """Return the rows that clips are learnt from: tiles and copies; whole and narrow of those clips named so."""
+        copies = [name for name in np.unique(self.view) if name.startswith(COPY)]
+        parts = (self.select(clips, [TILE, *copies]), self.select(whole, [WHOLE]), self.select(narrow, [NARROW]))
+        return np.sort(np.concatenate(parts))
+
+    def clip_means(self, values: Matrix, rows: Indices, clips: Indices) -> Matrix:
+        """Average values [len(rows), k] of rows over each of some clips [n], weighted by seconds, as the timeline does.
+
+        Returns:
+            [n, k]; NaN for clips that have none of these rows.
+        """
+        total = 1 + int(max(clips.max(), self.owner.max()))
+        means: Matrix = clip_means(values, self.owner[rows], self.seconds[rows], total)[clips]
+        return means
 
     def values(self, row: int) -> npt.NDArray[np.float32]:
         """Return the inputs [t, c] of a row."""
@@ -90,8 +108,8 @@ class InputsRecipe(Protocol):
         """Corpus → number of changed copies."""
 
     @property
-    def augment(self) -> Augment:
-        """How copies are changed."""
+    def augment(self) -> Augment | tuple[Augment, ...]:
+        """How copies are changed: each round by the same table, or rounds by several in turn."""
 
     @property
     def seed(self) -> int:
@@ -126,7 +144,7 @@ def make_inputs(
     encoder: EncoderConfig,
     *,
     copies: dict[str, int],
-    augment: Augment,
+    augment: Augment | tuple[Augment, ...],
     seed: int,
     folder: Path,
     conditions: Sequence[str] = (),
@@ -139,7 +157,7 @@ def make_inputs(
         clips: any corpora.
         encoder: whose `inputs` are wanted.
         copies: corpus → number of changed copies of its tiles; corpora that are not named have none.
-        augment: how copies are changed.
+        augment: how copies are changed; of several tables, the rounds of copies take one after another.
         seed: draws the changes.
         folder: the cache folder; parts lie in `inputs` below it.
         conditions: names of further test conditions; the tile, the whole and "narrow" are always there.
@@ -153,9 +171,10 @@ def make_inputs(
         CorpusError: clips that cannot be read or decoded; names them.
         ConfigError: the cache cannot be written, or `augment` does not fit its sources.
     """
-    key = build_encoder(encoder).inputs_key
+    built = build_encoder(encoder)
     noises = {name: fingerprint(name) for name in conditions if name != NARROW}
-    sources = load_sources(augment).fingerprint if any(copies.get(clip.corpus) for clip in clips) else ""
+    tables = rounds(augment) if any(copies.get(clip.corpus) for clip in clips) else ()
+    sources = [load_sources(table).fingerprint for table in tables]
     jobs = []
     for corpus in dict.fromkeys(clip.corpus for clip in clips):
         own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
@@ -163,10 +182,12 @@ def make_inputs(
         content = _content(paths)
         parts: dict[str, tuple[Part | Changed, str]] = {"0": (Part(), "")}
         for number in range(1, copies.get(corpus, 0) + 1):
-            parts[str(number)] = Part(copy=number, seed=seed, augment=augment), sources
+            turn = (number - 1) % len(tables)
+            parts[str(number)] = Part(copy=number, seed=seed, augment=tables[turn]), sources[turn]
         parts |= {name: (Changed(condition=name), found) for name, found in noises.items()}
         for label, (part, source) in parts.items():
-            made = f"{VERSION} {key} {SegmenterConfig()} {msgspec.json.encode(part).decode()} {source} {content}"
+            said = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
+            made = f"{VERSION} {built.inputs_key} {said} {content}"
             stem = folder / "inputs" / f"{corpus}-{label}-{hashlib.sha256(made.encode()).hexdigest()[:16]}"
             jobs.append(_Job(own, paths, part, stem))
     missing = [job for job in jobs if not job.is_done]
@@ -177,7 +198,7 @@ def make_inputs(
         answers = tracked(_run(work, job.paths, workers), _later(progress, done, total), total=len(job.paths))
         _write(job, _good(answers, len(job.paths)))
         done += len(job.paths)
-    return _gathered(jobs)
+    return _gathered(jobs, built.inputs_dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,7 +268,7 @@ def _write(job: _Job, clips: Iterable[list[View]]) -> None:
     with replacing(job.frames, make_folder=True) as file:
         for owner, views in enumerate(clips):
             for view in views:
-                file.write(np.ascontiguousarray(view.values, "<f2").tobytes())
+                file.write(np.ascontiguousarray(view.values).tobytes())
                 found.append((owner, view.name, view.seconds, len(view.values)))
                 width = view.values.shape[1]
     lengths = np.array([length for *_, length in found], np.int64)
@@ -262,7 +283,7 @@ def _write(job: _Job, clips: Iterable[list[View]]) -> None:
     )
 
 
-def _gathered(jobs: Sequence[_Job]) -> Inputs:
+def _gathered(jobs: Sequence[_Job], dtype: np.dtype[np.floating]) -> Inputs:
     parts = [(number, job.clips, load_arrays(job.index)) for number, job in enumerate(jobs)]
     columns = {
         name: np.concatenate([part[name] for *_, part in parts]) for name in ("seconds", "view", "start", "length")
@@ -270,13 +291,15 @@ def _gathered(jobs: Sequence[_Job]) -> Inputs:
     return Inputs(
         owner=np.concatenate([clips[part["owner"]] for _, clips, part in parts]),
         file=np.concatenate([np.full(len(part["owner"]), number) for number, _, part in parts]),
-        stores=tuple(_store(job.frames, int(part["width"])) for job, (*_, part) in zip(jobs, parts, strict=True)),
+        stores=tuple(
+            _store(job.frames, int(part["width"]), dtype) for job, (*_, part) in zip(jobs, parts, strict=True)
+        ),
         **columns,
     )
 
 
-def _store(frames: Path, width: int) -> Frames:
+def _store(frames: Path, width: int, dtype: np.dtype[np.floating]) -> Frames:
     if not width:  # a corpus in which no speech was found has no copies
-        return np.zeros((0, 0), np.float16)
-    store: Frames = np.memmap(frames, "<f2", mode="r").reshape(-1, width)
+        return np.zeros((0, 0), dtype)
+    store: Frames = np.memmap(frames, dtype, mode="r").reshape(-1, width)
     return store

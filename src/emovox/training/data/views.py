@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from multiprocessing import parent_process
 from pathlib import Path
@@ -40,7 +40,7 @@ COPY = "copy "
 LONGEST, SHORTEST = 30.0, 0.3
 """Seconds: longer clips are cut where they are taken in one piece, shorter ones filled up with silence."""
 
-Frames = npt.NDArray[np.float16]
+Frames = npt.NDArray[np.floating]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,11 @@ class View(NamedTuple):
     name: str
     seconds: float
     values: Frames
+
+
+def scored_views(conditions: Sequence[str]) -> tuple[str, ...]:
+    """Return what test clips are scored from, each once: tiles, whole clips, narrow tiles, further test conditions."""
+    return tuple(dict.fromkeys((TILE, WHOLE, NARROW, *conditions)))
 
 
 def copy_view(number: int) -> str:
@@ -111,7 +116,7 @@ def _view(name: str, seconds: float, samples: Samples, encoder: Encoder) -> View
     filled = np.pad(samples, (0, max(0, missing)))
     with torch.inference_mode():
         values = encoder.inputs(torch.from_numpy(np.ascontiguousarray(filled, np.float32))[None])[0]
-    return View(name, seconds, values.numpy().astype(np.float16))
+    return View(name, seconds, values.numpy().astype(encoder.inputs_dtype))
 
 
 def views_or_problem(path: str, *, encoder: EncoderConfig, part: Part | Changed) -> list[View] | str:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emovox.models.head import Head
+from emovox.models.head import BaseHead, Head
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import Matrix
 from emovox.training.data.statistics import Values, measure
@@ -94,19 +94,19 @@ def merged(heads: Sequence[Head]) -> Head:
     return whole.to(first.mean.device).eval()
 
 
-def logits(head: Head, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:
+def logits(head: BaseHead, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:
     """Compute the logits [n, classes] of statistics [n, p], standardised by the training set or as is given."""
     with torch.inference_mode():
         return _matrix(head.classify(_embedded(head, statistics, mean, deviation)))
 
 
-def embeddings(head: Head, statistics: Values) -> Matrix:
+def embeddings(head: BaseHead, statistics: Values) -> Matrix:
     """Compute the embeddings [n, d] of statistics [n, p], standardised by the training set."""
     with torch.inference_mode():
         return _matrix(_embedded(head, statistics))
 
 
-def _embedded(head: Head, statistics: Values, *speaker: Values | None) -> Tensor:
+def _embedded(head: BaseHead, statistics: Values, *speaker: Values | None) -> Tensor:
     head.eval()
     device = head.mean.device
     scale = (None if value is None else torch.from_numpy(value).to(device) for value in speaker)

@@ -24,7 +24,6 @@ from emovox.training.data.inputs import Inputs
 from emovox.training.data.sampler import derived_seed
 from emovox.training.data.statistics import Statistics
 from emovox.training.data.task import Indices, Task
-from emovox.training.data.views import COPY, TILE, WHOLE
 from emovox.training.held_out import HeldOut
 from emovox.training.log import Report
 from emovox.training.loop import Validate, learn
@@ -99,8 +98,7 @@ class Context:
 
     def rows(self, clips: Indices) -> Indices:
         """Return the rows that clips are learnt from: tiles, copies, and the whole where the recipe says so."""
-        copies = [name for name in np.unique(self.inputs.view) if name.startswith(COPY)]
-        return self.inputs.select(clips, [TILE, *([WHOLE] if self.recipe.whole else []), *copies])
+        return self.inputs.learnt(clips, whole=clips if self.recipe.whole else clips[:0], narrow=clips[:0])
 
     def statistics(self, encoder: Encoder) -> Statistics:
         """Pool the training clips' rows with an encoder that no longer changes; kept for the next stage."""

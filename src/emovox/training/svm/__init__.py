@@ -1,1 +1,1 @@
-"""The baseline: from functionals of clips to a fitted `emovox.models.svm.SvmModel`."""
+"""The baseline: from functionals of clips to a head that scikit-learn fits, `emovox.models.svm.SvmHead`."""

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from emovox.augment.conditions import NARROW
 from emovox.features.groups import group_columns
+from emovox.models.encoders import build_encoder
+from emovox.models.network import BaseNetwork
 from emovox.models.scores import Matrix
-from emovox.models.svm import Projection, SvmModel, fit_machines, fit_projection, kernel, natural_gamma, prune
-from emovox.training.data.task import Indices
+from emovox.models.svm import (
+    Machines,
+    Projection,
+    SvmHead,
+    fit_machines,
+    fit_projection,
+    kernel,
+    natural_gamma,
+    prune,
+    squared_distances,
+)
+from emovox.training.data.inputs import Inputs
+from emovox.training.data.statistics import Values
+from emovox.training.data.task import Indices, Task
 from emovox.training.held_out import HeldOut, held_out_temperature, held_out_uar, inner_splits
 from emovox.training.svm.recipe import SvmRecipe
-from emovox.training.svm.task import SvmTask
 
 
 @dataclass(frozen=True)
@@ -27,94 +39,97 @@ class Choice:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """A model with the choice that led to it."""
+class FittedSvm:
+    """A network with its temperature, and the choice that led to it."""
 
-    model: SvmModel
+    network: BaseNetwork
+    temperature: float
     choice: Choice
 
 
-def fit(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Fitted:
-    """Choose on inner folds of the training speakers, calibrate there, and fit on all training clips.
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fit of the baseline.
 
-    Args:
-        task: clips and functionals.
-        train: indices of the training clips; no other clip is looked at.
-        recipe: groups, PCA, grid and seed.
+    `inputs` says what each row is, `values` [m, p] are the statistics of all m rows; of `train`, the numbers of the
+    training clips, alone is learnt.
     """
-    columns = choose_columns(task, train, recipe)
-    by_clip = recipe.data.protocol == "sd"
-    splits = list(inner_splits(task, train, n_splits=recipe.svm.inner_folds, by_clip=by_clip, seed=recipe.seed))
-    held = np.concatenate([validation for _, validation in splits])
-    grid = [(c, gamma) for gamma in recipe.svm.gamma for c in recipe.svm.c]
-    tiles = task.rows.select(held)
-    decisions = np.full((len(grid), len(task.rows.values), len(task.classes)), np.nan)
-    for fit_on, validation in splits:
-        for number, values in enumerate(_grid_decisions(task, fit_on, validation, columns, recipe)):
-            decisions[number, task.rows.select(validation)] = values
-    rows = HeldOut(held, task.rows.owner[tiles], task.rows.seconds[tiles])
-    scores = [held_out_uar(task, rows, values[tiles]) for values in decisions]
-    best = int(np.argmax(scores))
-    c, gamma = grid[best]
-    temperature = held_out_temperature(task, rows, decisions[best, tiles])
-    model = replace(_fit_point(task, train, columns, recipe, c, gamma), temperature=temperature)
-    return Fitted(model, Choice(c, gamma, scores[best]))
 
+    task: Task
+    inputs: Inputs
+    values: Values
+    train: Indices
+    recipe: SvmRecipe
 
-def choose_columns(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Indices:
-    """Return the functionals of the recipe's groups, or of these the `select` that tell most about the class.
+    def run(self) -> FittedSvm:
+        """Choose on inner folds of the training speakers, calibrate there, and fit on all training clips."""
+        columns, recipe = self.columns(), self.recipe
+        by_clip = recipe.data.protocol == "sd"
+        splits = list(
+            inner_splits(self.task, self.train, n_splits=recipe.svm.inner_folds, by_clip=by_clip, seed=recipe.seed)
+        )
+        held = np.concatenate([validation for _, validation in splits])
+        grid = [(c, gamma) for gamma in recipe.svm.gamma for c in recipe.svm.c]
+        tiles = self.inputs.select(held)
+        decisions = np.full((len(grid), len(self.values), len(self.task.classes)), np.nan)
+        for fit_on, validation in splits:
+            for number, found in enumerate(self._grid_decisions(fit_on, validation, columns)):
+                decisions[number, self.inputs.select(validation)] = found
+        rows = HeldOut(held, self.inputs.owner[tiles], self.inputs.seconds[tiles])
+        scores = [held_out_uar(self.task, rows, found[tiles]) for found in decisions]
+        best = int(np.argmax(scores))
+        temperature = held_out_temperature(self.task, rows, decisions[best, tiles])
+        network = BaseNetwork(build_encoder(recipe.encoder), self._head(columns, *grid[best])).eval()
+        return FittedSvm(network, temperature, Choice(*grid[best], scores[best]))
 
-    Reference:
-        Kraskov, Stögbauer and Grassberger, "Estimating mutual information", Phys. Rev. E 69 (2004).
-    """
-    columns = group_columns(recipe.features.groups)
-    if not 0 < recipe.features.select < len(columns):
-        return columns
-    from sklearn.feature_selection import mutual_info_classif
+    def columns(self) -> Indices:
+        """Return the functionals of the recipe's groups, or of these the `select` that tell most about the class.
 
-    tiles = task.rows.select(train)
-    told = mutual_info_classif(
-        task.rows.values[tiles][:, columns], task.labels[task.rows.owner[tiles]], random_state=recipe.seed
-    )
-    return np.sort(columns[np.argsort(-told, kind="stable")[: recipe.features.select]])
+        Reference:
+            Kraskov, Stögbauer and Grassberger, "Estimating mutual information", Phys. Rev. E 69 (2004).
+        """
+        features = self.recipe.features
+        columns = group_columns(features.groups)
+        if not 0 < features.select < len(columns):
+            return columns
+        from sklearn.feature_selection import mutual_info_classif
 
+        tiles = self.inputs.select(self.train)
+        labels = self.task.labels[self.inputs.owner[tiles]]
+        told = mutual_info_classif(self.values[tiles][:, columns], labels, random_state=self.recipe.seed)
+        return np.sort(columns[np.argsort(-told, kind="stable")[: features.select]])
 
-def _fit_point(task: SvmTask, train: Indices, columns: Indices, recipe: SvmRecipe, c: float, gamma: float) -> SvmModel:
-    rows, projection, projected = _project(task, train, columns, recipe)
-    width = gamma * natural_gamma(projected)
-    owner = task.rows.owner[rows]
-    weights, bias = fit_machines(kernel(projected, projected, width), task.labels[owner], task.allowed[owner], c=c)
-    support, weights = prune(projected, weights)
-    return SvmModel(task.classes, projection, support, weights, bias, width)
+    def rows(self, clips: Indices) -> Indices:
+        """Return the rows that clips are learnt from, by the recipe."""
+        whole = self.recipe.whole
+        named = self.task.corpora if whole is True else whole or ()
+        taken = np.array([clip for clip in clips if self.task.clips[clip].corpus in named], dtype=np.int64)
+        return self.inputs.learnt(clips, whole=taken, narrow=clips if self.recipe.narrow else clips[:0])
 
-
-def _grid_decisions(
-    task: SvmTask, train: Indices, validation: Indices, columns: Indices, recipe: SvmRecipe
-) -> Iterator[Matrix]:
-    rows, projection, projected = _project(task, train, columns, recipe)
-    owner = task.rows.owner[rows]
-    held = projection(task.rows.values[task.rows.select(validation)].astype(np.float64))
-    for gamma in recipe.svm.gamma:
+    def _head(self, columns: Indices, c: float, gamma: float) -> SvmHead:
+        rows, projection, projected = self._project(self.train, columns)
         width = gamma * natural_gamma(projected)
-        gram, across = kernel(projected, projected, width), kernel(held, projected, width)
-        for c in recipe.svm.c:
-            weights, bias = fit_machines(gram, task.labels[owner], task.allowed[owner], c=c)
-            yield across @ weights + bias
+        owner = self.inputs.owner[rows]
+        distances = squared_distances(projected, projected)
+        gram = kernel(distances, width, out=distances)
+        weights, bias = fit_machines(gram, self.task.labels[owner], self.task.allowed[owner], c=c)
+        support, weights = prune(projected, weights)
+        return SvmHead(projection, Machines(support, weights, bias, width))
 
+    def _grid_decisions(self, fit_on: Indices, validation: Indices, columns: Indices) -> Iterator[Matrix]:
+        rows, projection, projected = self._project(fit_on, columns)
+        owner, c_values = self.inputs.owner[rows], self.recipe.svm.c
+        held = projection(self.values[self.inputs.select(validation)].astype(np.float64))
+        within, across = squared_distances(projected, projected), squared_distances(held, projected)
+        for gamma in self.recipe.svm.gamma:
+            width = gamma * natural_gamma(projected)
+            gram, held_gram = kernel(within, width), kernel(across, width)
+            for c in c_values:
+                weights, bias = fit_machines(gram, self.task.labels[owner], self.task.allowed[owner], c=c)
+                yield held_gram @ weights + bias
 
-def _project(task: SvmTask, train: Indices, columns: Indices, recipe: SvmRecipe) -> tuple[Indices, Projection, Matrix]:
-    rows = training_rows(task, train, recipe)
-    values = task.rows.values[rows].astype(np.float64)
-    projection = fit_projection(values, columns, variance=recipe.features.pca or None)
-    return rows, projection, projection(values)
-
-
-def training_rows(task: SvmTask, train: Indices, recipe: SvmRecipe) -> Indices:
-    """Return the rows that training clips are learnt from: their tiles, and the further views of the recipe."""
-    augment = recipe.augment
-    named = augment.corpora or task.corpora
-    widened = np.array([i for i in train if task.clips[i].corpus in named], dtype=np.int64)
-    views = [task.rows.select(train), task.rows.select(widened, augment.copies)]
-    if augment.narrow:
-        views.append(task.rows.select(train, [NARROW]))
-    return np.concatenate(views)
+    def _project(self, clips: Indices, columns: Indices) -> tuple[Indices, Projection, Matrix]:
+        rows = self.rows(clips)
+        values = self.values[rows].astype(np.float64)
+        projection = fit_projection(values, columns, variance=self.recipe.features.pca or None)
+        return rows, projection, projection(values)

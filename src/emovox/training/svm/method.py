@@ -3,57 +3,90 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from emovox.augment.conditions import NARROW
+from emovox.augment.conditions import check_conditions
+from emovox.augment.config import rounds
+from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold
+from emovox.corpora.provenance import card_corpora
+from emovox.corpora.registry import CORPORA
+from emovox.models.encoders import build_encoder
 from emovox.models.scores import Matrix, softmax
-from emovox.models.svm import SvmModel
+from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.schema.errors import RecipeError
+from emovox.schema.labels import merge_matrix
+from emovox.schema.progress import Progress, no_progress
 from emovox.training.cross_validation import FoldScores
-from emovox.training.data.task import Indices
-from emovox.training.data.views import TILE, WHOLE
-from emovox.training.svm.fit import fit
+from emovox.training.data.inputs import Inputs, recipe_inputs
+from emovox.training.data.statistics import Values, pooled
+from emovox.training.data.task import Indices, Task
+from emovox.training.data.views import scored_views
+from emovox.training.run import MODEL
+from emovox.training.stages.head import logits
+from emovox.training.svm.fit import Fit, FittedSvm
 from emovox.training.svm.recipe import SvmRecipe
-from emovox.training.svm.task import SvmTask
 
 
 @dataclass(frozen=True, eq=False)
 class SvmMethod:
-    """Functionals, PCA and one machine a class; see `emovox.training.run.Method`.
+    """Functionals, PCA and one machine a class; see `emovox.training.run.Method`. A fit keeps no checkpoints."""
 
-    A fit takes minutes and keeps no checkpoints, so the folders that it could keep them in are not made.
-
-    Raises:
-        RecipeError: the recipe names corpora that the task lacks.
-    """
-
-    task: SvmTask
+    task: Task
+    inputs: Inputs
     recipe: SvmRecipe
-    versions = ("emovox", "numpy", "scipy", "scikit-learn", "numba", "soundfile", "soxr")
+    versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "soundfile", "soxr")
 
-    def __post_init__(self) -> None:
-        unknown, known = sorted(set(self.recipe.augment.corpora) - set(self.task.corpora)), self.task.corpora
-        if unknown:
-            raise RecipeError(f"augment.corpora has {', '.join(unknown)}, expected some of {', '.join(known)}")
+    @classmethod
+    def prepared(
+        cls, task: Task, recipe: SvmRecipe, *, folder: Path, workers: int = 2, progress: Progress = no_progress
+    ) -> SvmMethod:
+        """Check the recipe against the clips, then compute the functionals or find them in the cache.
 
-    def fold(self, fold: Fold, folder: Path) -> FoldScores:  # noqa: ARG002
-        """Fit on the fold's training clips and score its test clips."""
-        fitted = fit(self.task, np.array(fold.train, dtype=np.int64), self.recipe)
-        test = np.array(fold.test, dtype=np.int64)
-        return FoldScores(
-            number=fold.number,
-            test=test,
-            scores={view: _clip_scores(self.task, fitted.model, test, view) for view in (TILE, WHOLE, NARROW)},
-            temperature=fitted.model.temperature,
-            chosen={"c": fitted.choice.c, "gamma": fitted.choice.gamma, "inner_uar": fitted.choice.uar},
+        Args:
+            task: the clips.
+            recipe: what to fit.
+            folder: the cache folder.
+            workers: processes that compute functionals.
+            progress: called after each clip whose functionals were computed.
+
+        Raises:
+            RecipeError: copies of corpora that the task lacks, or unknown test conditions.
+            CorpusError: clips that cannot be read or decoded.
+        """
+        for table in rounds(recipe.augment) if recipe.conditions else ():
+            check_conditions(recipe.conditions, learnt=noise_folder(table))
+        named = {"copies": recipe.copies, "whole": recipe.whole if isinstance(recipe.whole, tuple) else ()}
+        for key, names in named.items():
+            if unknown := sorted(set(names) - {*task.corpora, *CORPORA}):
+                raise RecipeError(f"{key} has {', '.join(unknown)}, expected some of {', '.join(task.corpora)}")
+        conditions = recipe.conditions
+        inputs = recipe_inputs(
+            task.clips, recipe, folder=folder, conditions=conditions, workers=workers, progress=progress
         )
+        return cls(task, inputs, recipe)
 
-    def fit(self, trained: Indices, folder: Path) -> SvmModel:  # noqa: ARG002
+    @cached_property
+    def values(self) -> Values:
+        """Functionals [m, p] of all rows of the inputs."""
+        return pooled(build_encoder(self.recipe.encoder), self.inputs, np.arange(len(self.inputs.owner)))
+
+    def fold(self, fold: Fold, folder: Path) -> FoldScores:
+        """Fit on the fold's training clips and score its test clips."""
+        fitted, _ = self._fit(np.array(fold.train, dtype=np.int64), folder, fold.number)
+        test = np.array(fold.test, dtype=np.int64)
+        scores = {view: self._scores(fitted, test, view) for view in scored_views(self.recipe.conditions)}
+        choice = fitted.choice
+        chosen = {"c": choice.c, "gamma": choice.gamma, "inner_uar": choice.uar}
+        return FoldScores(fold.number, test, scores, fitted.temperature, chosen)
+
+    def fit(self, trained: Indices, folder: Path) -> TrainedModel:
         """Choose, calibrate and fit on these clips."""
-        return fit(self.task, trained, self.recipe).model
+        return self._fit(trained, folder, None)[1]
 
     def sentence(self, scores: FoldScores) -> str:
         """Tell what was chosen, and how good it is on speakers of the training part."""
@@ -63,9 +96,29 @@ class SvmMethod:
             f"(UAR {chosen['inner_uar']:.1f} on held-out training speakers), temperature {scores.temperature:.2f}"
         )
 
+    def _fit(self, trained: Indices, folder: Path, fold: int | None) -> tuple[FittedSvm, TrainedModel]:
+        """Fit, and save the network in `folder/model`."""
+        fitted = Fit(self.task, self.inputs, self.values, trained, self.recipe).run()
+        recipe, task = self.recipe, self.task
+        labels = recipe.labels or task.classes
+        card = NetworkCard(
+            name=recipe.name,
+            recipe=msgspec.to_builtins(recipe),
+            recipe_sha256=recipe.sha256(),
+            encoder=recipe.encoder,
+            classes=task.classes,
+            labels=labels,
+            merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
+            temperature=fitted.temperature,
+            adaptable=False,
+            corpora=card_corpora([task.clips[clip] for clip in trained]),
+            fold=fold,
+        )
+        model = TrainedModel(fitted.network, card)
+        model.save(folder / MODEL)
+        return fitted, model
 
-def _clip_scores(task: SvmTask, model: SvmModel, clips: Indices, view: str) -> Matrix:
-    rows = task.rows.select(clips, (view,))
-    scores = softmax(model.decisions(task.rows.values[rows].astype(np.float64)) / model.temperature)
-    means: Matrix = task.rows.clip_means(scores, rows, len(task.clips))[clips]
-    return means
+    def _scores(self, fitted: FittedSvm, test: Indices, view: str) -> Matrix:
+        rows = self.inputs.select(test, (view,))
+        scores = softmax(logits(fitted.network.head, self.values[rows]) / fitted.temperature)
+        return self.inputs.clip_means(scores, rows, test)

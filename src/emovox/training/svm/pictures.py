@@ -13,34 +13,33 @@ from emovox.evaluation.report.scatter import scatter_figure, tsne, variance_figu
 from emovox.evaluation.report.style import save_figure
 from emovox.features.groups import group_columns
 from emovox.training.data.views import WHOLE
-from emovox.training.svm.recipe import SvmRecipe
-from emovox.training.svm.task import SvmTask
+from emovox.training.svm.method import SvmMethod
 
 MOST_CLIPS = 1500
 """More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
 
 
-def write_pictures(task: SvmTask, recipe: SvmRecipe, folder: Path) -> list[Path]:
+def write_pictures(method: SvmMethod, folder: Path) -> list[Path]:
     """Draw t-SNE by emotion, by speaker and (of several) by corpus, and the variance that the components keep.
 
     Speaker and corpus show what the features tell beside the emotion: clusters of one speaker are what makes an unknown
     voice hard.
 
     Args:
-        task: clips and functionals; each clip is one point.
-        recipe: groups of functionals, and the seed.
+        method: its clips, a point each, and their functionals; its recipe names groups and seed.
         folder: where the PNGs go.
 
     Returns:
         The files written.
     """
-    columns = group_columns(recipe.features.groups)
-    rows = np.flatnonzero(task.rows.view == WHOLE)
-    chosen = rows[:: -(-len(rows) // MOST_CLIPS)]
-    clips = [task.clips[clip] for clip in task.rows.owner[chosen]]
-    points = tsne(task.rows.values[chosen][:, columns], seed=recipe.seed)
+    task, recipe = method.task, method.recipe
+    rows = np.flatnonzero(method.inputs.view == WHOLE)
+    values, owner = method.values[rows][:, group_columns(recipe.features.groups)], method.inputs.owner[rows]
+    every = -(-len(rows) // MOST_CLIPS)
+    clips = [task.clips[clip] for clip in owner[::every]]
+    points = tsne(values[::every], seed=recipe.seed)
     names = {
-        "emotion": [task.classes[label] for label in task.labels[task.rows.owner[chosen]]],
+        "emotion": [task.classes[label] for label in task.labels[owner[::every]]],
         "speaker": [speaker_key(clip) if len(task.corpora) > 1 else clip.speaker or "?" for clip in clips],
     }
     if len(task.corpora) > 1:
@@ -50,7 +49,7 @@ def write_pictures(task: SvmTask, recipe: SvmRecipe, folder: Path) -> list[Path]
         title = f"Functionals of {len(clips)} clips by {kind} (t-SNE)"
         files.append(folder / f"tsne-{kind}.png")
         save_figure(scatter_figure(points, labels, title=title, kind=kind), files[-1])
-    standard = StandardScaler().fit_transform(task.rows.values[rows][:, columns])
+    standard = StandardScaler().fit_transform(values)
     ratios = PCA(svd_solver="full").fit(standard).explained_variance_ratio_
     files.append(folder / "pca-variance.png")
     save_figure(variance_figure(ratios, keep=recipe.features.pca or 0.95), files[-1])

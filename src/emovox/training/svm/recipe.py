@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from emovox.augment.config import Augment, problems, rounds
 from emovox.features.groups import GROUPS
-from emovox.training.data.views import WHOLE
+from emovox.models.functionals import FunctionalsConfig
 from emovox.training.recipe import Recipe, failed
-from emovox.training.svm.rows import speed_view
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,29 +23,6 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     groups: tuple[str, ...] = tuple(GROUPS)
     pca: float = 0.95
     select: int = 0
-
-
-class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Further views of the training clips; test clips are never changed.
-
-    `whole` adds each clip in one piece beside its tiles; `speeds` adds its tiles played faster or slower, which shifts
-    pitch and formants: voices of other sizes. `corpora` limits both to some corpora (default: all). `narrow` adds all
-    tiles as they sound through 8 kHz: without it telephone recordings of RAVDESS fall from 55 to 23 % UAR.
-    """
-
-    whole: bool = False
-    speeds: tuple[float, ...] = ()
-    narrow: bool = False
-    corpora: tuple[str, ...] = ()
-
-    @property
-    def copies(self) -> tuple[str, ...]:
-        """The views that are learnt from beside the tiles and the telephone's (`emovox.training.data.views`).
-
-        >>> Augment(whole=True, speeds=(0.93,)).copies
-        ('speed 0.93', 'whole')
-        """
-        return (*(speed_view(factor) for factor in self.speeds), *([WHOLE] if self.whole else []))
 
 
 class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -60,10 +37,19 @@ class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class SvmRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One training of the baseline."""
+    """One training of the baseline.
+
+    `copies`, `augment` and `whole` are as for networks; further, `augment` may be several tables, which the rounds of
+    copies take in turn, and `whole` may name the corpora whose clips are learnt from in one piece, too. `narrow` adds
+    all tiles as they sound through 8 kHz: without it telephone recordings of RAVDESS fall from 55 to 23 % UAR.
+    """
 
     kind: Literal["svm"] = "svm"
-    augment: Augment = Augment()
+    encoder: FunctionalsConfig = FunctionalsConfig()
+    copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
+    augment: Augment | tuple[Augment, ...] = Augment()
+    whole: bool | tuple[str, ...] = True
+    narrow: bool = False
     features: Features = Features()
     svm: Svm = Svm()
 
@@ -72,20 +58,22 @@ def svm_problems(recipe: SvmRecipe) -> list[str]:
     """Name what is out of range in the tables of the baseline: key, what it is, what was expected."""
     features, svm = recipe.features, recipe.svm
     unknown = [group for group in features.groups if group not in GROUPS]
-    return failed(
-        {
-            f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown
-            and bool(features.groups),
-            f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
-            f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,
-            f"augment.speeds is {list(recipe.augment.speeds)}, expected factors from 0.5 to 2 other than 1": all(
-                0.5 <= speed <= 2 and speed != 1 for speed in recipe.augment.speeds
-            ),
-            f"svm.c is {list(svm.c)}, expected numbers above 0": _positive(svm.c),
-            f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": _positive(svm.gamma),
-            f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
-        }
-    )
+    return [
+        *failed(
+            {
+                f"copies is {recipe.copies}, expected numbers from 0": all(n >= 0 for n in recipe.copies.values()),
+                f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown
+                and bool(features.groups),
+                f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
+                f"features.select is {features.select}, expected 0 (all) or more": features.select >= 0,
+                f"svm.c is {list(svm.c)}, expected numbers above 0": _positive(svm.c),
+                f"svm.gamma is {list(svm.gamma)}, expected numbers above 0": _positive(svm.gamma),
+                f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
+            }
+        ),
+        *([] if recipe.augment else ["augment has no table, expected at least one"]),
+        *(f"augment.{problem}" for table in rounds(recipe.augment) for problem in problems(table)),
+    ]
 
 
 def _positive(values: Sequence[float]) -> bool:
