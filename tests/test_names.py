@@ -9,15 +9,7 @@ from pathlib import Path
 SOURCES = Path(__file__).parent.parent / "src" / "emovox"
 REMAINING: frozenset[str] = frozenset(
     {
-        "Comparison",
-        "Inputs",
-        "Opened",
-        "Plan",
         "Recogniser",
-        "Row",
-        "Spread",
-        "Timing",
-        "View",
     }
 )
 """Names that still stand for several things; to be renamed."""

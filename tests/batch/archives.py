@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import soundfile
 
-from emovox.batch.job import Analyst, Answer, Item, Job
+from emovox.batch.job import Answer, Item, Job, RecordingAnalyzer
 from emovox.batch.run import Archive, open_archive
 from emovox.batch.tally import Tally
 from emovox.testing import RATE, speech, write_toy
@@ -57,7 +57,7 @@ class Here:
         self.seen: list[bytes] = []
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:  # noqa: ARG002
-        analyse = Analyst(job)
+        analyse = RecordingAnalyzer(job)
         for item in items:
             self.seen.append(item.name)
             yield analyse(item)
@@ -106,7 +106,7 @@ def files_of(output: Path) -> list[str]:
     return [name for place, name in enumerate(names) if place == 0 or names[place - 1] != name]
 
 
-class Dying(Analyst):
+class Dying(RecordingAnalyzer):
     """Dies on recordings that are called so: "kill" each time, "once" the first time; "raise" has a bug."""
 
     def __call__(self, item: Item) -> Answer:
@@ -121,7 +121,7 @@ class Dying(Analyst):
         return super().__call__(item)
 
 
-class Slow(Analyst):
+class Slow(RecordingAnalyzer):
     """Takes its time, so that there is a middle of the work."""
 
     def __call__(self, item: Item) -> Answer:
@@ -129,7 +129,7 @@ class Slow(Analyst):
         return super().__call__(item)
 
 
-class Stillborn(Analyst):
+class Stillborn(RecordingAnalyzer):
     """Dies before it is ready."""
 
     def __init__(self, job: Job) -> None:  # noqa: ARG002

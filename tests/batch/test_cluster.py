@@ -155,7 +155,7 @@ def test_what_others_print_meanwhile_is_printed(
 
 def test_what_rays_threads_write_is_dropped() -> None:
     stream = io.StringIO()
-    sieve = cluster_module.RayLess(stream)
+    sieve = cluster_module.WithoutRayOutput(stream)
     for name in ("ray_print_logs", "other"):
         thread = threading.Thread(target=sieve.write, args=(name,), name=name)
         thread.start()
@@ -193,7 +193,7 @@ def test_what_listens_at_the_address_is_web_server(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cluster_module, "ASK_SECONDS", 3)
+    monkeypatch.setattr(cluster_module, "QUERY_SECONDS", 3)
     with (
         listening() as address,
         pytest.raises(WorkerError, match=rf"{address}: no Ray to be had there \(something listens, .* within 3 s"),
@@ -205,12 +205,12 @@ def test_what_listens_at_the_address_is_web_server(
 
 
 def test_what_the_asking_client_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_module, "_ASK", "raise SystemExit('other\\nno such cluster\\n')")
+    monkeypatch.setattr(cluster_module, "_QUERY", "raise SystemExit('other\\nno such cluster\\n')")
     with web_server() as address, pytest.raises(ConnectionError, match=r"^no such cluster$"):
-        cluster_module._knock(address)
-    monkeypatch.setattr(cluster_module, "_ASK", "raise SystemExit(3)")
+        cluster_module._check_address(address)
+    monkeypatch.setattr(cluster_module, "_QUERY", "raise SystemExit(3)")
     with web_server() as address, pytest.raises(ConnectionError, match=r"^exit status 3$"):
-        cluster_module._knock(address)
+        cluster_module._check_address(address)
 
 
 def test_a_node_that_cannot_do_the_work_is_named(cluster: Any, calls: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from emovox.batch.job import Analyst, Answer, Item, Job, Settings, stamp_of
+from emovox.batch.job import Answer, Item, Job, RecordingAnalyzer, Settings, stamp_of
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import ArchiveError, UnknownModelError
@@ -56,12 +56,12 @@ def result_of(answer: Answer) -> Result:
 
 
 def analysed(calls: Path, model: Path, name: str, **changes: Any) -> Result:
-    return result_of(Analyst(job_of(calls, model, **changes))(item(name)))
+    return result_of(RecordingAnalyzer(job_of(calls, model, **changes))(item(name)))
 
 
 def test_the_answer_is_that_of_predict_with_index_and_stamp(tmp_path: Path, model: Path) -> None:
     recording = write_recording(tmp_path / "deep" / "a.wav")
-    answer = Analyst(job_of(tmp_path, model))(item("deep/a.wav", 7))
+    answer = RecordingAnalyzer(job_of(tmp_path, model))(item("deep/a.wav", 7))
     assert answer.index == 7
     assert answer.stamp == (recording.stat().st_size, recording.stat().st_mtime_ns)
     assert result_of(answer) == Predictor(Model.load(model)).predict(str(recording), threshold=0.0)
@@ -73,7 +73,7 @@ def test_asking_twice_gives_the_same(tmp_path: Path, model: Path) -> None:
     """A recording may be given to a second worker when the first has died."""
     write_recording(tmp_path / "a.wav")
     write_recording(tmp_path / "b.wav", f0=300.0)
-    analyse = Analyst(job_of(tmp_path, model))
+    analyse = RecordingAnalyzer(job_of(tmp_path, model))
     before = analyse(item("a.wav"))
     analyse(item("b.wav"))
     assert analyse(item("a.wav")) == before
@@ -104,12 +104,12 @@ class TestModel:
     def test_another_one_than_the_work_was_begun_with_is_refused(self, tmp_path: Path, model: Path) -> None:
         """On another machine the same name may be another version."""
         with pytest.raises(ArchiveError, match=r"got sha256 [0-9a-f]{12}…, expected 000000000000… as where work was"):
-            Analyst(job_of(tmp_path, model, sha256="0" * 64))
+            RecordingAnalyzer(job_of(tmp_path, model, sha256="0" * 64))
 
     def test_one_that_is_not_there_is_no_fault_of_a_recording(self, tmp_path: Path, model: Path) -> None:
         job = msgspec.structs.replace(job_of(tmp_path, model), model=str(tmp_path / "gone.onnx"))
         with pytest.raises(UnknownModelError):
-            Analyst(job)
+            RecordingAnalyzer(job)
 
 
 class TestErrors:
@@ -128,7 +128,7 @@ class TestErrors:
     ) -> None:
         """The name stands in a column of its own, and the folder in none."""
         write_bad(tmp_path)
-        answer = Analyst(job_of(tmp_path, model))(item(name, 3))
+        answer = RecordingAnalyzer(job_of(tmp_path, model))(item(name, 3))
         assert answer.error is not None
         assert (answer.index, answer.error.code, answer.result) == (3, code, None)
         assert str(tmp_path) not in answer.error.message
@@ -141,7 +141,7 @@ class TestErrors:
             raise OSError(5, "Input/output error")
 
         recording = write_recording(tmp_path / "a.wav")
-        analyse = Analyst(job_of(tmp_path, model))
+        analyse = RecordingAnalyzer(job_of(tmp_path, model))
         monkeypatch.setattr(Predictor, "predict", fail)
         answer = analyse(item("a.wav"))
         assert answer.error is not None
@@ -158,7 +158,7 @@ class TestErrors:
             raise IndexError("no place 7 in \udcff")
 
         recording = write_recording(tmp_path / "a.wav")
-        analyse = Analyst(job_of(tmp_path, model))
+        analyse = RecordingAnalyzer(job_of(tmp_path, model))
         with monkeypatch.context() as patched:
             patched.setattr(Predictor, "predict", fail)
             answer = analyse(item("a.wav", 3))
@@ -179,7 +179,7 @@ class TestErrors:
             raise error
 
         write_recording(tmp_path / "a.wav")
-        analyse = Analyst(job_of(tmp_path, model))
+        analyse = RecordingAnalyzer(job_of(tmp_path, model))
         monkeypatch.setattr(Predictor, "predict", fail)
         with pytest.raises(error):
             analyse(item("a.wav"))
@@ -201,7 +201,7 @@ class TestStamp:
             return found
 
         monkeypatch.setattr(Predictor, "predict", change)
-        answer = Analyst(job_of(tmp_path, model))(item("a.wav"))
+        answer = RecordingAnalyzer(job_of(tmp_path, model))(item("a.wav"))
         assert answer.stamp == before != stamp_of(str(recording))
 
     def test_it_tells_size_and_time_and_none_where_nothing_is(self, tmp_path: Path) -> None:
@@ -217,6 +217,6 @@ def test_a_name_that_is_no_utf8_is_found_after_a_journey_to_another_process(tmp_
     name = b"\xff\xfe.wav"
     write_recording(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)))
     sent = msgspec.msgpack.decode(msgspec.msgpack.encode(item(name, 2)), type=Item)
-    answer = Analyst(job_of(tmp_path, model))(sent)
+    answer = RecordingAnalyzer(job_of(tmp_path, model))(sent)
     assert result_of(answer).segments
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=Answer) == answer

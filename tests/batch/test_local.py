@@ -106,7 +106,7 @@ def test_as_many_workers_as_cores() -> None:
     assert LocalEngine().workers == usable_cores() >= 1
 
 
-def test_pipes_of_any_type_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipes_of_any_type_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are no `Connection` on Windows."""
     answer = Answer(0, None)
 
@@ -116,9 +116,9 @@ def test_pipes_of_any_type_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
             self.close = lambda: None
 
     pool, pipe = local._Pool(lambda _pipe: None, [], ahead=1), Pipe()
-    given = deque([Item(0, b"a.wav", 0)])
-    pool._workers[pipe] = SimpleNamespace(pipe=pipe, given=given, close=pipe.close)  # type: ignore[assignment]
+    pending = deque([Item(0, b"a.wav", 0)])
+    pool._workers[pipe] = SimpleNamespace(pipe=pipe, pending=pending, close=pipe.close)  # type: ignore[assignment]
     rounds = iter([[pipe]])
     monkeypatch.setattr(local, "wait", lambda _pipes: next(rounds))
-    monkeypatch.setattr(pool, "_give", lambda _count: None if given else pool._workers.clear())
+    monkeypatch.setattr(pool, "_assign", lambda _count: None if pending else pool._workers.clear())
     assert list(pool.answers(1)) == [answer]

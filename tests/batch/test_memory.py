@@ -23,12 +23,12 @@ GROWTH_MB_HOURS = 40
 PROGRAM = """
 import hashlib, sys
 from pathlib import Path
-from emovox.batch.job import Analyst, Item, Job, Settings
+from emovox.batch.job import RecordingAnalyzer, Item, Job, Settings
 model, folder, name = sys.argv[1:]
 digest = hashlib.sha256(Path(model).read_bytes()).hexdigest()
 settings = Settings(emovox="", model="", version="", sha256=digest, licence="", licence_risk="", channels="mix",
                     threshold=0.0, vad=True)
-result = Analyst(Job(folder, model, settings))(Item(0, name.encode(), 0)).result
+result = RecordingAnalyzer(Job(folder, model, settings))(Item(0, name.encode(), 0)).result
 peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak, len(result.segments), round(result.duration))
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emovox.batch import plan as module
-from emovox.batch.plan import GroupFinder, Plan, check_directory, decode_manifest, encode_manifest, make_plan
+from emovox.batch.plan import ArchivePlan, GroupFinder, check_directory, decode_manifest, encode_manifest, make_plan
 from emovox.schema.errors import ArchiveError, NoAudioFilesError, UnreadableError
 from tests.batch.archives import write_archive
 from tests.batch.test_table import SETTINGS
@@ -34,19 +34,19 @@ def test_groups_end_by_files_or_by_bytes(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_manifest_keeps_any_name(tmp_path: Path) -> None:
-    plan = Plan(b"/calls\n\xff", (b"new\nline.wav", b"\xff\xfe.wav", "日本 😀.wav".encode()), (2, 1))
+    plan = ArchivePlan(b"/calls\n\xff", (b"new\nline.wav", b"\xff\xfe.wav", "日本 😀.wav".encode()), (2, 1))
     assert decode_manifest(encode_manifest(plan, SETTINGS), where="manifest") == (plan, SETTINGS)
 
 
 @pytest.mark.parametrize("cut", [0, 10, -5, -20])
 def test_a_damaged_manifest_is_an_error(cut: int) -> None:
-    data = encode_manifest(Plan(b"/calls", (b"a.wav", b"b.wav"), (2,)), SETTINGS)
+    data = encode_manifest(ArchivePlan(b"/calls", (b"a.wav", b"b.wav"), (2,)), SETTINGS)
     with pytest.raises(ArchiveError, match=r"^there: got a damaged list of work .* remove the folder"):
         decode_manifest(data[:cut], where="there")
 
 
 def test_a_manifest_of_another_format_is_an_error() -> None:
-    data = encode_manifest(Plan(b"/calls", (b"a.wav",), (1,)), SETTINGS).replace(b'"format":1', b'"format":2')
+    data = encode_manifest(ArchivePlan(b"/calls", (b"a.wav",), (1,)), SETTINGS).replace(b'"format":1', b'"format":2')
     with pytest.raises(ArchiveError, match=r"\(format 2, 1 files\), expected format 1"):
         decode_manifest(data, where="there")
 

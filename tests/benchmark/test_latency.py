@@ -9,9 +9,9 @@ import pytest
 
 from emovox.benchmark import latency
 from emovox.benchmark.by_hand import NETWORKS, by_hand
-from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyTable, Row, measure_models
+from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyRow, LatencyTable, measure_models
 from emovox.benchmark.machine import Machine
-from emovox.benchmark.turns import Spread
+from emovox.benchmark.turns import TimeSpread
 from emovox.features.speech_like import speech_like
 from emovox.models.network import count_parameters
 from emovox.runtime.registry import read_card, resolve
@@ -50,8 +50,8 @@ def test_every_model_has_a_process_and_the_slowest_product_is_told(monkeypatch: 
 
     def stand_in(_work: object, paths: list[str], seconds: float, repeats: int) -> LatencyTable:
         asked.append([Path(path).stem for path in paths])
-        product = Spread(float(len(asked) % 2), 0.0, 9.0)
-        rows = tuple(Row(name, 1, product, {}) for name in asked[-1])
+        product = TimeSpread(float(len(asked) % 2), 0.0, 9.0)
+        rows = tuple(LatencyRow(name, 1, product, {}) for name in asked[-1])
         return LatencyTable(seconds, repeats, rows, {}, product, MACHINE)
 
     monkeypatch.setattr(latency, "on_one_core", stand_in)
@@ -60,8 +60,8 @@ def test_every_model_has_a_process_and_the_slowest_product_is_told(monkeypatch: 
     assert [row.model for row in table.rows] == ["hybrid", "mobile"]
     assert table.matrix_product.median == 1.0
     assert measure_models(["hybrid", "mobile"], together=True).rows == (
-        Row("hybrid", 1, Spread(1.0, 0.0, 9.0), {}),
-        Row("mobile", 1, Spread(1.0, 0.0, 9.0), {}),
+        LatencyRow("hybrid", 1, TimeSpread(1.0, 0.0, 9.0), {}),
+        LatencyRow("mobile", 1, TimeSpread(1.0, 0.0, 9.0), {}),
     )
     assert asked[2:] == [["hybrid", "mobile"]]
 
@@ -95,7 +95,7 @@ def test_wrong_arguments() -> None:
 
 
 def test_a_ratio_is_how_many_times_faster() -> None:
-    row = Row("x", 1, Spread(2.0, 1.0, 3.0), {EAGER: Spread(20.0, 19.0, 21.0)})
+    row = LatencyRow("x", 1, TimeSpread(2.0, 1.0, 3.0), {EAGER: TimeSpread(20.0, 19.0, 21.0)})
     assert row.ratio(EAGER) == 10.0
 
 

@@ -38,11 +38,11 @@ def test_the_talk_has_no_pause_and_the_hiss_no_voice() -> None:
     assert Counter(type(event).__name__ for event in talk) == {
         "SpeechStarted": 1, "EmotionUpdated": 12, "SpeechEnded": 1
     }  # fmt: skip
-    assert stream.feed(streams._hiss(6.0, rate=16000)) + stream.flush() == []
+    assert stream.feed(streams._noise(6.0, rate=16000)) + stream.flush() == []
 
 
 def test_what_is_held_is_counted() -> None:
-    assert streams._held(lambda: np.zeros(1_000_000)) == pytest.approx(8e6, rel=0.01)
+    assert streams._allocated_bytes(lambda: np.zeros(1_000_000)) == pytest.approx(8e6, rel=0.01)
 
 
 def test_streams_together_are_at_different_places() -> None:

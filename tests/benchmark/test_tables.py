@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emovox.benchmark.cold_start import ColdStart
-from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyTable, Row
+from emovox.benchmark.latency import EAGER, EAGER_SPARSE, OPENSMILE, LatencyRow, LatencyTable
 from emovox.benchmark.machine import Machine
 from emovox.benchmark.streams import StreamRow, StreamTable
 from emovox.benchmark.tables import (
@@ -18,37 +18,37 @@ from emovox.benchmark.tables import (
     throughput_rows,
 )
 from emovox.benchmark.throughput import ThroughputRow, ThroughputTable
-from emovox.benchmark.turns import Spread
+from emovox.benchmark.turns import TimeSpread
 
-CALM, BUSY = Spread(2.0, 1.9, 2.125), Spread(3.0, 2.0, 4.0)
+CALM, BUSY = TimeSpread(2.0, 1.9, 2.125), TimeSpread(3.0, 2.0, 4.0)
 MACHINE = Machine("Fast Chip 9000", 8, "Linux x86_64", {"python": "3.12.1", "numpy": "2.0.0"})
 
 
-def milliseconds(median: float) -> Spread:
-    return Spread(median, median / 2, 2 * median)
+def milliseconds(median: float) -> TimeSpread:
+    return TimeSpread(median, median / 2, 2 * median)
 
 
-def latency(*rows: Row) -> LatencyTable:
+def latency(*rows: LatencyRow) -> LatencyTable:
     return LatencyTable(3.0, 5, rows, {}, CALM, MACHINE)
 
 
 def test_sides_stand_in_one_order_whatever_order_they_were_measured_in() -> None:
     sides = {OPENSMILE: milliseconds(30.0), EAGER: milliseconds(20.0)}
-    head, row = latency_rows(latency(Row("small", 1_234_567, milliseconds(4.0), sides)))
+    head, row = latency_rows(latency(LatencyRow("small", 1_234_567, milliseconds(4.0), sides)))
     assert head[3:] == [f"{EAGER} ms", "times faster", f"{OPENSMILE} ms", "times faster"]
     assert row == ["small", "1,234,567", "4.00", "20.0", "5.0", "30.0", "7.5"]
 
 
 def test_a_side_that_no_model_has_takes_no_column() -> None:
-    head, _ = latency_rows(latency(Row("small", 1, milliseconds(4.0), {EAGER: milliseconds(8.0)})))
+    head, _ = latency_rows(latency(LatencyRow("small", 1, milliseconds(4.0), {EAGER: milliseconds(8.0)})))
     assert not [name for name in head if EAGER_SPARSE in name or OPENSMILE in name]
 
 
 def test_a_side_that_one_model_lacks_is_a_dash_there() -> None:
     rows = latency_rows(
         latency(
-            Row("small", 1, milliseconds(4.0), {EAGER: milliseconds(8.0)}),
-            Row("other", 2, milliseconds(4.0), {OPENSMILE: milliseconds(8.0)}),
+            LatencyRow("small", 1, milliseconds(4.0), {EAGER: milliseconds(8.0)}),
+            LatencyRow("other", 2, milliseconds(4.0), {OPENSMILE: milliseconds(8.0)}),
         )
     )
     assert [row[3:] for row in rows[1:]] == [["8.0", "2.0", NOTHING, NOTHING], [NOTHING, NOTHING, "8.0", "2.0"]]
@@ -57,7 +57,7 @@ def test_a_side_that_one_model_lacks_is_a_dash_there() -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        latency_rows(latency(Row("a", 1, CALM, {EAGER: CALM}), Row("b", 1, CALM, {}))),
+        latency_rows(latency(LatencyRow("a", 1, CALM, {EAGER: CALM}), LatencyRow("b", 1, CALM, {}))),
         stream_rows(StreamTable(6.0, (StreamRow("a", 3.0, 0.001, 1000, 9.0),), CALM, MACHINE)),
         cold_start_rows(ColdStart(3.0, 2, {"a": CALM}, {"import numpy": CALM}, CALM, MACHINE)),
         throughput_rows(ThroughputTable(2.0, 14.0, 2, (ThroughputRow("a", True, 9.0, 8.0),), CALM, MACHINE)),

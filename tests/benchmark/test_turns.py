@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from emovox.benchmark.machine import THREAD_VARIABLES, on_one_core
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 
 
 def test_works_are_timed_in_turn_after_the_warm_up() -> None:
@@ -19,12 +19,12 @@ def test_works_are_timed_in_turn_after_the_warm_up() -> None:
         clock=lambda: float(next(clock)),
     )
     assert calls == ["a", "a", "b", "b"] * 3
-    assert found == dict.fromkeys((MATRIX, "a", "b"), Spread(1000.0, 1000.0, 1000.0))
+    assert found == dict.fromkeys((MATRIX, "a", "b"), TimeSpread(1000.0, 1000.0, 1000.0))
 
 
 def test_a_busy_machine_is_noticed() -> None:
-    assert Spread(2.0, 1.0, 3.0).is_busy
-    assert not Spread(1.2, 1.0, 3.0).is_busy
+    assert TimeSpread(2.0, 1.0, 3.0).is_busy
+    assert not TimeSpread(1.2, 1.0, 3.0).is_busy
 
 
 def test_the_other_process_has_one_thread_and_this_one_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

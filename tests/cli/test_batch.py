@@ -269,12 +269,12 @@ def test_an_interrupt_ends_the_wait_for_a_ray() -> None:
 def test_workers_load_nothing_heavy() -> None:
     """The parent's pyarrow loads pandas where it is installed; the workers have no use for either."""
     code = f"""
-from emovox.batch.job import Analyst, Item, Job
+from emovox.batch.job import RecordingAnalyzer, Item, Job
 from tests.batch.test_table import SETTINGS
 import msgspec, hashlib, pathlib
 digest = hashlib.sha256(pathlib.Path("toy.onnx").read_bytes()).hexdigest()
 job = Job({str(Path("calls").resolve())!r}, "toy.onnx", msgspec.structs.replace(SETTINGS, sha256=digest))
-assert Analyst(job)(Item(0, b"0/00.wav", 1)).result
+assert RecordingAnalyzer(job)(Item(0, b"0/00.wav", 1)).result
 """
     code = code.replace("from tests.batch.test_table import SETTINGS\n", "from emovox.batch.job import Settings\n")
     settings = "Settings(emovox='1', model='toy', version='1', sha256='', licence='', licence_risk='', channels='mix',"

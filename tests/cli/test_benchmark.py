@@ -8,12 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from emovox.benchmark.cold_start import ColdStart
-from emovox.benchmark.features import Comparison, compare_with_librosa
-from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyTable, Row
+from emovox.benchmark.features import FeatureComparison, compare_with_librosa
+from emovox.benchmark.latency import EAGER, OPENSMILE, LatencyRow, LatencyTable
 from emovox.benchmark.machine import describe_machine
 from emovox.benchmark.streams import StreamRow, StreamTable
 from emovox.benchmark.throughput import ThroughputRow, ThroughputTable
-from emovox.benchmark.turns import Spread
+from emovox.benchmark.turns import TimeSpread
 from emovox.cli.benchmark import app
 from emovox.schema.errors import MissingExtraError
 
@@ -21,15 +21,15 @@ SHORT = ["features", "--seconds", "0.2", "--repeats", "1"]
 
 
 @pytest.fixture(scope="module")
-def comparison() -> Comparison:
+def comparison() -> FeatureComparison:
     return compare_with_librosa(seconds=0.2, repeats=1)
 
 
 @pytest.fixture
-def measured(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
+def measured(comparison: FeatureComparison, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer with one real comparison: each starts a process, which takes seconds."""
 
-    def compare(*, seconds: float, repeats: int) -> Comparison:
+    def compare(*, seconds: float, repeats: int) -> FeatureComparison:
         assert (seconds, repeats) == (0.2, 1)
         return comparison
 
@@ -74,14 +74,14 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "emovox[features]" in str(result.exception)
 
 
-PRODUCT = Spread(2.0, 1.9, 2.1)
+PRODUCT = TimeSpread(2.0, 1.9, 2.1)
 MACHINE = describe_machine(["numpy"])
 
 
 def test_latency_shows_every_side_and_what_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = (
-        Row("small", 1000, Spread(2.0, 1.9, 2.1), {EAGER: Spread(11.0, 10.0, 12.0)}),
-        Row("other", 2_000_000, Spread(5.0, 4.0, 6.0), {}),
+        LatencyRow("small", 1000, TimeSpread(2.0, 1.9, 2.1), {EAGER: TimeSpread(11.0, 10.0, 12.0)}),
+        LatencyRow("other", 2_000_000, TimeSpread(5.0, 4.0, 6.0), {}),
     )
     table = LatencyTable(3.0, 5, rows, {OPENSMILE: "opensmile"}, PRODUCT, MACHINE)
     asked: list[object] = []
@@ -127,7 +127,7 @@ def test_throughput_shows_both_ways(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cold_start_shows_commands_and_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = ColdStart(3.0, 2, {"small": Spread(432.1, 400.0, 500.0)}, {"import numpy": PRODUCT}, PRODUCT, MACHINE)
+    found = ColdStart(3.0, 2, {"small": TimeSpread(432.1, 400.0, 500.0)}, {"import numpy": PRODUCT}, PRODUCT, MACHINE)
     monkeypatch.setattr("emovox.benchmark.cold_start.measure_cold_start", lambda _names, **_options: found)
     text = CliRunner().invoke(app, ["cold-start"]).stdout
     assert "emovox predict, small  432  400" in text

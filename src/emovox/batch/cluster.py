@@ -22,7 +22,7 @@ import ray.data
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from emovox.batch.job import Analyse, Analyst, Answer, Item, Job, Prepare
+from emovox.batch.job import Analyse, Answer, Item, Job, Prepare, RecordingAnalyzer
 from emovox.batch.plan import check_directory
 from emovox.schema.errors import WorkerError
 
@@ -32,16 +32,16 @@ TASK_BYTES = 2**25
 TASKS_A_CORE, MOST_TASKS = 4, 10_000
 """Tasks at least, so that the cores end at the same time; and at most, since the driver knows each."""
 
-KNOCK_SECONDS = 10
+CONNECT_SECONDS = 10
 """Time that a host has to take a connection."""
 
-ASK_SECONDS = 15
+QUERY_SECONDS = 15
 """Time that a cluster then has to answer, the start of the process that asks included."""
 
-Hushed = Callable[[], AbstractContextManager[object]]
+Muted = Callable[[], AbstractContextManager[object]]
 """Makes a block in which standard output goes nowhere."""
 
-_ASK = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
+_QUERY = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 _RAY_THREADS = "ray_"
 _SILENT = logging.CRITICAL + 1
 _decoder = msgspec.msgpack.Decoder(Answer)
@@ -62,16 +62,18 @@ class RayEngine:
 
     retries = 3  # one more than a bad recording needs to be sure of, since nodes may die meanwhile
 
-    def __init__(self, address: str | None = None, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
+    def __init__(
+        self, address: str | None = None, workers: int | None = None, *, prepare: Prepare = RecordingAnalyzer
+    ) -> None:
         self._address, self._workers, self._prepare = address, workers, prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
         """See `Engine.run`; with `alone`, each recording is a task of its own."""
-        with _connected(self._address, self._workers) as hushed:
-            with hushed():
+        with _connected(self._address, self._workers) as muted:
+            with muted():
                 _check_nodes(job, self._prepare)
             for some, tasks in self._shares(items, alone=alone):
-                with closing(self._answers(job, some, tasks=tasks, hushed=hushed)) as answers:
+                with closing(self._answers(job, some, tasks=tasks, muted=muted)) as answers:
                     yield from answers
 
     def _shares(self, items: Sequence[Item], *, alone: bool) -> Iterator[tuple[Sequence[Item], int]]:
@@ -83,9 +85,9 @@ class RayEngine:
             some = items[first : first + MOST_TASKS]
             yield some, len(some)
 
-    def _answers(self, job: Job, items: Sequence[Item], *, tasks: int, hushed: Hushed) -> Generator[Answer]:
+    def _answers(self, job: Job, items: Sequence[Item], *, tasks: int, muted: Muted) -> Generator[Answer]:
         encoded = [{"item": msgspec.msgpack.encode(item)} for item in items]
-        with hushed(), warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
+        with muted(), warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
             warnings.simplefilter("ignore")
             answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
                 analyse_batch,
@@ -97,12 +99,12 @@ class RayEngine:
                 max_retries=0,
             )
         try:
-            with hushed():
+            with muted():
                 batches = iter(answered.iter_batches(batch_size=None, batch_format="numpy", prefetch_batches=0))
                 batch = next(batches, None)
             while batch is not None:
                 yield from map(_decoder.decode, batch["answer"])
-                with hushed():
+                with muted():
                     batch = next(batches, None)
         except RayError:  # a node died with answers on it: those that have come are good
             return
@@ -119,7 +121,7 @@ def _prepared(prepare: Prepare, job: Job) -> Analyse:
     return prepare(job)
 
 
-class RayLess:
+class WithoutRayOutput:
     """A stream without what Ray's own threads write: they tell at any time of nodes that died.
 
     Args:
@@ -141,7 +143,7 @@ class RayLess:
 
 
 @contextmanager
-def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
+def _connected(address: str | None, workers: int | None) -> Iterator[Muted]:
     """Connect to the cluster, or start Ray here, and let it say nothing: it writes to standard output, much and late.
 
     Gives what its callers put around calls of Ray, and around nothing else: other output is not ours to hide.
@@ -155,11 +157,11 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
         ExitStack() as stack,
         open(os.devnull, "w", encoding="utf-8") as nowhere,
     ):  # open to the end: Ray may hold on to it
-        stack.enter_context(redirect_stdout(cast("TextIO", RayLess(sys.stdout))))
-        hushed = partial(redirect_stdout, nowhere)
+        stack.enter_context(redirect_stdout(cast("TextIO", WithoutRayOutput(sys.stdout))))
+        muted = partial(redirect_stdout, nowhere)
         try:
-            _knock(address)
-            with hushed(), _signals_kept():
+            _check_address(address)
+            with muted(), _signals_kept():
                 ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
         except (OSError, RuntimeError, ValueError) as error:
             raise WorkerError(
@@ -167,11 +169,11 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Hushed]:
                 "node, as 'ray start --head' tells it"
             ) from error
         try:
-            with hushed():
-                _quieten()
-            yield hushed
+            with muted():
+                _silence_logs()
+            yield muted
         finally:
-            with hushed():
+            with muted():
                 ray.shutdown()
 
 
@@ -186,7 +188,7 @@ def _signals_kept() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _knock(address: str | None) -> None:
+def _check_address(address: str | None) -> None:
     """Look whether a Ray listens at HOST:PORT: Ray itself would wait for minutes.
 
     Raises:
@@ -195,12 +197,12 @@ def _knock(address: str | None) -> None:
     """
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     if address and host and not address.startswith("ray://"):  # whose client has a time limit of its own
-        _ask(address)
+        _query(address)
 
 
-def _ask(address: str) -> None:
+def _query(address: str) -> None:
     """Let Ray's own client ask what listens there for its cluster.
 
     In a process that can be ended: the client waits in C++, where it heeds no interrupt, and writes to standard error.
@@ -208,17 +210,19 @@ def _ask(address: str) -> None:
     Raises:
         OSError: it is no Ray, or none that this Ray can talk to.
     """
-    command = [sys.executable, "-P", "-c", _ASK, address]
+    command = [sys.executable, "-P", "-c", _QUERY, address]
     try:
-        asked = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ASK_SECONDS, check=False)
+        query = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=QUERY_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as error:
-        raise TimeoutError(f"something listens, but did not answer as Ray does within {ASK_SECONDS} s") from error
-    if asked.returncode:
-        lines = asked.stderr.decode(errors="replace").split("\n")
-        raise ConnectionError(next(filter(str.strip, reversed(lines)), f"exit status {asked.returncode}"))
+        raise TimeoutError(f"something listens, but did not answer as Ray does within {QUERY_SECONDS} s") from error
+    if query.returncode:
+        lines = query.stderr.decode(errors="replace").split("\n")
+        raise ConnectionError(next(filter(str.strip, reversed(lines)), f"exit status {query.returncode}"))
 
 
-def _quieten() -> None:
+def _silence_logs() -> None:
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(_SILENT)

@@ -66,10 +66,10 @@ INTERNAL = "internal"
 
 Analyse = Callable[[Item], Answer]
 Prepare = Callable[[Job], Analyse]
-"""Makes a worker ready: loads what it needs once. Must be picklable; `Analyst`, or a stand-in for it in a test."""
+"""Loads what a worker needs, once, and returns its analyser. Picklable: `RecordingAnalyzer`, or a test stand-in."""
 
 
-class Analyst:
+class RecordingAnalyzer:
     """Analyses recordings one after the other, with a model loaded once.
 
     Args:

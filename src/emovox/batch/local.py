@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 
 import msgspec
 
-from emovox.batch.job import Analyst, Answer, Item, Job, Prepare
+from emovox.batch.job import Answer, Item, Job, Prepare, RecordingAnalyzer
 from emovox.schema.errors import WorkerError
 from emovox.schema.processes import obey_parent, usable_cores
 
@@ -44,7 +44,7 @@ class LocalEngine:
 
     retries = 1
 
-    def __init__(self, workers: int | None = None, *, prepare: Prepare = Analyst) -> None:
+    def __init__(self, workers: int | None = None, *, prepare: Prepare = RecordingAnalyzer) -> None:
         self.workers = workers or usable_cores()
         self._prepare = prepare
 
@@ -68,12 +68,12 @@ class _Pool:
         self._deaths = 0
 
     def answers(self, count: int) -> Iterator[Answer]:
-        self._give(count)
+        self._assign(count)
         while self._workers:
             for pipe in wait([worker.pipe for worker in self._workers.values()]):
-                if answer := self._hear(self._workers[pipe]):
+                if answer := self._receive(self._workers[pipe]):
                     yield answer
-            self._give(count)
+            self._assign(count)
 
     def end(self) -> None:
         """Kill what still runs: workers hold nothing that could be lost."""
@@ -83,30 +83,30 @@ class _Pool:
             worker.close()
         self._workers.clear()
 
-    def _give(self, count: int) -> None:
+    def _assign(self, count: int) -> None:
         while self._waiting and len(self._workers) < count:
             worker = _Worker(self._serve)
             self._workers[worker.pipe] = worker
             worker.give(self._waiting.popleft())
         for worker in list(self._workers.values()):
-            while self._waiting and len(worker.given) < self._ahead:
+            while self._waiting and len(worker.pending) < self._ahead:
                 worker.give(self._waiting.popleft())
-            if not worker.given:
-                self._dismiss(worker)
+            if not worker.pending:
+                self._close(worker)
 
-    def _hear(self, worker: _Worker) -> Answer | None:
+    def _receive(self, worker: _Worker) -> Answer | None:
         try:
             answer = _decoder.decode(worker.pipe.recv_bytes())
         except (EOFError, OSError):  # killed, perhaps in the middle of an answer
-            self._bury(worker)
+            self._replace_dead(worker)
             return None
-        worker.given.popleft()
+        worker.pending.popleft()
         self._deaths = 0
         return answer
 
-    def _bury(self, worker: _Worker) -> None:
+    def _replace_dead(self, worker: _Worker) -> None:
         """Leave out what it died on, and give the rest to others."""
-        self._dismiss(worker)
+        self._close(worker)
         self._deaths += 1
         if self._deaths > MOST_DEATHS:
             raise WorkerError(
@@ -114,10 +114,10 @@ class _Pool:
                 f"{worker.process.exitcode}, expected answers; look for their message above, and whether memory is "
                 "short (--workers)"
             )
-        worker.given.popleft()
-        self._waiting.extendleft(reversed(worker.given))
+        worker.pending.popleft()
+        self._waiting.extendleft(reversed(worker.pending))
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _close(self, worker: _Worker) -> None:
         del self._workers[worker.pipe]
         worker.close()
 
@@ -128,12 +128,12 @@ class _Worker:
     def __init__(self, serve: Serve) -> None:
         self.pipe, theirs = _context.Pipe()
         self.process = _context.Process(target=serve, args=(theirs,), daemon=True)
-        self.given: deque[Item] = deque()
+        self.pending: deque[Item] = deque()
         with theirs, _interrupts_held():
             self.process.start()
 
     def give(self, item: Item) -> None:
-        self.given.append(item)
+        self.pending.append(item)
         with suppress(OSError):  # it is dead: hearing it will tell
             self.pipe.send_bytes(msgspec.msgpack.encode(item))
 

@@ -24,7 +24,7 @@ GROUP_BYTES = 2**25
 """Bytes that make a group full before: 17 minutes of wav at 16 kHz, half a day of speech in opus."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class ArchivePlan(msgspec.Struct, frozen=True):
     """The recordings of a folder in groups.
 
     `directory` is the folder's real path, as bytes of the system; `names` are paths below it, sorted; `sizes` counts
@@ -58,7 +58,7 @@ class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sizes: tuple[int, ...]
 
 
-def make_plan(directory: Path) -> Plan:
+def make_plan(directory: Path) -> ArchivePlan:
     """List a folder.
 
     Raises:
@@ -69,7 +69,7 @@ def make_plan(directory: Path) -> Plan:
         raise UnreadableError(f"{name_of(directory)}: got a file, expected a directory; emovox predict takes files")
     root = os.fsencode(os.path.realpath(directory))
     names = [os.fsencode(path.relative_to(directory)) for path in audio_files(directory)]
-    return Plan(root, tuple(names), tuple(_group_sizes(os.fsdecode(root), names)))
+    return ArchivePlan(root, tuple(names), tuple(_group_sizes(os.fsdecode(root), names)))
 
 
 def check_directory(directory: str | os.PathLike[str]) -> None:
@@ -90,13 +90,13 @@ def check_directory(directory: str | os.PathLike[str]) -> None:
     )
 
 
-def encode_manifest(plan: Plan, settings: Settings) -> bytes:
+def encode_manifest(plan: ArchivePlan, settings: Settings) -> bytes:
     """Write settings and groups as a line of JSON, then the directory and the names, each ended by a zero byte."""
     head = msgspec.json.encode(_Head(FORMAT_VERSION, settings, plan.sizes))
     return head + b"\n" + b"".join(name + b"\0" for name in (plan.directory, *plan.names))
 
 
-def decode_manifest(data: bytes, *, where: str) -> tuple[Plan, Settings]:
+def decode_manifest(data: bytes, *, where: str) -> tuple[ArchivePlan, Settings]:
     """Read what `encode_manifest` wrote.
 
     Args:
@@ -114,7 +114,7 @@ def decode_manifest(data: bytes, *, where: str) -> tuple[Plan, Settings]:
         raise _damaged(where, str(error)) from error
     if head.format != FORMAT_VERSION or sum(head.sizes) != len(names):
         raise _damaged(where, f"format {head.format}, {len(names)} files")
-    return Plan(directory, tuple(names), head.sizes), head.settings
+    return ArchivePlan(directory, tuple(names), head.sizes), head.settings
 
 
 def _damaged(where: str, reason: str) -> ArchiveError:

@@ -16,7 +16,7 @@ from emovox.audio.types import ChannelChoice
 from emovox.batch.engine import Engine, answers
 from emovox.batch.job import Answer, Item, Job, Settings, path_of, stamp_of
 from emovox.batch.parts import PartNote, Parts
-from emovox.batch.plan import GroupFinder, Plan, check_directory, decode_manifest, encode_manifest, make_plan
+from emovox.batch.plan import ArchivePlan, GroupFinder, check_directory, decode_manifest, encode_manifest, make_plan
 from emovox.batch.table import row_schema, to_table
 from emovox.batch.tally import Tally, tally_of
 from emovox.runtime.predictor import load
@@ -37,7 +37,7 @@ class Archive:
         done: what came of the others.
     """
 
-    def __init__(self, plan: Plan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
+    def __init__(self, plan: ArchivePlan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
         self.files = len(plan.names)
         self._digest = _digest(encode_manifest(plan, job.settings))
         self._plan, self._parts, self._job = plan, parts, job
@@ -193,13 +193,13 @@ def _check_state(parts: Parts, *, resume: bool) -> None:
         )
 
 
-def _new_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
+def _new_plan(parts: Parts, directory: Path, settings: Settings) -> ArchivePlan:
     plan = make_plan(directory)
     parts.begin(encode_manifest(plan, settings))
     return plan
 
 
-def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> Plan:
+def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> ArchivePlan:
     check_directory(directory)
     parts.sweep()
     plan, before = decode_manifest(parts.manifest.read_bytes(), where=str(parts.manifest))

@@ -13,7 +13,7 @@ import msgspec
 import soundfile
 
 from emovox.benchmark.machine import Machine, describe_machine
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 from emovox.features.speech_like import talk_like
 from emovox.runtime.registry import shipped
 from emovox.schema.errors import ConfigError, EmovoxError
@@ -37,9 +37,9 @@ class ColdStart(msgspec.Struct, frozen=True):
 
     seconds: float
     repeats: int
-    commands: dict[str, Spread]
-    parts: dict[str, Spread]
-    matrix_product: Spread
+    commands: dict[str, TimeSpread]
+    parts: dict[str, TimeSpread]
+    matrix_product: TimeSpread
     machine: Machine
 
 

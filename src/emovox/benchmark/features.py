@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from emovox.audio.types import Samples
 from emovox.benchmark.machine import Machine, describe_machine, on_one_core
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 from emovox.features.config import FeatureConfig
 from emovox.features.delta import delta
 from emovox.features.energy import rms
@@ -31,7 +31,7 @@ Features = dict[str, npt.NDArray[np.float32]]
 Side = dict[str, Callable[[], Features]]
 
 
-class Timing(msgspec.Struct, frozen=True):
+class FeatureTiming(msgspec.Struct, frozen=True):
     """Median milliseconds of one part on both sides; `ratio` is librosa's time over ours."""
 
     part: str
@@ -40,7 +40,7 @@ class Timing(msgspec.Struct, frozen=True):
     ratio: float
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class FeatureComparison(msgspec.Struct, frozen=True):
     """What `emovox benchmark features` tells.
 
     Attributes:
@@ -57,14 +57,14 @@ class Comparison(msgspec.Struct, frozen=True):
     seconds: float
     repeats: int
     parameters: FeatureConfig
-    timings: tuple[Timing, ...]
+    timings: tuple[FeatureTiming, ...]
     differences: dict[str, float]
     f0_other_minimum: float
-    matrix_product: Spread
+    matrix_product: TimeSpread
     machine: Machine
 
 
-def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparison:
+def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> FeatureComparison:
     """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own, by processor time.
 
     Args:
@@ -81,7 +81,7 @@ def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> Comparis
     return on_one_core(measure, seconds, repeats)
 
 
-def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Comparison:
+def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> FeatureComparison:
     """Run the comparison in this process, with the threads that it has; see `compare_with_librosa`."""
     samples = speech_like(seconds, sample_rate=config.sample_rate)
     sides = {"librosa": _librosa_side(samples, config), "emovox": _our_side(samples, config)}
@@ -90,7 +90,7 @@ def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Co
     }
     times = in_turn(works | {f"{name} {WHOLE_SET}": _whole(side) for name, side in sides.items()}, repeats=repeats)
     differences, other = _differences(_join(sides["librosa"]), _join(sides["emovox"]))
-    return Comparison(
+    return FeatureComparison(
         seconds=seconds,
         repeats=repeats,
         parameters=config,
@@ -156,5 +156,5 @@ def _whole(side: Side) -> Callable[[], object]:
     return lambda: [side[part]() for part in PARTS]
 
 
-def _timing(part: str, theirs: float, ours: float) -> Timing:
-    return Timing(part, theirs, ours, theirs / ours)
+def _timing(part: str, theirs: float, ours: float) -> FeatureTiming:
+    return FeatureTiming(part, theirs, ours, theirs / ours)

@@ -9,14 +9,14 @@ import msgspec
 
 from emovox.audio.types import Samples
 from emovox.benchmark.machine import Machine, describe_machine, on_one_core
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 from emovox.features.speech_like import speech_like
 from emovox.runtime.model import Model
 from emovox.runtime.registry import read_card, resolve, shipped
 from emovox.schema.errors import ConfigError
 
 RATE = 16000
-OWN, EAGER, OPENSMILE = "emovox", "librosa + torch eager", "openSMILE eGeMAPS + SVM"
+EMOVOX, EAGER, OPENSMILE = "emovox", "librosa + torch eager", "openSMILE eGeMAPS + SVM"
 EAGER_SPARSE = f"{EAGER}, F0 every second frame"
 """As the shipped front end computes it; people stack F0 of every frame."""
 
@@ -28,13 +28,13 @@ NEEDS = {
 """Side → two modules that it needs, and the extra that brings them."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class LatencyRow(msgspec.Struct, frozen=True):
     """One model; `sides` has the other roads to the same end, by name, those that are installed and know this model."""
 
     model: str
     parameters: int
-    emovox: Spread
-    sides: dict[str, Spread]
+    emovox: TimeSpread
+    sides: dict[str, TimeSpread]
 
     def ratio(self, side: str) -> float:
         """How many times faster emovox is than that side, by the medians."""
@@ -50,9 +50,9 @@ class LatencyTable(msgspec.Struct, frozen=True):
 
     seconds: float
     repeats: int
-    rows: tuple[Row, ...]
+    rows: tuple[LatencyRow, ...]
     left_out: dict[str, str]
-    matrix_product: Spread
+    matrix_product: TimeSpread
     machine: Machine
 
 
@@ -102,13 +102,13 @@ def _measure(paths: Sequence[str], seconds: float, repeats: int) -> LatencyTable
     )
 
 
-def _row(path: str, times: dict[str, Spread]) -> Row:
+def _row(path: str, times: dict[str, TimeSpread]) -> LatencyRow:
     card = read_card(resolve(path))
-    return Row(card.name, card.parameters, times.pop(OWN), times)
+    return LatencyRow(card.name, card.parameters, times.pop(EMOVOX), times)
 
 
 def _works(model: Model, installed: Sequence[str], samples: Samples) -> dict[str, Callable[[], object]]:
-    sides: dict[str, Callable[[], object]] = {OWN: lambda: model.run(samples[None])}
+    sides: dict[str, Callable[[], object]] = {EMOVOX: lambda: model.run(samples[None])}
     if EAGER in installed:
         from emovox.benchmark.by_hand import NETWORKS, WITH_F0, by_hand
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from emovox.audio.types import Samples
 from emovox.benchmark.machine import Machine, describe_machine, on_one_core
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 from emovox.features.speech_like import talk_like
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.pipeline import Pipeline
@@ -65,7 +65,7 @@ class StreamTable(msgspec.Struct, frozen=True):
 
     seconds: float
     rows: tuple[StreamRow, ...]
-    matrix_product: Spread
+    matrix_product: TimeSpread
     machine: Machine
 
 
@@ -92,7 +92,7 @@ def _measure(names: Sequence[str], seconds: float) -> StreamTable:
 
 def _row(predictor: Predictor, seconds: float) -> StreamRow:
     rate = predictor.card.sample_rate
-    speech, silence = talk_like(seconds, sample_rate=rate), _hiss(seconds, rate=rate)
+    speech, silence = talk_like(seconds, sample_rate=rate), _noise(seconds, rate=rate)
     _alone(predictor.stream(), speech[: round(WARM_SECONDS * rate)], rate=rate)
     updates = [_alone(predictor.stream(), speech, rate=rate) for _ in range(RUNS)]
     silent = [_alone(predictor.stream(), silence, rate=rate)[0] for _ in range(RUNS)]
@@ -105,7 +105,7 @@ def _row(predictor: Predictor, seconds: float) -> StreamRow:
     )
 
 
-def _hiss(seconds: float, *, rate: int) -> Samples:
+def _noise(seconds: float, *, rate: int) -> Samples:
     return (NOISE * np.random.default_rng(0).standard_normal(round(seconds * rate))).astype(np.float32)
 
 
@@ -127,12 +127,12 @@ def _together(predictor: Predictor, samples: Samples) -> float:
     with Pipeline(predictor) as pipeline:
         streams = [pipeline.open() for _ in range(TOGETHER)]
         begun = time.process_time()
-        for fed in _staggered(_chunks(samples, rate=predictor.card.sample_rate), TOGETHER):
-            for number, chunk in fed:
+        for step in _staggered(_chunks(samples, rate=predictor.card.sample_rate), TOGETHER):
+            for number, chunk in step:
                 streams[number].feed(chunk)
             while pipeline.counts.waiting:  # in real time the model has half a second
                 time.sleep(1e-4)
-            _take(streams)
+            _drain(streams)
         return time.process_time() - begun
 
 
@@ -145,26 +145,26 @@ def _staggered(chunks: Sequence[Samples], count: int) -> Iterator[list[tuple[int
         yield [(number, chunks[step - number]) for number in range(count) if 0 <= step - number < len(chunks)]
 
 
-def _take(streams: Sequence[LiveStream]) -> None:
+def _drain(streams: Sequence[LiveStream]) -> None:
     for stream in streams:
         stream.take()
 
 
 def _memory(predictor: Predictor) -> int:
-    samples = _hiss(10.0, rate=predictor.card.sample_rate)
+    samples = _noise(10.0, rate=predictor.card.sample_rate)
     chunks = _chunks(samples, rate=predictor.card.sample_rate)
     with Pipeline(predictor) as pipeline:
-        return _held(lambda: _fed([pipeline.open() for _ in range(OPEN)], chunks)) // OPEN
+        return _allocated_bytes(lambda: _feed_all([pipeline.open() for _ in range(OPEN)], chunks)) // OPEN
 
 
-def _fed(streams: list[LiveStream], chunks: Sequence[Samples]) -> list[LiveStream]:
+def _feed_all(streams: list[LiveStream], chunks: Sequence[Samples]) -> list[LiveStream]:
     for stream in streams:
         for chunk in chunks:
             stream.feed(chunk)
     return streams
 
 
-def _held(make: Callable[[], object]) -> int:
+def _allocated_bytes(make: Callable[[], object]) -> int:
     """Bytes that what is made holds, as Python and NumPy count them."""
     tracemalloc.start()
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from emovox.benchmark.cold_start import ColdStart
-from emovox.benchmark.latency import NEEDS, LatencyTable, Row
+from emovox.benchmark.latency import NEEDS, LatencyRow, LatencyTable
 from emovox.benchmark.machine import Machine
 from emovox.benchmark.streams import StreamTable
 from emovox.benchmark.throughput import ThroughputTable
-from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, Spread
+from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, TimeSpread
 
 NOTHING = "–"
 
@@ -59,7 +59,7 @@ def throughput_rows(result: ThroughputTable) -> Rows:
     ]
 
 
-def place(product: Spread, machine: Machine) -> str:
+def place(product: TimeSpread, machine: Machine) -> str:
     """Say in three lines how fast the machine was while it measured, and which it is."""
     busy = "; the machine was busy, measure again" if product.is_busy else ""
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
@@ -70,7 +70,7 @@ def place(product: Spread, machine: Machine) -> str:
     )
 
 
-def _latency_row(row: Row, sides: list[str]) -> list[str]:
+def _latency_row(row: LatencyRow, sides: list[str]) -> list[str]:
     others = [
         text
         for side in sides

@@ -16,7 +16,7 @@ import soundfile
 
 from emovox.audio.types import Samples
 from emovox.benchmark.machine import THREAD_VARIABLES, Machine, describe_machine
-from emovox.benchmark.turns import MATRIX, Spread, in_turn
+from emovox.benchmark.turns import MATRIX, TimeSpread, in_turn
 from emovox.features.speech_like import talk_like
 from emovox.runtime.registry import shipped
 from emovox.schema.errors import ConfigError, EmovoxError
@@ -54,7 +54,7 @@ class ThroughputTable(msgspec.Struct, frozen=True):
     file_seconds: float
     workers: int
     rows: tuple[ThroughputRow, ...]
-    matrix_product: Spread
+    matrix_product: TimeSpread
     machine: Machine
 
 

@@ -21,7 +21,7 @@ BUSY = 1.3
 Clock = Callable[[], float]
 
 
-class Spread(msgspec.Struct, frozen=True):
+class TimeSpread(msgspec.Struct, frozen=True):
     """Milliseconds over the rounds: the median, and the times that a twentieth of the rounds stay below or exceed."""
 
     median: float
@@ -40,7 +40,7 @@ def in_turn(
     repeats: int,
     warm_up: int = WARM_UP,
     clock: Clock = time.process_time,
-) -> dict[str, Spread]:
+) -> dict[str, TimeSpread]:
     """Time works in turn, so that all suffer alike from what else runs on the machine.
 
     In its turn a work runs twice, and the second run is timed: the first brings back into the caches what the others
@@ -69,11 +69,11 @@ def in_turn(
     return {name: spread_of(times) for name, times in rounds.items()}
 
 
-def spread_of(milliseconds: list[float]) -> Spread:
+def spread_of(milliseconds: list[float]) -> TimeSpread:
     """Summarise one or more times.
 
     >>> spread_of([float(time) for time in range(21)])
-    Spread(median=10.0, fastest=1.0, slowest=19.0)
+    TimeSpread(median=10.0, fastest=1.0, slowest=19.0)
     """
     fastest, median, slowest = np.percentile(milliseconds, (5, 50, 95)).tolist()
-    return Spread(median, fastest, slowest)
+    return TimeSpread(median, fastest, slowest)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import Bar, Inputs, clock, columns, printable
+from emovox.cli.console import Bar, InputFiles, clock, columns, printable
 from emovox.cli.predict import channel_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.schema.extras import require
@@ -66,7 +66,7 @@ def batch(
         directory, output, model=model, channels=choice, threshold=threshold, vad=vad, resume=resume
     ) as archive:
         if output.exists():
-            Inputs(archive.paths()).spare(output)
+            InputFiles(archive.paths()).spare(output)
         with _kept(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
             progress = _Progress(archive, bar)
             tally = archive.run(means, progress)

@@ -12,7 +12,7 @@ from emovox.schema.text import json_document
 
 if TYPE_CHECKING:
     from emovox.benchmark.cold_start import ColdStart
-    from emovox.benchmark.features import Comparison
+    from emovox.benchmark.features import FeatureComparison
     from emovox.benchmark.latency import LatencyTable
     from emovox.benchmark.streams import StreamTable
     from emovox.benchmark.throughput import ThroughputTable
@@ -103,7 +103,7 @@ def cold_start(
     typer.echo(json_document(result) if format is Form.JSON else _cold_start_text(result), nl=False)
 
 
-def _features_text(result: Comparison) -> str:
+def _features_text(result: FeatureComparison) -> str:
     from emovox.benchmark.tables import place
 
     rows = [["part", "librosa ms", "emovox ms", "times faster"]]

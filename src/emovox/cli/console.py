@@ -61,7 +61,7 @@ def make_folder(folder: Path) -> None:
         raise ConfigError(f"{folder}: cannot be made ({error.strerror}); give another --output") from error
 
 
-class Inputs:
+class InputFiles:
     """The files that a command reads, so that it never writes over a recording.
 
     Args:

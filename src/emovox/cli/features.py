@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from emovox.audio.files import audio_files
-from emovox.cli.console import Bar, Inputs
+from emovox.cli.console import Bar, InputFiles
 from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.result import Failure, Notice
@@ -56,7 +56,7 @@ def features(
         raise typer.BadParameter(f"--set {set} uses no model; it goes with --set embedding", param_hint="--model")
     extract, rate = _extractor(set, model)
     paths, failures = _expand(files)
-    Inputs(paths).spare(output)
+    InputFiles(paths).spare(output)
     workers = workers or min(os.cpu_count() or 1, ceil(len(paths) / FILES_A_WORKER)) or 1
     written = _write(paths, output, extract=extract, sample_rate=rate, workers=workers, failures=failures)
     for failure in failures:

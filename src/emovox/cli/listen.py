@@ -45,17 +45,17 @@ def listen(
     Nothing is kept unless --save or --json asks for it.
     """
     # numpy, the model runtime and rich take a third of a second, which --help should not
-    from emovox.cli.live.opening import Wanted
-    from emovox.cli.live.session import Keep, LiveSession
+    from emovox.cli.live.opening import SourceOptions
+    from emovox.cli.live.session import LiveSession, OutputOptions
     from emovox.cli.predict import channel_choice
 
     if list_devices:
         _list_devices()
         return
-    wanted = Wanted(device, input, realtime, raw, seconds)
-    wanted.check()
-    keep = Keep(save, json, overwrite)
-    session = LiveSession(wanted, keep, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)
+    source = SourceOptions(device, input, realtime, raw, seconds)
+    source.check()
+    output = OutputOptions(save, json, overwrite)
+    session = LiveSession(source, output, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)
     status = session.run(json=format is Display.JSON, screen=format is Display.SCREEN and _can_draw())
     raise typer.Exit(status)
 

@@ -15,7 +15,7 @@ from emovox.audio.files import audio_files
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Samples, parse_channels
-from emovox.cli.console import Bar, Inputs, clock, coloured, make_folder, writing
+from emovox.cli.console import Bar, InputFiles, clock, coloured, make_folder, writing
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
@@ -58,7 +58,7 @@ def predict(
     choice = channel_choice(channels)
     sources = list(_expanded(files))
     _check_single(sources, format=format, output=output, plot=plot)
-    inputs = Inputs(source for source in sources if isinstance(source, str))
+    inputs = InputFiles(source for source in sources if isinstance(source, str))
     inputs.spare(output, plot)
     predictor = load(model)
     with Bar(len(sources)) as bar:
@@ -140,7 +140,7 @@ def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
-def _write_each(job: _Job, format: Format, output: Path | None, inputs: Inputs) -> None:
+def _write_each(job: _Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
     """Write a document a recording: into the directory `output`, or the only one to that file or stdout."""
     taken: set[Path] = set()
     if output is not None and job.several:

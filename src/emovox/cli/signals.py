@@ -82,7 +82,7 @@ class _Ending:
             raise self._error
 
 
-class Ending:
+class StopOnSignal:
     """While the block runs, an interrupt, a termination or a hang-up calls `stop`; a second interrupt breaks off.
 
     Args:
@@ -100,9 +100,9 @@ class Ending:
         """The exit status that is due: an interrupt is how one ends listening, and no failure."""
         return 0 if self.number in (None, signal.SIGINT) else 128 + (self.number or 0)
 
-    def __enter__(self) -> Ending:
+    def __enter__(self) -> StopOnSignal:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._asked) for number in ending_signals()}
+            self._before = {number: signal.signal(number, self._handle) for number in ending_signals()}
         return self
 
     def __exit__(
@@ -111,7 +111,7 @@ class Ending:
         for number, before in self._before.items():
             signal.signal(number, before)
 
-    def _asked(self, number: int, _: FrameType | None) -> None:
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self.number is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         if self.number is None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from emovox.cli.signals import Ending
+from emovox.cli.signals import StopOnSignal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals of Unix")
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals o
 def test_two_signals_stop_once_and_the_first_one_counts() -> None:
     """What stops sets an event, which holds a lock that a second handler in its midst would wait for."""
     stops: list[None] = []
-    with Ending(lambda: stops.append(None)) as ending:
+    with StopOnSignal(lambda: stops.append(None)) as ending:
         signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGHUP)
     assert len(stops) == 1
@@ -24,7 +24,7 @@ def test_two_signals_stop_once_and_the_first_one_counts() -> None:
 
 def test_a_second_interrupt_breaks_off() -> None:
     stops: list[None] = []
-    with Ending(lambda: stops.append(None)) as ending:
+    with StopOnSignal(lambda: stops.append(None)) as ending:
         signal.raise_signal(signal.SIGINT)
         assert (stops, ending.status) == ([None], 0)
         with pytest.raises(KeyboardInterrupt):

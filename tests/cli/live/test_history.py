@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emovox.audio.level import FLOOR_DB
-from emovox.cli.live.view import MOST_COLUMNS, Column, History
+from emovox.cli.live.state import MOST_COLUMNS, Column, History
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
 

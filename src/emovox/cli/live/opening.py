@@ -20,7 +20,7 @@ from emovox.schema.errors import UnreadableError
 STDIN = "-"
 
 
-class Wanted(NamedTuple):
+class SourceOptions(NamedTuple):
     """What to listen to, as it was typed."""
 
     device: str | None
@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
             raise typer.BadParameter("expected the samples on standard input; add --input -", param_hint="--raw")
 
 
-class Opened(NamedTuple):
+class OpenedSource(NamedTuple):
     """A source, its name for the result, and what to call it on the screen."""
 
     source: LiveSource
@@ -53,31 +53,33 @@ class Opened(NamedTuple):
     title: str
 
 
-def open_source(wanted: Wanted, *, rate: int, channels: ChannelChoice) -> Opened:
-    """Open what is wanted; nothing is heard yet.
+def open_source(options: SourceOptions, *, rate: int, channels: ChannelChoice) -> OpenedSource:
+    """Open what is options; nothing is heard yet.
 
     Args:
-        wanted: what.
+        options: what.
         rate: the model's sample rate in Hz, for devices that can have several.
         channels: what will be made of it.
 
     Raises:
         EmovoxError: it cannot be opened.
     """
-    if wanted.input is None:
-        device = find_device(wanted.device)
-        microphone = Microphone(device, rate=rate, channels=channels, seconds=wanted.seconds)
-        return Opened(microphone, "<microphone>", f"microphone: {device.name}")
-    if wanted.input != STDIN:
-        return _played(wanted, wanted.input, name_of(wanted.input))
-    if wanted.raw is None:
-        return _played(wanted, _stdin(), "<stdin>")
-    return Opened(RawPipe(_unbuffered(_stdin()), rate=wanted.raw, seconds=wanted.seconds), "<stdin>", "standard input")
+    if options.input is None:
+        device = find_device(options.device)
+        microphone = Microphone(device, rate=rate, channels=channels, seconds=options.seconds)
+        return OpenedSource(microphone, "<microphone>", f"microphone: {device.name}")
+    if options.input != STDIN:
+        return _played(options, options.input, name_of(options.input))
+    if options.raw is None:
+        return _played(options, _stdin(), "<stdin>")
+    return OpenedSource(
+        RawPipe(_unbuffered(_stdin()), rate=options.raw, seconds=options.seconds), "<stdin>", "standard input"
+    )
 
 
-def _played(wanted: Wanted, given: AudioInput, name: str) -> Opened:
+def _played(options: SourceOptions, given: AudioInput, name: str) -> OpenedSource:
     decoder = open_decoder(rereadable(given), name=name)
-    return Opened(Playback(decoder, realtime=wanted.realtime, seconds=wanted.seconds), name, name)
+    return OpenedSource(Playback(decoder, realtime=options.realtime, seconds=options.seconds), name, name)
 
 
 def _stdin() -> BinaryIO:

@@ -10,6 +10,7 @@ from rich.text import Text
 from emovox.audio.level import FLOOR_DB
 from emovox.cli.console import COLOURS, clock, printable
 from emovox.cli.live.letters import ROWS, large
+from emovox.cli.live.state import Column, LiveState
 from emovox.cli.live.strokes import (
     bar,
     fitting,
@@ -23,7 +24,6 @@ from emovox.cli.live.strokes import (
     sides,
     strip,
 )
-from emovox.cli.live.view import Column, View
 from emovox.schema.events import SpeechEnded
 
 NOT_SURE = "not sure"
@@ -37,7 +37,7 @@ _NARROW = 50
 
 
 class Painter:
-    """Draws pictures of a `View`.
+    """Draws pictures of a `LiveState`.
 
     Args:
         labels: the model's, in order: they choose the colours and the letters of the timeline.
@@ -48,11 +48,11 @@ class Painter:
         self._letters = initials(labels)
         self._widest = max(map(cell_len, labels))
 
-    def paint(self, view: View, *, width: int, height: int) -> list[Text]:
+    def paint(self, state: LiveState, *, width: int, height: int) -> list[Text]:
         """Draw.
 
         Args:
-            view: what is known.
+            state: what is known.
             width: columns, >= 1.
             height: rows, >= 1.
 
@@ -62,13 +62,13 @@ class Painter:
         """
         margin = " " if width > _NARROW else ""
         inner = width - 2 * len(margin)
-        top = [self._header(view, inner), self._level(view, inner)]
-        bottom = [Text(), *self._footer(view, inner)] if height >= 20 else self._footer(view, inner)
+        top = [self._header(state, inner), self._level(state, inner)]
+        bottom = [Text(), *self._footer(state, inner)] if height >= 20 else self._footer(state, inner)
         rows = height - len(top) - len(bottom)
-        middle = self._emotion(view, inner, rows)
-        timeline = self._timeline(view, inner, rows - len(middle))
+        middle = self._emotion(state, inner, rows)
+        timeline = self._timeline(state, inner, rows - len(middle))
         left = rows - len(middle) - len(timeline)
-        verdicts = self._verdicts(view, inner, left)
+        verdicts = self._verdicts(state, inner, left)
         padding = [Text()] * max(0, left - len(verdicts))
         lines = [*top, *middle, *timeline, *verdicts, *padding, *bottom][:height]
         drawn = [Text(margin) + line for line in lines]
@@ -76,12 +76,14 @@ class Painter:
             line.truncate(width)
         return drawn
 
-    def _header(self, view: View, width: int) -> Text:
-        left = Text.assemble(("emovox", "bold"), f"  {printable(view.title)}", ("  ← ", "dim"), printable(view.source))
-        return sides(left, Text(clock(view.seconds), "bold"), width)
+    def _header(self, state: LiveState, width: int) -> Text:
+        left = Text.assemble(
+            ("emovox", "bold"), f"  {printable(state.title)}", ("  ← ", "dim"), printable(state.source)
+        )
+        return sides(left, Text(clock(state.seconds), "bold"), width)
 
-    def _level(self, view: View, width: int) -> Text:
-        mean, peak = view.level
+    def _level(self, state: LiveState, width: int) -> Text:
+        mean, peak = state.level
         figures = "   silence" if mean <= FLOOR_DB else f" {mean:4.0f} dBFS"
         length = max(4, width - len(figures) - 7)
         filled, mark = place(mean, length), place(peak, length)
@@ -91,43 +93,43 @@ class Painter:
         line.append("─" * between, "dim").append("━" if mark > filled else "", style)
         return line.append("─" * (length - max(mark, filled)), "dim").append(figures)
 
-    def _emotion(self, view: View, width: int, rows: int) -> list[Text]:
+    def _emotion(self, state: LiveState, width: int, rows: int) -> list[Text]:
         """The label of this moment, large where there is room, and beside or below it a bar a label."""
-        bars = len(view.labels)
+        bars = len(state.labels)
         beside = width - WORD_WIDTH - 4 if width >= 72 else 0
         if beside:
-            word = self._word(view, WORD_WIDTH, high=rows >= bars + 3)
-            drawn = self._bars(view, beside)
+            word = self._word(state, WORD_WIDTH, high=rows >= bars + 3)
+            drawn = self._bars(state, beside)
             word = [Text()] * max(0, (bars - len(word)) // 2) + word
             word += [Text()] * (bars - len(word))
             lines = [joined(left, bar, at=width - beside) for left, bar in zip(word, drawn, strict=False)]
         else:
-            word = self._word(view, width, high=rows >= bars + 3 + ROWS)
-            lines = [*word, *self._bars(view, width)]
+            word = self._word(state, width, high=rows >= bars + 3 + ROWS)
+            lines = [*word, *self._bars(state, width)]
         return fitting([Text(), *lines, Text()], rows)
 
-    def _word(self, view: View, width: int, *, high: bool) -> list[Text]:
-        text, style, below = self._moment(view)
-        drawn = large(text, width=width) if high and view.latest is not None else None
+    def _word(self, state: LiveState, width: int, *, high: bool) -> list[Text]:
+        text, style, below = self._moment(state)
+        drawn = large(text, width=width) if high and state.latest is not None else None
         if drawn is None:
             return [Text(text, f"bold {style}"), below]
         return [*(Text(line, style) for line in drawn), below]
 
-    def _moment(self, view: View) -> tuple[str, str, Text]:
-        latest = view.latest
-        if latest is None and not view.speaking:
-            hint = "the input is all zeros: is it muted?" if view.is_silent else "no speech"
+    def _moment(self, state: LiveState) -> tuple[str, str, Text]:
+        latest = state.latest
+        if latest is None and not state.speaking:
+            hint = "the input is all zeros: is it muted?" if state.is_silent else "no speech"
             return "listening …", "dim", Text(hint, "dim")
         if latest is None:
             return "speech …", "", Text("too short to tell yet", "dim")
         if latest.label is None:
             best = max(latest.scores, key=latest.scores.__getitem__)
             return NOT_SURE, "dim", Text(f"perhaps {printable(best)}, {latest.confidence:.2f}", "dim")
-        several = f"  channel {latest.channel}" if len(view.histories) > 1 else ""
+        several = f"  channel {latest.channel}" if len(state.histories) > 1 else ""
         return latest.label, self._colours[latest.label], Text(f"{latest.confidence:.2f}{several}")
 
-    def _bars(self, view: View, width: int) -> list[Text]:
-        latest = view.latest
+    def _bars(self, state: LiveState, width: int) -> list[Text]:
+        latest = state.latest
         scores: Mapping[str, float] = latest.scores if latest is not None else {}
         length = max(1, min(_WIDEST_BAR, width - self._widest - 9))
         lines = []
@@ -141,18 +143,18 @@ class Painter:
             lines.append(line)
         return lines
 
-    def _timeline(self, view: View, width: int, rows: int) -> list[Text]:
+    def _timeline(self, state: LiveState, width: int, rows: int) -> list[Text]:
         """Up to three lines a channel, the letters in any case, and the scale."""
-        each = (rows - 1) // len(view.histories)
+        each = (rows - 1) // len(state.histories)
         lines: list[Text] = []
-        for channel, history in view.histories.items():
-            name = f"{channel} " if len(view.histories) > 1 else ""
-            columns = list(history.latest(view.seconds, width - len(name)))
+        for channel, history in state.histories.items():
+            name = f"{channel} " if len(state.histories) > 1 else ""
+            columns = list(history.latest(state.seconds, width - len(name)))
             drawn = [loudness_of(columns), self._confidences(columns), self._initials(columns)]
             heads = [Text(" " * len(name))] * (len(drawn) - 1) + [Text(name)]
             pairs = list(zip(heads, drawn, strict=True))[-max(1, each) :]
             lines += [head + line for head, line in pairs]
-        return [*lines, scale(width, hop=view.hop)][: max(0, rows)]
+        return [*lines, scale(width, hop=state.hop)][: max(0, rows)]
 
     def _confidences(self, columns: Sequence[Column]) -> Text:
         return strip(self._confidence(column) for column in columns)
@@ -173,15 +175,15 @@ class Painter:
         shade = "bold" if column.is_final else "not bold"
         return self._letters[column.label], f"{shade} {self._colours[column.label]}"
 
-    def _verdicts(self, view: View, width: int, rows: int) -> list[Text]:
+    def _verdicts(self, state: LiveState, width: int, rows: int) -> list[Text]:
         head = [Text(), Text("heard", "dim")][: max(0, min(rows - 1, 2))]
-        shown = list(view.verdicts)[-max(0, rows - len(head)) :] if rows > 0 else []
-        lines = [self._verdict(view, event, width) for event in reversed(shown)]
+        shown = list(state.verdicts)[-max(0, rows - len(head)) :] if rows > 0 else []
+        lines = [self._verdict(state, event, width) for event in reversed(shown)]
         return [*head, *lines] if lines else []
 
-    def _verdict(self, view: View, event: SpeechEnded, width: int) -> Text:
+    def _verdict(self, state: LiveState, event: SpeechEnded, width: int) -> Text:
         line = Text(f"{clock(event.start):>7} – {clock(event.end):<7} " if width >= _NARROW else f"{clock(event.end)} ")
-        if len(view.histories) > 1:
+        if len(state.histories) > 1:
             line.append(f"channel {event.channel}  ")
         label = event.label or NOT_SURE
         line.append(set_cell_size(printable(label), self._widest), self._colours.get(event.label or "", "dim"))
@@ -190,11 +192,11 @@ class Painter:
         text = "   " + ", ".join(f"{printable(name)} {score:.2f}" for name, score in others)
         return line.append(text if len(line) + cell_len(text) <= width else "", "dim")
 
-    def _footer(self, view: View, width: int) -> list[Text]:
-        parts = [Text("latency –" if view.latency is None else f"latency {1000 * view.latency:.0f} ms")]
-        if view.lost or view.overflows:
-            parts.append(Text(f"LOST {view.lost:.1f} s of sound, {view.overflows} overflows", "bold red"))
-        if view.given_up:
-            parts.append(Text(f"{view.given_up} previews given up", "yellow"))
+    def _footer(self, state: LiveState, width: int) -> list[Text]:
+        parts = [Text("latency –" if state.latency is None else f"latency {1000 * state.latency:.0f} ms")]
+        if state.lost or state.overflows:
+            parts.append(Text(f"LOST {state.lost:.1f} s of sound, {state.overflows} overflows", "bold red"))
+        if state.given_up:
+            parts.append(Text(f"{state.given_up} previews given up", "yellow"))
         left = Text("  ·  ", "dim").join(parts)
-        return [Text(printable(view.keeping), "dim"), sides(left, Text("Ctrl-C ends", "dim"), width)]
+        return [Text(printable(state.keeping), "dim"), sides(left, Text("Ctrl-C ends", "dim"), width)]

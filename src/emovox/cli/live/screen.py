@@ -14,8 +14,8 @@ from rich.control import Control
 from rich.text import Text
 
 from emovox.cli.live.picture import Painter
+from emovox.cli.live.state import LiveState
 from emovox.cli.live.strokes import ranked
-from emovox.cli.live.view import View
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
 from emovox.schema.formats import UNCERTAIN
@@ -28,16 +28,16 @@ SILENT_SECONDS = 3.0
 
 
 class Screen:
-    """Shows a `View`; the terminal is as before when the block ends.
+    """Shows a `LiveState`; the terminal is as before when the block ends.
 
     Args:
-        view: what to show; it is kept up to date here.
+        state: what to show; it is kept up to date here.
         console: of the terminal.
     """
 
-    def __init__(self, view: View, *, console: Console) -> None:
-        self._view, self._console = view, console
-        self._painter = Painter(view.labels)
+    def __init__(self, state: LiveState, *, console: Console) -> None:
+        self._state, self._console = state, console
+        self._painter = Painter(state.labels)
         self._size = (0, 0)
         self._drawn: list[Text] = []
         self._next = 0.0
@@ -49,7 +49,7 @@ class Screen:
             Seconds until the next picture.
         """
         for one in heard:
-            self._view.feed(one)
+            self._state.feed(one)
         now = time.monotonic()
         if now >= self._next:
             self._next = now + FRAME_SECONDS
@@ -71,14 +71,14 @@ class Screen:
             self._console.set_alt_screen(False)
 
     def _update(self, listener: Listener) -> None:
-        view = self._view
-        view.listen(listener.meter.read(), listener.seconds)
-        view.is_silent = listener.meter.silent > SILENT_SECONDS * listener.reader.sample_rate
-        view.given_up, view.lost, view.overflows = listener.given_up, listener.source.lost, listener.source.overflows
+        state = self._state
+        state.listen(listener.meter.read(), listener.seconds)
+        state.is_silent = listener.meter.silent > SILENT_SECONDS * listener.reader.sample_rate
+        state.given_up, state.lost, state.overflows = listener.given_up, listener.source.lost, listener.source.overflows
 
     def _draw(self) -> None:
         size = self._console.size
-        lines = self._painter.paint(self._view, width=size.width, height=size.height)
+        lines = self._painter.paint(self._state, width=size.width, height=size.height)
         with self._console:  # written at once
             if size != self._size:  # what the terminal made of the old picture is wiped away
                 self._size, self._drawn = size, []

@@ -14,10 +14,10 @@ import typer
 from emovox.audio.reader import AudioReader, open_live
 from emovox.audio.recorder import Recorder, check_recording
 from emovox.audio.types import ChannelChoice
-from emovox.cli.console import Inputs, Write, coloured, printable, writing
-from emovox.cli.live.opening import Opened, Wanted, open_source
+from emovox.cli.console import InputFiles, Write, coloured, printable, writing
+from emovox.cli.live.opening import OpenedSource, SourceOptions, open_source
 from emovox.cli.live.screen import Lines
-from emovox.cli.signals import Ending
+from emovox.cli.signals import StopOnSignal
 from emovox.cli.table import table_text
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.runtime.pipeline import Pipeline
@@ -30,7 +30,7 @@ BLOCK_SECONDS = 0.1
 """Of a recording, decoded at a time."""
 
 
-class Keep(NamedTuple):
+class OutputOptions(NamedTuple):
     """What to keep, as it was typed."""
 
     save: Path | None
@@ -44,7 +44,7 @@ class Keep(NamedTuple):
             ConfigError: a file exists, is the input, or has a wrong suffix.
         """
         if source is not None:
-            Inputs([source]).spare(self.save, self.json)
+            InputFiles([source]).spare(self.save, self.json)
         if self.save is not None and self.json is not None and self.save.resolve() == self.json.resolve():
             raise ConfigError(f"{self.save}: got one file for the sound and the result, expected two; rename one")
         if self.save is not None:
@@ -78,16 +78,16 @@ class LiveSession:
 
     def __init__(
         self,
-        wanted: Wanted,
-        keep: Keep,
+        source: SourceOptions,
+        output: OutputOptions,
         *,
         model: str | None,
         channels: ChannelChoice,
         threshold: float | None,
         hop: float | None,
     ) -> None:
-        keep.check(wanted.input)
-        self._wanted, self._keep, self._channels = wanted, keep, channels
+        output.check(source.input)
+        self._source, self._output, self._channels = source, output, channels
         self._predictor = load(model)
         card = self._predictor.card
         self._threshold = card.threshold if threshold is None else threshold
@@ -109,7 +109,7 @@ class LiveSession:
         """
         with ExitStack() as stack:
             rate = self._predictor.card.sample_rate
-            opened = open_source(self._wanted, rate=rate, channels=self._channels)
+            opened = open_source(self._source, rate=rate, channels=self._channels)
             source = stack.enter_context(closing(opened.source))
             reader = stack.enter_context(
                 open_live(
@@ -118,15 +118,15 @@ class LiveSession:
             )
             pipeline = stack.enter_context(Pipeline(self._predictor))
             stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
-            write = None if self._keep.json is None else stack.enter_context(writing(self._keep.json))
+            write = None if self._output.json is None else stack.enter_context(writing(self._output.json))
             _warm(self._predictor)
             recorder = self._recorder(reader, stack)  # last: an older recording is lost by it
             listener = Listener(source, reader, stream, recorder=recorder)
             stack.callback(listener.close)
-            with Ending(listener.stop) as ending:
+            with StopOnSignal(listener.stop) as ending:
                 self._introduce(opened)
                 failure = self._show(listener, opened, json=json, screen=screen)
-            result = listener.result(str(self._keep.save or opened.name), threshold=self._threshold)
+            result = listener.result(str(self._output.save or opened.name), threshold=self._threshold)
             self._write(result, write)
         if failure is not None:
             raise failure
@@ -136,43 +136,43 @@ class LiveSession:
         return ending.status
 
     def _recorder(self, reader: AudioReader, stack: ExitStack) -> Recorder | None:
-        if self._keep.save is None:
+        if self._output.save is None:
             return None
         recorder = Recorder(
-            self._keep.save, rate=reader.sample_rate, channels=reader.channels, overwrite=self._keep.overwrite
+            self._output.save, rate=reader.sample_rate, channels=reader.channels, overwrite=self._output.overwrite
         )
         stack.callback(recorder.close)  # the listener does, once it has begun
         return recorder
 
     def _numbers(self, reader: AudioReader) -> Sequence[int]:
         """Of the channels in the events; a saved recording of one has but channel 0, and its result is the same."""
-        first = self._channels if isinstance(self._channels, int) and self._keep.save is None else 0
+        first = self._channels if isinstance(self._channels, int) and self._output.save is None else 0
         return range(first, first + reader.channels)
 
-    def _introduce(self, opened: Opened) -> None:
+    def _introduce(self, opened: OpenedSource) -> None:
         card = self._predictor.card
         typer.echo(
-            f"{card.name} {card.version} listens to {printable(opened.title)}; {printable(str(self._keep))}", err=True
+            f"{card.name} {card.version} listens to {printable(opened.title)}; {printable(str(self._output))}", err=True
         )
 
-    def _show(self, listener: Listener, opened: Opened, *, json: bool, screen: bool) -> OSError | None:
+    def _show(self, listener: Listener, opened: OpenedSource, *, json: bool, screen: bool) -> OSError | None:
         if not screen:
             return _follow(listener, Lines(json=json, channels=listener.reader.channels))
         from rich.console import Console
 
         from emovox.cli.live.screen import Screen
-        from emovox.cli.live.view import View
+        from emovox.cli.live.state import LiveState
 
         card = self._predictor.card
-        view = View(
+        state = LiveState(
             card.labels,
             hop=self._hop,
             channels=self._numbers(listener.reader),
             title=f"{card.name} {card.version}",
             source=opened.title,
-            keeping=str(self._keep),
+            keeping=str(self._output),
         )
-        with Screen(view, console=Console()) as drawn:
+        with Screen(state, console=Console()) as drawn:
             return _follow(listener, drawn)
 
     def _write(self, result: Result, write: Write | None) -> None:

@@ -9,7 +9,7 @@ from operator import itemgetter
 from rich.cells import cell_len
 from rich.text import Text
 
-from emovox.cli.live.view import Column
+from emovox.cli.live.state import Column
 
 HEIGHTS = "▁▂▃▄▅▆▇█"
 EIGHTHS = " ▏▎▍▌▋▊▉█"

@@ -97,7 +97,7 @@ PEAK_FALL_DB = 2.0
 """Of the peak's mark, a picture."""
 
 
-class View:
+class LiveState:
     """What is known at this moment.
 
     Args:
