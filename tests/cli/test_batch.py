@@ -66,8 +66,8 @@ def test_errors_are_named_and_the_exit_status_is_1(calls: Path) -> None:
     assert result.exit_code == 1
     assert "errors   empty 1, non_finite 1, undecodable 2, unreadable 1" in result.stdout
     assert "error: empty.wav: got an empty file (0 bytes)" in result.stderr
-    assert "(later ones stand in the output alone)" in result.stderr
-    assert result.stderr.endswith("5 of 14 could not be analysed: rows with an error_code\n")
+    assert "(later errors are only in the output)" in result.stderr
+    assert result.stderr.endswith("5 of 14 could not be analysed: their rows have an error_code\n")
     assert len(files_of(Path("out.parquet"))) == 14
 
 
@@ -167,7 +167,7 @@ def test_a_full_disk_keeps_what_is_finished(method: str, kept: int) -> None:
     full = run(*command("--no-vad"), before=FULL.format(method=method))
     assert full.returncode == 1
     stopped, error = full.stderr.splitlines()
-    assert stopped == f"stopped: {kept} of 8 files are kept; --resume goes on"
+    assert stopped == f"stopped: {kept} of 8 files are kept; --resume continues"
     assert "cannot be written (File too large); expected a path in an existing folder" in error
     assert not list(Path("out.parquet.parts").glob("*.part"))
     assert toy("--no-vad", "--resume").exit_code == 0
@@ -216,7 +216,7 @@ def test_killed_and_resumed_gives_the_same_rows(calls: Path, parts: int) -> None
     assert killed.returncode == -signal.SIGKILL
     assert not Path("out.parquet").exists()
     resumed = run(*command("--resume"))
-    assert f"{2 * parts} of 14 files were done before" in resumed.stderr
+    assert f"{2 * parts} of 14 files were finished by an earlier run" in resumed.stderr
     assert resumed.returncode == 1
     assert same_rows(Path("out.parquet"), Path("whole.parquet"))
     assert not list(Path().glob("*.parts"))
@@ -240,7 +240,7 @@ def test_no_signal_leaves_a_worker_behind(calls: Path, number: signal.Signals) -
     assert process.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGKILL: -9}[number]
     assert gone(workers)
     if number != signal.SIGKILL:
-        assert "of 408 files are kept; --resume goes on" in errors
+        assert "of 408 files are kept; --resume continues" in errors
     assert "Traceback" not in errors
     assert not Path("out.parquet").exists()
 

@@ -250,7 +250,7 @@ def test_vtt_of_several_recordings_needs_a_directory(
     folder: Path, capsys: pytest.CaptureFixture[str], output: Sequence[str]
 ) -> None:
     emovox("a.wav", "stereo.flac", "--format", "vtt", *output, status=2)
-    assert "vtt holds one recording a document, got 2; give --output DIRECTORY" in capsys.readouterr().err
+    assert "got 2 recordings, but vtt has one per document; give --output DIRECTORY" in capsys.readouterr().err
 
 
 def test_output_is_written_whole_or_not_at_all(

@@ -1,1 +1,1 @@
-"""One thin file a command; heavy imports stay inside the command."""
+"""The command line: one thin file per command. Heavy imports stay inside the command, so that --help is quick."""

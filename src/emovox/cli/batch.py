@@ -1,4 +1,4 @@
-"""`emovox batch`: a folder of recordings to one Parquet file, on all cores or on a cluster."""
+"""`emovox batch`: from a folder of recordings to one Parquet file, on all cores or on a cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import Bar, InputFiles, clock, columns, printable
+from emovox.cli.console import (
+    Bar,
+    ChannelsOption,
+    InputFiles,
+    ModelOption,
+    ThresholdOption,
+    clock,
+    columns,
+    printable,
+)
 from emovox.cli.predict import channel_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.schema.extras import require
@@ -28,30 +37,35 @@ SUFFIX = ".parquet"
 
 
 class EngineName(StrEnum):
-    """Where the work is done."""
+    """Where the workers run: on this machine, or on a Ray cluster."""
 
     LOCAL = "local"
     RAY = "ray"
 
 
 def batch(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of recordings, with all below it.")],
-    output: Annotated[Path, typer.Option(help="File to write: .parquet.")],
-    model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
-    channels: Annotated[str, typer.Option(help="mix, split, or the number of one channel, from 0.")] = "mix",
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Give no label below this score.")] = None,
-    vad: Annotated[bool, typer.Option("--vad/--no-vad", help="Look for speech, or take everything for it.")] = True,
-    engine: Annotated[EngineName, typer.Option(help="Processes of this machine, or Ray.")] = EngineName.LOCAL,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Directory of recordings; its subdirectories are included.")
+    ],
+    output: Annotated[Path, typer.Option(help="The .parquet file to write.")],
+    model: ModelOption = None,
+    channels: ChannelsOption = "mix",
+    threshold: ThresholdOption = None,
+    vad: Annotated[
+        bool, typer.Option("--vad/--no-vad", help="Analyse the speech that VAD finds, or the whole recording.")
+    ] = True,
+    engine: Annotated[EngineName, typer.Option(help="Run on this machine, or on Ray.")] = EngineName.LOCAL,
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster, HOST:PORT; Ray is started here if not given.")
+        str | None, typer.Option(help="HOST:PORT of a Ray cluster. Default: Ray is started on this machine.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one a core unless given.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run was stopped.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes. Default: one per core.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
 ) -> None:
-    """Tell the emotions in an archive: one Parquet row a segment; docs/batch.md names the columns.
+    """Predict the emotions in an archive, on all cores or on a cluster.
 
-    What is finished survives any stop, and --resume goes on. A recording that cannot be analysed is a row with an
-    error, the others are still done, and the exit status is then 1.
+    The output has one row per segment; docs/batch.md describes the columns. After a stop of any kind, --resume
+    continues the work. A recording that cannot be analysed becomes a row with an error, the others are still analysed,
+    and the exit status is 1.
     """
     if output.suffix.lower() != SUFFIX:
         raise typer.BadParameter(f"got '{output}', expected a name that ends in {SUFFIX}", param_hint="--output")
@@ -59,39 +73,39 @@ def batch(
         raise typer.BadParameter("it goes with --engine ray", param_hint="--address")
     require("pyarrow", need="emovox batch", extra="batch")
     choice = channel_choice(channels)
-    means = _engine(engine, address=address, workers=workers)
-    from emovox.batch.run import open_archive  # pyarrow takes half a second
+    workforce = _engine(engine, address=address, workers=workers)
+    from emovox.batch.run import open_archive  # here, since pyarrow takes half a second
 
     with open_archive(
         directory, output, model=model, channels=choice, threshold=threshold, vad=vad, resume=resume
     ) as archive:
         if output.exists():
             InputFiles(archive.paths()).spare(output)
-        with _kept(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
+        with _resume_hint(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
             progress = _Progress(archive, bar)
-            tally = archive.run(means, progress)
+            tally = archive.run(workforce, progress)
     typer.echo(_summary(output, tally, progress))
     if tally.failed:
-        typer.echo(f"{tally.failed} of {tally.files} could not be analysed: rows with an error_code", err=True)
+        typer.echo(f"{tally.failed} of {tally.files} could not be analysed: their rows have an error_code", err=True)
         raise typer.Exit(1)
 
 
 class _Progress:
-    """Tells how far the work is: by a bar on terminals, elsewhere by a line now and then; names the first errors."""
+    """Shows how far the work is: a bar on terminals, elsewhere a line every 30 s. It also prints the first errors."""
 
     def __init__(self, archive: Archive, bar: Bar) -> None:
         self._bar, self._files, self._total = bar, archive.files, sum(item.size for item in archive.waiting) or 1
         self._done, self._bytes, self._errors, self._named = archive.done.files, 0, archive.done.failed, 0
-        self._begun = self._told = time.monotonic()
+        self._start = self._last_line = time.monotonic()
         self._in_place = sys.stderr.isatty()
         self.seconds = 0.0
         if self._done:
-            typer.echo(f"{self._done} of {self._files} files were done before", err=True)
+            typer.echo(f"{self._done} of {self._files} files were finished by an earlier run", err=True)
 
     @property
     def speed(self) -> float:
-        """Seconds of audio a second."""
-        return self.seconds / max(time.monotonic() - self._begun, 1e-9)
+        """Seconds of audio analysed per second."""
+        return self.seconds / max(time.monotonic() - self._start, 1e-9)
 
     def __call__(self, item: Item, answer: Answer) -> None:
         """Count a recording."""
@@ -99,20 +113,20 @@ class _Progress:
         if answer.result is not None:
             self.seconds += answer.result.duration
         if answer.error is not None:
-            self._name(item, answer.error.message)
+            self._print_error(item, answer.error.message)
         text = f"{self._done:,} of {self._files:,} files, {self.speed:,.0f} × real time, {_counted(self._errors)}"
         self._bar.update(self._bytes, text)
         now = time.monotonic()
-        if not self._in_place and now - self._told >= LINE_SECONDS:
-            self._told = now
-            left = (now - self._begun) * (self._total - self._bytes) / max(self._bytes, 1)
+        if not self._in_place and now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
+            left = (now - self._start) * (self._total - self._bytes) / max(self._bytes, 1)
             typer.echo(f"  {text}, {clock(left)} left", err=True)
 
-    def _name(self, item: Item, message: str) -> None:
+    def _print_error(self, item: Item, message: str) -> None:
         self._errors, self._named = self._errors + 1, self._named + 1
         if self._named <= MOST_NAMED:
             self._bar.clear()
-            rest = " (later ones stand in the output alone)" if self._named == MOST_NAMED else ""
+            rest = " (later errors are only in the output)" if self._named == MOST_NAMED else ""
             typer.echo(printable(f"error: {printable_name(item.name)}: {message}{rest}"), err=True)
 
 
@@ -122,19 +136,19 @@ def _engine(name: EngineName, *, address: str | None, workers: int | None) -> En
 
         return LocalEngine(workers)
     require("ray", need="emovox batch --engine ray", extra="ray")
-    from emovox.batch.cluster import RayEngine  # two seconds, most of it Ray Data
+    from emovox.batch.cluster import RayEngine  # here, since it takes two seconds, most of them for Ray Data
 
     return RayEngine(address, workers)
 
 
 @contextmanager
-def _kept(archive: Archive) -> Iterator[None]:
-    """Say how to go on when the work is stopped, by whatever."""
+def _resume_hint(archive: Archive) -> Iterator[None]:
+    """Print how to continue when anything stops the work."""
     try:
         yield
     except BaseException:
         if archive.kept:
-            typer.echo(f"stopped: {archive.kept} of {archive.files} files are kept; --resume goes on", err=True)
+            typer.echo(f"stopped: {archive.kept} of {archive.files} files are kept; --resume continues", err=True)
         raise
 
 

@@ -1,4 +1,4 @@
-"""`emovox benchmark`: speed on this machine."""
+"""`emovox benchmark`: the speed of emovox on this machine."""
 
 from __future__ import annotations
 
@@ -17,24 +17,32 @@ if TYPE_CHECKING:
     from emovox.benchmark.streams import StreamTable
     from emovox.benchmark.throughput import ThroughputTable
 
-app = typer.Typer(help="Measure speed on this machine.", no_args_is_help=True)
+app = typer.Typer(help="Measure the speed of emovox on this machine.", no_args_is_help=True)
 
-FORM = "For people or for programs."
-Models = Annotated[list[str] | None, typer.Option(help="Name or path; repeat for several. Default: all shipped.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(help="Name or path of a model; repeat for several. Default: all shipped models."),
+]
+Format = Annotated[Form, typer.Option(help="Format of the output.")]
+LENGTH = "Seconds of generated audio."
+ROUNDS = "Measured rounds; the output shows medians."
 
 
 @app.callback()
 def benchmark() -> None:
-    """Measure speed on this machine."""
+    """Measure the speed of emovox on this machine."""
 
 
 @app.command()
 def features(
-    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="Length of the generated audio.")] = 3.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 31,
+    format: Format = Form.TABLE,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help=LENGTH)] = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help=ROUNDS)] = 31,
 ) -> None:
-    """Compare MFCC with deltas, RMS and F0 against librosa on one core, both sides in turn in one run."""
+    """Compare the features with librosa on one core.
+
+    The features are MFCC with both deltas, RMS and F0. Both sides run in turn. Needs the extra dev.
+    """
     for module in ("scipy", "numba"):
         require(module, need="emovox benchmark features", extra="features")
     from emovox.benchmark.features import compare_with_librosa
@@ -46,15 +54,15 @@ def features(
 @app.command()
 def latency(
     model: Models = None,
-    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    seconds: Annotated[float, typer.Option(min=0.5, max=30, help="Length of the generated audio.")] = 3.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 51,
-    together: Annotated[bool, typer.Option("--together", help="All models in one process, not in one each.")] = False,
+    format: Format = Form.TABLE,
+    seconds: Annotated[float, typer.Option(min=0.5, max=30, help=LENGTH)] = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help=ROUNDS)] = 51,
+    together: Annotated[bool, typer.Option("--together", help="Run all models in one process, not one each.")] = False,
 ) -> None:
-    """Time the models from waveform to probabilities on one core.
+    """Time the models from waveform to scores on one core.
 
-    In the same run, where they are installed: librosa's features with the same network in PyTorch's eager mode, and
-    openSMILE with a support vector machine.
+    If they are installed, two alternatives run in turn with them: librosa's features with the same network in PyTorch's
+    eager mode, and openSMILE with a support vector machine.
     """
     from emovox.benchmark.latency import measure_models
 
@@ -65,11 +73,14 @@ def latency(
 @app.command()
 def throughput(
     model: Models = None,
-    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    hours: Annotated[float, typer.Option(min=0.01, max=1000, help="Length of the generated archive.")] = 0.5,
+    format: Format = Form.TABLE,
+    hours: Annotated[float, typer.Option(min=0.01, max=1000, help="Hours of generated audio.")] = 0.5,
     workers: Annotated[int, typer.Option(min=1, help="Processes of emovox batch.")] = 2,
 ) -> None:
-    """Run `emovox batch` over a generated archive: how many times faster than speech, with and without VAD."""
+    """Time emovox batch on a generated archive.
+
+    The output shows how many times faster than real time each model is, with and without VAD.
+    """
     from emovox.benchmark.throughput import measure_throughput
 
     result = measure_throughput(model or (), hours=hours, workers=workers)
@@ -79,10 +90,13 @@ def throughput(
 @app.command()
 def stream(
     model: Models = None,
-    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Audio through each stream.")] = 30.0,
+    format: Format = Form.TABLE,
+    seconds: Annotated[float, typer.Option(min=5, max=3600, help="Seconds of audio in each stream.")] = 30.0,
 ) -> None:
-    """Measure what live streams take on one core: an update, an open and silent stream, and how many it carries."""
+    """Measure the cost of live streams on one core.
+
+    The output shows the time of an update, the cost of an open but silent stream, and how many streams a core carries.
+    """
     from emovox.benchmark.streams import measure_streams
 
     result = measure_streams(model or (), seconds=seconds)
@@ -92,11 +106,14 @@ def stream(
 @app.command()
 def cold_start(
     model: Models = None,
-    format: Annotated[Form, typer.Option(help=FORM)] = Form.TABLE,
-    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="Length of the recording.")] = 3.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Measured rounds; medians are printed.")] = 5,
+    format: Format = Form.TABLE,
+    seconds: Annotated[float, typer.Option(min=0.5, max=600, help="Seconds of the generated recording.")] = 3.0,
+    repeats: Annotated[int, typer.Option(min=1, help=ROUNDS)] = 5,
 ) -> None:
-    """Time `emovox predict` from the shell prompt to the answer, in processes that have yet to begin."""
+    """Time emovox predict from the shell prompt to the result.
+
+    Each run starts a new process. The output also shows how much of the time Python and the libraries take.
+    """
     from emovox.benchmark.cold_start import measure_cold_start
 
     result = measure_cold_start(model or (), seconds=seconds, repeats=repeats)

@@ -1,4 +1,4 @@
-"""What commands share: whole files or none, aligned columns, and a progress bar on terminals."""
+"""What commands share: options, output files that are whole or absent, aligned columns, and a progress bar."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
+from typing import Annotated
 
 import typer
 
@@ -21,23 +22,41 @@ from emovox.schema.errors import ConfigError
 from emovox.schema.files import replacing
 
 Write = Callable[[str], None]
+"""Writes text to an output."""
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option(help="Name of a shipped model, or path of a NAME.onnx. Default: the most accurate up to 24 MB."),
+]
+ChannelsOption = Annotated[
+    str, typer.Option(help="mix averages the channels, split analyses each, a number from 0 takes one.")
+]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Give no label below this confidence. Default: that of the model's card."),
+]
 
 REDRAW_SECONDS = 0.2
-"""Time between two pictures of the bar; work shorter than this shows none."""
+"""Seconds between two drawings of the bar. Work that is shorter shows no bar."""
 
 BAR_WIDTH = 24
+"""Columns of the bar, without percentage, time and text."""
+
 COLOUR_CODE = re.compile(r"\x1b\[[0-9;]*m")
+"""What colours text on a terminal, and takes no column."""
+
 ERASE_LINE = "\r\x1b[2K"
+"""Erases the line of the terminal that the cursor is in."""
 
 COLOURS = ("green", "yellow", "blue", "red", "magenta", "cyan", "bright_yellow", "bright_green", "bright_magenta")
-"""Terminal colours of labels, in the order of the model's labels; more labels than colours go round again."""
+"""Terminal colours of labels, in the order of the model's labels. After the last colour, the first is used again."""
 
 
 @contextmanager
 def writing(output: Path | None) -> Iterator[Write]:
-    """Give a function that writes text to a file, or to stdout when `output` is None.
+    """Yield a function that writes text to a file, or to standard output when `output` is None.
 
-    The file appears under its name only when the block ends without an exception, so nobody sees half of it.
+    The file appears under its name only when the block ends without an exception: no reader sees half of it.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -50,7 +69,7 @@ def writing(output: Path | None) -> Iterator[Write]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for output, with those that it lies in; one that exists is taken.
+    """Make a folder for output, with its parents. A folder that exists stays as it is.
 
     Raises:
         ConfigError: it cannot be made.
@@ -62,20 +81,20 @@ def make_folder(folder: Path) -> None:
 
 
 class InputFiles:
-    """The files that a command reads, so that it never writes over a recording.
+    """The files that a command reads: it never writes over one of them.
 
     Args:
-        files: their paths; what does not exist is left out.
+        files: their paths. Paths that do not exist are left out.
     """
 
     def __init__(self, files: Iterable[str | Path]) -> None:
-        self._identities = {found for file in files if (found := _identity(file)) is not None}
+        self._identities = {identity for file in files if (identity := _identity(file)) is not None}
 
     def spare(self, *outputs: Path | None) -> None:
-        """Check that none of the outputs is one of the inputs, by whatever name.
+        """Check that none of the outputs is one of the inputs, also under another name such as a link.
 
         Raises:
-            ConfigError: one is.
+            ConfigError: an output is an input.
         """
         for output in outputs:
             if output is not None and _identity(output) in self._identities:
@@ -83,12 +102,15 @@ class InputFiles:
 
 
 def coloured(stream: object) -> bool:
-    """Whether to colour text on this stream: it is a terminal, and NO_COLOR is not set (no-color.org)."""
+    """Return whether to colour text on a stream: it is a terminal, and NO_COLOR is not set (no-color.org)."""
     return bool(getattr(stream, "isatty", bool)()) and not os.environ.get("NO_COLOR")
 
 
 def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> str:
-    r"""Align cells in columns, by the width that they take on a terminal (Chinese characters take two places).
+    r"""Return rows of cells as text with aligned columns.
+
+    Cells are measured by their width on a terminal, where Chinese characters take two places. `gap` is the number of
+    spaces between two columns.
 
     >>> columns([["file", "label"], ["日本.wav", "sad"]])
     'file      label\n日本.wav  sad\n'
@@ -101,34 +123,34 @@ def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> str:
 
 
 class Bar:
-    """Progress over several recordings, one line on stderr, on terminals only; use as a context manager.
+    """A progress bar over several recordings: one line on standard error, on terminals only. A context manager.
 
-    Drawn by hand: rich's bar would cost 50 ms at start, and it catches stdout, which belongs to the results.
+    It does not use rich: its bar costs 50 ms at start, and it captures standard output, where the results go.
 
     Args:
-        total: how many recordings there are.
+        total: number of recordings, or of bytes.
     """
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._begun = self._drawn = time.monotonic()
+        self._start = self._drawn = time.monotonic()
         self._enabled = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def update(self, done: float, text: str) -> None:
-        """Show that `done` recordings (a fraction counts the one at work) are finished; `text` says where it is."""
+        """Show that `done` of the total is finished, with `text` behind; a fraction counts the recording in hand."""
         now = time.monotonic()
         if not self._enabled or now - self._drawn < REDRAW_SECONDS:
             return
         self._drawn = now
         share = min(1.0, done / self._total)
         filled = round(share * BAR_WIDTH)
-        left = (now - self._begun) * (1 - share) / share if share else 0.0
+        left = (now - self._start) * (1 - share) / share if share else 0.0
         line = f"{'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}  {clock(left)} left  {printable(text)}"
         typer.echo(ERASE_LINE + line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
 
     def clear(self) -> None:
-        """Take the bar off the screen, before anything else is written; the next update draws it again."""
-        if self._enabled and self._drawn > self._begun:
+        """Erase the bar before other text is written. The next update draws it again."""
+        if self._enabled and self._drawn > self._start:
             typer.echo(ERASE_LINE, nl=False, err=True)
 
     def __enter__(self) -> Bar:
@@ -141,7 +163,7 @@ class Bar:
 
 
 def clock(seconds: float) -> str:
-    """Write a length of time for people.
+    """Return a duration in seconds as m:ss or h:mm:ss.
 
     >>> clock(3.4), clock(7384)
     ('0:03', '2:03:04')
@@ -152,7 +174,7 @@ def clock(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Put U+FFFD in the place of characters that would move the cursor, such as a newline in a file name.
+    r"""Return text with U+FFFD in place of characters that would move the cursor, such as a newline in a file name.
 
     >>> printable("a\nb\x1b[31m.wav 日本")
     'a\ufffdb\ufffd[31m.wav 日本'
@@ -161,11 +183,12 @@ def printable(text: str) -> str:
 
 
 def _identity(path: str | Path) -> tuple[int, int] | None:
+    """Return device and inode of a regular file, which all its names share; None for anything else."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _width(text: str) -> int:
@@ -173,7 +196,7 @@ def _width(text: str) -> int:
 
 
 class Form(StrEnum):
-    """Output formats."""
+    """Output formats: a table to read, or JSON for programs."""
 
     TABLE = "table"
     JSON = "json"

@@ -1,4 +1,4 @@
-"""`emovox data`: describe, index, verify and count corpora, published ones and your own recordings."""
+"""`emovox data`: describe, index, verify and count corpora, published ones and the user's recordings."""
 
 from __future__ import annotations
 
@@ -25,35 +25,42 @@ from emovox.schema.text import json_document
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 MOST_SHOWN = 20
-"""Findings of one kind shown in a table; JSON has all."""
+"""Findings of one kind that a table shows, at most: about a screenful. JSON has all."""
 
 
-Name = Annotated[str, typer.Argument(metavar="CORPUS", help="A published corpus, table or folders: emovox data info.")]
+Name = Annotated[
+    str, typer.Argument(metavar="CORPUS", help="A published corpus, table or folders; emovox data info lists them.")
+]
 NameOrManifest = Annotated[
-    str, typer.Argument(metavar="CORPUS", help="A published corpus, table, folders, or a manifest (.jsonl).")
+    str,
+    typer.Argument(
+        metavar="CORPUS", help="A published corpus, table or folders (see emovox data info), or a manifest (.jsonl)."
+    ),
 ]
 Folder = Annotated[
     Path | None,
     typer.Argument(
-        metavar="DIR", help="Its folder; for table the CSV file. Published ones default to $EMOVOX_CORPORA/CORPUS."
+        metavar="DIR", help="Folder of the corpus; for table, the CSV file. Default: $EMOVOX_CORPORA/CORPUS."
     ),
 ]
-Partial = Annotated[bool, typer.Option("--partial", help="Take what is there: missing files are not an error.")]
+Partial = Annotated[bool, typer.Option("--partial", help="Accept missing files, and use those that exist.")]
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="NATIVE=LABEL", help="Map a label (NATIVE= drops it); repeat, or give a .toml or .json file."
+        "--map",
+        metavar="NATIVE=LABEL",
+        help="Map a label of the corpus; NATIVE= drops its clips. Repeat, or give a .toml or .json file.",
     ),
 ]
-Format = Annotated[Form, typer.Option(help="Form of the output.")]
+Format = Annotated[Form, typer.Option(help="Format of the output.")]
 
 
 @app.command()
 def info(
-    corpus: Annotated[str | None, typer.Argument(help="Show all about this corpus; without it, list them.")] = None,
+    corpus: Annotated[str | None, typer.Argument(help="Name of a corpus to describe. Default: list all.")] = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Tell where to get a corpus, its licence, its citation, and how its labels are mapped."""
+    """Show where to get a corpus, its licence, its citation, and how its labels are mapped."""
     if corpus is not None and corpus in GENERIC:
         typer.echo(f"{corpus}: {GENERIC[corpus]}")
     elif corpus is not None:
@@ -67,7 +74,7 @@ def info(
             for one in CORPORA.values()
         ]
         typer.echo(columns([["corpus", "language", "clips", "speakers", "licence"], *rows]))
-        others = {one.name: f"to pretrain on: {one.title}" for one in SPEAKER_CORPORA.values()} | dict(GENERIC)
+        others = {one.name: f"for pretraining: {one.title}" for one in SPEAKER_CORPORA.values()} | dict(GENERIC)
         typer.echo(columns([[name, text] for name, text in others.items()]), nl=False)
 
 
@@ -75,11 +82,11 @@ def info(
 def index_corpus(
     corpus: Name,
     directory: Folder = None,
-    output: Annotated[Path | None, typer.Option(help="Write the manifest here (.jsonl), not to stdout.")] = None,
+    output: Annotated[Path | None, typer.Option(help="The .jsonl file to write. Default: standard output.")] = None,
     partial: Partial = False,
     map: Map = None,
 ) -> None:
-    """Write a manifest: one JSON line for each recording."""
+    """Write a manifest of a corpus: one JSON line per clip."""
     if output is not None and output.suffix != MANIFEST_SUFFIX:
         raise typer.BadParameter(f"got '{output}', expected a name that ends in .jsonl", param_hint="--output")
     root = _root(corpus, directory)
@@ -102,7 +109,10 @@ def verify_corpus(
     map: Map = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Decode every clip and compare with the published numbers; exit status 1 when something is wrong."""
+    """Decode every clip of a corpus and compare its counts with the published ones.
+
+    The exit status is 1 if anything is wrong.
+    """
     with counting("clips") as progress:
         if corpus.endswith(MANIFEST_SUFFIX):
             report = verify_clips(_manifest(corpus, directory, map), partial=partial, progress=progress)
@@ -125,7 +135,10 @@ def stats(
     map: Map = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Count clips, speakers and hours by label and sex, with durations, sample rates and the mean level."""
+    """Count the clips, speakers and hours of a corpus by label and sex.
+
+    It also shows durations, sample rates and the mean level of each label.
+    """
     if corpus.endswith(MANIFEST_SUFFIX):
         clips = _manifest(corpus, directory, map)
     else:
@@ -231,7 +244,7 @@ def _figures(figures: CorpusStats) -> str:
     ]
     speakers = sorted({speaker for label in figures.labels for speaker in label.speakers})
     by_speaker = [["speaker", *(one.label for one in figures.labels)]]
-    # where the speakers are the labels, the table would hold the square of their number
+    # where the labels are the speakers, the table would have the square of their number of cells
     if set(speakers) != set(by_speaker[0][1:]):
         by_speaker += [[s, *(f"{one.speakers.get(s, 0)}" for one in figures.labels)] for s in speakers]
     durations = [[f"{float(q):.0%}" for q in figures.durations], [f"{s:.2f} s" for s in figures.durations.values()]]

@@ -1,4 +1,4 @@
-"""`emovox features`: acoustic features of many recordings as one table."""
+"""`emovox features`: from recordings to one table of acoustic features."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SAMPLE_RATE = 16000
+"""Hz at which frames and functionals are computed."""
 
 FILES_A_WORKER = 16
-"""Recordings that are worth a process of their own: its start costs a second, a recording of 3 s about 20 ms."""
+"""Recordings per process, at least. The start of a process costs a second, a recording of 3 s about 20 ms."""
 
 
 class FeatureSet(StrEnum):
-    """What to compute."""
+    """What to compute: features of each frame, their functionals, or the embedding of a model."""
 
     FRAMES = "frames"
     FUNCTIONALS = "functionals"
@@ -41,14 +42,22 @@ class FeatureSet(StrEnum):
 
 def features(
     files: Annotated[list[Path], typer.Argument(help="Recordings, or directories of recordings.")],
-    output: Annotated[Path, typer.Option(help="File to write: .csv or .npz.")],
-    set: Annotated[FeatureSet, typer.Option(help="By frame, or one row a recording.")] = FeatureSet.FRAMES,
-    model: Annotated[str | None, typer.Option(help="Model of the embedding: shipped name, or path.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by number of recordings unless given.")] = None,
+    output: Annotated[Path, typer.Option(help="The .csv or .npz file to write.")],
+    set: Annotated[
+        FeatureSet, typer.Option(help="One row per frame, or one row per recording (functionals, embedding).")
+    ] = FeatureSet.FRAMES,
+    model: Annotated[
+        str | None, typer.Option(help="Model of --set embedding: a shipped name, or path of a NAME.onnx.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of processes. Default: one per 16 recordings, at most one per core."),
+    ] = None,
 ) -> None:
-    """Write acoustic features of recordings as one table; docs/features.md names the columns.
+    """Write acoustic features of recordings as a table.
 
-    A recording that cannot be read is listed on standard error, the others are still done; the exit status is then 1.
+    docs/features.md describes the columns. A recording that cannot be read is listed on standard error, the others are
+    still analysed, and the exit status is 1.
     """
     if output.suffix.lower() not in (".csv", ".npz"):
         raise typer.BadParameter(f"got '{output}', expected a name that ends in .csv or .npz", param_hint="--output")
@@ -69,16 +78,16 @@ def features(
 
 
 def embedding(samples: Samples, model: str | None) -> FeatureTable:
-    """Compute what the last layer of a model sees: one row, its embedding.
+    """Compute the embedding of a recording, the input of the model's last layer, as a table with one row.
 
-    A recording longer than the model takes is cut into equal pieces, and the mean of their embeddings is taken.
+    A recording that is too long for the model is cut into equal pieces. The result is the mean of their embeddings.
 
     Args:
         samples: [n] float32 at the model's sample rate.
-        model: shipped name or path; None for the default.
+        model: shipped name or path; None for the default model.
 
     Raises:
-        ModelError: the recording is shorter than the model takes.
+        ModelError: the recording is too short for the model.
     """
     import numpy as np
 
@@ -93,7 +102,7 @@ def embedding(samples: Samples, model: str | None) -> FeatureTable:
 
 def _extractor(set: FeatureSet, model: str | None) -> tuple[Extract, int]:
     if set is FeatureSet.EMBEDDING:
-        # loaded here first, so that an unknown model is one error and not one a recording
+        # loaded here first, so that an unknown model is one error and not one per recording
         return partial(embedding, model=model), _load(model).card.sample_rate
     for module in ("scipy", "numba"):
         require(module, need=f"emovox features --set {set}", extra="features")
@@ -134,7 +143,7 @@ def _write(
 
 
 def _good(results: Iterable[T | Failure], failures: list[Failure], bar: Bar) -> Iterator[T]:
-    """Pass on what could be computed, and put the rest into `failures`."""
+    """Yield the results, and append the failures to `failures`."""
     for number, result in enumerate(results, start=1):
         if isinstance(result, Failure):
             failures.append(result)

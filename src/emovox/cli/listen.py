@@ -1,4 +1,4 @@
-"""`emovox listen`: emotions while somebody speaks."""
+"""`emovox listen`: emotions in live speech."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption
+
 
 class Display(StrEnum):
-    """What to show meanwhile."""
+    """What to show while listening: a screen, or one line of text or JSON per event."""
 
     SCREEN = "screen"
     LINES = "lines"
@@ -20,31 +22,45 @@ class Display(StrEnum):
 
 
 def listen(
-    device: Annotated[str | None, typer.Option(help="Input device: its number, or a part of its name.")] = None,
-    list_devices: Annotated[bool, typer.Option("--list-devices", help="List the input devices and stop.")] = False,
-    input: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A recording in place of a microphone; - for standard input.")
+    device: Annotated[
+        str | None, typer.Option(help="Number of an input device, or part of its name. Default: that of the system.")
     ] = None,
-    realtime: Annotated[bool, typer.Option("--realtime", help="Play the recording as fast as it was spoken.")] = False,
+    list_devices: Annotated[bool, typer.Option("--list-devices", help="List the input devices and exit.")] = False,
+    input: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Listen to a recording, not to a microphone; - reads standard input."),
+    ] = None,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Play the recording at the speed of speech.")] = False,
     raw: Annotated[
         int | None,
-        typer.Option(metavar="HZ", min=1, help="Standard input is bare 16-bit samples (s16le, mono) at this rate."),
+        typer.Option(
+            metavar="HZ", min=1, help="Sample rate of bare samples (16-bit, little-endian, mono) on standard input."
+        ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
-    channels: Annotated[str, typer.Option(help="mix, split, or the number of one channel, from 0.")] = "mix",
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Give no label below this score.")] = None,
-    hop: Annotated[float | None, typer.Option(help="Seconds between two looks, a multiple of 0.02.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Keep the sound in this .flac or .wav.")] = None,
-    json: Annotated[Path | None, typer.Option(help="Keep the result in this file, as predict gives it.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over files of --save and --json.")] = False,
-    format: Annotated[Display, typer.Option(help="What to show; lines where there is no terminal.")] = Display.SCREEN,
-    seconds: Annotated[float | None, typer.Option(min=0.001, help="Stop after so much sound.")] = None,
+    model: ModelOption = None,
+    channels: ChannelsOption = "mix",
+    threshold: ThresholdOption = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(help="Seconds between two updates, a multiple of 0.02. Default: that of the model, 0.5."),
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Save the audio in this .flac or .wav file.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Save the result in this file, as predict --format json.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing files of --save and --json.")
+    ] = False,
+    format: Annotated[
+        Display, typer.Option(help="What to show. Without a terminal, screen shows lines.")
+    ] = Display.SCREEN,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.001, help="Stop after this many seconds of audio. Default: no limit.")
+    ] = None,
 ) -> None:
-    """Tell the emotions in a voice while it speaks; Ctrl-C ends, and sums up.
+    """Predict the emotions in live speech from a microphone.
 
-    Nothing is kept unless --save or --json asks for it.
+    Ctrl-C ends the session and shows a summary. Nothing is stored unless --save or --json asks for it.
     """
-    # numpy, the model runtime and rich take a third of a second, which --help should not
+    # numpy, the model runtime and rich take a third of a second: --help does not load them
     from emovox.cli.live.opening import SourceOptions
     from emovox.cli.live.session import LiveSession, OutputOptions
     from emovox.cli.predict import channel_choice
@@ -61,7 +77,7 @@ def listen(
 
 
 def _can_draw() -> bool:
-    """Whether standard output is a terminal that a picture can be drawn on."""
+    """Return whether standard output is a terminal that can show the screen."""
     if not sys.stdout.isatty() or os.environ.get("TERM") in ("dumb", "unknown"):
         return False
     try:

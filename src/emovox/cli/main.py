@@ -1,4 +1,4 @@
-"""The command `emovox`: only the module of the command that was typed is imported, so that start-up stays short."""
+"""The command `emovox`. It imports only the module of the command that was typed, so that start-up stays short."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from emovox.schema.errors import EmovoxError
 
 
 class Command(NamedTuple):
-    """Where a command lives: `attribute` of `module` is its function, or a `typer.Typer` with commands of its own."""
+    """Where a command is defined: `attribute` of `module` is its function, or a `typer.Typer` of subcommands."""
 
     module: str
     attribute: str
@@ -25,29 +25,29 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "predict": Command("emovox.cli.predict", "predict", "Tell the emotions in recordings, as a timeline."),
-    "listen": Command("emovox.cli.listen", "listen", "Tell the emotions in a voice while it speaks."),
+    "predict": Command("emovox.cli.predict", "predict", "Predict the emotions in recordings, as a timeline."),
+    "listen": Command("emovox.cli.listen", "listen", "Predict the emotions in live speech from a microphone."),
     "serve": Command("emovox.cli.serve", "serve", "Serve recordings by HTTP and live audio by WebSocket."),
-    "batch": Command("emovox.cli.batch", "batch", "Tell the emotions in an archive, on all cores or a cluster."),
-    "features": Command("emovox.cli.features", "features", "Write acoustic features of recordings as tables."),
-    "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora."),
+    "batch": Command("emovox.cli.batch", "batch", "Predict the emotions in an archive, on all cores."),
+    "features": Command("emovox.cli.features", "features", "Write acoustic features of recordings as a table."),
+    "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora of speech."),
     "train": Command("emovox.cli.train", "train", "Train a model from a recipe."),
-    "evaluate": Command("emovox.cli.evaluate", "evaluate", "Measure a model, or recompute figures from predictions."),
+    "evaluate": Command("emovox.cli.evaluate", "evaluate", "Evaluate a model, or recompute figures from predictions."),
     "models": Command("emovox.cli.models", "models", "List the models that come with emovox, with their figures."),
-    "benchmark": Command("emovox.cli.benchmark", "app", "Measure speed on this machine."),
+    "benchmark": Command("emovox.cli.benchmark", "app", "Measure the speed of emovox on this machine."),
 }
 
 
 def create_app(arguments: Sequence[str]) -> typer.Typer:
-    """Build the command line for these arguments.
+    """Return the command line for these arguments.
 
-    The command that they name is loaded; the others are only listed.
+    It loads the command that they name, and only lists the others.
 
     Args:
         arguments: what follows `emovox` on the command line.
     """
     app = typer.Typer(
-        help="Emotion in speech: from a recording to a timeline of emotions, with small models.",
+        help="Recognise emotion in speech: from a recording to a timeline of emotions, with small models.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -55,9 +55,9 @@ def create_app(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    typed = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, command in COMMANDS.items():
-        if name != wanted:
+        if name != typed:
             app.command(name, help=command.help)(_listed)
             continue
         target = getattr(import_module(command.module), command.attribute)
@@ -69,31 +69,31 @@ def create_app(arguments: Sequence[str]) -> typer.Typer:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 something failed (one line on stderr), 2 wrong usage.
+    """Run the command line and exit: 0 is success, 1 an error (one line on standard error), 2 wrong usage.
 
-    A termination or a hang-up ends the process as an interrupt does: no unfinished file and no worker process is left.
+    A termination or a hang-up ends the process as an interrupt does: no unfinished file and no worker process remain.
 
     Args:
-        arguments: what follows `emovox`; the process's own unless given.
+        arguments: what follows `emovox`; None takes those of the process.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a file name that the terminal's encoding does not have
+            stream.reconfigure(errors="backslashreplace")  # file names that the terminal cannot encode
     try:
         with ended_by_signals():
             create_app(arguments)(args=arguments, prog_name="emovox")
     except EmovoxError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)
-    except OSError as error:  # reading and writing give errors of their own; this is stdout on a full disk
+    except OSError as error:  # reading and writing raise an EmovoxError; this is standard output on a full disk
         typer.echo(f"error: {error}; make room, or check where the output goes", err=True)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer cannot be written either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the rest of the buffer cannot be written either
         sys.exit(1)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(given: bool) -> None:
+    if given:
         typer.echo(f"emovox {__version__}")
         raise typer.Exit
 
@@ -103,8 +103,8 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Options before the command."""
+    """Take the options before the command."""
 
 
 def _listed() -> None:
-    """Stand for a command that is listed in the help and was not typed."""
+    """Stand in for a command that is listed in the help and was not typed."""

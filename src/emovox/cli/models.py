@@ -1,4 +1,4 @@
-"""`emovox models`: what is shipped, how good it is, and under which licence."""
+"""`emovox models`: the shipped models, their figures and their licences."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from emovox.schema.text import json_document
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Show the card of this model: a shipped name or a path.")] = None,
-    format: Annotated[Form, typer.Option(help="Form of the output.")] = Form.TABLE,
+    name: Annotated[str | None, typer.Argument(help="Name or path of a model to show. Default: list all.")] = None,
+    format: Annotated[Form, typer.Option(help="Format of the output.")] = Form.TABLE,
 ) -> None:
-    """List the models that come with emovox, or show the card of one."""
+    """List the models that come with emovox, or show the card of one model."""
     if name is not None:
         path = resolve(name)
         card = read_card(path)
@@ -65,5 +65,5 @@ def _figures(figures: tuple[Figure, ...]) -> str:
 
 def _as_data(card: ModelCard, path: Path) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(card)
-    data.pop("head")  # thousands of base64 characters: for programs that read the card itself
+    data.pop("head")  # thousands of base64 characters; programs that need it read the card
     return data | {"bytes": graph_size(path), "path": str(path)}

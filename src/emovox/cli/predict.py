@@ -1,4 +1,4 @@
-"""`emovox predict`: recordings in, emotion timelines out."""
+"""`emovox predict`: from recordings to timelines of emotions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from emovox.audio.files import audio_files
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Samples, parse_channels
-from emovox.cli.console import Bar, InputFiles, clock, coloured, make_folder, writing
+from emovox.cli.console import (
+    Bar,
+    ChannelsOption,
+    InputFiles,
+    ModelOption,
+    ThresholdOption,
+    clock,
+    coloured,
+    make_folder,
+    writing,
+)
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
@@ -25,6 +35,7 @@ from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
 from emovox.schema.result import Failure, ModelInfo, Notice, Result, ResultRow
 
 STDIN = "-"
+"""Stands for standard input on the command line."""
 
 
 class Format(StrEnum):
@@ -39,19 +50,23 @@ class Format(StrEnum):
 
 def predict(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Recordings, directories of them, or - for standard input.")
+        list[str],
+        typer.Argument(metavar="FILE...", help="Recordings, directories of recordings, or - for standard input."),
     ],
-    model: Annotated[str | None, typer.Option(help="Name of a shipped model, or path of a NAME.onnx.")] = None,
-    format: Annotated[Format, typer.Option(help="Form of the output.")] = Format.TABLE,
-    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of one recording's timeline (PNG).")] = None,
-    channels: Annotated[str, typer.Option(help="mix, split, or the number of one channel, from 0.")] = "mix",
-    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Give no label below this score.")] = None,
+    model: ModelOption = None,
+    format: Annotated[Format, typer.Option(help="Format of the output.")] = Format.TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File to write; a directory for several vtt or textgrid. Default: standard output."),
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timeline of one recording.")] = None,
+    channels: ChannelsOption = "mix",
+    threshold: ThresholdOption = None,
 ) -> None:
-    """Tell the emotions in recordings, as a timeline.
+    """Predict the emotions in recordings, as a timeline.
 
-    Results go to standard output. A recording that cannot be analysed is a row with an error, the others are still
-    done, and the exit status is then 1.
+    A recording that cannot be analysed becomes a row with an error, the others are still analysed, and the exit status
+    is 1.
     """
     if plot is not None:
         require("matplotlib", need="--plot", extra="plot")
@@ -78,7 +93,7 @@ def predict(
 
 
 class _Job:
-    """The recordings of one call, analysed one after the other while somebody writes the rows."""
+    """The recordings of one call, analysed one after the other while the caller writes the rows."""
 
     def __init__(
         self,
@@ -141,7 +156,7 @@ def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
 
 
 def _write_each(job: _Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
-    """Write a document a recording: into the directory `output`, or the only one to that file or stdout."""
+    """Write one document per recording, into the directory `output`; a single one to a file or to standard output."""
     taken: set[Path] = set()
     if output is not None and job.several:
         make_folder(output)
@@ -158,7 +173,7 @@ def _write_each(job: _Job, format: Format, output: Path | None, inputs: InputFil
 
 
 def _free_name(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
-    """Choose a name that no other recording of this call has: call.vtt, call-2.vtt, … (each call the same)."""
+    """Return a name that no other recording of this call has: call.vtt, call-2.vtt, … in the order of recordings."""
     name, number = folder / f"{stem}{suffix}", 1
     while name in taken:
         number += 1
@@ -169,7 +184,7 @@ def _free_name(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
 
 def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
     for name in files:
-        if name == STDIN or not os.path.isdir(name):  # pathlib raises where a name is too long
+        if name == STDIN or not os.path.isdir(name):  # os.path, since pathlib raises if a name is too long
             yield name
             continue
         try:
@@ -190,10 +205,10 @@ def _failure(source: str, error: EmovoxError) -> Failure:
 
 
 def channel_choice(text: str) -> ChannelChoice:
-    """Understand what --channels says.
+    """Return the value of --channels as a choice of channels.
 
     Raises:
-        typer.BadParameter: it is none of them.
+        typer.BadParameter: `text` is not mix, split or a channel number.
     """
     try:
         return parse_channels(text)
@@ -210,13 +225,13 @@ def _check_single(sources: Sequence[str | Failure], *, format: Format, output: P
         )
     if format in SINGLE and (output is None or (output.exists() and not output.is_dir())):
         raise typer.BadParameter(
-            f"{format} holds one recording a document, got {len(sources)}; give --output DIRECTORY",
+            f"got {len(sources)} recordings, but {format} has one per document; give --output DIRECTORY",
             param_hint="--format",
         )
 
 
 def _draw(result: Result, envelope: Envelope, plot: Path) -> None:
-    from emovox.evaluation.report.timeline import write_timeline  # matplotlib takes a second
+    from emovox.evaluation.report.timeline import write_timeline  # here, since matplotlib takes a second
 
     time, low, high = envelope.outline()
     write_timeline(plot, result, time=time, low=low, high=high)

@@ -1,4 +1,4 @@
-"""Progress of work on many clips, and of a training."""
+"""Progress of work on many clips, and of the steps of a training."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from emovox.cli.console import ERASE_LINE, Bar
 from emovox.schema.progress import Progress
 
 LINE_SECONDS = 30.0
-"""Time between two lines in a log."""
+"""Seconds between two lines of progress in a log: a short log, and a line soon enough to see that work continues."""
 
 
 @contextmanager
 def counting(what: str) -> Iterator[Progress]:
-    """Give a function that shows "<done> of <total> <what>": by a bar on terminals, elsewhere a line now and then."""
-    in_place, told = sys.stderr.isatty(), time.monotonic()
+    """Yield a function that shows "<done> of <total> <what>": a bar on terminals, elsewhere a line every 30 s."""
+    in_place, last_line = sys.stderr.isatty(), time.monotonic()
 
     def show(done: int, total: int) -> None:
-        nonlocal told
+        nonlocal last_line
         bar.update(done / total, f"{done} of {total} {what}")
         now = time.monotonic()
-        if not in_place and now - told >= LINE_SECONDS:
-            told = now
+        if not in_place and now - last_line >= LINE_SECONDS:
+            last_line = now
             typer.echo(f"  {done} of {total} {what}", err=True)
 
     with Bar(1) as bar:
@@ -34,18 +34,18 @@ def counting(what: str) -> Iterator[Progress]:
 
 
 class Steps:
-    """Tells how far a stage of a training is: in one line on terminals, elsewhere by a line now and then."""
+    """Shows how far a stage of a training is: one line in place on terminals, elsewhere a line every 30 s."""
 
     def __init__(self) -> None:
         self._in_place = sys.stderr.isatty()
-        self._told = time.monotonic()
+        self._last_line = time.monotonic()
 
     def __call__(self, done: int, total: int, sentence: str) -> None:
-        """Show a sentence; the last one of a stage stays."""
+        """Show step `done` of `total` with a sentence. The last line of a stage stays on the terminal."""
         now, ended = time.monotonic(), done == total
         line = f"  step {done} of {total}, {sentence}"
         if self._in_place:
             typer.echo(f"{ERASE_LINE}{line}", nl=ended, err=True)
-        elif ended or now - self._told >= LINE_SECONDS:
-            self._told = now
+        elif ended or now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
             typer.echo(line, err=True)

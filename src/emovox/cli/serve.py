@@ -1,4 +1,4 @@
-"""`emovox serve`: the HTTP and WebSocket service; every setting is a flag."""
+"""`emovox serve`: the HTTP and WebSocket service. Every setting but the keys is a flag."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ for _module in NEEDED:
 from emovox.serving.settings import Setting, resolve_settings, settings_list, shown  # noqa: E402 (needs the extra)
 
 SECRET = frozenset({"keys"})
-"""Settings without a flag: a command line can be read by everybody on the machine."""
+"""Settings without a flag: every user of the machine can read a command line."""
 
 
 def serve(**flags: Any) -> None:
     """Serve recordings by HTTP and live audio by WebSocket.
 
-    Settings come from flags, then EMOVOX_SERVE_… variables, then the file of --config, then the defaults.
+    A flag comes before its environment variable (EMOVOX_SERVE_PORT for --port), the variable before the file of
+    --config, and the file before the default. docs/service.md describes all settings.
     """
     file: Path | None = flags.pop("config")
     show: bool = flags.pop("show_settings")
@@ -34,14 +35,14 @@ def serve(**flags: Any) -> None:
     if show:
         typer.echo(json_document(shown(settings)), nl=False)
         return
-    from emovox.serving.run import serve as run  # 0.6 s: the model runtime and the web framework
+    from emovox.serving.run import serve as run  # here, since it takes 0.6 s: the model runtime and the web framework
 
     run(settings, say=lambda text: typer.echo(text, err=True))
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
     kind: Any = list[str] if setting.kind is tuple else setting.kind
-    default = "" if setting.default in (None, (), False) else f" [{setting.default}]"
+    default = "" if setting.default in (None, (), False) else f" [default: {setting.default}]"
     choices = f" ({' | '.join(setting.choices)})" if setting.choices else ""
     flag = setting.name.replace("_", "-")
     name = f"--{flag}/--no-{flag}" if kind is bool else f"--{flag}"
@@ -56,14 +57,16 @@ def _option(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def _signature() -> inspect.Signature:
-    config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
-    show = Annotated[bool, typer.Option("--show-settings", help="Print the settings in force, keys masked, and exit.")]
+    config = Annotated[Path | None, typer.Option("--config", help="TOML file with settings, named as the flags.")]
+    show = Annotated[
+        bool, typer.Option("--show-settings", help="Print the settings in force, with masked keys, and exit.")
+    ]
     extra = [_option("config", config, None), _option("show_settings", show, False)]
     return inspect.Signature(
         [*(_parameter(setting) for setting in settings_list() if setting.name not in SECRET), *extra]
     )
 
 
-# Typer reads the flags from the signature; written by hand they would be forty lines that repeat the settings.
+# Typer reads the flags from the signature. Written by hand, forty lines would repeat the settings.
 serve.__signature__ = _signature()  # type: ignore[attr-defined]
 serve.__annotations__ = {name: parameter.annotation for name, parameter in _signature().parameters.items()}

@@ -1,8 +1,8 @@
-"""Signals that end a command, however awkward the moment at which they come; and those that end listening.
+"""Signals that end a command at any moment, and signals that stop listening.
 
-What a signal's handler raises is lost when the signal comes during a destructor, a weak reference's callback or C code
-that drops errors. Imports are full of those: in their 20 ms of `emovox predict`, one signal in fifty was lost. So the
-handler goes on until what it raised unwinds the stack.
+Python drops what a signal handler raises if the signal arrives during a destructor, a callback of a weak reference or C
+code that ignores errors. Imports are full of these: in the 20 ms of imports of `emovox predict`, one signal in fifty
+was lost. So the handler raises again until the exception unwinds the stack.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from typing import Any
 from emovox.schema.processes import ending_signals, is_forced_exit
 
 _AGAIN_SECONDS = 0.2
+"""Seconds until the exception is raised again."""
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """While the block runs, a termination or a hang-up raises `SystemExit`, an interrupt `KeyboardInterrupt`.
+    """Raise `SystemExit` at a termination or a hang-up and `KeyboardInterrupt` at an interrupt, during the block.
 
-    A signal that the process was started to ignore (`nohup`, a background job) stays ignored. Outside the main thread,
-    where Python handles no signals, nothing is changed.
+    A signal that the process was started to ignore (`nohup`, a background job) stays ignored. Outside the main thread
+    nothing changes, since Python handles signals in the main thread only.
 
     Raises:
         SystemExit: with status 128 + the signal's number.
@@ -37,7 +38,7 @@ def ended_by_signals() -> Iterator[None]:
     ending = _Ending()
     before: dict[int, Any] = {number: signal.signal(number, ending.begin) for number in ending_signals()}
     if hasattr(signal, "SIGALRM"):
-        before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)  # `begin` takes it: until then it is not ours
+        before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)  # only `begin` replaces this handler
     sys.unraisablehook = ending.lost
     try:
         yield
@@ -50,29 +51,29 @@ def ended_by_signals() -> Iterator[None]:
 
 
 class _Ending:
-    """Raise an exception at a signal, and again every `_AGAIN_SECONDS` unless it is on its way up the stack."""
+    """The handler that raises at a signal, and again every `_AGAIN_SECONDS` until the exception unwinds the stack."""
 
     def __init__(self) -> None:
         self.hook = sys.unraisablehook
         self._error: BaseException | None = None
 
     def begin(self, number: int, _: FrameType | None) -> None:
-        """Handle the signal that ends the command; a second one that forces the exit breaks off what cleans up."""
+        """Handle the signal that ends the command. A second signal that forces the exit also interrupts cleaning up."""
         if self._error is not None and not is_forced_exit(number, before=(signal.SIGTERM,)):
             return
         self._error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-        if hasattr(signal, "setitimer"):  # not on Windows, where a process is ended without being asked
+        if hasattr(signal, "setitimer"):  # not on Windows, which ends processes without a signal
             signal.signal(signal.SIGALRM, self._insist)
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS, _AGAIN_SECONDS)
         raise self._error
 
     def lost(self, what: sys.UnraisableHookArgs) -> None:
-        """Say nothing of the exception where Python had to drop it: it comes again."""
+        """Report what Python dropped, but for this exception: it is raised again."""
         if self._error is None or what.exc_value is not self._error:
             self.hook(what)
 
     def _insist(self, _: int, __: FrameType | None) -> None:
-        # code that cleans up (`finally`, `__exit__`) has the exception in hand, or a generator's end, and is left alone
+        # code that cleans up (`finally`, `__exit__`) handles the exception or a generator's end: do not interrupt it
         error = sys.exc_info()[1]
         while error is not None:
             if error is self._error or isinstance(error, GeneratorExit):
@@ -83,7 +84,7 @@ class _Ending:
 
 
 class StopOnSignal:
-    """While the block runs, an interrupt, a termination or a hang-up calls `stop`; a second interrupt breaks off.
+    """A context manager: the first interrupt, termination or hang-up calls `stop`, a second interrupt raises.
 
     Args:
         stop: called once, from the main thread.
@@ -93,11 +94,11 @@ class StopOnSignal:
         self._stop = stop
         self._before: dict[signal.Signals, Any] = {}
         self.number: int | None = None
-        """The signal that came first."""
+        """Number of the first signal; None before it."""
 
     @property
     def status(self) -> int:
-        """The exit status that is due: an interrupt is how one ends listening, and no failure."""
+        """The exit status: 0 after an interrupt, which is how a user ends listening, else 128 + the signal's number."""
         return 0 if self.number in (None, signal.SIGINT) else 128 + (self.number or 0)
 
     def __enter__(self) -> StopOnSignal:

@@ -1,4 +1,4 @@
-"""Results as a table for people: a line a recording, and its timeline where there is more than one segment."""
+"""Results as a table to read: one line per recording, with its timeline if it has several segments."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from emovox.schema.formats import UNCERTAIN
 from emovox.schema.result import Failure, Result, ResultRow, Segment
 
 RUNNERS_UP = 2
-"""Labels shown behind the first."""
+"""Labels shown after the best one, at most."""
 
 
 def table_text(rows: Iterable[ResultRow], *, labels: Sequence[str], colour: bool) -> Iterator[str]:
-    """Render results, a piece a recording.
+    """Yield the table, one piece per recording.
 
     Args:
         rows: results and failures.
-        labels: the model's labels, in order; they choose the colours.
-        colour: use terminal colours.
+        labels: the model's labels; their order determines the colours.
+        colour: whether to use terminal colours.
     """
     colours = {label: COLOURS[index % len(COLOURS)] for index, label in enumerate(labels)} if colour else {}
     for row in rows:

@@ -7,7 +7,7 @@ and 10 to 20 ms to import, and `emovox listen` is in the light core.
 from __future__ import annotations
 
 ROWS = 3
-"""Lines that a large word takes."""
+"""Lines of a large word."""
 
 _GLYPHS = {
     "A": ".#. #.# ### #.# #.#",
@@ -39,20 +39,20 @@ _GLYPHS = {
     " ": ".. .. .. .. ..",
     "-": "... ... ### ... ...",
 }
-"""Five lines of dots each."""
+"""Letter → five lines of dots, from top to bottom."""
 
 _HALVES = {("#", "#"): "█", ("#", "."): "▀", (".", "#"): "▄", (".", "."): " "}
 
 
 def large(text: str, *, width: int) -> list[str] | None:
-    r"""Write a word large.
+    r"""Return a word in large letters.
 
     Args:
         text: letters, spaces and hyphens; case does not matter.
-        width: columns that there are.
+        width: columns available, >= 1.
 
     Returns:
-        `ROWS` lines of equal width; None when a letter is not known or the word is too wide.
+        `ROWS` lines of equal width; None if the word is too wide or has another character.
 
     >>> print(*large("Hi", width=10), sep="\n")
     █ █ █

@@ -1,4 +1,4 @@
-"""What the options of `emovox listen` open: a microphone, a recording, a pipe."""
+"""Sources of `emovox listen`: a microphone, a recording or a pipe, as the options name them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from emovox.audio.types import AudioInput, ChannelChoice
 from emovox.schema.errors import UnreadableError
 
 STDIN = "-"
+"""Stands for standard input on the command line."""
 
 
 class SourceOptions(NamedTuple):
-    """What to listen to, as it was typed."""
+    """The options of `emovox listen` that say what to listen to; `raw` in Hz, `seconds` of audio."""
 
     device: str | None
     input: str | None
@@ -30,10 +31,10 @@ class SourceOptions(NamedTuple):
     seconds: float | None
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Check that the options do not contradict each other.
 
         Raises:
-            typer.BadParameter: they do.
+            typer.BadParameter: two options contradict each other.
         """
         if self.device is not None and self.input is not None:
             raise typer.BadParameter(
@@ -46,7 +47,7 @@ class SourceOptions(NamedTuple):
 
 
 class OpenedSource(NamedTuple):
-    """A source, its name for the result, and what to call it on the screen."""
+    """An open source, its name in the result, and its title on the screen."""
 
     source: LiveSource
     name: str
@@ -54,15 +55,15 @@ class OpenedSource(NamedTuple):
 
 
 def open_source(options: SourceOptions, *, rate: int, channels: ChannelChoice) -> OpenedSource:
-    """Open what is options; nothing is heard yet.
+    """Open the source that the options name. It gives no audio before it is started.
 
     Args:
-        options: what.
-        rate: the model's sample rate in Hz, for devices that can have several.
-        channels: what will be made of it.
+        options: which source.
+        rate: the model's sample rate in Hz; a device that supports it is opened at this rate.
+        channels: which channels will be analysed.
 
     Raises:
-        EmovoxError: it cannot be opened.
+        EmovoxError: the source cannot be opened.
     """
     if options.input is None:
         device = find_device(options.device)
@@ -89,8 +90,8 @@ def _stdin() -> BinaryIO:
 
 
 def _unbuffered(stdin: BinaryIO) -> BinaryIO:
-    """The pipe without Python's buffer, whose lock a thread that waits for audio would take into the grave."""
+    """Return the pipe without Python's buffer: a thread that waits for audio would hold the buffer's lock at exit."""
     try:
         return cast(BinaryIO, os.fdopen(os.dup(stdin.fileno()), "rb", buffering=0))
-    except (OSError, io.UnsupportedOperation, AttributeError):  # no file: a test, or a program that calls this one
+    except (OSError, io.UnsupportedOperation, AttributeError):  # not a file, as in tests
         return stdin

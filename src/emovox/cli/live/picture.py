@@ -1,4 +1,4 @@
-"""The screen as lines of styled text: pure, of any size from 20 columns on."""
+"""The screen as lines of styled text, for any size from 20 columns. Pure: it writes to no terminal."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ from emovox.schema.events import SpeechEnded
 
 NOT_SURE = "not sure"
 _LOUD_DB, _CLIPPED_DB = -9.0, -1.0
-"""Peaks from which the level is shown yellow and red."""
+"""Peaks in dBFS from which the level is yellow and red."""
 _WIDEST_BAR = 48
+"""Columns of a bar, at most."""
 WORD_WIDTH = 32
-"""Columns of "not sure" and of "surprise" in large letters."""
+"""Columns of large letters: the width of "not sure" and of "surprise"."""
 _NARROW = 50
-"""Columns below which bars and large letters stand one below the other, or not at all."""
+"""Columns up to which the screen has no margin and verdicts have no start."""
 
 
 class Painter:
-    """Draws pictures of a `LiveState`.
+    """Draws a `LiveState`.
 
     Args:
-        labels: the model's, in order: they choose the colours and the letters of the timeline.
+        labels: the model's labels. Their order determines the colours and the letters of the timeline.
     """
 
     def __init__(self, labels: Sequence[str]) -> None:
@@ -49,16 +50,16 @@ class Painter:
         self._widest = max(map(cell_len, labels))
 
     def paint(self, state: LiveState, *, width: int, height: int) -> list[Text]:
-        """Draw.
+        """Return the lines of the screen.
 
         Args:
-            state: what is known.
+            state: what to draw.
             width: columns, >= 1.
             height: rows, >= 1.
 
         Returns:
-            At most `height` lines of at most `width` columns. What matters least is left out first: old verdicts,
-            the large letters, the loudness of the past.
+            At most `height` lines of at most `width` columns. The least important parts are left out first: old
+            verdicts, the large letters, the loudness of the past.
         """
         margin = " " if width > _NARROW else ""
         inner = width - 2 * len(margin)
@@ -94,7 +95,7 @@ class Painter:
         return line.append("─" * (length - max(mark, filled)), "dim").append(figures)
 
     def _emotion(self, state: LiveState, width: int, rows: int) -> list[Text]:
-        """The label of this moment, large where there is room, and beside or below it a bar a label."""
+        """Return the current label, in large letters if there is room, with a bar per label beside or below it."""
         bars = len(state.labels)
         beside = width - WORD_WIDTH - 4 if width >= 72 else 0
         if beside:
@@ -144,7 +145,7 @@ class Painter:
         return lines
 
     def _timeline(self, state: LiveState, width: int, rows: int) -> list[Text]:
-        """Up to three lines a channel, the letters in any case, and the scale."""
+        """Return up to three lines per channel and the scale; with little room, only the lines of letters."""
         each = (rows - 1) // len(state.histories)
         lines: list[Text] = []
         for channel, history in state.histories.items():

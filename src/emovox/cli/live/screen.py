@@ -1,4 +1,4 @@
-"""What `emovox listen` shows: a screen drawn a few times a second on a terminal, or a line an event elsewhere."""
+"""Outputs of `emovox listen`: a screen that is drawn five times per second, or one line per event."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStart
 from emovox.schema.formats import UNCERTAIN
 
 FRAME_SECONDS = 0.2
-"""Time between two pictures: often enough for the level, seldom enough to cost little."""
+"""Seconds between two updates of the screen: smooth enough for the level, at about 1 % of a core."""
 
 SILENT_SECONDS = 3.0
-"""Zeros that are no pause any more: a microphone that is muted, or may not be used."""
+"""Seconds of zeros after which the screen asks whether the input is muted: longer than a pause in speech."""
 
 
 class Screen:
-    """Shows a `LiveState`; the terminal is as before when the block ends.
+    """Shows a `LiveState` on a terminal. A context manager: at its end the terminal is as before.
 
     Args:
-        state: what to show; it is kept up to date here.
-        console: of the terminal.
+        state: what to show; `show` updates it.
+        console: the console of the terminal.
     """
 
     def __init__(self, state: LiveState, *, console: Console) -> None:
@@ -42,14 +42,14 @@ class Screen:
         self._drawn: list[Text] = []
         self._next = 0.0
 
-    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:
-        """Take the latest events, and draw if it is time.
+    def show(self, events: Sequence[TimedEvent], listener: Listener) -> float:
+        """Take the latest events, and draw if the next update is due.
 
         Returns:
-            Seconds until the next picture.
+            Seconds until the next update.
         """
-        for one in heard:
-            self._state.feed(one)
+        for event in events:
+            self._state.feed(event)
         now = time.monotonic()
         if now >= self._next:
             self._next = now + FRAME_SECONDS
@@ -58,7 +58,7 @@ class Screen:
         return self._next - now
 
     def __enter__(self) -> Screen:
-        with suppress(OSError):  # no terminal any more: the first picture says so
+        with suppress(OSError):  # the terminal is gone: the first drawing reports it
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
         return self
@@ -80,7 +80,7 @@ class Screen:
         size = self._console.size
         lines = self._painter.paint(self._state, width=size.width, height=size.height)
         with self._console:  # written at once
-            if size != self._size:  # what the terminal made of the old picture is wiped away
+            if size != self._size:  # the terminal has wrapped the old lines: erase them
                 self._size, self._drawn = size, []
                 self._console.control(Control.clear())
             for row, line in enumerate(lines):
@@ -92,45 +92,45 @@ class Screen:
 
 
 WAIT_SECONDS = 0.5
-"""Time after which to look whether listening was ended."""
+"""Seconds to wait for events, at most, before checking whether the session has ended."""
 
 
 class Lines:
-    """Prints a line an event.
+    """Prints one line per event.
 
     Args:
-        json: one JSON document a line, as the service's WebSocket sends them; otherwise for people.
-        channels: how many there are: one is not named.
+        json: one JSON document per line, as the service's WebSocket sends them; otherwise text to read.
+        channels: number of channels; lines name the channel if there are several.
     """
 
     def __init__(self, *, json: bool, channels: int = 1) -> None:
         self._json, self._several = json, channels > 1
 
-    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:  # noqa: ARG002
+    def show(self, events: Sequence[TimedEvent], listener: Listener) -> float:  # noqa: ARG002
         """Print the latest events.
 
         Returns:
-            Seconds until the next call at the latest.
+            Seconds until the next call, at most.
         """
-        for one in heard:
-            typer.echo(json_line(one.event) if self._json else self._line(one))
+        for timed in events:
+            typer.echo(json_line(timed.event) if self._json else self._line(timed))
         return WAIT_SECONDS
 
-    def _line(self, heard: TimedEvent) -> str:
-        event = heard.event
+    def _line(self, timed: TimedEvent) -> str:
+        event = timed.event
         channel = f"channel {event.channel}  " if self._several else ""
         match event:
             case SpeechStarted():
                 return f"{event.start:9.2f} s  {channel}speech"
             case EmotionUpdated():
-                late = "" if heard.latency is None else f"  {1000 * heard.latency:.0f} ms"
+                late = "" if timed.latency is None else f"  {1000 * timed.latency:.0f} ms"
                 return f"{event.end:9.2f} s  {channel}  {_verdict(event)}{late}"
             case SpeechEnded():
                 return f"{event.end:9.2f} s  {channel}{event.start:.2f}-{event.end:.2f} s: {_verdict(event)}"
 
 
 def json_line(event: Event) -> str:
-    """Write an event as JSON in one line, scores rounded as in all text output.
+    """Return an event as JSON in one line, with scores rounded as in all text output.
 
     >>> json_line(SpeechStarted(0, 0, 0.5))
     '{"type":"speech.started","utterance":0,"channel":0,"start":0.5}'

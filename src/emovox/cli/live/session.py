@@ -1,4 +1,4 @@
-"""One run of `emovox listen`: open, listen and show, then sum up and keep what was asked for."""
+"""One run of `emovox listen`: open a source, listen, show events, then show the summary and save the results."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from emovox.schema.formats import json_text
 from emovox.schema.result import ModelInfo, Result
 
 BLOCK_SECONDS = 0.1
-"""Of a recording, decoded at a time."""
+"""Seconds of a recording that are decoded at a time: a fifth of the usual hop."""
 
 
 class OutputOptions(NamedTuple):
-    """What to keep, as it was typed."""
+    """The options of `emovox listen` that say what to save: audio, result, and whether to replace files."""
 
     save: Path | None
     json: Path | None
     overwrite: bool
 
     def check(self, source: str | None) -> None:
-        """See before anything is heard that nothing will be lost.
+        """Check before listening that no file would be lost; `source` is the input file, if any.
 
         Raises:
-            ConfigError: a file exists, is the input, or has a wrong suffix.
+            ConfigError: an output exists, is the input or the other output, or has a wrong suffix.
         """
         if source is not None:
             InputFiles([source]).spare(self.save, self.json)
@@ -58,22 +58,22 @@ class OutputOptions(NamedTuple):
 
 
 class Sink(Protocol):
-    """Where events go to."""
+    """An output for events."""
 
-    def show(self, heard: Sequence[TimedEvent], listener: Listener) -> float:
-        """Show the latest events, if any; give the seconds until the next call at the latest."""
+    def show(self, events: Sequence[TimedEvent], listener: Listener) -> float:
+        """Show the latest events, if any. Return the seconds until the next call, at most."""
 
 
 class LiveSession:
-    """Everything between the options and the exit status.
+    """One live session, from the options to the exit status.
 
     Args:
-        wanted: what to listen to.
-        keep: what to keep.
-        model: as in `emovox.load`.
-        channels: what to make of the channels.
-        threshold: abstention threshold in [0, 1]; the card's unless given.
-        hop: seconds between two previews; the card's unless given.
+        source: what to listen to.
+        output: what to save.
+        model: as `name` in `emovox.load`.
+        channels: which channels to analyse.
+        threshold: abstention threshold in [0, 1]; None takes the card's.
+        hop: seconds between two previews; None takes the card's.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class LiveSession:
         self._hop = card.hop if hop is None else hop
 
     def run(self, *, json: bool, screen: bool) -> int:
-        """Listen until the end.
+        """Listen until the source ends or a signal arrives.
 
         Args:
-            json: show events as JSON, one a line.
-            screen: show a picture.
+            json: whether to print events as JSON, one per line.
+            screen: whether to show the screen; otherwise one line per event.
 
         Returns:
             The exit status.
@@ -120,7 +120,7 @@ class LiveSession:
             stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
             write = None if self._output.json is None else stack.enter_context(writing(self._output.json))
             _warm(self._predictor)
-            recorder = self._recorder(reader, stack)  # last: an older recording is lost by it
+            recorder = self._recorder(reader, stack)  # last, since it replaces an older recording
             listener = Listener(source, reader, stream, recorder=recorder)
             stack.callback(listener.close)
             with StopOnSignal(listener.stop) as ending:
@@ -141,11 +141,11 @@ class LiveSession:
         recorder = Recorder(
             self._output.save, rate=reader.sample_rate, channels=reader.channels, overwrite=self._output.overwrite
         )
-        stack.callback(recorder.close)  # the listener does, once it has begun
+        stack.callback(recorder.close)  # for an error before the listener starts; later the listener closes it
         return recorder
 
     def _numbers(self, reader: AudioReader) -> Sequence[int]:
-        """Of the channels in the events; a saved recording of one has but channel 0, and its result is the same."""
+        """Return the channels' numbers in the events. A saved recording of one channel has only channel 0."""
         first = self._channels if isinstance(self._channels, int) and self._output.save is None else 0
         return range(first, first + reader.channels)
 
@@ -189,19 +189,19 @@ class LiveSession:
 
 
 def _follow(listener: Listener, sink: Sink) -> OSError | None:
-    """Show everything until the end; when nobody reads any more, finish without showing, and give the error."""
+    """Show events until the end. If the output fails, stop listening, finish silently and return the error."""
     failure: OSError | None = None
     wait = 0.0
     listener.start()
     while not listener.is_done:
         try:
-            heard = listener.take(wait)
+            events = listener.take(wait)
         except PipelineError as error:
             listener.error = listener.error or error
             return failure
         if failure is None:
             try:
-                wait = sink.show(heard, listener)
+                wait = sink.show(events, listener)
             except OSError as error:
                 failure = error
                 listener.stop()
@@ -209,6 +209,6 @@ def _follow(listener: Listener, sink: Sink) -> OSError | None:
 
 
 def _warm(predictor: Predictor) -> None:
-    """Run the model once: the first run is the slowest, and the first word shall not wait for it."""
+    """Run the model once, since the first run is the slowest: the first speech then does not wait for it."""
     card = predictor.card
     predictor.model.run(np.zeros((1, round(card.window * card.sample_rate)), np.float32))

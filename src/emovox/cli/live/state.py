@@ -1,4 +1,4 @@
-"""All that the screen shows, gathered from events, with a column a hop for each channel; knows no terminal."""
+"""The state of a live session, gathered from events: for each channel, one column per hop. Needs no terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from emovox.runtime.listener import TimedEvent
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 
 MOST_COLUMNS = 600
-"""Columns kept: wider than any terminal."""
+"""Columns that are kept per channel: more than any terminal shows."""
 
 
 @dataclass(slots=True)
@@ -20,11 +20,11 @@ class Column:
     """One hop of one channel.
 
     Attributes:
-        level_db: the loudest moment, in dBFS.
-        is_speech: whether somebody speaks.
-        confidence: of the best label, 0 to 1; None before the model has said anything.
-        label: that label; None when it is not sure.
-        is_final: whether it is the verdict, and no preview.
+        level_db: highest level, in dBFS.
+        is_speech: whether there is speech.
+        confidence: score of the best label, 0 to 1; None before the first preview.
+        label: the best label; None if the model abstains.
+        is_final: whether label and confidence come from the verdict. False for a preview.
     """
 
     level_db: float = FLOOR_DB
@@ -35,10 +35,10 @@ class Column:
 
 
 class History:
-    """The columns of one channel; a preview stands until the verdict on its segment takes its place.
+    """The columns of one channel. The verdict on an utterance replaces its previews.
 
     Args:
-        hop: seconds a column.
+        hop: seconds per column.
     """
 
     def __init__(self, hop: float) -> None:
@@ -47,7 +47,7 @@ class History:
         self._open: int | None = None
 
     def loudness(self, second: float, level_db: float) -> None:
-        """Say how loud it is at `second`."""
+        """Note the level at `second`, in dBFS."""
         column = self._at(max(0, int(second / self.hop - 1e-6)))
         column.level_db = max(column.level_db, level_db)
         self._columns = {
@@ -66,7 +66,7 @@ class History:
                 self._settle(event)
 
     def latest(self, second: float, count: int) -> Iterator[Column]:
-        """Give the last `count` columns, the one at `second` last; where nothing was yet, empty ones."""
+        """Yield the last `count` columns, up to the one at `second`. Columns without data are empty."""
         now = max(0, int(second / self.hop - 1e-6))
         for index in range(now - count + 1, now + 1):
             column = self._columns.get(index, Column())
@@ -74,7 +74,7 @@ class History:
             yield column if column.is_speech or not speaks else Column(column.level_db, is_speech=True)
 
     def _settle(self, event: SpeechEnded) -> None:
-        """Put the segments in the place of the previews; a column belongs to what its middle lies in."""
+        """Replace the previews by the segments. A column gets the segment that contains its middle."""
         first, last = int(event.start / self.hop), max(int(event.start / self.hop), round(event.end / self.hop) - 1)
         for index in [number for number in self._columns if number >= first]:
             self._columns[index] = Column(self._columns[index].level_db)
@@ -91,22 +91,22 @@ class History:
 
 
 MOST_UTTERANCES = 100
-"""Verdicts kept for the screen."""
+"""Verdicts that are kept for the screen."""
 
 PEAK_FALL_DB = 2.0
-"""Of the peak's mark, a picture."""
+"""dB by which the mark of the peak falls at each update."""
 
 
 class LiveState:
-    """What is known at this moment.
+    """All that the screen shows.
 
     Args:
-        labels: the model's, in order.
+        labels: the model's labels, in order.
         hop: seconds between two previews.
-        channels: the numbers of the channels.
-        title: which model listens.
-        source: what it listens to.
-        keeping: what is kept of it.
+        channels: numbers of the channels.
+        title: name and version of the model.
+        source: title of the source.
+        keeping: sentence that says what is stored.
     """
 
     def __init__(
@@ -126,15 +126,15 @@ class LiveState:
 
     @property
     def latency(self) -> float | None:
-        """Seconds from voice to screen: the median of the last 20 previews."""
+        """Seconds from the last sample to the preview: the median of the last 20 previews; None without previews."""
         return median(self._latencies) if self._latencies else None
 
-    def feed(self, heard: TimedEvent) -> None:
+    def feed(self, timed: TimedEvent) -> None:
         """Take the next event."""
-        event = heard.event
+        event = timed.event
         self.histories[event.channel].feed(event)
-        if heard.latency is not None:
-            self._latencies.append(heard.latency)
+        if timed.latency is not None:
+            self._latencies.append(timed.latency)
         match event:
             case SpeechStarted():
                 self.speaking[event.channel] = event
@@ -147,11 +147,11 @@ class LiveState:
                     self.latest = None
 
     def listen(self, level: Level | None, seconds: float) -> None:
-        """Take the level since the last picture, which was heard until `seconds`."""
+        """Take the level since the last update; None if there was no audio. `seconds` is the length of the session."""
         self.seconds = seconds
         if level is None:
             return
-        held = max(level.peak_db, self.level.peak_db - PEAK_FALL_DB, FLOOR_DB)
-        self.level = Level(level.mean_db, held)
+        peak = max(level.peak_db, self.level.peak_db - PEAK_FALL_DB, FLOOR_DB)
+        self.level = Level(level.mean_db, peak)
         for history in self.histories.values():
             history.loudness(seconds, level.mean_db)

@@ -1,4 +1,4 @@
-"""Small pieces of the picture: bars, columns, a scale of time, lines with two ends."""
+"""Parts of the screen: bars, columns, a time scale, lines with text at both ends."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from rich.text import Text
 from emovox.cli.live.state import Column
 
 HEIGHTS = "▁▂▃▄▅▆▇█"
+"""Columns of a height of one to eight eighths."""
+
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+"""Bars of a width of none to eight eighths."""
+
 QUIETEST_DB = -60.0
-"""Where the level's bar begins."""
+"""Level in dBFS at which the bar of the level begins."""
 
 _TICK_SECONDS = (5, 10, 15, 30, 60)
+"""Distances between the marks of the time scale."""
+
 _TICK_COLUMNS = 12
+"""Columns between two marks, at least: a text such as "└ 60 s ago" and a gap."""
 
 
 def place(level_db: float, length: int) -> int:
-    """Turn a level in dBFS into columns of a bar of `length`.
+    """Return how many of the `length` columns of a bar a level in dBFS fills.
 
     >>> place(-30.0, 40), place(-96.0, 40), place(1.0, 40)
     (20, 0, 40)
@@ -30,7 +37,7 @@ def place(level_db: float, length: int) -> int:
 
 
 def bar(share: float, length: int) -> str:
-    """Draw a share from 0 to 1 as a bar, in eighths of a column, filled up with spaces to `length`.
+    """Return a share from 0 to 1 as a bar, in eighths of a column, padded with spaces to `length`.
 
     >>> bar(0.5, 5)
     '██▌  '
@@ -41,7 +48,7 @@ def bar(share: float, length: int) -> str:
 
 
 def height_of(share: float) -> str:
-    """Draw a share from 0 to 1 as one column.
+    """Return a share from 0 to 1 as one character, a column of this height.
 
     >>> height_of(0.0), height_of(1.0)
     ('▁', '█')
@@ -50,13 +57,13 @@ def height_of(share: float) -> str:
 
 
 def loudness_of(columns: Sequence[Column]) -> Text:
-    """Draw how loud it was."""
+    """Return the level of each column, as one character."""
     places = (place(column.level_db, len(HEIGHTS)) for column in columns)
     return Text("".join(HEIGHTS[number - 1] if number else " " for number in places), "dim")
 
 
 def strip(cells: Iterable[tuple[str, str]]) -> Text:
-    """Join letters with their styles, neighbours of one style as one piece: that is what drawing costs.
+    """Join letters with their styles. Neighbours of one style become one span, since drawing costs time per span.
 
     >>> strip([("a", "red"), ("b", "red")]).spans
     [Span(0, 2, 'red')]
@@ -66,7 +73,7 @@ def strip(cells: Iterable[tuple[str, str]]) -> Text:
 
 
 def scale(width: int, *, hop: float) -> Text:
-    """Write how long ago the columns are, of `hop` seconds each, now at the right end."""
+    """Return a time scale for `width` columns of `hop` seconds each: how long ago each was, with now at the right."""
     step = next((tick for tick in _TICK_SECONDS if tick / hop >= _TICK_COLUMNS), _TICK_SECONDS[-1])
     marks = [" "] * width
     marks[-1] = "┘"
@@ -79,19 +86,19 @@ def scale(width: int, *, hop: float) -> Text:
 
 
 def sides(left: Text, right: Text, width: int) -> Text:
-    """Put two texts at both ends of a line; where they do not fit, the left one is cut."""
+    """Return a line with a text at each end. If they do not fit, the left one is cut."""
     left = left.copy()
     left.truncate(max(0, width - right.cell_len - 1), overflow="ellipsis")
     return joined(left, right, at=max(0, width - right.cell_len))
 
 
 def joined(left: Text, right: Text, *, at: int) -> Text:
-    """Begin `right` at column `at`."""
+    """Return a line with `left`, and `right` from column `at` on."""
     return Text.assemble(left, " " * max(0, at - left.cell_len), right)
 
 
 def fitting(lines: Sequence[Text], rows: int) -> list[Text]:
-    """Leave out empty lines, and then the last ones, until there are no more than `rows`."""
+    """Return at most `rows` lines: empty lines are left out first, then the last ones."""
     kept = list(lines)
     while len(kept) > rows and (empty := next((i for i, line in enumerate(kept) if not line), None)) is not None:
         del kept[empty]
@@ -99,12 +106,12 @@ def fitting(lines: Sequence[Text], rows: int) -> list[Text]:
 
 
 def ranked(scores: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Sort labels by score, the highest first."""
+    """Return labels and scores, the highest first."""
     return sorted(scores.items(), key=lambda item: -item[1])
 
 
 def initials(labels: Sequence[str]) -> dict[str, str]:
-    """Choose a letter for each label that no other has.
+    """Return label → letter, a different one for each label and one of its own letters if possible.
 
     >>> initials(["sad", "surprise", "happy"])
     {'sad': 's', 'surprise': 'u', 'happy': 'h'}
@@ -112,6 +119,6 @@ def initials(labels: Sequence[str]) -> dict[str, str]:
     spare = [chr(number) for number in range(ord("A"), ord("z") + 1) if chr(number).isalpha()]
     taken: dict[str, str] = {}
     for label in labels:
-        own = [letter for letter in label if letter.isalnum() and cell_len(letter) == 1]
-        taken[label] = next((letter for letter in [*own, *spare] if letter not in taken.values()), "?")
+        letters = [letter for letter in label if letter.isalnum() and cell_len(letter) == 1]
+        taken[label] = next((letter for letter in [*letters, *spare] if letter not in taken.values()), "?")
     return taken
