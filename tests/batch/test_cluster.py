@@ -178,7 +178,7 @@ def test_a_failure_puts_the_signal_back() -> None:
 
 def test_no_cluster_at_the_address(calls: Path, tmp_path: Path) -> None:
     with (
-        pytest.raises(WorkerError, match=r"127\.0\.0\.1:1: no Ray to be had there .* expected HOST:PORT"),
+        pytest.raises(WorkerError, match=r"127\.0\.0\.1:1: no Ray cluster found .* expected HOST:PORT"),
         opened(calls, tmp_path / "out.parquet") as archive,
     ):
         archive.run(RayEngine("127.0.0.1:1"), unobserved)
@@ -196,7 +196,7 @@ def test_what_listens_at_the_address_is_web_server(
     monkeypatch.setattr(cluster_module, "QUERY_SECONDS", 3)
     with (
         listening() as address,
-        pytest.raises(WorkerError, match=rf"{address}: no Ray to be had there \(something listens, .* within 3 s"),
+        pytest.raises(WorkerError, match=rf"{address}: no Ray cluster found \(something listens, .* within 3 s"),
         opened(calls, tmp_path / "out.parquet") as archive,
     ):
         archive.run(RayEngine(address), unobserved)

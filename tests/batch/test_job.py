@@ -103,7 +103,7 @@ class TestSettings:
 class TestModel:
     def test_another_one_than_the_work_was_begun_with_is_refused(self, tmp_path: Path, model: Path) -> None:
         """On another machine the same name may be another version."""
-        with pytest.raises(ArchiveError, match=r"got sha256 [0-9a-f]{12}…, expected 000000000000… as where work was"):
+        with pytest.raises(ArchiveError, match=r"got sha256 [0-9a-f]{12}…, expected 000000000000… as at the start"):
             RecordingAnalyzer(job_of(tmp_path, model, sha256="0" * 64))
 
     def test_one_that_is_not_there_is_no_fault_of_a_recording(self, tmp_path: Path, model: Path) -> None:

@@ -41,7 +41,7 @@ def test_the_manifest_keeps_any_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [0, 10, -5, -20])
 def test_a_damaged_manifest_is_an_error(cut: int) -> None:
     data = encode_manifest(ArchivePlan(b"/calls", (b"a.wav", b"b.wav"), (2,)), SETTINGS)
-    with pytest.raises(ArchiveError, match=r"^there: got a damaged list of work .* remove the folder"):
+    with pytest.raises(ArchiveError, match=r"^there: got a damaged list of work .* remove its folder"):
         decode_manifest(data[:cut], where="there")
 
 
@@ -54,7 +54,7 @@ def test_a_manifest_of_another_format_is_an_error() -> None:
 def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match=r"nowhere: cannot be listed \(No such file or directory\)"):
         check_directory(tmp_path / "nowhere")
-    with pytest.raises(UnreadableError, match=r"cannot be listed \(empty\).*that its disk is there"):
+    with pytest.raises(UnreadableError, match=r"cannot be listed \(empty\).*that its disk is mounted"):
         check_directory(tmp_path)
     (tmp_path / "notes.wav").touch()
     with pytest.raises(UnreadableError, match=r"notes.wav: got a file, expected a directory"):

@@ -219,7 +219,7 @@ def test_a_folder_that_goes_away_stops_the_work(calls: Path, output: Path) -> No
             calls.rename(calls.with_name("away"))
 
     with (
-        pytest.raises(UnreadableError, match=r"calls: cannot be listed .*that its disk is there"),
+        pytest.raises(UnreadableError, match=r"calls: cannot be listed .*that its disk is mounted"),
         opened(calls, output) as archive,
     ):
         archive.run(Here(), pull)

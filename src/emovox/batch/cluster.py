@@ -1,4 +1,4 @@
-"""Many machines: the same work as tasks of Ray Data."""
+"""An engine for many machines: tasks of Ray Data."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from emovox.batch.plan import check_directory
 from emovox.schema.errors import WorkerError
 
 TASK_BYTES = 2**25
-"""Bytes of recordings in a task, about: much against what starting it costs, little when a node dies on it."""
+"""Bytes of recordings per task, about: long compared with the start of a task, little to repeat if a node dies."""
 
 TASKS_A_CORE, MOST_TASKS = 4, 10_000
-"""Tasks at least, so that the cores end at the same time; and at most, since the driver knows each."""
+"""Tasks per core, at least, so that all cores end together; and tasks in all, at most, since the driver holds each."""
 
 CONNECT_SECONDS = 10
-"""Time that a host has to take a connection."""
+"""Seconds for a host to accept a connection."""
 
 QUERY_SECONDS = 15
-"""Time that a cluster then has to answer, the start of the process that asks included."""
+"""Seconds for a cluster to answer after that, including the start of the process that asks."""
 
 Muted = Callable[[], AbstractContextManager[object]]
-"""Makes a block in which standard output goes nowhere."""
+"""Makes a block without standard output."""
 
 _QUERY = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 _RAY_THREADS = "ray_"
@@ -50,17 +50,17 @@ _decoder = msgspec.msgpack.Decoder(Answer)
 class RayEngine:
     """A Ray cluster, or Ray on this machine.
 
-    Recordings, and a model that is given as a path, must lie at the same path on every node, and emovox be installed
-    in the same version. Ray's own retries are off, since it has no end of them where a recording kills whatever reads
-    it: what a dead worker or node leaves undone is given out again by `emovox.batch.engine.answers`.
+    Every node needs the recordings, and a model that is given as a path, at the same path, and the same version of
+    emovox. Ray's retries are off: they never end if a recording kills each worker that reads it. Instead,
+    `emovox.batch.engine.answers` repeats what a dead worker or node leaves undone.
 
     Args:
-        address: of the cluster, as for `ray.init`; Ray is started on this machine, and ended, unless given.
-        workers: tasks at a time; one a core unless given.
-        prepare: makes a worker ready.
+        address: address of the cluster, as for `ray.init`; None starts Ray on this machine, and ends it.
+        workers: tasks at a time; None runs one per core.
+        prepare: loads what a worker needs.
     """
 
-    retries = 3  # one more than a bad recording needs to be sure of, since nodes may die meanwhile
+    retries = 3  # one more than on one machine needs, since nodes may die in the meantime
 
     def __init__(
         self, address: str | None = None, workers: int | None = None, *, prepare: Prepare = RecordingAnalyzer
@@ -68,7 +68,7 @@ class RayEngine:
         self._address, self._workers, self._prepare = address, workers, prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
-        """See `Engine.run`; with `alone`, each recording is a task of its own."""
+        """Analyse recordings as `Engine.run` does; with `alone`, each recording is a separate task."""
         with _connected(self._address, self._workers) as muted:
             with muted():
                 _check_nodes(job, self._prepare)
@@ -77,7 +77,7 @@ class RayEngine:
                     yield from answers
 
     def _shares(self, items: Sequence[Item], *, alone: bool) -> Iterator[tuple[Sequence[Item], int]]:
-        """Give what is to be done in one go, and in how many tasks."""
+        """Yield the items of each run of Ray Data, and their number of tasks."""
         if not alone:
             yield items, min(_count_tasks(items, self._workers or _count_cores()), MOST_TASKS)
             return
@@ -87,7 +87,7 @@ class RayEngine:
 
     def _answers(self, job: Job, items: Sequence[Item], *, tasks: int, muted: Muted) -> Generator[Answer]:
         encoded = [{"item": msgspec.msgpack.encode(item)} for item in items]
-        with muted(), warnings.catch_warnings():  # that such options will have another way in, from Ray 2.64 on
+        with muted(), warnings.catch_warnings():  # Ray 2.64 warns that it will take such options in another way
             warnings.simplefilter("ignore")
             answered = ray.data.from_items(encoded, override_num_blocks=tasks).map_batches(
                 analyse_batch,
@@ -106,12 +106,12 @@ class RayEngine:
                 yield from map(_decoder.decode, batch["answer"])
                 with muted():
                     batch = next(batches, None)
-        except RayError:  # a node died with answers on it: those that have come are good
+        except RayError:  # a node died with answers on it; the answers so far are good
             return
 
 
 def analyse_batch(batch: dict[str, Any], job: Job, prepare: Prepare) -> dict[str, list[bytes]]:
-    """Be a task: items in, answers out, both as bytes; the model is loaded once in each process."""
+    """Run one task: return the answers to a batch of items, both as bytes. Each process loads the model once."""
     analyse, decoder = _prepared(prepare, job), msgspec.msgpack.Decoder(Item)
     return {"answer": [msgspec.msgpack.encode(analyse(decoder.decode(item))) for item in batch["item"]]}
 
@@ -122,31 +122,31 @@ def _prepared(prepare: Prepare, job: Job) -> Analyse:
 
 
 class WithoutRayOutput:
-    """A stream without what Ray's own threads write: they tell at any time of nodes that died.
+    """A stream without what Ray's threads write: they report dead nodes at any time.
 
     Args:
-        stream: gets the rest.
+        stream: receives all other output.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """Write, or not."""
+        """Write text, unless a thread of Ray calls. Return its length."""
         if threading.current_thread().name.startswith(_RAY_THREADS):
             return len(text)
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
-        """Be that stream in all else."""
+        """Return an attribute of the stream."""
         return getattr(self._stream, name)
 
 
 @contextmanager
 def _connected(address: str | None, workers: int | None) -> Iterator[Muted]:
-    """Connect to the cluster, or start Ray here, and let it say nothing: it writes to standard output, much and late.
+    """Connect to the cluster, or start Ray on this machine, without its output on standard output.
 
-    Gives what its callers put around calls of Ray, and around nothing else: other output is not ours to hide.
+    Yields a block for calls of Ray, which mutes standard output. Other output stays visible.
 
     Raises:
         WorkerError: there is no cluster at `address`.
@@ -156,7 +156,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Muted]:
     with (
         ExitStack() as stack,
         open(os.devnull, "w", encoding="utf-8") as nowhere,
-    ):  # open to the end: Ray may hold on to it
+    ):  # open to the end, since Ray may keep it
         stack.enter_context(redirect_stdout(cast("TextIO", WithoutRayOutput(sys.stdout))))
         muted = partial(redirect_stdout, nowhere)
         try:
@@ -165,8 +165,8 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Muted]:
                 ray.init(address or "local", log_to_driver=False, logging_level=_SILENT, **start)
         except (OSError, RuntimeError, ValueError) as error:
             raise WorkerError(
-                f"{address or 'local'}: no Ray to be had there ({error}); expected HOST:PORT of a running head "
-                "node, as 'ray start --head' tells it"
+                f"{address or 'local'}: no Ray cluster found ({error}); expected HOST:PORT of a running head "
+                "node, as 'ray start --head' prints it"
             ) from error
         try:
             with muted():
@@ -179,7 +179,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Muted]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Put back what a termination signal does: Ray's own way ends in an abort, with a stack trace."""
+    """Restore the handler of the termination signal after the block: Ray's handler aborts, with a stack trace."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -189,26 +189,27 @@ def _signals_kept() -> Iterator[None]:
 
 
 def _check_address(address: str | None) -> None:
-    """Look whether a Ray listens at HOST:PORT: Ray itself would wait for minutes.
+    """Check that Ray listens at HOST:PORT. Ray's own check would wait for minutes.
 
     Raises:
-        OSError: none does.
+        OSError: nothing listens there, or something that is not Ray.
         ValueError: the port is no number.
     """
     host, _, port = (address or "").removeprefix("ray://").rpartition(":")
     if host:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
-    if address and host and not address.startswith("ray://"):  # whose client has a time limit of its own
+    if address and host and not address.startswith("ray://"):  # the client of ray:// has a time limit
         _query(address)
 
 
 def _query(address: str) -> None:
-    """Let Ray's own client ask what listens there for its cluster.
+    """Check with Ray's client that a compatible cluster listens at an address.
 
-    In a process that can be ended: the client waits in C++, where it heeds no interrupt, and writes to standard error.
+    The client runs in another process, which can be ended: it waits in C++, ignores interrupts and writes to standard
+    error.
 
     Raises:
-        OSError: it is no Ray, or none that this Ray can talk to.
+        OSError: it is not Ray, or an incompatible version.
     """
     command = [sys.executable, "-P", "-c", _QUERY, address]
     try:
@@ -229,11 +230,11 @@ def _silence_logs() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.max_errored_blocks = -1  # they are left out
+    context.max_errored_blocks = -1  # failed blocks are left out
 
 
 def _check_nodes(job: Job, prepare: Prepare) -> None:
-    """Let every node load the model and look for the folder, before any recording would get an error from it.
+    """Check that every node can load the model and list the folder; otherwise every recording would be an error.
 
     Raises:
         WorkerError: a node cannot do the work.
@@ -250,7 +251,7 @@ def _check_nodes(job: Job, prepare: Prepare) -> None:
                 f"Ray node {nodes[node]}: cannot do the work ({_last_line(error)}); expected emovox in the "
                 "same version, and recordings and model at the same path as here"
             ) from error
-        except RayError:  # it has died meanwhile: the others do the work
+        except RayError:  # the node has died in the meantime: the others do the work
             continue
 
 

@@ -1,4 +1,4 @@
-"""What does the work, and how each recording gets exactly one answer from it, whoever dies on the way."""
+"""Engines run the workers. `answers` gets exactly one answer for each recording, even if workers die."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from emovox.schema.errors import WorkerError
 from emovox.schema.result import Notice
 
 MOST_LOST = 10
-"""Recordings that may all be bad at once; more without a single answer, and it is the workers."""
+"""Recordings that may all lack an answer because they are bad. If there are more, the workers are at fault."""
 
 
 class Engine(Protocol):
     """Processes on this machine, or on many.
 
     Attributes:
-        retries: how often a recording that got no answer is tried again, alone.
+        retries: how often a recording without an answer is tried again, alone.
     """
 
     retries: int
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
-        """Analyse recordings; what is left running when the generator is closed, is ended.
+        """Analyse recordings. Closing the generator ends all workers.
 
         Args:
             job: what to do.
-            items: the recordings; the sooner ones are begun sooner.
-            alone: no recording may share its worker's life with another.
+            items: the recordings, in the order in which to start them.
+            alone: whether a worker may have only one recording at a time, so that its death concerns no other.
 
         Yields:
-            Answers in any order. Recordings on which a worker died are left out; one may even come twice.
+            Answers in any order. Recordings on which a worker died are left out. An answer may come twice.
 
         Raises:
-            WorkerError: there are no workers, or they die whatever they get.
+            WorkerError: there are no workers, or they die on every recording.
         """
 
 
 def answers(engine: Engine, job: Job, items: Sequence[Item]) -> Generator[Answer]:
-    """Give one answer for each recording, an error for those that no worker survives.
+    """Yield one answer for each recording: an error for those on which every worker dies.
 
     Raises:
-        WorkerError: as `Engine.run`.
+        WorkerError: as `Engine.run`, or no recording got an answer.
     """
     left = {item.index: item for item in items}
     for attempt in range(1 + engine.retries):
@@ -56,7 +56,7 @@ def answers(engine: Engine, job: Job, items: Sequence[Item]) -> Generator[Answer
         if len(left) == len(items) > MOST_LOST:
             raise WorkerError(
                 f"got no answer for any of {len(items)} recordings, expected one for each; try one of them with "
-                "emovox predict, where the work shall be done"
+                "emovox predict, on the machine that does the work"
             )
     for item in left.values():
         stamp = stamp_of(path_of(job.directory, item.name))
@@ -64,6 +64,6 @@ def answers(engine: Engine, job: Job, items: Sequence[Item]) -> Generator[Answer
 
 
 _GIVEN_UP = (
-    "{} workers died on this recording (out of memory?), expected an answer; the others are done: try it alone with "
-    "emovox predict"
+    "{} workers died on this recording (out of memory?), expected an answer; the other recordings are done: try this "
+    "one alone with emovox predict"
 )

@@ -1,4 +1,4 @@
-"""One recording of an archive → one answer: the function that every engine runs, in a process of its own."""
+"""The function that workers of every engine run: one recording of an archive → one answer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from emovox.schema.errors import ArchiveError, EmovoxError
 from emovox.schema.result import Notice, Result
 
 Stamp = tuple[int, int]
-"""Size in bytes and time of the last change in ns: another stamp is another recording."""
+"""Size in bytes and time of the last change in ns of a file. A recording with another stamp has changed."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What an archive was analysed with: stands in the Parquet file, and must be the same when work is resumed.
+    """What an archive is analysed with. The Parquet file contains it, and it must be the same on resuming.
 
-    `emovox` is the version of this package; the model is told by name, version and SHA-256 of its graph, with the
-    licence of its weights; `threshold` is the abstention threshold in [0, 1]; without `vad` everything counts as
-    speech.
+    Attributes:
+        emovox: version of this package.
+        model: name of the model.
+        version: version of the model.
+        sha256: SHA-256 of the model's graph.
+        licence: licence of the model's weights.
+        licence_risk: open questions about that licence.
+        channels: which channels are analysed.
+        threshold: abstention threshold in [0, 1].
+        vad: whether speech is detected; otherwise all audio counts as speech.
     """
 
     emovox: str
@@ -37,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker needs to know: the folder, the model (a shipped name, or an absolute path), the settings."""
+    """What a worker needs to know: the folder, the model (a shipped name or an absolute path) and the settings."""
 
     directory: str
     model: str
@@ -45,7 +52,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
-    """A recording to analyse: its place in the archive, its path below the folder as the system's bytes, its size."""
+    """A recording to analyse: index in the archive, path below the folder as the system's bytes, size in bytes."""
 
     index: int
     name: bytes
@@ -53,7 +60,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What came of a recording: a result, or an error; and the stamp of what was analysed, None when it was gone."""
+    """The result of a recording or its error, with the stamp of the file; None if the file is gone."""
 
     index: int
     stamp: Stamp | None
@@ -62,64 +69,66 @@ class Answer(msgspec.Struct, frozen=True, array_like=True):
 
 
 INTERNAL = "internal"
-"""Code of a recording on which this program has a fault."""
+"""Code of the error of a recording that meets a fault of this program."""
 
 Analyse = Callable[[Item], Answer]
+"""Analyses one recording."""
+
 Prepare = Callable[[Job], Analyse]
-"""Loads what a worker needs, once, and returns its analyser. Picklable: `RecordingAnalyzer`, or a test stand-in."""
+"""Loads what a worker needs, once, and returns its function. Picklable: `RecordingAnalyzer`, or a test stand-in."""
 
 
 class RecordingAnalyzer:
-    """Analyses recordings one after the other, with a model loaded once.
+    """Analyses recordings one after the other, with a model that is loaded once.
 
     Args:
         job: what to do.
 
     Raises:
         ModelError: the model cannot be loaded.
-        ArchiveError: it is another one here than where the work was begun.
+        ArchiveError: the model here differs from the one with which the work was started.
     """
 
     def __init__(self, job: Job) -> None:
         self.directory, self._settings = job.directory, job.settings
         self._predictor = load(job.model)
-        found, expected = self._predictor.card.sha256, job.settings.sha256
-        if found != expected:
+        actual, expected = self._predictor.card.sha256, job.settings.sha256
+        if actual != expected:
             raise ArchiveError(
-                f"model '{job.model}': got sha256 {found[:12]}…, expected {expected[:12]}… as where work was begun; "
-                "install the same version of emovox and of the model everywhere"
+                f"model '{job.model}': got sha256 {actual[:12]}…, expected {expected[:12]}… as at the start of the "
+                "work; install the same version of emovox and of the model everywhere"
             )
 
     def __call__(self, item: Item) -> Answer:
-        """Analyse one recording; what is wrong with it, or with this program on it, becomes the answer.
+        """Return the result of one recording. An error of the recording or of this program becomes the answer.
 
         Only a lack of memory is raised, since the recording may succeed when it is tried again alone. The answer
-        depends on the recording and the job alone, so that asking twice does no harm.
+        depends only on the recording and the job, so repeating it is safe.
         """
         path, settings = path_of(self.directory, item.name), self._settings
-        stamp = stamp_of(path)  # before reading: what changes meanwhile counts as changed
+        stamp = stamp_of(path)  # before reading: a change in the meantime counts as one
         try:
             result = self._predictor.predict(
                 path, channels=settings.channels, threshold=settings.threshold, vad=settings.vad
             )
         except EmovoxError as error:
             return Answer(item.index, stamp, error=Notice(error.code, str(error).removeprefix(f"{name_of(path)}: ")))
-        except OSError as error:  # the disk or the network fails while the file is read
+        except OSError as error:  # the disk or the network fails during reading
             return Answer(item.index, stamp, error=Notice("unreadable", f"could not be read ({error})"))
         except MemoryError:
             raise
-        except Exception as error:  # else it ends a worker, and passes for a lack of memory
+        except Exception as error:  # otherwise it would end the worker and look like a lack of memory
             return Answer(item.index, stamp, error=Notice(INTERNAL, _fault(error)))
         return Answer(item.index, stamp, result)
 
 
 def _fault(error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()  # names are of any bytes
+    text = f"{type(error).__name__}: {error}".encode(errors="backslashreplace").decode()  # names may contain any bytes
     return f"got a fault of emovox ({text}), expected a result; try it alone with emovox predict, and report it"
 
 
 def path_of(directory: str, name: bytes) -> str:
-    """Path of a recording.
+    """Return the path of a recording, from the folder and the path below it.
 
     >>> path_of("calls", b"a.wav").replace(os.sep, "/")
     'calls/a.wav'
@@ -128,9 +137,9 @@ def path_of(directory: str, name: bytes) -> str:
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """Tell a file's state; None when there is none that can be seen."""
+    """Return the stamp of a file; None if it does not exist or cannot be accessed."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns

@@ -21,25 +21,25 @@ from emovox.schema.errors import WorkerError
 from emovox.schema.processes import obey_parent, usable_cores
 
 AHEAD = 2
-"""Recordings given to a worker at once: it never waits for the next one."""
+"""Recordings that a worker has at a time: with two, it never waits for the next one."""
 
 MOST_DEATHS = 10
-"""Workers that die one after the other without an answer between, before the work is given up."""
+"""Workers that may die one after the other without an answer in between. After more, the work stops."""
 
-_context = get_context("spawn")  # not fork: inference sessions hold threads, which a fork would copy half alive
+_context = get_context("spawn")  # not fork, which would break the threads of inference sessions
 _decoder = msgspec.msgpack.Decoder(Answer)
 
 
 Serve = Callable[[Connection], None]
-"""What a worker does with its end of the pipe until the other is closed."""
+"""Serves recordings in a worker, from its end of the pipe, until the other end is closed."""
 
 
 class LocalEngine:
-    """Worker processes of this machine, one thread each.
+    """Worker processes on this machine, with one thread each.
 
     Args:
-        workers: how many, >= 1; as many as there are cores for this process unless given.
-        prepare: makes a worker ready.
+        workers: number of processes, >= 1; None runs one per core that this process may use.
+        prepare: loads what a worker needs.
     """
 
     retries = 1
@@ -49,7 +49,7 @@ class LocalEngine:
         self._prepare = prepare
 
     def run(self, job: Job, items: Sequence[Item], *, alone: bool) -> Generator[Answer]:
-        """See `Engine.run`; with `alone`, there is one worker, and it has one recording at a time."""
+        """Analyse recordings as `Engine.run` does; with `alone`, one worker has one recording at a time."""
         workers = 1 if alone else min(self.workers, len(items))
         pool = _Pool(partial(_serve, job=job, prepare=self._prepare), items, ahead=1 if alone else AHEAD)
         try:
@@ -59,12 +59,12 @@ class LocalEngine:
 
 
 class _Pool:
-    """Workers, and what is still to be given to them."""
+    """Workers, and the recordings that wait for them."""
 
     def __init__(self, serve: Serve, items: Sequence[Item], *, ahead: int) -> None:
         self._serve, self._ahead = serve, ahead
         self._waiting = deque(items)
-        self._workers: dict[object, _Worker] = {}  # by their pipes, which are of another type on Windows
+        self._workers: dict[object, _Worker] = {}  # by pipe, whose type differs on Windows
         self._deaths = 0
 
     def answers(self, count: int) -> Iterator[Answer]:
@@ -76,7 +76,7 @@ class _Pool:
             self._assign(count)
 
     def end(self) -> None:
-        """Kill what still runs: workers hold nothing that could be lost."""
+        """Kill the workers that still run; they hold nothing that could be lost."""
         for worker in self._workers.values():
             worker.process.kill()
         for worker in self._workers.values():
@@ -97,7 +97,7 @@ class _Pool:
     def _receive(self, worker: _Worker) -> Answer | None:
         try:
             answer = _decoder.decode(worker.pipe.recv_bytes())
-        except (EOFError, OSError):  # killed, perhaps in the middle of an answer
+        except (EOFError, OSError):  # the worker was killed, perhaps in the middle of an answer
             self._replace_dead(worker)
             return None
         worker.pending.popleft()
@@ -105,7 +105,7 @@ class _Pool:
         return answer
 
     def _replace_dead(self, worker: _Worker) -> None:
-        """Leave out what it died on, and give the rest to others."""
+        """Drop the recording that the worker died on, and put its others back into the queue."""
         self._close(worker)
         self._deaths += 1
         if self._deaths > MOST_DEATHS:
@@ -123,7 +123,7 @@ class _Pool:
 
 
 class _Worker:
-    """A process, our end of its pipe, and the recordings that it has not yet answered, the one at work first."""
+    """A worker process, our end of its pipe, and its recordings without an answer, the one in hand first."""
 
     def __init__(self, serve: Serve) -> None:
         self.pipe, theirs = _context.Pipe()
@@ -134,18 +134,18 @@ class _Worker:
 
     def give(self, item: Item) -> None:
         self.pending.append(item)
-        with suppress(OSError):  # it is dead: hearing it will tell
+        with suppress(OSError):  # the worker is dead: receiving will show it
             self.pipe.send_bytes(msgspec.msgpack.encode(item))
 
     def close(self) -> None:
-        """End it: without its pipe it has nothing to do."""
+        """Close the pipe, which ends the worker, and wait for its end."""
         self.pipe.close()
         self.process.join()
 
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C from a process that is just being started: held signals stay so in what is started meanwhile."""
+    """Block Ctrl-C while a process is started. A new process inherits the blocked signals."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -157,7 +157,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 def _serve(pipe: Connection, job: Job, prepare: Prepare) -> None:
-    """Be a worker: answer until the pipe is closed."""
+    """Answer recordings in a worker process until the pipe is closed."""
     obey_parent()
     analyse = prepare(job)
     decoder, encoder = msgspec.msgpack.Decoder(Item), msgspec.msgpack.Encoder()

@@ -1,4 +1,4 @@
-"""Finished groups as files beside the output, whole or not at all, until they are joined."""
+"""Finished groups of recordings as files beside the output, until they are joined. Each file is whole or absent."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from emovox.schema.errors import ArchiveError, ConfigError
 from emovox.schema.files import replacing, write_whole
 
 SUFFIX = ".parts"
+"""Ends the name of the folder with the parts: the name of the output and this."""
 MANIFEST, LOCK, JOINED = "manifest", "lock", "joined.parquet"
 
 ROWS_A_GROUP = 2**16
-"""Rows that are joined to one group of the Parquet file: what joining holds in memory."""
+"""Rows per row group of the Parquet file, which joining holds in memory."""
 
 _KEY = b"emovox.part"
 _OURS = re.compile(rf"\.?(\d{{7}}\.parquet|{MANIFEST}|{re.escape(JOINED)})(\.\d+\.part)?|{LOCK}")
@@ -31,12 +32,12 @@ _COMPRESSION = "zstd"
 
 
 class PartNote(msgspec.Struct, frozen=True):
-    """What a part says of itself.
+    """What a part says about itself, in the metadata of its file.
 
     Attributes:
-        plan: digest of the manifest that it was made for.
-        stamps: those of its recordings as they were analysed.
-        tally: what came of them.
+        plan: digest of the manifest for which the part was written.
+        stamps: stamps of its recordings when they were analysed.
+        tally: counts over its recordings.
     """
 
     plan: str
@@ -45,33 +46,33 @@ class PartNote(msgspec.Struct, frozen=True):
 
 
 class Parts:
-    """The folder with the finished parts of an output; belongs to one process at a time, see `locked`.
+    """The folder with the finished parts of an output. One process at a time may use it, see `locked`.
 
     Args:
-        output: the file that the parts will become.
+        output: the file that the parts are joined to.
     """
 
     def __init__(self, output: Path) -> None:
-        # of a link, what it points to is written, and the link stays
+        # if the output is a link, its target is written and the link stays
         self.output = Path(os.path.realpath(output)) if output.is_symlink() else output
         self.folder = self.output.with_name(self.output.name + SUFFIX)
 
     @property
     def manifest(self) -> Path:
-        """The file that says what the parts are parts of."""
+        """The file that lists the settings and the recordings of the work."""
         return self.folder / MANIFEST
 
     def begun(self) -> bool:
-        """Whether there is work in it that can be resumed."""
+        """Return whether the folder has work that can be resumed."""
         return self.manifest.is_file() and any(self.folder.glob("*.parquet"))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other processes out; in the end it is removed, if there is no part in it.
+        """Make the folder and lock other processes out. At the end a folder without parts is removed.
 
         Raises:
-            ConfigError: it cannot be made.
-            ArchiveError: another process works in it.
+            ConfigError: the folder cannot be made.
+            ArchiveError: another process has the lock.
         """
         try:
             self.folder.mkdir(exist_ok=True)
@@ -92,25 +93,25 @@ class Parts:
                         closed.callback(self._remove_folder)
 
     def clear(self) -> None:
-        """Remove what lies in the folder and came from here, but for the lock."""
+        """Remove all files of this package from the folder but the lock, as far as possible."""
         with suppress(OSError):
             self.empty()
 
     def empty(self) -> None:
-        """As `clear`, for new work.
+        """Remove all files of this package from the folder but the lock.
 
         Raises:
-            OSError: something cannot be removed.
+            OSError: a file cannot be removed.
         """
-        # First: what a kill leaves is not taken for finished work then, and new work removes it before it begins.
+        # The manifest goes first: after a kill, the rest does not count as finished work, and new work removes it.
         self.manifest.unlink(missing_ok=True)
         self._remove(path for path in self.folder.iterdir() if _OURS.fullmatch(path.name) and path.name != LOCK)
 
     def begin(self, manifest: bytes) -> None:
-        """Begin new work: whatever parts are there belong to other work, and go.
+        """Start new work: remove the parts of other work and write the manifest.
 
         Raises:
-            ConfigError: they cannot be removed, or the manifest cannot be written.
+            ConfigError: a part cannot be removed, or the manifest cannot be written.
         """
         try:
             self.empty()
@@ -122,12 +123,12 @@ class Parts:
         write_whole(self.manifest, manifest)
 
     def sweep(self) -> None:
-        """Remove the unfinished files of processes that were killed."""
+        """Remove unfinished files, which killed processes leave."""
         with suppress(OSError):
             self._remove(self.folder.glob(".*.part"))
 
     def write(self, number: int, table: pa.Table, note: PartNote) -> None:
-        """Write a part.
+        """Write part `number`, with its metadata.
 
         Raises:
             ConfigError: it cannot be written.
@@ -137,7 +138,7 @@ class Parts:
             pq.write_table(table.replace_schema_metadata(metadata), file, compression=_COMPRESSION)
 
     def note(self, number: int) -> PartNote | None:
-        """What part `number` says of itself; None when there is none, or none that can be read."""
+        """Return the metadata of part `number`; None if the part does not exist or cannot be read."""
         try:
             metadata = pq.read_schema(self._path(number)).metadata or {}
             return msgspec.json.decode(metadata[_KEY], type=PartNote)
@@ -145,17 +146,17 @@ class Parts:
             return None
 
     def join(self, count: int, schema: pa.Schema) -> None:
-        """Write all parts into the output, which appears whole, and remove them.
+        """Join all parts to the output, which appears whole, and remove them.
 
         Args:
-            count: how many parts there are.
-            schema: of the rows.
+            count: number of parts.
+            schema: schema of the rows.
 
         Raises:
             ConfigError: the output cannot be written.
             ArchiveError: a part is damaged.
         """
-        joined = self.folder / JOINED  # in this folder, so that nothing else remains of it after a kill
+        joined = self.folder / JOINED  # in this folder, so that a kill leaves no other file
         with replacing(joined) as file, pq.ParquetWriter(file, schema, compression=_COMPRESSION) as writer:
             for table in _gathered(self._read(number) for number in range(count)):
                 writer.write_table(table)
@@ -172,7 +173,7 @@ class Parts:
         try:
             return pq.read_table(path).replace_schema_metadata(None)
         except (OSError, pa.ArrowException) as error:
-            raise ArchiveError(f"{path}: is damaged ({error}); remove it, and go on with --resume") from error
+            raise ArchiveError(f"{path}: is damaged ({error}); remove it, and continue with --resume") from error
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:07d}.parquet"
@@ -182,7 +183,7 @@ class Parts:
             path.unlink(missing_ok=True)
 
     def _remove_folder(self) -> bool:
-        """Remove the lock, and the folder if it is empty then; whether the lock is gone, as on Windows no open file."""
+        """Remove the lock, and the folder if it is empty. Return whether the lock is gone: Windows keeps open files."""
         try:
             (self.folder / LOCK).unlink(missing_ok=True)
         except OSError:
@@ -193,7 +194,7 @@ class Parts:
 
     def _lock(self, file: BinaryIO) -> None:
         if sys.platform == "win32":
-            return  # two processes at the same output are not noticed there
+            return  # two processes with the same output are not detected there
         import fcntl
 
         try:
@@ -207,14 +208,14 @@ class Parts:
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    held: list[pa.Table] = []
+    group: list[pa.Table] = []
     for table in tables:
-        held.append(table)
-        if sum(map(len, held)) >= ROWS_A_GROUP:
-            yield _joined(held)
-            held = []
-    if held:
-        yield _joined(held)
+        group.append(table)
+        if sum(map(len, group)) >= ROWS_A_GROUP:
+            yield _joined(group)
+            group = []
+    if group:
+        yield _joined(group)
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

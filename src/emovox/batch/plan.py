@@ -1,4 +1,4 @@
-"""Which recordings an archive has, in which order and in which groups: fixed when the work begins."""
+"""The plan of the work over an archive: its recordings, their order and their groups, fixed at the start."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from emovox.batch.job import Settings, path_of, stamp_of
 from emovox.schema.errors import ArchiveError, UnreadableError
 
 FORMAT_VERSION = 1
+"""Version of the manifest."""
 
 GROUP_FILES = 256
-"""Recordings that are written together, at most: after a kill, those of groups begun are analysed again."""
+"""Recordings that are written together, at most. After a kill, groups that were not written are analysed again."""
 
 GROUP_BYTES = 2**25
-"""Bytes that make a group full before: 17 minutes of wav at 16 kHz, half a day of speech in opus."""
+"""Bytes of recordings that fill a group: 17 minutes of wav at 16 kHz, half a day of speech in opus."""
 
 
 class ArchivePlan(msgspec.Struct, frozen=True):
     """The recordings of a folder in groups.
 
-    `directory` is the folder's real path, as bytes of the system; `names` are paths below it, sorted; `sizes` counts
-    the names of each group.
+    Attributes:
+        directory: real path of the folder, as the system's bytes.
+        names: paths below the folder, sorted.
+        sizes: number of names in each group.
     """
 
     directory: bytes
@@ -36,19 +39,19 @@ class ArchivePlan(msgspec.Struct, frozen=True):
     sizes: tuple[int, ...]
 
     def groups(self) -> list[range]:
-        """Indices of the names of each group."""
+        """Return the indices of the names of each group."""
         ends = list(accumulate(self.sizes))
         return [range(end - size, end) for size, end in zip(self.sizes, ends, strict=True)]
 
 
 class GroupFinder:
-    """Tells which group an index belongs to."""
+    """A function from the index of a recording to the number of its group, both from 0."""
 
     def __init__(self, groups: Sequence[range]) -> None:
         self._starts = [group.start for group in groups]
 
     def __call__(self, index: int) -> int:
-        """Number of the group of recording `index`, both from 0."""
+        """Return the number of the group of recording `index`."""
         return bisect_right(self._starts, index) - 1
 
 
@@ -59,11 +62,11 @@ class _Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def make_plan(directory: Path) -> ArchivePlan:
-    """List a folder.
+    """Return the plan for a folder.
 
     Raises:
-        UnreadableError: it is not there, no folder, or cannot be listed.
-        NoAudioFilesError: it holds no recording.
+        UnreadableError: it does not exist, is no folder, or cannot be listed.
+        NoAudioFilesError: it has no recording.
     """
     if directory.is_file():
         raise UnreadableError(f"{name_of(directory)}: got a file, expected a directory; emovox predict takes files")
@@ -73,10 +76,10 @@ def make_plan(directory: Path) -> ArchivePlan:
 
 
 def check_directory(directory: str | os.PathLike[str]) -> None:
-    """Check that a folder is there and has something in it: the place where a disk was mounted is empty.
+    """Check that a folder exists and is not empty. The mount point of a missing disk is empty.
 
     Raises:
-        UnreadableError: it is not, or it cannot be listed.
+        UnreadableError: the folder is empty or cannot be listed.
     """
     try:
         if next(os.scandir(directory), None) is not None:
@@ -86,25 +89,25 @@ def check_directory(directory: str | os.PathLike[str]) -> None:
         reason = error.strerror or str(error)
     raise UnreadableError(
         f"{name_of(directory)}: cannot be listed ({reason}), expected a directory of recordings; check the path, and "
-        "that its disk is there"
+        "that its disk is mounted"
     )
 
 
 def encode_manifest(plan: ArchivePlan, settings: Settings) -> bytes:
-    """Write settings and groups as a line of JSON, then the directory and the names, each ended by a zero byte."""
+    """Return a manifest: settings and groups as a line of JSON, then directory and names, each ended by a zero byte."""
     head = msgspec.json.encode(_Head(FORMAT_VERSION, settings, plan.sizes))
     return head + b"\n" + b"".join(name + b"\0" for name in (plan.directory, *plan.names))
 
 
 def decode_manifest(data: bytes, *, where: str) -> tuple[ArchivePlan, Settings]:
-    """Read what `encode_manifest` wrote.
+    """Return the plan and the settings of a manifest from `encode_manifest`.
 
     Args:
-        data: the file's bytes.
-        where: its name, for the message.
+        data: bytes of the manifest.
+        where: name of the file, for the message.
 
     Raises:
-        ArchiveError: damaged, or of another format.
+        ArchiveError: the manifest is damaged or has another format.
     """
     line, _, rest = data.partition(b"\n")
     try:
@@ -119,8 +122,8 @@ def decode_manifest(data: bytes, *, where: str) -> tuple[ArchivePlan, Settings]:
 
 def _damaged(where: str, reason: str) -> ArchiveError:
     return ArchiveError(
-        f"{where}: got a damaged list of work ({reason}), expected format {FORMAT_VERSION}; remove the folder that it "
-        "lies in, and begin again"
+        f"{where}: got a damaged list of work ({reason}), expected format {FORMAT_VERSION}; remove its folder and "
+        "start again"
     )
 
 

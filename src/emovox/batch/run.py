@@ -1,4 +1,4 @@
-"""Work over an archive from beginning to end: list, analyse, keep what is finished, join."""
+"""The work over an archive: list the recordings, analyse them, write finished parts, join the parts."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from emovox.schema.card import ModelCard
 from emovox.schema.errors import ArchiveError, UnreadableError
 
 Observer = Callable[[Item, Answer], None]
-"""Called after each recording, with what came of it."""
+"""Called after each recording, with its answer."""
 
 
 class Archive:
-    """The recordings of a folder, some of which may have been analysed before; made by `open_archive`.
+    """The recordings of a folder, some of them already analysed; `open_archive` makes it.
 
     Attributes:
-        files: how many recordings there are.
-        waiting: those that are still to be analysed.
-        done: what came of the others.
+        files: number of recordings.
+        waiting: recordings that are still to be analysed.
+        done: counts over the others.
     """
 
     def __init__(self, plan: ArchivePlan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
@@ -49,27 +49,27 @@ class Archive:
 
     @property
     def kept(self) -> int:
-        """How many recordings are finished so that no stop can lose them."""
+        """Number of recordings in finished parts, which no stop can lose."""
         return sum(len(self._groups[number]) for number in self._notes)
 
     def paths(self) -> Iterator[str]:
-        """The recordings."""
+        """Return the paths of the recordings."""
         return (path_of(self._job.directory, name) for name in self._plan.names)
 
     def run(self, engine: Engine, observer: Observer) -> Tally:
-        """Analyse what is waiting, write the output, and remove the parts.
+        """Analyse the waiting recordings, write the output, and remove the parts.
 
         Args:
-            engine: does the work.
+            engine: runs the workers.
             observer: called after each recording.
 
         Returns:
-            What is in the output.
+            Counts over the output.
 
         Raises:
             WorkerError: the engine cannot work.
             UnreadableError: the folder is gone.
-            ConfigError: a part or the output cannot be written. What is finished stays, also for the others.
+            ConfigError: a part or the output cannot be written. Finished parts stay after any error.
         """
         group_of, items = GroupFinder(self._groups), {item.index: item for item in self.waiting}
         open_groups: dict[int, dict[int, Answer]] = {}
@@ -101,7 +101,7 @@ class Archive:
 
     def _same(self, index: int, stamp: tuple[int, int] | None) -> bool:
         now = stamp_of(path_of(self._job.directory, self._plan.names[index]))
-        return now is None or now == stamp  # what was analysed and is gone since, was analysed
+        return now is None or now == stamp  # a recording that is gone since keeps its result
 
     def _unfinished(self) -> Iterator[int]:
         return (number for number in range(len(self._groups)) if number not in self._notes)
@@ -112,7 +112,7 @@ class Archive:
         return Item(index, name, stamp[0] if stamp else 0)
 
     def _check_directory(self, answer: Answer) -> None:
-        """Stop when it is not one recording that is missing but all: rows of errors would take their place."""
+        """Stop if all recordings are missing, not one: the output would only have rows with errors."""
         if answer.error is not None and answer.error.code == UnreadableError.code:
             check_directory(self._job.directory)
 
@@ -128,23 +128,23 @@ def open_archive(
     vad: bool = True,
     resume: bool = False,
 ) -> Iterator[Archive]:
-    """Begin work over the recordings of a folder, or go on with it.
+    """Start work over the recordings of a folder, or continue it.
 
     Args:
-        directory: the folder, searched with all below it.
-        output: the Parquet file to make; finished parts lie beside it until it is complete.
+        directory: the folder; its subfolders are included.
+        output: the Parquet file to write. Finished parts are in a folder beside it until it is complete.
         model: as `name` in `emovox.load`.
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.
         vad: as in `Predictor.predict`.
-        resume: go on where an earlier run was stopped.
+        resume: whether to continue a run that was stopped.
 
     Raises:
         ModelError: the model cannot be loaded.
-        AudioError: the folder cannot be listed, or holds no recording.
-        ConfigError: nothing can be written at `output`.
-        ArchiveError: there is unfinished work and `resume` is not given, or it was begun with other settings; or
-            another process is at work on it; or it is complete.
+        AudioError: the folder cannot be listed or has no recording.
+        ConfigError: `output` cannot be written.
+        ArchiveError: there is unfinished work without `resume` or with other settings, another process works on it,
+            or `resume` is given and the output is complete.
     """
     card = load(model).card
     settings = _settings(card, channels=channels, threshold=threshold, vad=vad)
@@ -171,7 +171,7 @@ def _settings(card: ModelCard, *, channels: ChannelChoice, threshold: float | No
 
 
 def _portable(model: str | None) -> str:
-    """Name a model so that processes elsewhere find it too: a shipped one may lie in another place there."""
+    """Return a name for a model that processes elsewhere understand: shipped models may have another path there."""
     path = resolve(model)
     return path.stem if path in shipped().values() else os.path.abspath(path)
 
@@ -183,13 +183,13 @@ def _digest(manifest: bytes) -> str:
 def _check_state(parts: Parts, *, resume: bool) -> None:
     if parts.begun() and not resume:
         raise ArchiveError(
-            f"{parts.folder}: got unfinished work on this output, expected none; go on with it by --resume, or remove "
-            "that folder to begin again"
+            f"{parts.folder}: got unfinished work on this output, expected none; continue it with --resume, or remove "
+            "that folder to start again"
         )
     if resume and not parts.begun() and parts.output.exists():
         raise ArchiveError(
             f"{parts.output}: got --resume for an output that is complete, expected unfinished work beside it; leave "
-            "--resume out to make it again"
+            "--resume out to write it again"
         )
 
 
@@ -209,6 +209,6 @@ def _resumed_plan(parts: Parts, directory: Path, settings: Settings) -> ArchiveP
     if changes:
         raise ArchiveError(
             f"{parts.folder}: got unfinished work with other settings ({'; '.join(changes)}), expected the same; "
-            "resume with those, or remove that folder to begin again"
+            "resume with those, or remove that folder to start again"
         )
     return plan

@@ -1,4 +1,4 @@
-"""Answers as rows of Parquet: one a segment, one for a recording without speech, one for an error."""
+"""Answers as rows of Parquet: one per segment, one for a recording without speech, one for an error."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ METADATA_KEY = b"emovox.batch"
 """Key of the settings in the metadata of the Parquet file, as JSON."""
 
 SCORE_PREFIX = "score_"
+"""Starts the names of the columns with scores; the label follows."""
 
-Row = tuple[Any, ...]
+Cells = tuple[Any, ...]
 
 
 def row_schema(labels: Sequence[str], settings: Settings) -> pa.Schema:
-    """Columns and metadata of the rows of a model with these labels."""
+    """Return the columns and the metadata of the output for a model with these labels."""
     fields = [
         pa.field("file", pa.string(), nullable=False),
         pa.field("duration", pa.float64()),
@@ -38,11 +39,11 @@ def row_schema(labels: Sequence[str], settings: Settings) -> pa.Schema:
 
 
 def to_table(named: Iterable[tuple[bytes, Answer]], schema: pa.Schema) -> pa.Table:
-    """Write answers as rows.
+    """Return answers as rows.
 
     Args:
         named: path of each recording below the folder, with its answer.
-        schema: from `row_schema`.
+        schema: the schema from `row_schema`.
     """
     labels = [name.removeprefix(SCORE_PREFIX) for name in schema.names if name.startswith(SCORE_PREFIX)]
     rows = [row for name, answer in named for row in _rows(printable_name(name), answer, labels)]
@@ -51,7 +52,7 @@ def to_table(named: Iterable[tuple[bytes, Answer]], schema: pa.Schema) -> pa.Tab
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _rows(name: str, answer: Answer, labels: Sequence[str]) -> Iterator[Row]:
+def _rows(name: str, answer: Answer, labels: Sequence[str]) -> Iterator[Cells]:
     blank = (None,) * len(labels)
     result, error = answer.result, answer.error
     if error is not None:

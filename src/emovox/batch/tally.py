@@ -1,4 +1,4 @@
-"""Counts over an archive, that add up."""
+"""Counts over an archive or a part of it, which can be added."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from emovox.schema.formats import UNCERTAIN
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in an archive, or in a part of it; two of them can be added.
+    """Counts over an archive, or over a part of it. The sum of two is that of both parts.
 
-    `seconds` of audio decoded; `errors`: code → files; `labels`: label → seconds of speech with it ("uncertain" below
-    the threshold), the sum of which is the speech.
+    Attributes:
+        files: number of recordings.
+        seconds: seconds of decoded audio.
+        segments: number of segments.
+        errors: code → number of files.
+        labels: label → seconds of speech, with "uncertain" below the threshold. Their sum is all speech.
     """
 
     files: int = 0
@@ -35,12 +39,12 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed(self) -> int:
-        """Files that are rows with an error."""
+        """Number of files with an error."""
         return sum(self.errors.values())
 
 
 def tally_of(answers: Iterable[Answer]) -> Tally:
-    """Count what answers hold."""
+    """Return the counts over some answers."""
     counted = list(answers)
     seconds, segments = 0.0, 0
     errors: Counter[str] = Counter()
