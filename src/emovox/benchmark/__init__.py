@@ -1,1 +1,1 @@
-"""Speed and memory on this machine, ours and that of what people use today, measured side by side."""
+"""Measurements of speed and memory on this machine, side by side with the usual alternatives: `emovox benchmark`."""

@@ -1,7 +1,7 @@
-"""What people write by hand: features from librosa, then the same network in PyTorch's eager mode.
+"""The usual alternatives: features from librosa with the same network in PyTorch's eager mode, and openSMILE.
 
-The weights are drawn anew, since time depends on the layers and not on what they have learnt; everything else is that
-of the shipped model, so that only the road from waveform to probabilities differs.
+The weights are random, since time depends on the layers and not on the weights. Everything else is that of the shipped
+model, so that only the way from waveform to scores differs.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from emovox.schema.errors import ConfigError
 from emovox.schema.labels import EMOTIONS
 
 N_CLASSES = 9
-"""The seven, calm and boredom: what the shipped models learnt from."""
+"""The seven emotions, calm and boredom: the classes on which the shipped models were trained."""
 
 HOP = 320
 """Samples between two frames of `mobile` and `hybrid`, as in their recipes."""
 
 
 class LibrosaFrames(nn.Module):
-    """The frame features of the shipped front end, by librosa; one recording at a time.
+    """The frame features of the shipped front end, computed by librosa for one recording at a time.
 
     Args:
         config: as of `FrameFrontEnd`.
-        f0_step: frames from one F0 to the next, 1 or 2: for every frame, as it must be to stand beside the others in
-            librosa, or for every second one, as the shipped front end does.
+        f0_step: frames from one F0 value to the next, 1 or 2. With 1, F0 has as many frames as librosa's other
+            features; with 2, as many as in the shipped front end.
 
     Raises:
         ConfigError: another step.
@@ -54,9 +54,9 @@ class LibrosaFrames(nn.Module):
         self.config, self.f0_step = config, f0_step
 
     def time_last(self, samples: Tensor) -> FrameTensors:
-        """Compute what the small networks read of [1, n]; the rest of the tuple is empty.
+        """Return the features that the small networks read, of samples [1, n]; the others are empty.
 
-        The network reads F0 of every second frame, whichever were computed.
+        The network reads F0 of every second frame, for either step.
         """
         config, audio = self.config, samples[0].numpy()
         rate, hop = config.sample_rate, config.hop
@@ -67,7 +67,7 @@ class LibrosaFrames(nn.Module):
         mfcc = librosa.feature.mfcc(S=decibels, n_mfcc=config.n_mfcc)
         f0 = librosa.yin(audio, sr=rate, fmin=config.f0_fmin, fmax=config.f0_fmax, hop_length=self.f0_step * hop)
         f0 = f0[:: 2 // self.f0_step]
-        found = {
+        arrays = {
             "mfcc": mfcc,
             "delta": librosa.feature.delta(mfcc),
             "delta2": librosa.feature.delta(mfcc, order=2),
@@ -76,12 +76,12 @@ class LibrosaFrames(nn.Module):
             "f0": f0,
             "voiced": np.ones_like(f0),
         }
-        tensors = {name: torch.from_numpy(np.asarray(value, np.float32))[None] for name, value in found.items()}
+        tensors = {name: torch.from_numpy(np.asarray(value, np.float32))[None] for name, value in arrays.items()}
         return FrameTensors(**dict.fromkeys(FrameTensors._fields, torch.zeros(1, 0)) | tensors)
 
 
 class LibrosaWhisper(nn.Module):
-    """Three blocks of a Whisper encoder over librosa's log-mel, pooled as `accurate` does."""
+    """Three blocks of a Whisper encoder over librosa's log-mel bands, pooled as in `accurate`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class LibrosaWhisper(nn.Module):
         self.n_statistics = 3 * config.encoder_ffn_dim
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[1, n] → [1, p]."""
+        """Return the statistics [1, p] of samples [1, n]."""
         power = librosa.feature.melspectrogram(
             y=samples[0].numpy(), sr=FRAMES.sample_rate, n_fft=FRAMES.n_fft, hop_length=FRAMES.hop, n_mels=FRAMES.n_mels
         )
@@ -106,41 +106,41 @@ class LibrosaWhisper(nn.Module):
 
 
 def mobile(f0_step: int = 1) -> tuple[nn.Module, Head]:
-    """Build `mobile` over librosa's features: encoder and head; `f0_step` as of `LibrosaFrames`."""
+    """Return encoder and head of `mobile` over librosa's features; `f0_step` as of `LibrosaFrames`."""
     encoder = MobileEncoder(MobileConfig(frames=FrameInputsConfig(hop=HOP)))
     _replace(encoder.front_end, f0_step)
     return encoder, _head(encoder.n_statistics, 128)
 
 
 def hybrid(f0_step: int = 1) -> tuple[nn.Module, Head]:
-    """Build `hybrid` over librosa's features: encoder and head; `f0_step` as of `LibrosaFrames`."""
+    """Return encoder and head of `hybrid` over librosa's features; `f0_step` as of `LibrosaFrames`."""
     encoder = HybridEncoder(HybridConfig(frames=FrameInputsConfig(hop=HOP)))
     _replace(encoder.front_end, f0_step)
     return encoder, _head(encoder.n_statistics, 256)
 
 
 def accurate() -> tuple[nn.Module, Head]:
-    """Build `accurate` over librosa's log-mel: encoder and head."""
+    """Return encoder and head of `accurate` over librosa's log-mel bands."""
     encoder = LibrosaWhisper()
     return encoder, _head(encoder.n_statistics, 3 * 128)  # three heads, joined into one
 
 
 NETWORKS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {"mobile": mobile, "hybrid": hybrid, "accurate": accurate}
-"""By the names of the shipped models."""
+"""Name of a shipped model → function that builds its counterpart."""
 
 WITH_F0 = ("mobile", "hybrid")
-"""Those that read F0, and take `f0_step`."""
+"""Models that read F0 and take `f0_step`."""
 
 
 def by_hand(model: str, *, f0_step: int = 1) -> Callable[[Samples], Samples]:
-    """Make the hand-written counterpart of a shipped network, for one thread.
+    """Return the counterpart of a shipped network over librosa's features. PyTorch is set to one thread.
 
     Args:
         model: a key of `NETWORKS`.
-        f0_step: as of `LibrosaFrames`, for those in `WITH_F0`.
+        f0_step: as of `LibrosaFrames`, for models in `WITH_F0`.
 
     Returns:
-        A function from samples [n] float32 at 16 kHz to probabilities [classes].
+        A function from samples [n] float32 at 16 kHz to scores [classes].
     """
     torch.set_num_threads(1)
     parts = NETWORKS[model](f0_step=f0_step) if model in WITH_F0 else NETWORKS[model]()
@@ -164,17 +164,19 @@ def _replace(inputs: FrameInputs, f0_step: int) -> None:
 
 
 RATE = 16000
+"""Sample rate in Hz of openSMILE's input."""
+
 CLIPS = 1000
-"""What the machine has learnt from: about a corpus."""
+"""Training clips of the support vector machine: about as many as a corpus has."""
 
 
 def egemaps_svm() -> Callable[[Samples], object]:
-    """Make a recogniser over eGeMAPS (88 functionals), fitted on numbers drawn at random: only its time matters.
+    """Return a classifier over eGeMAPS (88 functionals). It is fitted on random numbers, since only its time matters.
 
     Returns:
         A function from samples [n] float32 at 16 kHz to one of the labels.
     """
-    import opensmile  # not at the top: the tests collect this module where it is not installed, as in CI
+    import opensmile  # here, since the tests import this module without openSMILE, as in CI
 
     smile = opensmile.Smile(
         feature_set=opensmile.FeatureSet.eGeMAPSv02, feature_level=opensmile.FeatureLevel.Functionals

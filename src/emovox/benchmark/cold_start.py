@@ -1,4 +1,4 @@
-"""From the shell prompt to the answer: how long a command takes whose process has yet to begin."""
+"""The time of `emovox predict` from the shell prompt to the result, including the start of the process."""
 
 from __future__ import annotations
 
@@ -25,14 +25,19 @@ PARTS: Mapping[str, str] = {
     "import numpy": "import numpy",
     "import onnxruntime": "import onnxruntime",
 }
-"""What everybody pays who starts Python, and what the two libraries cost."""
+"""Name → code of processes that do less: the start of Python, and the imports of the package and two libraries."""
 
 
 class ColdStart(msgspec.Struct, frozen=True):
-    """What `emovox benchmark cold-start` tells: wall time in milliseconds, the files in the system's cache.
+    """The result of `emovox benchmark cold-start`: wall times, with all files in the system's cache.
 
-    `commands` is keyed by model: `emovox predict` on a file of `seconds`. `parts` by what a Python did that did no
-    more: they are inside the former, and each holds the start of Python itself.
+    Attributes:
+        seconds: length of the recording.
+        repeats: measured rounds.
+        commands: model → time of `emovox predict` on the recording.
+        parts: name in `PARTS` → time of that code. It is part of the commands' times and includes the start of Python.
+        matrix_product: time of a 512 × 512 float32 product in the same rounds.
+        machine: the machine of the measurement.
     """
 
     seconds: float
@@ -44,10 +49,10 @@ class ColdStart(msgspec.Struct, frozen=True):
 
 
 def measure_cold_start(names: Sequence[str] = (), *, seconds: float = 3.0, repeats: int = 5) -> ColdStart:
-    """Start `emovox predict` again and again, in turn with its parts.
+    """Time `emovox predict` in new processes, in turn with its parts.
 
     Args:
-        names: models, or paths of theirs; all that are shipped for none.
+        names: names or paths of models; none stands for all shipped models.
         seconds: length of the recording, 0.5 to 600.
         repeats: measured rounds, >= 1.
 

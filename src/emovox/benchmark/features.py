@@ -1,4 +1,4 @@
-"""Our features against librosa's: time on one core, measured side by side, and the largest differences."""
+"""Comparison of the features with librosa: time on one core, measured side by side, and the largest differences."""
 
 from __future__ import annotations
 
@@ -22,17 +22,20 @@ from emovox.schema.errors import ConfigError
 from emovox.schema.extras import require
 
 PARTS = ("mfcc+delta+delta2", "rms", "f0")
+"""The parts that are timed one by one."""
+
 WHOLE_SET = "set"
+"""Name of all parts together."""
 
 SAME_PERIOD = 1e-2
-"""F0 estimates further apart than this share are different minima (an octave, or a tie), not rounding."""
+"""Relative difference of F0 values that come from the same minimum, at most. Beyond, it is an octave or a tie."""
 
 Features = dict[str, npt.NDArray[np.float32]]
 Side = dict[str, Callable[[], Features]]
 
 
 class FeatureTiming(msgspec.Struct, frozen=True):
-    """Median milliseconds of one part on both sides; `ratio` is librosa's time over ours."""
+    """Median time of one part on both sides, in milliseconds; `ratio` is librosa's time over that of emovox."""
 
     part: str
     librosa_ms: float
@@ -41,17 +44,17 @@ class FeatureTiming(msgspec.Struct, frozen=True):
 
 
 class FeatureComparison(msgspec.Struct, frozen=True):
-    """What `emovox benchmark features` tells.
+    """The result of `emovox benchmark features`.
 
     Attributes:
         seconds: length of the generated audio.
-        repeats: measured rounds; each runs every part of both sides once, one after the other.
-        parameters: of both sides.
-        timings: the parts and, last, the whole set.
-        differences: feature → largest absolute difference, for `f0_relative` relative, over frames of the same minimum.
-        f0_other_minimum: share of frames in which the two sides chose different minima.
+        repeats: measured rounds. Each round runs every part of both sides once, one after the other.
+        parameters: parameters of both sides.
+        timings: times of the parts and, last, of the whole set.
+        differences: feature → largest absolute difference; `f0_relative` is relative, over frames of the same minimum.
+        f0_other_minimum: share of frames in which the two sides choose different minima, 0 to 1.
         matrix_product: time of a 512 × 512 float32 product in the same rounds.
-        machine: where it was measured.
+        machine: the machine of the measurement.
     """
 
     seconds: float
@@ -65,10 +68,10 @@ class FeatureComparison(msgspec.Struct, frozen=True):
 
 
 def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> FeatureComparison:
-    """Measure {MFCC + Δ + ΔΔ, RMS, F0} on one core against librosa, in a process of its own, by processor time.
+    """Compare {MFCC + Δ + ΔΔ, RMS, F0} with librosa on one core, in a separate process, by processor time.
 
     Args:
-        seconds: length of the generated audio, 0.1 to 600: librosa's delta needs 9 frames.
+        seconds: length of the generated audio, 0.1 to 600. librosa's delta needs 9 frames.
         repeats: measured rounds, >= 1.
 
     Raises:
@@ -82,7 +85,7 @@ def compare_with_librosa(*, seconds: float = 3.0, repeats: int = 31) -> FeatureC
 
 
 def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> FeatureComparison:
-    """Run the comparison in this process, with the threads that it has; see `compare_with_librosa`."""
+    """Compare as `compare_with_librosa` does, but in this process and with its number of threads."""
     samples = speech_like(seconds, sample_rate=config.sample_rate)
     sides = {"librosa": _librosa_side(samples, config), "emovox": _our_side(samples, config)}
     works: dict[str, Callable[[], object]] = {

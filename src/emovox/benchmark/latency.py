@@ -1,4 +1,4 @@
-"""From 3 s of audio to probabilities on one core, beside what people write by hand and openSMILE."""
+"""The time from a waveform to scores on one core, side by side with librosa + PyTorch and with openSMILE."""
 
 from __future__ import annotations
 
@@ -16,20 +16,29 @@ from emovox.runtime.registry import read_card, resolve, shipped
 from emovox.schema.errors import ConfigError
 
 RATE = 16000
+"""Sample rate of the generated audio in Hz."""
+
 EMOVOX, EAGER, OPENSMILE = "emovox", "librosa + torch eager", "openSMILE eGeMAPS + SVM"
 EAGER_SPARSE = f"{EAGER}, F0 every second frame"
-"""As the shipped front end computes it; people stack F0 of every frame."""
+"""With F0 as the shipped front end computes it. `EAGER` computes F0 of every frame, as is usual."""
 
 NEEDS = {
     EAGER: ("librosa", "torch", "dev"),
     EAGER_SPARSE: ("librosa", "torch", "dev"),
     OPENSMILE: ("opensmile", "sklearn", "opensmile"),
 }
-"""Side → two modules that it needs, and the extra that brings them."""
+"""Side → two modules that it needs, and the extra that installs them."""
 
 
 class LatencyRow(msgspec.Struct, frozen=True):
-    """One model; `sides` has the other roads to the same end, by name, those that are installed and know this model."""
+    """The times of one model, in milliseconds of processor time.
+
+    Attributes:
+        model: name of the model.
+        parameters: number of its parameters.
+        emovox: its time.
+        sides: alternative → time, for alternatives that are installed and support this model.
+    """
 
     model: str
     parameters: int
@@ -37,15 +46,20 @@ class LatencyRow(msgspec.Struct, frozen=True):
     sides: dict[str, TimeSpread]
 
     def ratio(self, side: str) -> float:
-        """How many times faster emovox is than that side, by the medians."""
+        """Return how many times faster emovox is than a side, by the medians."""
         return self.sides[side].median / self.emovox.median
 
 
 class LatencyTable(msgspec.Struct, frozen=True):
-    """What `emovox benchmark latency` tells.
+    """The result of `emovox benchmark latency`; times are processor time.
 
-    `left_out` is keyed by the sides that are not installed, with the extra that brings them. Times are processor time;
-    `matrix_product` is the slowest of the models' runs.
+    Attributes:
+        seconds: length of the generated audio.
+        repeats: measured rounds.
+        rows: one row per model.
+        left_out: alternative that is not installed → extra that installs it.
+        matrix_product: time of a 512 × 512 float32 product in the same rounds, the slowest over the models.
+        machine: the machine of the measurement.
     """
 
     seconds: float
@@ -59,16 +73,16 @@ class LatencyTable(msgspec.Struct, frozen=True):
 def measure_models(
     names: Sequence[str] = (), *, seconds: float = 3.0, repeats: int = 51, together: bool = False
 ) -> LatencyTable:
-    """Time the shipped models, each in a process of its own with one thread, in turn with the other sides.
+    """Time the shipped models, each in a separate process with one thread, in turn with the alternatives.
 
-    A program has one model. Where `accurate` has run before, librosa takes up to a quarter less time: the
-    allocator then keeps the memory that librosa asks for and gives back in every call.
+    One process per model, since a program has one model. After `accurate` in the same process, librosa takes up to a
+    quarter less time: the allocator then keeps the memory that librosa requests and frees in every call.
 
     Args:
-        names: models, or paths of theirs; all that are shipped for none.
+        names: names or paths of models; none stands for all shipped models.
         seconds: length of the generated audio, 0.5 to 30.
         repeats: measured rounds, >= 1.
-        together: in one process, all in turn with one another.
+        together: whether all models run in one process, in turn with one another.
 
     Raises:
         ConfigError: `seconds` or `repeats` out of range.
@@ -87,7 +101,7 @@ def measure_models(
 
 
 def _measure(paths: Sequence[str], seconds: float, repeats: int) -> LatencyTable:
-    """The rows of one process."""
+    """Return the table of the models of one process."""
     samples = speech_like(seconds, sample_rate=RATE)
     installed = [side for side, (*modules, _) in NEEDS.items() if all(map(find_spec, modules))]
     works = {path: _works(Model.load(resolve(path)), installed, samples) for path in paths}

@@ -1,4 +1,4 @@
-"""Which machine a figure was measured on, and measuring on one core of it."""
+"""The machine of a measurement, and a process with one thread to measure in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """CPU by name, logical cores, operating system, and versions of Python and of the packages that matter."""
+    """Name of the CPU, number of logical cores, operating system, versions of Python and of the relevant packages."""
 
     cpu: str
     cores: int
@@ -27,10 +27,10 @@ class Machine(msgspec.Struct, frozen=True):
 
 
 def describe_machine(packages: Sequence[str]) -> Machine:
-    """Describe this machine.
+    """Return a description of this machine.
 
     Args:
-        packages: distributions whose versions to tell; they must be installed.
+        packages: distributions whose versions to list. They must be installed.
     """
     versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     return Machine(_cpu_name(), os.cpu_count() or 1, f"{platform.system()} {platform.machine()}", versions)
@@ -47,23 +47,21 @@ def _cpu_name() -> str:
 
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Environment variables from which libraries take their number of threads."""
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 
 def on_one_core(work: Callable[Arguments, Answer], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-    """Run a function in a process of its own whose libraries have one thread each.
+    """Run a function in a separate process whose libraries have one thread each, and return its result.
 
-    It is not bound to a core: on a busy machine the system may then move it to the quieter one.
+    The process is not bound to a core, so that a busy system can move it to a quieter one.
 
     Args:
-        work: a function of a module.
-        *args: picklable.
-        **kwargs: picklable.
-
-    Returns:
-        What it returns, which must be picklable.
+        work: a function at the top level of a module, with a picklable result.
+        *args: picklable arguments.
+        **kwargs: picklable arguments.
     """
     with _one_thread(), ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(work, *args, **kwargs).result()
@@ -71,7 +69,7 @@ def on_one_core(work: Callable[Arguments, Answer], *args: Arguments.args, **kwar
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # libraries read these once, when they are loaded: in a spawned child that is after it has inherited them
+    # libraries read these once, when they are loaded; a spawned child has inherited them by then
     before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     try:

@@ -1,4 +1,4 @@
-"""What a live stream costs: an update, an open and silent one, and how many a core carries."""
+"""The cost of live streams: of an update, of an open but silent stream, and how many streams a core carries."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ from emovox.schema.errors import ConfigError
 from emovox.schema.events import EmotionUpdated
 
 CHUNK = 0.1
-"""Seconds of audio a call, as a telephone or a browser sends it."""
+"""Seconds of audio per call, as a telephone or a browser sends it."""
 
 OPEN = 50
-"""Silent streams that are opened to see what one of them takes."""
+"""Silent streams that are opened to measure the memory of one."""
 
 TOGETHER = 8
-"""Talking streams whose windows share batches."""
+"""Streams with speech whose windows share batches."""
 
 RUNS = 3
-"""Measured runs of a single stream, of which the median counts."""
+"""Measured runs of a single stream; the result is their median."""
 
 WARM_SECONDS = 5.0
-"""Of speech that goes through before anything is measured: first runs allocate and load."""
+"""Seconds of speech before the measurement: the first runs allocate memory and load code."""
 
 NOISE = 1e-3
-"""Root mean square of what a silent stream hears: a quiet room."""
+"""Root mean square of the noise in a silent stream, as in a quiet room; full scale is 1."""
 
 
 class StreamRow(msgspec.Struct, frozen=True):
-    """One model.
+    """The cost of streams with one model.
 
     Attributes:
-        model: its name.
-        update_ms: processor time of a 0.5 s hop while somebody talks without a break: voice activity, the preview, and
-            the share of the tiles.
-        silent_share: share of a core that an open stream takes in which nobody talks, 0 to 1.
-        silent_bytes: memory that such a stream holds.
-        talking: streams in which somebody talks all the time that one core carries, with windows of several in a batch.
+        model: name of the model.
+        update_ms: processor time in ms of a hop of 0.5 s of continuous speech: VAD, the preview and a share of the
+            tiles.
+        silent_share: share of a core that an open stream without speech takes, 0 to 1.
+        silent_bytes: memory of such a stream.
+        talking: streams with continuous speech that one core carries, with windows of several streams in a batch.
     """
 
     model: str
@@ -61,7 +61,7 @@ class StreamRow(msgspec.Struct, frozen=True):
 
 
 class StreamTable(msgspec.Struct, frozen=True):
-    """What `emovox benchmark stream` tells; `seconds` of audio went through each stream."""
+    """The result of `emovox benchmark stream`, with `seconds` of audio in each stream."""
 
     seconds: float
     rows: tuple[StreamRow, ...]
@@ -73,7 +73,7 @@ def measure_streams(names: Sequence[str] = (), *, seconds: float = 30.0) -> Stre
     """Measure live streams in a process with one thread, by processor time.
 
     Args:
-        names: models, or paths of theirs; all that are shipped for none.
+        names: names or paths of models; none stands for all shipped models.
         seconds: of audio through each stream, at least 5.
 
     Raises:
@@ -115,7 +115,7 @@ def _chunks(samples: Samples, *, rate: int) -> list[Samples]:
 
 
 def _alone(stream: Stream, samples: Samples, *, rate: int) -> tuple[float, int]:
-    """Seconds of processor time, and the number of updates."""
+    """Return the seconds of processor time and the number of updates of one stream."""
     chunks, updates = _chunks(samples, rate=rate), 0
     begun = time.process_time()
     for chunk in chunks:
@@ -130,16 +130,16 @@ def _together(predictor: Predictor, samples: Samples) -> float:
         for step in _staggered(_chunks(samples, rate=predictor.card.sample_rate), TOGETHER):
             for number, chunk in step:
                 streams[number].feed(chunk)
-            while pipeline.counts.waiting:  # in real time the model has half a second
+            while pipeline.counts.waiting:  # in real time the model has half a second per hop
                 time.sleep(1e-4)
             _drain(streams)
         return time.process_time() - begun
 
 
 def _staggered(chunks: Sequence[Samples], count: int) -> Iterator[list[tuple[int, Samples]]]:
-    """Give step by step which stream hears what; each begins a chunk after the one before.
+    """Yield, for each step, the streams and their chunks. Each stream starts one chunk after the previous one.
 
-    Otherwise all windows would be due at once, and fill batches as callers who do not know of each other never do.
+    Otherwise all windows would be due at once and fill batches, which independent callers never do.
     """
     for step in range(len(chunks) + count - 1):
         yield [(number, chunks[step - number]) for number in range(count) if 0 <= step - number < len(chunks)]
@@ -165,7 +165,7 @@ def _feed_all(streams: list[LiveStream], chunks: Sequence[Samples]) -> list[Live
 
 
 def _allocated_bytes(make: Callable[[], object]) -> int:
-    """Bytes that what is made holds, as Python and NumPy count them."""
+    """Return the bytes that Python and NumPy hold for an object after making it."""
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -1,4 +1,4 @@
-"""The figures of a benchmark as rows of text, the head first: for the terminal and for the documentation."""
+"""Results of the benchmarks as rows of text, the head first, for the terminal and for the documentation."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from emovox.benchmark.throughput import ThroughputTable
 from emovox.benchmark.turns import MATRIX, MATRIX_SIZE, TimeSpread
 
 NOTHING = "–"
+"""Stands for a time that was not measured."""
 
 Rows = list[list[str]]
 
 
 def latency_rows(result: LatencyTable) -> Rows:
-    """One row a model; of each other side its time, and how many times faster emovox is."""
+    """Return one row per model; for each alternative its time, and how many times faster emovox is."""
     sides = [side for side in NEEDS if any(side in row.sides for row in result.rows)]
     head = ["model", "parameters", "emovox ms", *(text for side in sides for text in (f"{side} ms", "times faster"))]
     return [head, *(_latency_row(row, sides) for row in result.rows)]
 
 
 def stream_rows(result: StreamTable) -> Rows:
-    """One row a model."""
+    """Return one row per model."""
     head = ["model", "ms an update", "silent stream: of a core", "memory", "talking streams on one core"]
     return [
         head,
@@ -40,7 +41,7 @@ def stream_rows(result: StreamTable) -> Rows:
 
 
 def cold_start_rows(result: ColdStart) -> Rows:
-    """One row a command, then one a part of it."""
+    """Return one row per command, then one per part of it."""
     titles = {f"emovox predict, {name}": time for name, time in result.commands.items()}
     titles |= {f"python: {part}": time for part, time in result.parts.items()}
     rows = [[title, f"{time.median:.0f}", f"{time.fastest:.0f}"] for title, time in titles.items()]
@@ -48,7 +49,7 @@ def cold_start_rows(result: ColdStart) -> Rows:
 
 
 def throughput_rows(result: ThroughputTable) -> Rows:
-    """One row a model with and one without voice activity."""
+    """Return two rows per model, with and without VAD."""
     head = ["model", "voice activity", "by the clock", "a core, by its time"]
     return [
         head,
@@ -60,7 +61,7 @@ def throughput_rows(result: ThroughputTable) -> Rows:
 
 
 def place(product: TimeSpread, machine: Machine) -> str:
-    """Say in three lines how fast the machine was while it measured, and which it is."""
+    """Return three lines: the speed of the machine during the measurement, the machine, and the versions."""
     busy = "; the machine was busy, measure again" if product.is_busy else ""
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     return (

@@ -1,4 +1,4 @@
-"""How fast `emovox batch` goes through an archive: decoding, voice activity, graph, Parquet, start and all."""
+"""The speed of `emovox batch` on an archive, including its start, decoding, VAD, the model and Parquet."""
 
 from __future__ import annotations
 
@@ -23,22 +23,27 @@ from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 
 RATE = 16000
-FILE_SECONDS = 14.0
-TALK, PAUSE = 3.0, 1.5
-"""Seconds of each in turn: two thirds of the archive are speech."""
+"""Sample rate of the archive in Hz."""
 
-HISS = 1e-3
+FILE_SECONDS = 14.0
+"""Length of each file of the archive."""
+
+TALK, PAUSE = 3.0, 1.5
+"""Seconds of speech and of pause in turn: two thirds of the archive are speech."""
+
+NOISE = 1e-3
+"""Root mean square of the noise in the pauses; full scale is 1."""
 
 
 class ThroughputRow(msgspec.Struct, frozen=True):
-    """One model, with or without voice activity.
+    """The speed of one model, with or without VAD.
 
     Attributes:
-        model: its name.
-        vad: whether speech was looked for; else everything was taken for speech.
-        real_time: seconds of audio a second, by the clock.
-        a_core: seconds of audio a second of processor time, of the command and its processes together: the steadier
-            figure where others use the machine.
+        model: name of the model.
+        vad: whether speech was detected; otherwise all audio counted as speech.
+        real_time: seconds of audio per second of wall time.
+        a_core: seconds of audio per second of processor time of the command and its processes. It is the steadier
+            figure on a machine with other work.
     """
 
     model: str
@@ -48,7 +53,7 @@ class ThroughputRow(msgspec.Struct, frozen=True):
 
 
 class ThroughputTable(msgspec.Struct, frozen=True):
-    """What `emovox benchmark throughput` tells, of an archive of `hours` in files of `file_seconds`."""
+    """The result of `emovox benchmark throughput`, on an archive of `hours` in files of `file_seconds`."""
 
     hours: float
     file_seconds: float
@@ -59,15 +64,15 @@ class ThroughputTable(msgspec.Struct, frozen=True):
 
 
 def measure_throughput(names: Sequence[str] = (), *, hours: float = 0.5, workers: int = 2) -> ThroughputTable:
-    """Run `emovox batch` over generated recordings, 16-bit wav at 16 kHz, with and without voice activity.
+    """Time `emovox batch` on generated recordings, 16-bit wav at 16 kHz, with and without VAD.
 
     Args:
-        names: models, or paths of theirs; all that are shipped for none.
-        hours: length of the archive, at least 0.01.
-        workers: processes, >= 1.
+        names: names or paths of models; none stands for all shipped models.
+        hours: length of the archive, 0.01 to 1000.
+        workers: number of processes, >= 1.
 
     Raises:
-        ConfigError: `hours` or `workers` out of range, or a system that counts no processor time of other processes.
+        ConfigError: `hours` or `workers` out of range, or the system does not count processor time of ended processes.
         MissingExtraError: pyarrow is not installed.
         EmovoxError: the command failed.
     """
@@ -94,21 +99,21 @@ def measure_throughput(names: Sequence[str] = (), *, hours: float = 0.5, workers
 
 
 def write_archive(folder: Path, *, hours: float) -> float:
-    """Write files of talk with pauses, each begun at another place, and return how many seconds they are."""
+    """Write files of speech with pauses, each from another place of it. Return their length in seconds."""
     folder.mkdir()
-    circle = _talk_with_pauses(4 * FILE_SECONDS)
+    source = _talk_with_pauses(4 * FILE_SECONDS)
     length, count = round(FILE_SECONDS * RATE), max(1, round(hours * 3600 / FILE_SECONDS))
     for number in range(count):
-        start = number * 997 % (circle.size - length)
-        soundfile.write(folder / f"{number:06d}.wav", circle[start : start + length], RATE)
+        start = number * 997 % (source.size - length)
+        soundfile.write(folder / f"{number:06d}.wav", source[start : start + length], RATE)
     return count * FILE_SECONDS
 
 
 def _talk_with_pauses(seconds: float) -> Samples:
     talk = talk_like(seconds, sample_rate=RATE)
-    hiss = HISS * np.random.default_rng(0).standard_normal(talk.size)
+    noise = NOISE * np.random.default_rng(0).standard_normal(talk.size)
     place = np.arange(talk.size) / RATE % (TALK + PAUSE)
-    return np.where(place < TALK, talk, hiss).astype(np.float32)
+    return np.where(place < TALK, talk, noise).astype(np.float32)
 
 
 def _row(archive: Path, model: str, *, seconds: float, vad: bool, workers: int) -> ThroughputRow:
@@ -125,7 +130,7 @@ def _row(archive: Path, model: str, *, seconds: float, vad: bool, workers: int) 
 
 
 def _processor_seconds() -> float:
-    """Of all processes that this one has started and that have ended."""
+    """Return the processor time of all child processes that have ended."""
     try:
         import resource
     except ImportError as error:

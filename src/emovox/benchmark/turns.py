@@ -1,4 +1,4 @@
-"""Time several things in turn, round after round, beside a fixed piece of work that tells how busy the machine is."""
+"""Timing of several functions in turn, next to a fixed piece of work that shows how busy the machine is."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import msgspec
 import numpy as np
 
 MATRIX = "matrix product"
+"""Name of the fixed piece of work."""
+
 MATRIX_SIZE = 512
-"""Side of the float32 product that is timed beside: its spread is the machine's noise."""
+"""Side of the two float32 matrices of the product. The spread of its times is the noise of the machine."""
 
 WARM_UP = 3
-"""Rounds before the clock counts: they load code and fill the caches of all sides."""
+"""Rounds before the measurement. They load code and fill caches."""
 
 BUSY = 1.3
-"""Median over the fastest twentieth of the matrix products from which other work took part of the core."""
+"""Ratio of the median to the fastest twentieth of the products. Above it, other work took part of the core."""
 
 Clock = Callable[[], float]
 
 
 class TimeSpread(msgspec.Struct, frozen=True):
-    """Milliseconds over the rounds: the median, and the times that a twentieth of the rounds stay below or exceed."""
+    """Times over the rounds in milliseconds: the median, the 5th percentile and the 95th percentile."""
 
     median: float
     fastest: float
@@ -30,7 +32,7 @@ class TimeSpread(msgspec.Struct, frozen=True):
 
     @property
     def is_busy(self) -> bool:
-        """Of the matrix product: whether other work slowed it down."""
+        """Whether other work slowed the machine down, for the times of the matrix product."""
         return self.median > BUSY * self.fastest
 
 
@@ -41,19 +43,19 @@ def in_turn(
     warm_up: int = WARM_UP,
     clock: Clock = time.process_time,
 ) -> dict[str, TimeSpread]:
-    """Time works in turn, so that all suffer alike from what else runs on the machine.
+    """Time functions in turn, so that other work on the machine slows all of them alike.
 
-    In its turn a work runs twice, and the second run is timed: the first brings back into the caches what the others
-    have driven out.
+    In its turn a function runs twice, and the second run is timed. The first run refills the caches, from which the
+    other functions have displaced its data.
 
     Args:
-        works: name → what is timed.
+        works: name → function to time.
         repeats: measured rounds, >= 1.
-        warm_up: rounds before.
-        clock: seconds; processor time of this process unless given, which waiting for a core does not lengthen.
+        warm_up: rounds before, >= 0.
+        clock: returns seconds. The default, processor time of this process, does not count waiting for a core.
 
     Returns:
-        The spread of each, and under `MATRIX` that of the product of two 512 × 512 matrices in the same rounds.
+        Name → spread of its times; `MATRIX` → that of the product of two 512 × 512 matrices in the same rounds.
     """
     matrix = np.full((MATRIX_SIZE, MATRIX_SIZE), 0.5, np.float32)
     every: dict[str, Callable[[], object]] = {MATRIX: lambda: matrix @ matrix, **works}
@@ -61,16 +63,16 @@ def in_turn(
     for number in range(warm_up + repeats):
         for name, work in every.items():
             work()
-            begun = clock()
+            start = clock()
             work()
-            taken = 1e3 * (clock() - begun)
+            taken = 1e3 * (clock() - start)
             if number >= warm_up:
                 rounds[name].append(taken)
     return {name: spread_of(times) for name, times in rounds.items()}
 
 
 def spread_of(milliseconds: list[float]) -> TimeSpread:
-    """Summarise one or more times.
+    """Return the spread of one or more times in milliseconds.
 
     >>> spread_of([float(time) for time in range(21)])
     TimeSpread(median=10.0, fastest=1.0, slowest=19.0)
