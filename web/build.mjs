@@ -1,4 +1,4 @@
-// Bundle the page into the Python package; with --check, tell whether the committed bundle is what the sources give.
+// Bundle the page into the Python package; with --check, check that the committed bundle is that of the sources.
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
 const BUNDLE = fileURLToPath(new URL("../src/emovox/serving/static/", import.meta.url));
-const LARGEST = 81_920; // bytes, all files together: the page loads at once on a slow line
+const LARGEST = 81_920; // bytes of all files together, so that the page loads quickly on a slow line
 
 async function bundle(folder) {
   await mkdir(folder, { recursive: true });
@@ -33,14 +33,14 @@ async function sizeOf(folder) {
 
 async function differing(fresh, committed) {
   const names = new Set([...(await readdir(fresh)), ...(await readdir(committed).catch(() => []))]);
-  const found = [];
+  const stale = [];
   for (const name of [...names].sort()) {
     const [a, b] = await Promise.all(
       [fresh, committed].map((folder) => readFile(join(folder, name)).catch(() => Buffer.alloc(0))),
     );
-    if (!a.equals(b)) found.push(name);
+    if (!a.equals(b)) stale.push(name);
   }
-  return found;
+  return stale;
 }
 
 async function main() {

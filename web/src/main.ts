@@ -9,7 +9,7 @@ import { Results } from "./page/results.ts";
 import type { ModelCard } from "./recogniser/protocol.ts";
 import { ServiceRecogniser } from "./recogniser/service.ts";
 
-/** Asks for the models once; after a failure, again when they are wanted. */
+/** The models of the service. They are fetched once; after a failure, the next call of `fetch` tries again. */
 class Models {
   #cards: readonly ModelCard[] = [];
 

@@ -1,4 +1,4 @@
-// The service that pretends, as a process of its own on a free port: for tests that end it.
+// The fake service as a separate process on a free port, for tests that end it.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -10,7 +10,7 @@ import type { Row } from "../src/recogniser/protocol.ts";
 import { FakeStream, HOP, LABELS, recognised, THRESHOLD, WINDOW } from "./fake_speech.ts";
 import { mixed, readWav } from "./wav.ts";
 
-const PORT = Number(process.env.PORT ?? 8765); // 0 takes a free one; the first line of the output tells it
+const PORT = Number(process.env.PORT ?? 8765); // 0 takes a free port; the first line of the output names it
 const STATIC = new URL("../../src/emovox/serving/static/", import.meta.url);
 const LONGEST_AT_ONCE = 60; // seconds; longer recordings become jobs
 const JOB_MS = 1500;
@@ -39,7 +39,7 @@ interface Job {
 }
 
 const jobs = new Map<string, Job>();
-const endings = new Set<() => void>(); // of the sessions that go on: what a service says that is shut down
+const endings = new Set<() => void>(); // of the running sessions: what a service sends when it shuts down
 
 const server = createServer((request, response) => {
   void route(request, response).catch((error: unknown) => fail(response, 500, "internal", String(error)));

@@ -1,5 +1,5 @@
-// A recogniser that knows nothing of emotion: speech is what is loud, scores follow level and brightness. Deterministic,
-// so that the page can be developed and tested without a model; the shapes are those of emovox.
+// A fake recogniser: loud audio is speech, and scores follow level and brightness. It is deterministic, so that the page
+// can be developed and tested without a model. The shapes are those of emovox.
 
 import type { LiveEvent, Row, Scores, Segment } from "../src/recogniser/protocol.ts";
 import { bestOf, EMPTY_SESSION, reduce, rowOf } from "../src/timeline/session.ts";

@@ -1,6 +1,6 @@
-// The page's pictures in docs/pictures, from a running service and the bundled recording:
+// Make the pictures of the page in docs/pictures, from a running service and the bundled recording:
 //   EMOVOX_URL=http://127.0.0.1:8000/ RECORDING=/tmp/demo.wav npm run pictures
-// The recording is WAV, 16-bit, as Chromium's fake microphone hears nothing else. Reduce them to 256 colours afterwards.
+// The recording is 16-bit WAV, which Chromium's fake microphone needs. Reduce the pictures to 256 colours afterwards.
 
 import { fileURLToPath } from "node:url";
 import { type BrowserContextOptions, chromium, type Page } from "@playwright/test";

@@ -1,10 +1,10 @@
 const LONGEST_MEMORY = 600; // frames of 100 ms: a minute
 
 /**
- * Tells when a sample of the stream was captured, so that latency is counted from the sound and not from the sending.
+ * A clock that knows when each sample of a stream was captured, so that latency counts from the sound, not the sending.
  *
- * Frames are noted as they come; between two of them time runs at the sample rate. Devices stop and start again, so the
- * nearest noted frame counts, not the first.
+ * It notes the arrival of each frame. Between two frames, time runs at the sample rate. Devices stop and start again, so
+ * the next noted frame counts, not the first.
  */
 export class CaptureClock {
   readonly #marks: { readonly seconds: number; readonly at: number }[] = [];
@@ -15,14 +15,14 @@ export class CaptureClock {
     if (this.#marks.length > LONGEST_MEMORY) this.#marks.shift();
   }
 
-  /** When the sample at `seconds` of the stream was captured, in milliseconds; null if no frame reaches it. */
+  /** Return when the sample at `seconds` of the stream was captured, in milliseconds; null if no frame reaches it. */
   capturedAt(seconds: number): number | null {
     const mark = this.#marks.find((candidate) => candidate.seconds >= seconds - 1e-9);
     return mark ? mark.at - 1000 * (mark.seconds - seconds) : null;
   }
 }
 
-/** The middle of the latest few values: one late answer does not make the shown latency jump. */
+/** The median of the latest `length` values: one late answer does not change the shown latency. */
 export class RunningMedian {
   readonly #values: number[] = [];
 

@@ -1,9 +1,9 @@
 import { Peaks } from "./peaks.ts";
 
-const LARGEST = 96 * 1024 * 1024; // bytes; the decoder holds all samples in memory at once
+const LARGEST = 96 * 1024 * 1024; // bytes of a file; the decoder holds all samples in memory at once
 const OUTLINE_RATE = 8000; // Hz; an outline needs no more
 
-/** The outline of a recording, drawn from its first channel and the others; null if this browser cannot decode it. */
+/** Return the outline of a recording, of the mean of its channels; null if it is too large or cannot be decoded. */
 export async function outlineOf(file: File): Promise<Peaks | null> {
   if (file.size > LARGEST) return null;
   try {
@@ -13,7 +13,7 @@ export async function outlineOf(file: File): Promise<Peaks | null> {
     peaks.add(mean(Array.from({ length: audio.numberOfChannels }, (_, index) => audio.getChannelData(index))));
     return peaks;
   } catch {
-    return null; // the service decodes more kinds of files than browsers do
+    return null; // the service decodes more formats than browsers do
   }
 }
 

@@ -1,4 +1,4 @@
-/** Encode samples in [-1, 1] as 16-bit little-endian integers; what is beyond is clipped, NaN becomes 0. */
+/** Return samples in [-1, 1] as 16-bit little-endian integers. Larger magnitudes are clipped, NaN becomes 0. */
 export function encodeS16le(samples: Float32Array): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(2 * samples.length));
   for (const [index, sample] of samples.entries()) {
@@ -8,7 +8,7 @@ export function encodeS16le(samples: Float32Array): ArrayBuffer {
   return view.buffer as ArrayBuffer;
 }
 
-/** The level of samples in dB below full scale; silence is -100. */
+/** Return the level of samples in dB of full scale, from -100 (silence) to 0. */
 export function levelDb(samples: Float32Array): number {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;

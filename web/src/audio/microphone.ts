@@ -1,8 +1,8 @@
-const HIGHEST_RATE = 48_000; // Hz, what recognisers take
+const HIGHEST_RATE = 48_000; // Hz, the highest rate that recognisers take
 
 /**
- * `insecure`: plain HTTP; `denied`: not allowed; `missing`: no device; `busy`: it gives no sound; `gone`: taken away;
- * `unserved`: the page's own part that records cannot be fetched, as where the service has ended.
+ * `insecure`: plain HTTP. `denied`: not allowed. `missing`: no device. `busy`: the device gives no sound. `gone`: the
+ * device was removed. `unserved`: the page's worklet cannot be fetched, for example because the service has ended.
  */
 export type MicrophoneProblem = "insecure" | "denied" | "missing" | "busy" | "gone" | "unserved";
 
@@ -16,21 +16,21 @@ export class MicrophoneError extends Error {
   }
 }
 
-/** Browsers hide the microphone from pages that came over plain HTTP from another machine. */
+/** Return whether the browser offers the microphone. It does not over plain HTTP from another machine. */
 export function isMicrophoneOffered(): boolean {
   return window.isSecureContext && navigator.mediaDevices !== undefined;
 }
 
 export interface MicrophoneHandlers {
-  /** About 100 ms of mono samples in [-1, 1]. */
+  /** Receives about 100 ms of mono samples in [-1, 1]. */
   readonly onFrame: (samples: Float32Array) => void;
-  /** The browser stopped or resumed the sound. */
+  /** The browser paused or resumed the sound. */
   readonly onPause: (paused: boolean) => void;
   /** The device is gone. */
   readonly onEnd: () => void;
 }
 
-/** An open microphone, as the browser gives it: no echo cancelling, noise removal or gain control, which bend a voice. */
+/** An open microphone without echo cancellation, noise suppression and gain control, which distort a voice. */
 export class Microphone {
   #source: MediaStreamAudioSourceNode | null = null;
   #closed = false;
@@ -49,7 +49,7 @@ export class Microphone {
     try {
       await addCapture(context);
       const capture = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
-      capture.connect(context.destination); // it writes silence; some browsers run only what leads somewhere
+      capture.connect(context.destination); // it writes silence; some browsers run only nodes that are connected
       const microphone = new Microphone(context, capture, stream, handlers);
       microphone.#connect();
       await context.resume();
@@ -65,7 +65,7 @@ export class Microphone {
     return this.context.sampleRate;
   }
 
-  /** The device in use, or "" where the browser does not tell. */
+  /** The identifier of the device; "" if the browser does not say. */
   get deviceId(): string {
     return this.stream.getAudioTracks()[0]?.getSettings().deviceId ?? "";
   }
@@ -74,7 +74,7 @@ export class Microphone {
     return (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "audioinput");
   }
 
-  /** Take another device; the stream of frames goes on. */
+  /** Change the device. The stream of frames continues. */
   async use(deviceId: string): Promise<void> {
     const next = await request(deviceId);
     if (this.#closed) return stop(next);
@@ -109,7 +109,7 @@ export class Microphone {
   }
 }
 
-/** Browsers call a failure here an abort, which would read as the user's own. */
+/** Load the worklet. Browsers report a failure as an abort, which would look as if the user had cancelled. */
 async function addCapture(context: AudioContext): Promise<void> {
   try {
     await context.audioWorklet.addModule(new URL("worklet.js", document.baseURI));

@@ -1,7 +1,7 @@
-/** Buckets a second: fine enough for the narrowest stretch that the timeline shows, small for hours. */
+/** Buckets per second: fine enough for the highest zoom of the timeline, and small for recordings of hours. */
 export const BUCKETS_PER_SECOND = 100;
 
-/** The outline of a recording: the lowest and highest sample of each hundredth of a second. It can grow. */
+/** The outline of a recording: the lowest and the highest sample of each hundredth of a second. It can grow. */
 export class Peaks {
   #low = new Float32Array(1024);
   #high = new Float32Array(1024);
@@ -26,7 +26,7 @@ export class Peaks {
     }
   }
 
-  /** Lowest and highest sample between two times in seconds; [0, 0] outside of the recording. */
+  /** Return the lowest and the highest sample between two times in seconds; [0, 0] outside of the recording. */
   between(start: number, end: number): readonly [low: number, high: number] {
     const first = Math.max(0, Math.floor(start * BUCKETS_PER_SECOND));
     const last = Math.min(this.#bucket(this.#samples), Math.max(first, Math.ceil(end * BUCKETS_PER_SECOND) - 1));
@@ -39,7 +39,7 @@ export class Peaks {
     return [low, high];
   }
 
-  /** The largest magnitude of all. */
+  /** The largest magnitude of all samples. */
   get largest(): number {
     return this.#largest;
   }

@@ -1,4 +1,4 @@
-// Runs on the audio thread: gathers blocks of 128 samples into frames of about 100 ms and hands them over.
+// Runs on the audio thread: collects blocks of 128 samples to frames of about 100 ms, and posts them to the page.
 
 interface WorkletScope {
   readonly sampleRate: number;
@@ -19,13 +19,13 @@ class Capture extends scope.AudioWorkletProcessor {
       const taken = block.subarray(0, this.#frame.length - this.#filled);
       this.#frame.set(taken, this.#filled);
       this.#filled += taken.length;
-      if (this.#filled === this.#frame.length) this.#hand();
+      if (this.#filled === this.#frame.length) this.#post();
       block = block.subarray(taken.length);
     }
     return true;
   }
 
-  #hand(): void {
+  #post(): void {
     const full = this.#frame;
     this.#frame = new Float32Array(full.length);
     this.#filled = 0;

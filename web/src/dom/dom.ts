@@ -1,8 +1,8 @@
-// The few words of DOM that the page needs.
+// Helpers for the DOM.
 
 import { type Key, onLanguage, t } from "../text/i18n.ts";
 
-/** The element with an id that stands in index.html. */
+/** Return the element of index.html with an id. */
 export function byId(id: string): HTMLElement;
 export function byId<E extends HTMLElement>(id: string, kind: new () => E): E;
 export function byId(id: string, kind: new () => HTMLElement = HTMLElement): HTMLElement {
@@ -11,7 +11,7 @@ export function byId(id: string, kind: new () => HTMLElement = HTMLElement): HTM
   return element;
 }
 
-/** Make an element with a class and children; texts are text and never markup. */
+/** Return a new element with a class and children. Strings become text and never markup. */
 export function make<Tag extends keyof HTMLElementTagNameMap>(
   tag: Tag,
   className = "",
@@ -27,18 +27,18 @@ export function onClick(id: string, action: () => unknown): void {
   byId(id).addEventListener("click", () => void action());
 }
 
-/** Change a text only where it differs, so that what reads the page aloud is not disturbed. */
+/** Set a text only if it differs, so that screen readers are not disturbed. */
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Show or hide; a text hides with its element where it is empty. */
+/** Set a text and show its element; hide the element if the text is empty or null. */
 export function setHint(element: HTMLElement, text: string | null): void {
   element.hidden = !text;
   setText(element, text ?? "");
 }
 
-/** Keep everything marked `data-text`, `data-label` or `data-title` in the current language. */
+/** Keep all elements with `data-text`, `data-label` or `data-title` in the current language. */
 export function bindTexts(): void {
   const apply = () => {
     for (const element of document.querySelectorAll<HTMLElement>("[data-text], [data-label], [data-title]")) {
@@ -53,7 +53,7 @@ export function bindTexts(): void {
   apply();
 }
 
-/** Whether the user asked for little motion. */
+/** Return whether the user prefers reduced motion. */
 export function isMotionReduced(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

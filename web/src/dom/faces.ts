@@ -1,8 +1,8 @@
-// A drawn face for each label, so that nothing depends on colour alone or on the fonts of the machine.
+// A drawn face for each label, so that nothing depends on colour alone or on installed fonts.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Strokes on a field of 64 × 64: eyes, brows, mouth. */
+/** Label or state → strokes of eyes, brows and mouth, on 64 × 64 units. */
 const STROKES: Readonly<Record<string, string>> = {
   neutral: "M23 26v4M41 26v4M22 44h20",
   happy: "M19 29q4-6 8 0M37 29q4-6 8 0M18 39q14 16 28 0z",
@@ -18,12 +18,12 @@ const STROKES: Readonly<Record<string, string>> = {
   hearing: "M16 28v8M24 22v20M32 26v12M40 20v24M48 28v8",
 };
 
-/** `unsure`, `silent` and `hearing` are states of the page, all else are labels. */
+/** A state of the page, or a label with its colour. */
 export type Face =
   | { readonly state: "unsure" | "silent" | "hearing" }
   | { readonly label: string; readonly colour: string };
 
-/** Draw a face; a label that has none shows its first letter. The colours come from `--face` and `--ink` (app.css). */
+/** Return a face as SVG. A label without a face shows its first letter. `ink` colours its strokes; CSS colours states. */
 export function face(kind: Face, ink = "#111111"): SVGSVGElement {
   const svg = element("svg", { viewBox: "0 0 64 64", class: "face", "aria-hidden": "true" });
   const name = "state" in kind ? kind.state : kind.label;

@@ -1,11 +1,14 @@
-// The table that `emovox predict --format csv` writes, from the same rows.
+// The table of `emovox predict --format csv`, from the same rows.
 
 import type { Row } from "../recogniser/protocol.ts";
 import { rounded } from "./round.ts";
 
 type Cell = string | number | null;
 
-/** Columns: file, row (file | segment), start, end [s], channel, label, confidence, one score a label, warnings, error. */
+/**
+ * Return a result as CSV. Columns: file, row (file | segment), start and end in seconds, channel, label, confidence, one
+ * score per label, warnings, error.
+ */
 export function csvText(row: Row, labels: readonly string[]): string {
   const { file, duration, label, confidence, scores, warnings, segments } = rounded(row);
   const header = ["file", "row", "start", "end", "channel", "label", "confidence", ...labels, "warnings", "error"];
@@ -30,7 +33,7 @@ export function csvText(row: Row, labels: readonly string[]): string {
   return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }
 
-/** Whole seconds keep a decimal, as Python writes floats. */
+/** Return a number as Python writes floats: whole numbers have one decimal. */
 function seconds(value: number): string {
   return Number.isInteger(value) ? value.toFixed(1) : String(value);
 }

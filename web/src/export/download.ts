@@ -1,4 +1,4 @@
-/** Hand data to the browser's downloads. */
+/** Save data as a download of the browser. */
 export function download(data: Blob, name: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(data);
@@ -7,7 +7,7 @@ export function download(data: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The name of a recording without its folder and suffix. */
+/** Return the name of a recording without folder and suffix; "emovox" if nothing is left. */
 export function stem(file: string): string {
   const name = file.split(/[/\\]/).pop() ?? "";
   return name.replace(/\.[^.]*$/, "") || "emovox";

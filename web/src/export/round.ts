@@ -1,9 +1,9 @@
 import type { Row, Scores } from "../recogniser/protocol.ts";
 
 const SCORE_DIGITS = 4; // as `emovox predict` writes them
-const TIME_DIGITS = 6; // a microsecond: what is beyond is left over from adding
+const TIME_DIGITS = 6; // a microsecond: further digits are rounding errors of sums
 
-/** Round scores, confidences and shares as all text output of emovox is, and times to a microsecond. */
+/** Return a result with scores, confidences and shares rounded as in all text output of emovox, times to 1 µs. */
 export function rounded(row: Row): Row {
   return {
     ...row,

@@ -11,6 +11,7 @@ export function showModel(model: ModelCard | undefined): void {
   draw();
 }
 
+/** Keep "About the model" in the current language. */
 export function bindAbout(): void {
   onLanguage(draw);
   draw();

@@ -2,7 +2,7 @@ import { byId, make } from "../dom/dom.ts";
 import type { ModelCard } from "../recogniser/protocol.ts";
 import { labelName, t } from "../text/i18n.ts";
 
-/** Open a dialog; true where the user goes on, false where they cancel, press Escape or leave. */
+/** Open a dialog. Resolves to true if the user accepts, and to false on cancel or Escape. */
 function ask(id: string): Promise<boolean> {
   const dialog = byId(id, HTMLDialogElement);
   return new Promise((resolve) => {
@@ -25,7 +25,7 @@ function ask(id: string): Promise<boolean> {
     dialog.addEventListener(
       "submit",
       (event) => {
-        event.preventDefault(); // what is entered goes nowhere by itself
+        event.preventDefault(); // the browser must not send the form
         settle(true);
       },
       { signal },
@@ -34,7 +34,7 @@ function ask(id: string): Promise<boolean> {
   });
 }
 
-/** Say what the microphone is used for; nothing is opened before the user agrees. */
+/** Explain what the microphone is used for. Resolves to true if the user agrees; it is not opened before. */
 export function askConsent(model: ModelCard | undefined): Promise<boolean> {
   const name = model ? `${model.name} ${model.version}` : "";
   const comma = t("label.sad") === "悲伤" ? "、" : ", ";
@@ -52,7 +52,7 @@ export function askConsent(model: ModelCard | undefined): Promise<boolean> {
   return ask("consent");
 }
 
-/** Ask for the service's key; null where the user has none. */
+/** Ask for the service's key. Resolves to null if the user has none; `refused` says that the last key was wrong. */
 export async function askKey(refused: boolean): Promise<string | null> {
   const field = byId("key-value", HTMLInputElement);
   byId("key-refused").hidden = !refused;

@@ -5,7 +5,7 @@ import { onLanguage, t } from "../text/i18n.ts";
 import { announce, messageOf, notify, report } from "./notices.ts";
 import type { Results } from "./results.ts";
 
-/** A recording: chosen, dropped or pasted; sent once, shown with its outline. */
+/** Takes a recording that is chosen, dropped or pasted, sends it once and shows the result with its outline. */
 export class FilePanel {
   readonly #input = byId("file", HTMLInputElement);
   readonly #split = byId("split", HTMLInputElement);
@@ -14,8 +14,8 @@ export class FilePanel {
   #drags = 0;
 
   /**
-   * @param labels the model's labels, in its order, as far as they are known.
-   * @param free makes room for a file; false while the microphone runs, whose session must not be lost by a slip.
+   * @param labels returns the labels of a model, in its order; none if they are not known.
+   * @param free makes room for a file. It returns false while the microphone runs, so that no slip ends the session.
    */
   constructor(
     private readonly recogniser: Recogniser,
@@ -39,7 +39,7 @@ export class FilePanel {
     this.#running?.abort();
   }
 
-  /** Something else is shown now: the switch for channels does not bring the file back. */
+  /** Forget the file, since the page shows something else: the switch for channels does not bring it back. */
   forget(): void {
     this.cancel();
     this.#last = null;
@@ -94,10 +94,10 @@ export class FilePanel {
     setText(byId("progress-text"), t(`file.${stage}`, { file: file.name }));
     const bar = byId("progress-bar", HTMLProgressElement);
     if (share > 0) bar.value = share;
-    else bar.removeAttribute("value"); // how long it takes is not known
+    else bar.removeAttribute("value"); // the duration is not known
   }
 
-  /** A file may be dropped anywhere on the page. */
+  /** Accept files that are dropped anywhere on the page. */
   #acceptDrops(): void {
     const veil = byId("drop");
     const holdsFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true;

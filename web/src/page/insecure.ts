@@ -1,20 +1,20 @@
-// What helps where the browser refuses the microphone: the page came over plain HTTP from another machine.
+// Advice for a page that came over plain HTTP from another machine, where browsers refuse the microphone.
 
 const DEFAULT_PORT = "8000"; // of `emovox serve`
 
 export interface Advice {
-  /** Serves HTTPS at the same port. */
+  /** Command that serves HTTPS at the same port. */
   readonly command: string;
-  /** Where the page then is. */
+  /** Host and port of the page after that. */
   readonly host: string;
-  /** Brings the port to the user's own machine. */
+  /** Command that forwards the port to the user's machine. */
   readonly tunnel: string;
   readonly tunnelled: string;
 }
 
-/** @param location of the page; its `port` is empty at 80. */
+/** Return the advice for the page's location, whose `port` is empty for port 80. */
 export function adviceFor({ hostname, host, port }: Pick<Location, "hostname" | "host" | "port">): Advice {
-  const secure = port || "443"; // where browsers look without a port, too
+  const secure = port || "443"; // the default port of HTTPS
   const tunnelled = port || "80";
   const named = secure === DEFAULT_PORT ? "" : ` --port ${secure}`;
   return {

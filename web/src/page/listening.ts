@@ -1,4 +1,4 @@
-// A live session from the first frame to the last event, over as many connections as it takes.
+// A live session from the first frame to the last event, over one or more connections.
 
 import { CaptureClock, RunningMedian } from "../audio/clock.ts";
 import { levelDb } from "../audio/encode.ts";
@@ -7,31 +7,40 @@ import { Peaks } from "../audio/peaks.ts";
 import type { LiveEvent, Row, SessionStarted } from "../recogniser/protocol.ts";
 import type { LiveStream, Recogniser } from "../recogniser/recogniser.ts";
 import { t } from "../text/i18n.ts";
-import { broken, EMPTY_SESSION, later, reduce, rowOf, type Session, type Strip, strips } from "../timeline/session.ts";
+import {
+  EMPTY_SESSION,
+  interrupted,
+  reduce,
+  rowOf,
+  type Session,
+  type Strip,
+  shifted,
+  strips,
+} from "../timeline/session.ts";
 
 export type ListeningState = "permission" | "connecting" | "running" | "paused" | "stopping" | "stopped" | "lost";
 
 export interface ListeningHandlers {
   readonly onState: (state: ListeningState) => void;
-  /** The first connection stands. */
+  /** The first connection is open. */
   readonly onOpen: (labels: readonly string[]) => void;
-  /** Something to draw: a frame or an event. */
+  /** There is something to draw: a frame or an event. */
   readonly onChange: () => void;
   readonly onFrame: (samples: Float32Array) => void;
 }
 
 const LATENCIES = 9; // updates whose median is shown
-const MUTED_DB = -90;
-const MUTED_FRAMES = 30; // of 100 ms
-const LOUD_FRAMES = 15;
-const CLIPPED = 0.999;
+const MUTED_DB = -90; // level of a frame that counts as muted
+const MUTED_FRAMES = 30; // frames of 100 ms after which the microphone counts as muted: longer than a pause
+const LOUD_FRAMES = 15; // frames of 100 ms for which the warning "too loud" stays
+const CLIPPED = 0.999; // magnitude of a sample that counts as clipped
 
 export class Listening {
   state: ListeningState = "permission";
   session: Session = EMPTY_SESSION;
   settings: SessionStarted | null = null;
   peaks = new Peaks(48_000);
-  /** From the sound to the answer, in milliseconds. */
+  /** Milliseconds from the last sample to the update; null before the first update. */
   latency: number | null = null;
   /** Why the connection was lost. */
   problem: unknown = null;
@@ -67,7 +76,7 @@ export class Listening {
     return this.#loud > 0 ? "loud" : "fine";
   }
 
-  /** Open the microphone and the connection; after a lost connection the timeline goes on where it ended. */
+  /** Open the microphone and the connection. After a lost connection the timeline continues where it ended. */
   async run(): Promise<void> {
     this.#opening = new AbortController();
     const { signal } = this.#opening;
@@ -96,22 +105,22 @@ export class Listening {
     }
   }
 
-  /** Close the microphone, and wait for the last verdicts. */
+  /** Close the microphone and wait for the last verdicts. */
   async stop(): Promise<void> {
     this.#microphone?.close();
     if (!this.#stream) {
       this.close();
-      if (this.settings) this.#set("stopped"); // there is an earlier connection's result to sum up
+      if (this.settings) this.#set("stopped"); // an earlier connection has a result to show
       return;
     }
     this.#set("stopping");
     await this.#stream.finish();
     this.#stream = null;
-    this.session = broken(this.session);
+    this.session = interrupted(this.session);
     if (this.state === "stopping") this.#set("stopped");
   }
 
-  /** Break off; nothing is said any more. */
+  /** Stop at once, without further events. */
   close(): void {
     this.state = "stopped";
     this.#opening.abort();
@@ -128,7 +137,7 @@ export class Listening {
     await this.#microphone?.use(deviceId);
   }
 
-  /** The session as `predict` would give it. */
+  /** The result, as `emovox predict` gives it for a recording; null before the first connection. */
   row(): Row | null {
     if (!this.settings) return null;
     return rowOf(this.session, { file: this.#file, duration: this.seconds, threshold: this.settings.threshold });
@@ -161,7 +170,7 @@ export class Listening {
       const captured = this.#clock.capturedAt(event.end);
       if (captured !== null) this.latency = this.#latencies.add(performance.now() - captured);
     }
-    this.session = reduce(this.session, later(event, this.#offset));
+    this.session = reduce(this.session, shifted(event, this.#offset));
     this.handlers.onChange();
   }
 
@@ -175,7 +184,7 @@ export class Listening {
     this.#microphone?.close();
     this.#stream?.close();
     this.#stream = null;
-    this.session = broken(this.session);
+    this.session = interrupted(this.session);
     this.problem = error;
     this.#set("lost");
   }
@@ -186,7 +195,7 @@ export class Listening {
   }
 }
 
-/** `20261123-101112`, local time. */
+/** Return a time such as `20261123-101112`, in local time. */
 function timestamp(now: Date): string {
   const two = (value: number) => String(value).padStart(2, "0");
   const day = [now.getFullYear(), two(now.getMonth() + 1), two(now.getDate())].join("");

@@ -23,14 +23,14 @@ const STATES: Readonly<Record<ListeningState, Key>> = {
 };
 const QUIETEST_DB = -60; // the lower end of the level meter
 
-/** The microphone: consent, the running session, and what is left of it afterwards. */
+/** The panel of the microphone: consent, the running session and its result. */
 export class LivePanel {
   #listening: Listening | null = null;
   #announced = 0;
 
   /**
-   * @param model what the service answers with, as far as it is known.
-   * @param before called before the microphone starts: a file and the microphone do not go together.
+   * @param model returns the card of the service's model; undefined if it is not known.
+   * @param before called before the microphone starts, since a file and the microphone exclude each other.
    */
   constructor(
     private readonly recogniser: Recogniser,
@@ -52,7 +52,7 @@ export class LivePanel {
     });
   }
 
-  /** Make room for something else: false while the session goes on. */
+  /** Close a session that has ended, to make room. Return false while the session runs. */
   free(): boolean {
     const state = this.#listening?.state;
     if (state && state !== "stopped" && state !== "lost") return false;
@@ -115,7 +115,7 @@ export class LivePanel {
     if (state === "stopped") byId("listen").focus();
   }
 
-  /** What the state allows, and what it says. */
+  /** Show the state, its hint and the buttons that it allows. */
   #show(): void {
     const listening = this.#listening;
     const state = listening?.state;
@@ -181,7 +181,7 @@ export class LivePanel {
     byId("devices").hidden = options.length < 2;
   }
 
-  /** Over plain HTTP from another machine browsers refuse the microphone: say so at once, and what to do. */
+  /** If the browser refuses the microphone (plain HTTP from another machine), say so at once, with the remedy. */
   #explainInsecure(): void {
     const offered = isMicrophoneOffered();
     byId("offered").hidden = !offered;

@@ -3,11 +3,11 @@ import { byId, setHint } from "../dom/dom.ts";
 import { isAbort, RecogniserError } from "../recogniser/recogniser.ts";
 import { maybe, t } from "../text/i18n.ts";
 
-const QUIET_MS = 3000;
+const QUIET_MS = 3000; // between two announcements
 let spoken = 0;
 let waiting: ReturnType<typeof setTimeout> | undefined;
 
-/** Tell what reads the page aloud, at most once in three seconds; of what comes faster only the last is said. */
+/** Announce a text to screen readers, at most every three seconds. Of faster texts only the last is announced. */
 export function announce(text: string): void {
   clearTimeout(waiting);
   const wait = Math.max(0, spoken + QUIET_MS - performance.now());
@@ -17,16 +17,17 @@ export function announce(text: string): void {
   }, wait);
 }
 
-/** A line above everything; null takes it away. */
+/** Show a line at the top of the page; null hides it. */
 export function notify(text: string | null): void {
   setHint(byId("notice"), text);
 }
 
-/** Say what went wrong in the user's language; that the user cancelled is nothing wrong. */
+/** Show an error in the user's language, unless the user cancelled. */
 export function report(error: unknown): void {
   if (!isAbort(error)) notify(messageOf(error));
 }
 
+/** Return the message of an error in the user's language. */
 export function messageOf(error: unknown): string {
   if (error instanceof MicrophoneError) {
     const { problem } = error;

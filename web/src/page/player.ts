@@ -1,11 +1,11 @@
-/** Plays the chosen file, whole or a stretch of it. */
+/** Plays the chosen file or a part of it. */
 export class Player {
   readonly #audio = new Audio();
   #url: string | null = null;
   #until = Number.POSITIVE_INFINITY;
 
   /**
-   * @param onTime where the sound is, in seconds; null when it stands still.
+   * @param onTime receives the position in seconds while the file plays, and null when it stops.
    */
   constructor(private readonly onTime: (seconds: number | null) => void) {
     this.#audio.preload = "auto";
@@ -17,7 +17,7 @@ export class Player {
     return !this.#audio.paused;
   }
 
-  /** Take a file; null plays nothing. */
+  /** Load a file; null unloads it. */
   load(file: Blob | null): void {
     this.#audio.pause();
     if (this.#url) URL.revokeObjectURL(this.#url);
@@ -30,10 +30,10 @@ export class Player {
     if (!this.#url) return;
     this.#until = end;
     this.#audio.currentTime = start;
-    void this.#audio.play().catch(() => undefined); // interrupted by the next one, or not playable: nothing is lost
+    void this.#audio.play().catch(() => undefined); // interrupted by the next call, or not playable: no harm
   }
 
-  /** Go on from where it stands, from the beginning after the end; or stop. */
+  /** Pause, or play on from the current position; after the end, play from the beginning. */
   toggle(): void {
     if (this.playing) this.#audio.pause();
     else this.play(this.#audio.ended ? 0 : this.#audio.currentTime);

@@ -11,7 +11,7 @@ const OTHER: Readonly<Record<Language, { language: Language; name: string }>> = 
   "zh-CN": { language: "en", name: "English" },
 };
 
-/** Before the page is drawn: take what was chosen before, else what the browser says. */
+/** Apply the remembered language and colours, or else those of the browser. Called before the page is drawn. */
 export function applyPreferences(): void {
   const theme = remembered(THEME) ?? "";
   document.documentElement.dataset.theme = THEMES.includes(theme) ? theme : "auto";
@@ -20,7 +20,7 @@ export function applyPreferences(): void {
   document.documentElement.lang = language();
 }
 
-/** Once the page is there: the two switches. */
+/** Connect the two switches. Called when the page is loaded; `onTheme` is called after a change of colours. */
 export function bindPreferences(onTheme: () => void): void {
   const button = byId("language");
   const show = () => {
@@ -49,7 +49,7 @@ function remembered(name: string): string | null {
   try {
     return localStorage.getItem(name);
   } catch {
-    return null; // a browser may forbid it; then the page starts anew each time
+    return null; // a browser may forbid it: then the page remembers nothing
   }
 }
 

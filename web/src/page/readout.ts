@@ -1,11 +1,11 @@
-// What the page says in large letters: a pure function of what is known, so that it can be tested.
+// The large letters of the page, as pure functions of a result or a session.
 
 import type { Row, Scores } from "../recogniser/protocol.ts";
 import { clock, number, percent, span } from "../text/format.ts";
 import { labelName, maybe, t } from "../text/i18n.ts";
 import { bestOf, type Session } from "../timeline/session.ts";
 
-/** Seconds for which the verdict on an utterance stays in large letters after its end. */
+/** Seconds after the end of an utterance for which its verdict stays in large letters. */
 const VERDICT_SECONDS = 4;
 
 export interface Readout {
@@ -24,10 +24,10 @@ interface Scored {
   readonly scores: Scores;
 }
 
-/** For a recording, or for a live session that is over. */
+/** Return the large letters for a recording, or for a live session that has ended. */
 export function rowReadout(row: Row): Readout {
   const { label, confidence, scores } = row;
-  if (confidence === null || scores === null) return nobody("", "result.no_speech");
+  if (confidence === null || scores === null) return silent("", "result.no_speech");
   const speech = row.segments.reduce((sum, { start, end }) => sum + end - start, 0);
   const shares = Object.entries(row.shares).filter(([, share]) => share >= 0.005);
   const parts = shares.map(([name, share]) => `${labelName(name)} ${percent(share)}`);
@@ -38,7 +38,7 @@ export function rowReadout(row: Row): Readout {
   };
 }
 
-/** For a session that is going on and is `seconds` long; previews look `window` seconds back. */
+/** Return the large letters for a running session of `seconds`, whose previews cover the last `window` seconds. */
 export function liveReadout(session: Session, { seconds, window }: { seconds: number; window: number }): Readout {
   const { latest, speaking } = session;
   if (speaking.size) {
@@ -48,13 +48,13 @@ export function liveReadout(session: Session, { seconds, window }: { seconds: nu
     const headline = t("state.hearing");
     return { face: { state: "hearing" }, headline, confidence: "", source, detail: "", scores: null };
   }
-  if (latest?.type !== "speech.ended") return nobody("", "state.no_speech");
+  if (latest?.type !== "speech.ended") return silent("", "state.no_speech");
   if (seconds - latest.end < VERDICT_SECONDS) {
     const source = t("state.verdict", { span: span(latest.start, latest.end) });
     return { ...scored(latest, ""), source };
   }
   const label = latest.label === null ? t("result.not_sure") : labelName(latest.label);
-  return nobody(t("state.last", { label, confidence: percent(latest.confidence) }), "state.no_speech");
+  return silent(t("state.last", { label, confidence: percent(latest.confidence) }), "state.no_speech");
 }
 
 function scored({ label, confidence, scores }: Scored, detail: string): Omit<Readout, "source"> {
@@ -67,13 +67,13 @@ function scored({ label, confidence, scores }: Scored, detail: string): Omit<Rea
   return { face: { state: "unsure" }, headline: t("result.not_sure"), confidence: perhaps, detail, scores };
 }
 
-/** Names that the page knows begin with a capital in large letters; a user's own label stays as it is. */
+/** Return a label's name for large letters: with a capital, unless the page does not know the label. */
 function capital(label: string): string {
   const name = labelName(label);
   return name === label && maybe(`label.${label}`) === null ? label : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-function nobody(detail: string, headline: "state.no_speech" | "result.no_speech"): Readout {
+function silent(detail: string, headline: "state.no_speech" | "result.no_speech"): Readout {
   const source = headline === "state.no_speech" ? t("state.listening") : "";
   return { face: { state: "silent" }, headline: t(headline), confidence: "", source, detail, scores: null };
 }

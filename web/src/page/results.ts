@@ -1,4 +1,4 @@
-// What is on the page below the sources: large letters, timeline, the chosen segment, and saving.
+// The results, below the sources on the page: large letters, timeline, the chosen segment, and saving.
 
 import type { Peaks } from "../audio/peaks.ts";
 import { byId, make, onClick, setHint, setText } from "../dom/dom.ts";
@@ -19,13 +19,13 @@ import { type Readout, rowReadout } from "./readout.ts";
 import { ScoreList } from "./scores.ts";
 import { Stage } from "./stage.ts";
 
-/** A finished analysis, which can be saved. */
+/** The result of a finished analysis, which can be saved. */
 interface Finished {
   readonly row: Row;
   readonly model: ModelName;
 }
 
-/** A live session as it is now. */
+/** The current state of a live session. */
 export interface LiveView {
   readonly seconds: number;
   readonly strips: readonly Strip[];
@@ -34,6 +34,7 @@ export interface LiveView {
   readonly threshold: number;
 }
 
+/** Shows the results of a file or of a live session. */
 export class Results {
   readonly #root = byId("results");
   readonly #stage = new Stage();
@@ -52,7 +53,7 @@ export class Results {
     onClick("save-json", () => this.#save("json", "application/json", ({ row, model }) => jsonText(row, model)));
     onClick("save-csv", () => this.#save("csv", "text/csv", ({ row }) => csvText(row, [...this.#data.colours.keys()])));
     onClick("save-png", () => this.#savePicture());
-    onLanguage(() => this.#speak());
+    onLanguage(() => this.#updateTexts());
   }
 
   redraw(): void {
@@ -65,7 +66,7 @@ export class Results {
     this.#root.hidden = true;
   }
 
-  /** Show the answer for a file; without an outline there is neither waveform nor sound. */
+  /** Show the result of a file. Without an outline there is neither waveform nor playback. */
   showFile(row: Row, model: ModelName, about: { labels: readonly string[]; peaks: Peaks | null; sound: Blob }): void {
     this.#audible = about.peaks !== null;
     this.#player.load(this.#audible ? about.sound : null);
@@ -89,14 +90,14 @@ export class Results {
     this.#player.load(null);
     this.#finished = null;
     this.#open({ ...EMPTY, colours: coloursOf(labels) }, true);
-    this.#speak();
+    this.#updateTexts();
   }
 
   showLive({ seconds, strips, peaks, readout, threshold }: LiveView): void {
     if (this.#finished) {
-      this.#finished = null; // it goes on after a lost connection
+      this.#finished = null; // the session continues after a lost connection
       this.#timeline.open(this.#data, true);
-      this.#speak();
+      this.#updateTexts();
     }
     this.#threshold = threshold;
     this.#data = { ...this.#data, duration: seconds, strips, peaks };
@@ -104,11 +105,11 @@ export class Results {
     this.#stage.show(readout, this.#data.colours, threshold);
   }
 
-  /** The analysis is complete: sum up, and offer to save. */
+  /** Show the summary of a complete analysis, and offer to save it. */
   finish(row: Row, model: ModelName): void {
     this.#finished = { row, model };
     this.#timeline.settle();
-    this.#speak();
+    this.#updateTexts();
   }
 
   #open(data: TimelineData, live: boolean): void {
@@ -120,8 +121,8 @@ export class Results {
     this.#timeline.open(data, live);
   }
 
-  /** Everything that is words: again after each change of the language. */
-  #speak(): void {
+  /** Write all texts, also after a change of the language. */
+  #updateTexts(): void {
     const finished = this.#finished;
     if (finished) this.#stage.show(rowReadout(finished.row), this.#data.colours, this.#threshold);
     this.#stage.warn(finished?.row.warnings ?? []);
@@ -175,6 +176,6 @@ export class Results {
 }
 
 function channelsOf(row: Row): readonly number[] {
-  const found = [...new Set(row.segments.map(({ channel }) => channel))].sort((a, b) => a - b);
-  return found.length ? found : [0];
+  const channels = [...new Set(row.segments.map(({ channel }) => channel))].sort((a, b) => a - b);
+  return channels.length ? channels : [0];
 }

@@ -12,7 +12,7 @@ interface Line {
   readonly item: HTMLElement;
 }
 
-/** A list of labels with a bar and a percentage each, in the model's order; changed in place, as it changes often. */
+/** A list of labels with bar and percentage, in the model's order. It is updated in place, since it changes often. */
 export class ScoreList {
   #lines = new Map<string, Line>();
   #key = "";

@@ -7,10 +7,10 @@ import { inkOn } from "../timeline/colours.ts";
 import type { Readout } from "./readout.ts";
 import { ScoreList } from "./scores.ts";
 
-/** What the large letters say already. */
-const SAID = new Set(["uncertain", "no_speech"]);
+/** Codes of warnings that the large letters already show. */
+const SHOWN = new Set(["uncertain", "no_speech"]);
 
-/** The large letters: face, emotion, confidence, and the probabilities beside them. */
+/** Shows the large letters: face, emotion, confidence, and the scores beside them. */
 export class Stage {
   readonly #root = byId("stage");
   readonly #scores = new ScoreList(byId("scores"));
@@ -31,9 +31,9 @@ export class Stage {
     setHint(byId("threshold"), threshold === null ? null : t("result.threshold", { threshold: percent(threshold) }));
   }
 
-  /** Warnings in the user's language, in the service's words where the page does not know the code. */
+  /** Show warnings in the user's language, or in the service's words if the page does not know the code. */
   warn(all: readonly Notice[]): void {
-    const warnings = all.filter(({ code }) => !SAID.has(code));
+    const warnings = all.filter(({ code }) => !SHOWN.has(code));
     const list = byId("warnings");
     list.replaceChildren(...warnings.map(({ code, message }) => make("li", "", maybe(`warning.${code}`) ?? message)));
     list.hidden = !warnings.length;

@@ -1,4 +1,4 @@
-// What a recogniser says, in the words of `emovox predict --format json` and of the stream. Times are seconds.
+// Answers and events of a recogniser, with the keys of `emovox predict --format json` and of the stream. Times are seconds.
 
 /** Label → probability, in the model's order. */
 export type Scores = Readonly<Record<string, number>>;
@@ -18,7 +18,7 @@ export interface Segment {
   readonly scores: Scores;
 }
 
-/** The answer for one recording; `label`, `confidence` and `scores` are null where nobody speaks. */
+/** The result of one recording; `label`, `confidence` and `scores` are null without speech. */
 export interface Row {
   readonly file: string;
   readonly duration: number;
@@ -59,7 +59,7 @@ export interface ModelCard extends ModelName {
   readonly figures: readonly Figure[];
 }
 
-/** What is in force for a live session; `hop` and `window` in seconds. */
+/** The settings of a live session; `hop` and `window` in seconds. */
 export interface SessionStarted {
   readonly type: "session.started";
   readonly model: ModelName;
@@ -78,13 +78,13 @@ export interface SpeechStarted {
   readonly start: number;
 }
 
-/** A smoothed preview over the latest window, every hop while somebody speaks. */
+/** A smoothed preview over the latest window, after every hop of speech. */
 export interface EmotionUpdated extends Segment {
   readonly type: "emotion.updated";
   readonly utterance: number;
 }
 
-/** The verdict on an utterance and the segments that it was cut into. */
+/** The verdict on an utterance, with its segments. */
 export interface SpeechEnded extends Segment {
   readonly type: "speech.ended";
   readonly utterance: number;

@@ -1,4 +1,4 @@
-// Where answers and events come from. The page knows this interface only; the service is one implementation.
+// The interface to a source of answers and events. The page knows only this; the service is one implementation.
 
 import type { Answer, LiveEvent, ModelCard, SessionStarted } from "./protocol.ts";
 
@@ -9,18 +9,18 @@ export interface Progress {
 }
 
 export interface FileOptions {
-  /** `split` keeps the channels apart, one party each; `mix` takes them together. */
+  /** `split` analyses each channel, as for a call with one party each; `mix` analyses their mean. */
   readonly channels: "mix" | "split";
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
 
 export interface ListenOptions {
-  /** Of the samples that will be sent, in Hz. */
+  /** Sample rate in Hz of the samples to send. */
   readonly sampleRate: number;
   readonly signal: AbortSignal;
   readonly onEvent: (event: LiveEvent) => void;
-  /** The session broke off; nothing follows. */
+  /** The session was interrupted; nothing follows. */
   readonly onLost: (error: RecogniserError) => void;
 }
 
@@ -28,9 +28,9 @@ export interface LiveStream {
   readonly settings: SessionStarted;
   /** Send mono samples in [-1, 1], any number of them. */
   send(samples: Float32Array): void;
-  /** Flush: resolves when the last event has been given. */
+  /** End the session; resolves after the last event. */
   finish(): Promise<void>;
-  /** Break off at once. */
+  /** Close the session at once. */
   close(): void;
 }
 
@@ -40,7 +40,7 @@ export interface Recogniser {
   listen(options: ListenOptions): Promise<LiveStream>;
 }
 
-/** `code` is stable and for programs; `message` is the recogniser's own words, in English. */
+/** An error of the recogniser: `code` is stable and for programs, `message` is English text. */
 export class RecogniserError extends Error {
   constructor(
     readonly code: string,
@@ -51,7 +51,7 @@ export class RecogniserError extends Error {
   }
 }
 
-/** The user cancelled: no error to show. */
+/** Return whether an error means that the user cancelled. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }

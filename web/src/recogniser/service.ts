@@ -10,10 +10,10 @@ import {
   RecogniserError,
 } from "./recogniser.ts";
 
-const POLL_MS = [250, 500, 1000]; // the last one again and again
-const FLUSH_MS = 15_000;
-const MOST_WAITING = 1_000_000; // bytes that the network has not taken: about ten seconds of sound
-const CONCURRENT_FAILURES = 5; // polls that may fail in a row before a job is given up
+const POLL_MS = [250, 500, 1000]; // between polls of a job; the last one repeats
+const FLUSH_MS = 15_000; // for the last events at the end of a session
+const MOST_WAITING = 1_000_000; // bytes that wait for the network, at most: about ten seconds of sound
+const MOST_FAILURES = 5; // polls that fail in a row until the page gives up the job
 
 interface Job {
   readonly id: string;
@@ -23,7 +23,7 @@ interface Job {
 
 type FlatAnswer = Row & { readonly model: Answer["model"] };
 
-/** What the service answers: a recording's row, a job for a long one, the models, or an error. */
+/** The body of an answer of the service: the row of a recording, the job of a long one, the models, or an error. */
 interface Body extends Partial<FlatAnswer> {
   readonly models?: readonly ModelCard[];
   readonly job?: Job;
@@ -36,12 +36,13 @@ interface Reply {
   readonly body: Body;
 }
 
+/** A recogniser that asks `emovox serve`. */
 export class ServiceRecogniser implements Recogniser {
   #key: string | null = null;
 
   /**
-   * @param base where the page lies; a prefix of a reverse proxy is part of it.
-   * @param askKey asks the user for the service's key; null if they have none. It is kept in memory only.
+   * @param base address of the page, including the prefix of a reverse proxy.
+   * @param askKey asks the user for the service's key; null if there is none. The key stays in memory only.
    */
   constructor(
     private readonly base: string,
@@ -79,7 +80,7 @@ export class ServiceRecogniser implements Recogniser {
     return outcome;
   }
 
-  /** Try; where the service wants a key, ask for it and try again until it is taken or the user gives up. */
+  /** Try, and if the service refuses the key, ask for one and try again until it accepts or the user gives up. */
   async #withKey<T>(attempt: () => Promise<T>, refused: (outcome: T) => boolean): Promise<T> {
     for (;;) {
       const outcome = await attempt();
@@ -93,7 +94,7 @@ export class ServiceRecogniser implements Recogniser {
   #upload(file: File, { channels, signal, onProgress }: FileOptions): Promise<Reply> {
     const form = new FormData();
     form.append("file", file, file.name || "recording");
-    const request = new XMLHttpRequest(); // fetch tells nothing about an upload's progress
+    const request = new XMLHttpRequest(); // fetch does not report the progress of uploads
     request.open("POST", this.#url(`v1/emotions?channels=${channels}`));
     if (this.#key) request.setRequestHeader("Authorization", `Bearer ${this.#key}`);
     return new Promise((resolve, reject) => {
@@ -128,7 +129,7 @@ export class ServiceRecogniser implements Recogniser {
           failures = 0;
         } catch (error) {
           failures += 1;
-          if (!(error instanceof TypeError) || failures >= CONCURRENT_FAILURES) throw asError(error);
+          if (!(error instanceof TypeError) || failures >= MOST_FAILURES) throw asError(error);
         }
       }
     } finally {
@@ -146,7 +147,7 @@ export class ServiceRecogniser implements Recogniser {
   }
 }
 
-/** Open a session; a refusal is a value and not thrown, so that a key can be asked for. */
+/** Open a session. A refusal is returned and not thrown, so that the caller can ask for a key. */
 function openStream(
   url: string,
   key: string | null,
@@ -156,7 +157,7 @@ function openStream(
   socket.binaryType = "arraybuffer";
   let stream: LiveStream | null = null;
   let problem: RecogniserError | null = null;
-  let asked = false; // for the session's end: a service that is shut down ends it, too
+  let requested = false; // the session's end; a service that shuts down ends the session without a request
   let over = false;
   let flushed: () => void = () => undefined;
   const end = new Promise<void>((resolve) => {
@@ -169,7 +170,7 @@ function openStream(
   };
 
   const take = (message: StreamMessage): void => {
-    if (message.type === "session.ended") over ||= asked;
+    if (message.type === "session.ended") over ||= requested;
     else if (message.type === "error") problem = new RecogniserError(message.code, message.message);
     else if (message.type !== "session.started") onEvent(message as LiveEvent);
   };
@@ -185,7 +186,7 @@ function openStream(
     },
     async finish() {
       if (socket.readyState !== WebSocket.OPEN) return;
-      asked = true;
+      requested = true;
       socket.send(JSON.stringify({ type: "session.end" }));
       const late = setTimeout(cancel, FLUSH_MS);
       await end;
@@ -223,7 +224,7 @@ function openStream(
 function answerOf(body: Partial<FlatAnswer>): Answer {
   const { model, ...row } = body;
   if (!model || !row.segments)
-    throw new RecogniserError("unexpected", "the service answered something else than a result");
+    throw new RecogniserError("unexpected", "the service answered with something other than a result");
   return { model, row: row as Row };
 }
 
@@ -236,14 +237,14 @@ function networkError(): RecogniserError {
 }
 
 function asError(error: unknown): unknown {
-  return error instanceof TypeError ? networkError() : error; // fetch throws a TypeError where there is no network
+  return error instanceof TypeError ? networkError() : error; // fetch throws a TypeError without a network
 }
 
 async function jsonOf(response: Response): Promise<Body> {
   return parsed(await response.text());
 }
 
-/** A proxy's error page is no JSON: the status has to do. */
+/** Return a body from JSON; an empty one for other text, such as the error page of a proxy. */
 function parsed(text: string): Body {
   try {
     return JSON.parse(text) as Body;

@@ -1,4 +1,4 @@
-// A button for each segment in sight: the lanes can be used by keyboard, by touch and by what reads the page aloud.
+// A button for each visible segment, so that lanes work with keyboard, touch and screen readers.
 
 import { make } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
@@ -10,20 +10,20 @@ import type { TimelineData } from "./paint.ts";
 import { bestOf, type Strip } from "./session.ts";
 
 const FACE = 20; // pixels
-const PADDING = 10;
-const MARGIN = 1; // views beside the visible one that have their buttons, too: scrolling by keyboard finds them
+const PADDING = 10; // pixels
+const MARGIN = 1; // widths of the view on each side that have buttons, too: the keyboard can reach them
 
 export interface Shown {
   readonly data: TimelineData;
   readonly layout: Layout;
-  /** Pixels a second. */
+  /** Pixels per second. */
   readonly scale: number;
   readonly start: number;
   readonly end: number;
   readonly hidden: boolean;
 }
 
-/** Only one of them is in the tab order; the arrow keys, Home and End go from one to the next. */
+/** The buttons. One of them is in the tab order; the arrow keys, Home and End move the focus. */
 export class SegmentButtons {
   readonly #made = new Map<number, HTMLButtonElement>();
   #shown: Shown | null = null;
@@ -123,13 +123,13 @@ export class SegmentButtons {
   #moved(event: KeyboardEvent): void {
     const strips = this.#shown?.data.strips ?? [];
     const here = Number((event.target as HTMLElement).dataset.index);
-    const own = strips[here];
-    if (!own || event.altKey || event.ctrlKey || event.metaKey) return;
+    const current = strips[here];
+    if (!current || event.altKey || event.ctrlKey || event.metaKey) return;
     const order = [...strips.keys()].filter((index) => !strips[index]?.preview);
-    const lane = order.filter((index) => strips[index]?.channel === own.channel);
-    const others = order.filter((index) => strips[index]?.channel !== own.channel);
+    const lane = order.filter((index) => strips[index]?.channel === current.channel);
+    const others = order.filter((index) => strips[index]?.channel !== current.channel);
     const at = lane.indexOf(here);
-    const overlapping = () => nearest(others, strips, own);
+    const overlapping = () => nearest(others, strips, current);
     const moves: Readonly<Record<string, () => number | undefined>> = {
       ArrowRight: () => lane[at + 1],
       ArrowLeft: () => lane[at - 1],
@@ -153,8 +153,8 @@ export class SegmentButtons {
   }
 }
 
-function nearest(indices: readonly number[], strips: readonly Strip[], own: Strip): number | undefined {
-  const distance = (index: number) => Math.abs((strips[index]?.start ?? 0) - own.start);
+function nearest(indices: readonly number[], strips: readonly Strip[], strip: Strip): number | undefined {
+  const distance = (index: number) => Math.abs((strips[index]?.start ?? 0) - strip.start);
   return [...indices].sort((a, b) => distance(a) - distance(b))[0];
 }
 
@@ -167,7 +167,7 @@ function widthOf(text: string, button: HTMLElement): number {
   return measure.measureText(text).width;
 }
 
-/** A segment in words: when, what, how sure. */
+/** Return a segment in words: its times, its label and its confidence. */
 export function inWords({ start, end, label, confidence, scores }: Strip): string {
   const when = span(start, end);
   if (label !== null) {

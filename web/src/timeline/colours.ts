@@ -1,6 +1,6 @@
-// Colours of labels: those of the pictures that emovox draws (src/emovox/evaluation/style.py).
+// Colours of labels, as in the pictures that emovox draws (src/emovox/evaluation/report/style.py).
 
-/** The palette of Okabe and Ito (2008), told apart with every common kind of colour blindness. */
+/** The palette of Okabe and Ito (2008), whose colours differ with every common kind of colour blindness. */
 const EMOTION_COLOURS: Readonly<Record<string, string>> = {
   neutral: "#9a9a9a",
   happy: "#e69f00",
@@ -18,7 +18,7 @@ const GOLDEN_ANGLE = Math.PI * (3 - Math.sqrt(5));
 export const DARK_INK = "#111111";
 export const LIGHT_INK = "#ffffff";
 
-/** Give each label a colour: the fixed one of an emotion, else one that is not taken. */
+/** Return label → colour: the fixed colour of an emotion, otherwise a spare one. */
 export function coloursOf(labels: readonly string[]): ReadonlyMap<string, string> {
   const spare = SPARE.filter((name) => !labels.includes(name)).flatMap((name) => EMOTION_COLOURS[name] ?? []);
   const others = labels.filter((label) => !Object.hasOwn(EMOTION_COLOURS, label));
@@ -32,12 +32,12 @@ export function coloursOf(labels: readonly string[]): ReadonlyMap<string, string
   );
 }
 
-/** Black or white, whichever is easier to read on a colour (WCAG 2.1, contrast ratio). */
+/** Return black or white, whichever has the higher contrast on a colour (WCAG 2.1). */
 export function inkOn(colour: string): string {
   return contrast(colour, DARK_INK) >= contrast(colour, LIGHT_INK) ? DARK_INK : LIGHT_INK;
 }
 
-/** WCAG contrast ratio of two "#rrggbb" colours, 1 to 21. */
+/** Return the WCAG contrast ratio of two "#rrggbb" colours, 1 to 21. */
 export function contrast(one: string, other: string): number {
   const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
   return ((light ?? 0) + 0.05) / ((dark ?? 0) + 0.05);
@@ -51,7 +51,7 @@ function luminance(colour: string): number {
   return 0.2126 * (red ?? 0) + 0.7152 * (green ?? 0) + 0.0722 * (blue ?? 0);
 }
 
-/** As many hues as wanted, in three degrees of lightness (Ottosson's Oklch, 2020, clipped to sRGB). */
+/** Return colour `index` of an endless series of hues in three lightnesses (Ottosson's Oklch, 2020, in sRGB). */
 function generated(index: number): string {
   const lightness = [0.62, 0.78, 0.46][index % 3] ?? 0.62;
   const hue = 0.5 + index * GOLDEN_ANGLE;

@@ -1,4 +1,4 @@
-// Where things lie in a timeline, from top to bottom: waveform, a lane of segments a channel, probabilities, axis.
+// The bands of a timeline, from top to bottom: waveform, a lane of segments per channel, scores, axis.
 
 export interface Band {
   readonly top: number;
@@ -7,14 +7,14 @@ export interface Band {
 
 export interface Layout {
   readonly wave: Band;
-  /** One for each of `channels`, in their order. */
+  /** One lane per channel, in their order. */
   readonly lanes: readonly Band[];
   readonly scores: readonly Band[];
   readonly axis: Band;
   readonly height: number;
 }
 
-/** The part of the time that is seen, and its width in pixels. */
+/** The visible part of the time, and its width in pixels. */
 export interface View {
   readonly start: number;
   readonly secondsPerPixel: number;
@@ -28,9 +28,9 @@ const AXIS = 24;
 const GAP = 8;
 export const CAPTION = 16;
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200];
-const TICK_ROOM = 72; // pixels
+const TICK_ROOM = 72; // pixels between two ticks, at least
 
-/** Lay a timeline out, each band below its caption; without a waveform its band has no height. */
+/** Return the layout of a timeline, each band below its caption. Without a waveform, its band has height 0. */
 export function layoutOf(channels: number, hasWave: boolean): Layout {
   let top = 0;
   const band = (height: number, caption = CAPTION): Band => {
@@ -50,13 +50,13 @@ export function pixelOf(seconds: number, view: View): number {
   return (seconds - view.start) / view.secondsPerPixel;
 }
 
-/** The moments to name on the axis, far enough apart to be read. */
+/** Return the times in seconds to label on the axis, far enough apart to be readable. */
 export function ticks(view: View): readonly number[] {
   const step = STEPS.find((candidate) => candidate >= TICK_ROOM * view.secondsPerPixel) ?? 7200;
   const end = view.start + view.width * view.secondsPerPixel;
-  const found: number[] = [];
+  const times: number[] = [];
   for (let index = Math.ceil(view.start / step - 1e-9); index * step <= end; index += 1) {
-    if (index >= 0) found.push(Number((index * step).toFixed(3)));
+    if (index >= 0) times.push(Number((index * step).toFixed(3)));
   }
-  return found;
+  return times;
 }

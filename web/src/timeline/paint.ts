@@ -1,4 +1,4 @@
-// Drawing a timeline on a canvas, on the page as in the exported picture.
+// Draws a timeline on a canvas, for the page and for the exported picture.
 
 import type { Peaks } from "../audio/peaks.ts";
 import { clock } from "../text/format.ts";
@@ -30,11 +30,11 @@ export interface Painting {
   readonly layout: Layout;
   readonly view: View;
   readonly theme: Theme;
-  /** Which strips become blocks in the lanes: the page has buttons for the final ones. */
+  /** The strips to draw as blocks in the lanes: only previews on the page, which has buttons for final segments. */
   readonly blocks: "previews" | "all";
 }
 
-const LOWEST_PEAK = 0.04; // a silent room is not blown up to a storm
+const LOWEST_PEAK = 0.04; // full height of the waveform, at least, so that the noise of a quiet room stays low
 const PREVIEW_ALPHA = 0.45;
 const TINT_ALPHA = 0.16;
 const SMALL = 11;
@@ -46,10 +46,10 @@ export function paint(painting: Painting): void {
   const visible = data.strips.filter((strip) => strip.end > view.start && strip.start < end);
   if (data.peaks && layout.wave.height) paintWave(painting, data.peaks, visible);
   for (const [index, channel] of data.channels.entries()) {
-    const own = visible.filter((strip) => strip.channel === channel);
+    const strips = visible.filter((strip) => strip.channel === channel);
     const [lane, scores] = [layout.lanes[index], layout.scores[index]];
-    if (lane) paintLane(painting, own, lane);
-    if (scores) paintScores(painting, own, scores);
+    if (lane) paintLane(painting, strips, lane);
+    if (scores) paintScores(painting, strips, scores);
     const several = data.channels.length > 1;
     const name = several ? t("timeline.channel", { channel }) : "";
     if (lane && several) caption(painting, name, lane.top);
@@ -111,7 +111,7 @@ function nameBlock({ context, theme, view }: Painting, strip: Strip, lane: Band,
   context.fillText(text, pixelOf((strip.start + strip.end) / 2, view), lane.top + lane.height / 2);
 }
 
-/** Stack the probabilities of each strip, the first label at the bottom. */
+/** Draw the stacked scores of each strip, with the first label at the bottom. */
 function paintScores(painting: Painting, strips: readonly Strip[], { top, height }: Band): void {
   const { context, data, theme, view } = painting;
   for (const strip of strips) {
@@ -129,7 +129,7 @@ function paintScores(painting: Painting, strips: readonly Strip[], { top, height
     context.fillRect(0, Math.round(top + share * height) - (share ? 1 : 0), view.width, 1);
 }
 
-/** Neighbouring strips keep a hair between them where there is room for it. */
+/** Draw a block, with a thin gap to the next strip if there is room. */
 function fill({ context, view }: Painting, strip: Strip, { top, height }: Band, colour: string): void {
   const [left, right] = [pixelOf(strip.start, view), pixelOf(strip.end, view)];
   context.fillStyle = colour;
@@ -150,7 +150,7 @@ function paintAxis({ context, layout, view, theme }: Painting): void {
   }
 }
 
-/** A small name above a band. */
+/** Draw a small name above a band. */
 function caption({ context, theme }: Painting, text: string, top: number): void {
   context.font = `${SMALL}px ${theme.font}`;
   context.textAlign = "left";

@@ -1,4 +1,4 @@
-// The exported picture: the whole timeline, light, with verdict, legend and model, wide enough for a slide.
+// The exported picture: the whole timeline on white, with verdict, legend and model, wide enough for a slide.
 
 import type { ModelName, Row } from "../recogniser/protocol.ts";
 import { clock, percent } from "../text/format.ts";
@@ -20,7 +20,7 @@ const THEME: Omit<Theme, "font"> = {
   unsure: "#e3e3e3",
 };
 
-/** Draw a finished timeline as PNG. */
+/** Return a finished timeline as PNG. */
 export async function pictureOf(data: TimelineData, row: Row, model: ModelName, font: string): Promise<Blob> {
   const theme = { ...THEME, font };
   const layout = layoutOf(data.channels.length, data.peaks !== null);
@@ -47,7 +47,7 @@ export async function pictureOf(data: TimelineData, row: Row, model: ModelName, 
   context.fillText(`${row.file} · ${clock(row.duration)} · emovox ${model.name} ${model.version}`, MARGIN, 60, width);
   legend(context, data, { top: HEAD + layout.height + 18, theme });
 
-  context.globalCompositeOperation = "destination-over"; // painting a timeline clears what lies under it
+  context.globalCompositeOperation = "destination-over"; // below the timeline, which clears its background
   context.fillStyle = "#ffffff";
   context.fillRect(0, 0, WIDTH, height);
   return new Promise((resolve, reject) => {

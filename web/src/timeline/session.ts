@@ -1,18 +1,18 @@
-// What a live session knows: a pure reducer over the recogniser's events, and the row that `predict` would give for it.
+// The state of a live session: a pure reducer over the recogniser's events, and the result of the session.
 
 import type { EmotionUpdated, LiveEvent, Notice, Row, Scores, Segment, SpeechEnded } from "../recogniser/protocol.ts";
 
-/** A piece of the timeline: a segment, or a preview of one that is still to come. */
+/** A piece of the timeline: a final segment, or a preview. */
 export interface Strip extends Segment {
   readonly preview: boolean;
 }
 
 export interface Session {
-  /** Final segments, ordered as they came. */
+  /** Final segments, in the order of arrival. */
   readonly segments: readonly Segment[];
-  /** Previews of the utterances that are still open, each as long as what it adds. */
+  /** Previews of the open utterances; each covers the time since the preview before. */
   readonly previews: readonly Strip[];
-  /** Channel → where the speech that is going on began, in seconds. */
+  /** Channel → start of its open utterance, in seconds. */
   readonly speaking: ReadonlyMap<number, number>;
   /** The latest preview or verdict. */
   readonly latest: EmotionUpdated | SpeechEnded | null;
@@ -35,17 +35,17 @@ export function reduce(session: Session, event: LiveEvent): Session {
         latest: event,
       };
     default:
-      return session; // a newer service may say more
+      return session; // a newer service may send other events
   }
 }
 
-/** The connection is lost: speech that has no verdict gets none. */
-export function broken(session: Session): Session {
+/** Return the session after a lost connection: open utterances get no verdict. */
+export function interrupted(session: Session): Session {
   return { ...session, previews: [], speaking: new Map() };
 }
 
-/** Move an event later, for a session that goes on after the connection was lost. */
-export function later<Event extends LiveEvent>(event: Event, seconds: number): Event {
+/** Return an event with its times moved by `seconds`, for a session that continues after a lost connection. */
+export function shifted<Event extends LiveEvent>(event: Event, seconds: number): Event {
   const move = <Timed extends { start: number; end?: number }>(timed: Timed): Timed =>
     timed.end === undefined
       ? { ...timed, start: timed.start + seconds }
@@ -58,7 +58,7 @@ export function strips(session: Session): readonly Strip[] {
   return [...session.segments.map((segment) => ({ ...segment, preview: false })), ...session.previews];
 }
 
-/** Sum a session up as `emovox predict` sums up a recording; `threshold` is that of abstention. */
+/** Return the result of a session, as `emovox predict` gives it for a recording; `threshold` is that of abstention. */
 export function rowOf(session: Session, about: { file: string; duration: number; threshold: number }): Row {
   const { file, duration, threshold } = about;
   const { segments } = session;
@@ -86,12 +86,12 @@ export function rowOf(session: Session, about: { file: string; duration: number;
   };
 }
 
-/** The label that scores highest. */
+/** Return the label with the highest score. */
 export function bestOf(scores: Scores): string {
   return Object.entries(scores).reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["", -1] as const)[0];
 }
 
-/** Mean of the segments' scores, weighted by their length; null without segments. */
+/** Return the mean of the segments' scores, weighted by their length; null without segments. */
 function meanScores(segments: readonly Segment[]): Scores | null {
   const seconds = segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
   if (!seconds || !segments[0]) return null;
@@ -100,7 +100,7 @@ function meanScores(segments: readonly Segment[]): Scores | null {
   return Object.fromEntries(Object.keys(segments[0].scores).map((label) => [label, weighted(label) / seconds]));
 }
 
-/** Share of the time of speech in which each label scores highest, the largest first. */
+/** Return label → share of the speech in which it scores highest, the largest first. */
 function sharesOf(segments: readonly Segment[]): Scores {
   const seconds = new Map<string, number>();
   for (const { start, end, scores } of segments) {

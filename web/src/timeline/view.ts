@@ -1,4 +1,4 @@
-// The timeline on the page: a canvas that stays in sight under a native scroll bar, and a button for each segment.
+// The timeline on the page: a canvas that stays visible under a native scroll bar, and a button for each segment.
 
 import { byId, isMotionReduced, onClick, setHint } from "../dom/dom.ts";
 import { clock } from "../text/format.ts";
@@ -7,11 +7,11 @@ import { SegmentButtons } from "./buttons.ts";
 import { layoutOf, pixelOf, type View } from "./layout.ts";
 import { paint, type Theme, type TimelineData } from "./paint.ts";
 
-const CLOSEST = 240; // pixels a second
-const LIVE_SECONDS = 30; // that are seen while the microphone runs
-const NARROWEST = 5; // pixels for a segment that can be chosen
-const CALM_MS = 1000; // between two steps of a live timeline, for those who want little motion
-const NEAR_END = 48; // pixels: who scrolls farther back is left there
+const CLOSEST = 240; // pixels per second at the highest zoom
+const LIVE_SECONDS = 30; // visible while the microphone runs
+const NARROWEST = 5; // mean width in pixels below which segments have no buttons
+const CALM_MS = 1000; // between two steps of a live timeline, with reduced motion
+const NEAR_END = 48; // pixels from the end within which a live timeline scrolls along
 
 export const EMPTY: TimelineData = { duration: 0, channels: [0], strips: [], peaks: null, colours: new Map() };
 
@@ -39,7 +39,7 @@ export class TimelineView {
     onLanguage(() => this.draw());
   }
 
-  /** Show another recording from its beginning, all of it. */
+  /** Show another recording in full, or the end of a live session. */
   open(data: TimelineData, live: boolean): void {
     this.#pixelsPerSecond = null;
     this.playhead = null;
@@ -49,7 +49,7 @@ export class TimelineView {
     this.#scroller.scrollLeft = live ? this.#scroller.scrollWidth : 0;
   }
 
-  /** Show what has been added; while live, the end stays in sight unless the user looks at something earlier. */
+  /** Show new data. In a live session the end stays visible, unless the user has scrolled back. */
   show(data: TimelineData): void {
     this.#data = data;
     if (this.#live && isMotionReduced() && performance.now() - this.#shown < CALM_MS) return;
@@ -61,7 +61,7 @@ export class TimelineView {
     this.draw();
   }
 
-  /** The live session is over: all of it is seen, as of any recording. */
+  /** Show a live session in full after its end, like a recording. */
   settle(): void {
     this.#live = false;
     this.#pixelsPerSecond = null;
@@ -73,14 +73,14 @@ export class TimelineView {
     this.draw();
   }
 
-  /** Where the sound is, in seconds. */
+  /** The position of the playback in seconds; null hides it. */
   set playhead(seconds: number | null) {
     const line = byId("playhead");
     line.hidden = seconds === null;
     if (seconds !== null) line.style.transform = `translateX(${seconds * this.#scale}px)`;
   }
 
-  /** Draw at the next frame, once however often it is asked for. */
+  /** Draw at the next frame, once for any number of calls. */
   draw(): void {
     this.#requested ||= requestAnimationFrame(() => {
       this.#requested = 0;
@@ -162,7 +162,7 @@ export class TimelineView {
   }
 }
 
-/** The colours of the page as they are now, for the canvas. */
+/** Return the current colours of the page, for the canvas. */
 export function themeOf(element: Element): Theme {
   const style = getComputedStyle(element);
   const variable = (name: string) => style.getPropertyValue(name).trim();

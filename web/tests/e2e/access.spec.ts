@@ -1,4 +1,4 @@
-// For everybody: by keyboard alone, on a phone, in the dark, in Chinese, read aloud.
+// Accessibility: keyboard alone, narrow screens, dark colours, Chinese, screen readers.
 
 import { analyse, expect, expectNoOverflow, listen, type Page, test } from "./page.ts";
 import { SPEECH } from "./sounds.ts";
@@ -16,13 +16,13 @@ async function tabTo(page: Page, id: string): Promise<void> {
   throw new Error(`got no way to ${id} by Tab`);
 }
 
-test("a file is chosen, its segments gone through, played and saved without a mouse", async ({ page }) => {
+test("the keyboard chooses a file, goes through its segments, plays and saves", async ({ page }) => {
   await page.goto("./");
   await page.keyboard.press("Tab");
   expect(await focused(page)).toBe("skip");
   await tabTo(page, "choose");
   const chosen = page.waitForEvent("filechooser");
-  await page.waitForTimeout(200); // the browser has to be told first that a test chooses the file
+  await page.waitForTimeout(200); // the browser needs time to learn that a test chooses the file
   await page.keyboard.press("Enter");
   const chooser = await chosen;
   await chooser.setFiles(SPEECH);
@@ -44,7 +44,7 @@ test("a file is chosen, its segments gone through, played and saved without a mo
   expect(download.suggestedFilename()).toBe("speech.csv");
 });
 
-test("the microphone is started and stopped without a mouse", async ({ page }) => {
+test("the keyboard starts and stops the microphone", async ({ page }) => {
   await page.goto("./");
   await tabTo(page, "listen");
   await page.keyboard.press("Enter");
@@ -62,7 +62,7 @@ test("the microphone is started and stopped without a mouse", async ({ page }) =
   expect(await focused(page)).toBe("listen");
 });
 
-test("what has the focus can be seen", async ({ page }) => {
+test("the focus is visible", async ({ page }) => {
   await page.goto("./");
   await tabTo(page, "choose");
   const outline = await page.locator("#choose").evaluate((button) => getComputedStyle(button).outlineWidth);
@@ -87,7 +87,7 @@ for (const [width, height] of [
   });
 }
 
-test("dark and light, as the system or as chosen, and remembered", async ({ page }) => {
+test("colours are dark or light as in the system or as chosen, and remembered", async ({ page }) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.emulateMedia({ colorScheme: "light" });
   await page.goto("./");
@@ -101,7 +101,7 @@ test("dark and light, as the system or as chosen, and remembered", async ({ page
   expect(await background()).toBe(light);
 });
 
-test("every text can be read: contrast of at least 4.5 to 1 in both colours", async ({ page }) => {
+test("every text has a contrast of at least 4.5 to 1, in dark and in light", async ({ page }) => {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.goto("./");
@@ -110,7 +110,7 @@ test("every text can be read: contrast of at least 4.5 to 1 in both colours", as
   }
 });
 
-/** Runs in the page: texts whose colour is too near to the first solid background behind them. */
+/** Return the texts of the page that have too little contrast to the first solid background behind them. */
 function weakTexts(): string[] {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const channels = (colour: string): number[] => {
@@ -146,7 +146,7 @@ function weakTexts(): string[] {
 test.describe("in Chinese", () => {
   test.use({ locale: "zh-CN" });
 
-  test("the page speaks the browser's language, changes it at once, and remembers", async ({ page }) => {
+  test("the page has the browser's language, changes it at once, and remembers it", async ({ page }) => {
     await page.goto("./");
     await expect(page.locator("html")).toHaveAttribute("lang", "zh-CN");
     await expect(page.locator("#choose")).toHaveText("选择文件");
@@ -163,7 +163,7 @@ test.describe("in Chinese", () => {
   });
 });
 
-test("the page tells what reads it aloud the verdicts, and not every update", async ({ page }) => {
+test("the page announces verdicts to screen readers, and not every update", async ({ page }) => {
   await page.goto("./");
   await page.evaluate(() => {
     Object.assign(globalThis, { said: [] });

@@ -33,7 +33,7 @@ test("choosing a segment plays it and shows its probabilities", async ({ page })
   await expect(page.locator("#play")).toHaveText("Play"); // it stops at the segment's end
 });
 
-test("what is saved is what predict prints", async ({ page }) => {
+test("saved files are those that predict writes", async ({ page }) => {
   const labels = await labelsOf(page);
   await analyse(page, SPEECH);
   const save = async (name: string) => {
@@ -62,7 +62,7 @@ test("two channels have two lanes", async ({ page }) => {
     .locator("button.segment")
     .evaluateAll((all) => all.map((one) => (one as HTMLElement).style.top));
   expect(new Set(tops).size).toBe(2);
-  await page.getByLabel("One speaker per channel").uncheck(); // analysed again, together
+  await page.getByLabel("One speaker per channel").uncheck(); // analysed again, as one channel
   await expect
     .poll(() =>
       page.locator("button.segment").evaluateAll((all) => new Set(all.map((b) => (b as HTMLElement).style.top)).size),
@@ -90,7 +90,7 @@ test("sending can be cancelled", async ({ page }) => {
   await expect(page.locator("#results")).toBeHidden();
 });
 
-test("a job's progress is shown, and cancelling tells the service", async ({ page }) => {
+test("a job's progress is shown, and cancelling deletes the job", async ({ page }) => {
   const asked: string[] = [];
   const job = { id: "7", status: "queued", progress: 0 };
   await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
@@ -106,7 +106,7 @@ test("a job's progress is shown, and cancelling tells the service", async ({ pag
   await expect.poll(() => asked.at(-1)).toBe("DELETE");
 });
 
-test("a job that fails is told in words", async ({ page }) => {
+test("the error of a job that fails is shown in words", async ({ page }) => {
   const error = { code: "worker_lost", message: "got no answer" };
   const job = { id: "7", status: "failed", progress: 0.5 };
   await page.route("**/v1/emotions?*", (route) => route.fulfill({ status: 202, json: { job } }));
@@ -115,14 +115,14 @@ test("a job that fails is told in words", async ({ page }) => {
   await expect(page.locator("#notice")).toContainText("process that analysed this recording stopped");
 });
 
-test("silence is no speech, and not an emotion", async ({ page }) => {
+test("silence gives no speech, and no emotion", async ({ page }) => {
   await analyse(page, SILENCE);
   await expect(page.locator("#headline")).toHaveText("No speech found");
   await expect(page.locator("button.segment")).toHaveCount(0);
   await expect(page.locator("#scores")).not.toContainText("%");
 });
 
-test("what is not audio is told in words, and the page goes on", async ({ page }) => {
+test("the error of a file that is not audio is shown in words, and the page still works", async ({ page }) => {
   await page.setInputFiles("#file", {
     name: "notes.wav",
     mimeType: "audio/wav",
@@ -135,7 +135,7 @@ test("what is not audio is told in words, and the page goes on", async ({ page }
   await expect(page.locator("#notice")).toBeHidden();
 });
 
-test("a file that the browser cannot decode has a timeline without waveform, and the page says so", async ({
+test("a file that the browser cannot decode has a timeline without a waveform, and the page says so", async ({
   page,
 }) => {
   await page.addInitScript(() => {
@@ -148,7 +148,7 @@ test("a file that the browser cannot decode has a timeline without waveform, and
   expect(await page.locator("button.segment").count()).toBeGreaterThan(0);
 });
 
-test("a recording can be dropped, and pasted", async ({ page }) => {
+test("a recording can be dropped or pasted", async ({ page }) => {
   const data = readFileSync(SPEECH).toString("base64");
   const transfer = await page.evaluateHandle((content) => {
     const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -168,7 +168,7 @@ test("a recording can be dropped, and pasted", async ({ page }) => {
   await expect(page.locator("#exports")).toBeVisible();
 });
 
-test("where the service wants a key the page asks for it, and again if it is wrong", async ({ page }) => {
+test("if the service requires a key, the page asks for it, and again if it is wrong", async ({ page }) => {
   const seen: (string | undefined)[] = [];
   await page.route("**/v1/emotions?*", (route) => {
     const { authorization } = route.request().headers();

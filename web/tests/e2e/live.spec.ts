@@ -3,7 +3,7 @@ import { type FakeProcess, startFake } from "../fake_process.ts";
 import { expect, expectNoOverflow, labelsOf, listen, test } from "./page.ts";
 import { SPEECH } from "./sounds.ts";
 
-/** A test that ends its service: one of its own, and one that pretends, whatever the others ask. */
+/** A test with a separate fake service, which it may end. */
 const shutDown = test.extend<{ fake: FakeProcess }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright wants to see a pattern
   fake: async ({}, use) => {
@@ -14,7 +14,7 @@ const shutDown = test.extend<{ fake: FakeProcess }>({
   baseURL: ({ fake }, use) => use(fake.url),
 });
 
-test("before the microphone starts the page says what is inferred; nothing is opened without consent", async ({
+test("before the microphone starts, the page says what it infers; without consent nothing is opened", async ({
   page,
 }) => {
   await page.addInitScript(() => {
@@ -42,7 +42,7 @@ test("before the microphone starts the page says what is inferred; nothing is op
   await expect(page.locator("#live")).toBeHidden();
 });
 
-test("speech is heard, named and summed up; the result stays after the microphone is off", async ({ page }) => {
+test("speech is detected, labelled and summarised; the result stays after the microphone is off", async ({ page }) => {
   await page.goto("./");
   const labels = await labelsOf(page);
   await listen(page);
@@ -70,7 +70,7 @@ test("speech is heard, named and summed up; the result stays after the microphon
   await expectNoOverflow(page);
 });
 
-test("a lost connection closes the microphone, keeps the result, and can be taken up again", async ({ page }) => {
+test("a lost connection closes the microphone, keeps the result, and can be reopened", async ({ page }) => {
   let drop: () => void = () => undefined;
   await page.routeWebSocket(/v1\/stream$/, (socket) => {
     const server = socket.connectToServer();
@@ -113,7 +113,7 @@ shutDown(
     await listen(page);
     await expect(page.locator("#live-state")).toHaveText("Speaking");
     await expect(page.locator("#headline")).toHaveText(new RegExp(`^(${labels.join("|")}|not sure)$`, "i"));
-    await expect(page.locator("button.segment")).toHaveCount(0); // so the only verdict is that of the open utterance
+    await expect(page.locator("button.segment")).toHaveCount(0); // so the open utterance gets the only verdict
     await fake.stop();
     await expect(page.locator("#live-state")).toHaveText("Connection lost");
     await expect(page.locator("#live-hint")).toContainText("The microphone is off");
@@ -141,7 +141,7 @@ shutDown(
   },
 );
 
-test("a service that ends with an error is told in words", async ({ page }) => {
+test("the error of a service that ends is shown in words", async ({ page }) => {
   await page.routeWebSocket(/v1\/stream$/, (socket) => {
     socket.onMessage(() => {
       socket.send(JSON.stringify({ type: "error", code: "busy", message: "got too many sessions" }));
@@ -156,7 +156,7 @@ test("a service that ends with an error is told in words", async ({ page }) => {
   await expect(page.getByRole("button", { name: "Use the microphone" })).toBeVisible();
 });
 
-test("where the service wants a key for the microphone, too, the page asks for it", async ({ page }) => {
+test("if the service requires a key for the microphone, the page asks for it", async ({ page }) => {
   await page.routeWebSocket(/v1\/stream$/, (socket) => {
     let server: ReturnType<typeof socket.connectToServer> | null = null;
     socket.onMessage((message) => {
@@ -189,7 +189,7 @@ test("a refused microphone has its own message", async ({ page }) => {
   await expect(page.locator("#notice")).toContainText("not allowed");
 });
 
-test("when the browser stops the page's sound the session pauses, and goes on", async ({ page }) => {
+test("the session pauses while the browser stops the page's audio, and continues", async ({ page }) => {
   await page.addInitScript(() => {
     const contexts: AudioContext[] = [];
     Object.assign(globalThis, { contexts });
@@ -211,9 +211,7 @@ test("when the browser stops the page's sound the session pauses, and goes on", 
   await expect(page.locator("#live-state")).toHaveText(/Listening|Speaking/);
 });
 
-test("the microphone can be changed while it runs; a file given meanwhile does not end the session", async ({
-  page,
-}) => {
+test("the microphone can be changed while it runs; a file does not end the session", async ({ page }) => {
   await page.goto("./");
   await listen(page);
   const devices = page.getByRole("combobox", { name: "Microphone" });
@@ -233,7 +231,7 @@ test("leaving the page closes microphone and connection", async ({ page }) => {
   await expect(page.locator("#live")).toBeHidden();
 });
 
-test("over plain HTTP from another machine the page says why there is no microphone, and what to do", async ({
+test("over plain HTTP from another machine, the page says why there is no microphone, and what to do", async ({
   page,
   baseURL,
 }) => {

@@ -1,4 +1,4 @@
-// What all browser tests share: a page that allows no request to anywhere else and no message in the console.
+// Shared by all browser tests: a page that fails at requests to other services and at messages in the console.
 
 import { test as base, expect, type Page } from "@playwright/test";
 
@@ -16,7 +16,7 @@ export const test = base.extend<{ guarded: undefined }>({
       });
       page.on("pageerror", (error) => problems.push(`error: ${error.message}`));
       page.on("console", (message) => {
-        // Said by the browser itself: a status of 4xx, which the page shows, and a header that plain HTTP cannot have.
+        // Messages of the browser: a 4xx status, which the page shows, and a header that it ignores over plain HTTP.
         const refused =
           /Failed to load resource/.test(message.text()) && /v1\/(emotions|jobs)/.test(message.location().url);
         const expected = refused || /^The Cross-Origin-Opener-Policy header has been ignored/.test(message.text());
@@ -36,7 +36,7 @@ export async function analyse(page: Page, path: string): Promise<void> {
   await expect(page.locator("#exports")).toBeVisible({ timeout: 45_000 });
 }
 
-/** Start the microphone by way of the consent. */
+/** Start the microphone, with consent. */
 export async function listen(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Use the microphone" }).click();
   await page.getByRole("button", { name: "Start the microphone" }).click();
@@ -50,7 +50,7 @@ export async function labelsOf(page: Page): Promise<readonly string[]> {
   return model.labels;
 }
 
-/** Nothing reaches beyond the window's width. */
+/** Check that nothing is wider than the window. */
 export async function expectNoOverflow(page: Page): Promise<void> {
   const [content, width] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   expect(content).toBeLessThanOrEqual(width ?? 0);

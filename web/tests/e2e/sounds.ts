@@ -1,4 +1,4 @@
-// The recordings of the tests: spoken by espeak-ng where it is there, else tones that come and go as speech does.
+// The recordings of the tests: spoken by espeak-ng if it is installed, otherwise tones with the rhythm of speech.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,17 +13,17 @@ const SENTENCES = [
   ["+f2", "95", "210", "I told you not to touch it! Put it down, right now, do you hear me?"],
 ] as const;
 
-/** Two sentences and a pause each, mono. */
+/** Two sentences with a pause after each, mono. */
 export const SPEECH = join(FOLDER, "speech.wav");
-/** One party a channel. */
+/** One speaker per channel. */
 export const CALL = join(FOLDER, "call.wav");
 /** A minute and a half. */
 export const LONG = join(FOLDER, "long.wav");
 export const SILENCE = join(FOLDER, "silence.wav");
-/** What the browser's fake microphone hears, again and again. */
+/** Input of the browser's fake microphone, in a loop. */
 export const MICROPHONE = join(FOLDER, "microphone.wav");
 
-/** Make them. */
+/** Write the recordings. */
 export default function make(): void {
   mkdirSync(FOLDER, { recursive: true });
   const [first, second, third] = SENTENCES.map(spoken);

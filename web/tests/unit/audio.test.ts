@@ -32,7 +32,7 @@ test("latency counts from the moment at which a sample was captured", () => {
   const clock = new CaptureClock();
   clock.note(0.1, 1000);
   clock.note(0.2, 1100);
-  clock.note(0.3, 1900); // the device stood still for 700 ms
+  clock.note(0.3, 1900); // the device stopped for 700 ms
   assert.equal(clock.capturedAt(0.2), 1100);
   assert.ok(Math.abs((clock.capturedAt(0.15) ?? 0) - 1050) < 1e-6);
   assert.ok(Math.abs((clock.capturedAt(0.25) ?? 0) - 1850) < 1e-6);
@@ -47,7 +47,7 @@ test("one late answer does not move the median", () => {
   assert.equal(median.add(300), 300);
 });
 
-test("peaks are the same however the samples are cut, and grow over many minutes", () => {
+test("peaks do not depend on the length of the blocks, and grow over many minutes", () => {
   const samples = Float32Array.from({ length: 8000 * 30 }, (_, index) => Math.sin(index / 50) * (index / 240_000));
   const [whole, pieces] = [new Peaks(8000), new Peaks(8000)];
   whole.add(samples);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { adviceFor } from "../../src/page/insecure.ts";
 
-test("where the microphone is refused the command serves HTTPS at the address that is named beside it", () => {
+test("for a refused microphone, the command serves HTTPS at the address next to it", () => {
   const at = (url: string) => adviceFor(new URL(url));
   const other = at("http://lan.test:8013/");
   assert.equal(other.command, "emovox serve --host 0.0.0.0 --port 8013 --ssl-cert cert.pem --ssl-key key.pem");
@@ -18,7 +18,7 @@ test("where the microphone is refused the command serves HTTPS at the address th
   assert.equal(plain.tunnel, "ssh -N -L 80:127.0.0.1:80 lan.test");
 });
 
-test("every password field lies in a form that is submitted, as browsers want it", () => {
+test("every password field is in a form that is submitted, as browsers require", () => {
   const page = readFileSync(new URL("../../src/index.html", import.meta.url), "utf8");
   const forms = [...page.matchAll(/<form method="dialog">.*?<\/form>/gs)].map(([form]) => form);
   const fields = (text: string) => text.match(/type="password"/g)?.length ?? 0;

@@ -9,12 +9,12 @@ import { startFake } from "../fake_process.ts";
 const SAMPLE_RATE = 16_000;
 const PATIENCE_MS = 10_000;
 
-Object.assign(globalThis, { WebSocket }); // Node 20 has none of its own
+Object.assign(globalThis, { WebSocket }); // Node 20 has no WebSocket
 
 const fakes: Awaited<ReturnType<typeof startFake>>[] = [];
 after(() => Promise.all(fakes.map((fake) => fake.stop())));
 
-/** A session of a service of its own, in the midst of an utterance. */
+/** Open a session in the middle of an utterance, on a separate service. */
 async function speaking() {
   const fake = await startFake();
   fakes.push(fake);
@@ -38,7 +38,7 @@ async function until(done: () => boolean): Promise<void> {
   }
 }
 
-test("a service that is shut down gives the verdict on the open utterance, and the session is lost", async () => {
+test("a service that shuts down gives the verdict on the open utterance, and the session is lost", async () => {
   const { fake, events, lost } = await speaking();
   await fake.stop();
   await until(() => lost.length > 0);
@@ -49,7 +49,7 @@ test("a service that is shut down gives the verdict on the open utterance, and t
   );
 });
 
-test("a session that is finished gives the last verdict and is not lost, also where the service ends later", async () => {
+test("a finished session gives the last verdict and is not lost, even if the service ends later", async () => {
   const { fake, stream, events, lost } = await speaking();
   await stream.finish();
   assert.equal(events.at(-1)?.type, "speech.ended");
@@ -57,7 +57,7 @@ test("a session that is finished gives the last verdict and is not lost, also wh
   assert.deepEqual(lost, []);
 });
 
-test("a session that is broken off is not lost", async () => {
+test("a session that the page closes is not lost", async () => {
   const { fake, stream, lost } = await speaking();
   stream.close();
   await fake.stop();

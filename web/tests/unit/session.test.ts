@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { liveReadout, rowReadout } from "../../src/page/readout.ts";
 import type { EmotionUpdated, LiveEvent, Segment, SpeechEnded } from "../../src/recogniser/protocol.ts";
-import { broken, EMPTY_SESSION, later, reduce, rowOf, type Session, strips } from "../../src/timeline/session.ts";
+import {
+  EMPTY_SESSION,
+  interrupted,
+  reduce,
+  rowOf,
+  type Session,
+  shifted,
+  strips,
+} from "../../src/timeline/session.ts";
 
 const ABOUT = { file: "microphone", duration: 10, threshold: 0.5 };
 const SURE = { happy: 0.8, sad: 0.2 };
@@ -25,7 +33,7 @@ const ended = (...segments: Segment[]): SpeechEnded => {
 };
 const after = (...events: LiveEvent[]): Session => events.reduce(reduce, EMPTY_SESSION);
 
-test("previews lie side by side, although each looks three seconds back", () => {
+test("previews are side by side, although each covers three seconds", () => {
   const session = after(started(1), updated(1, 1.5), updated(1, 2), updated(1.5, 4.5));
   assert.deepEqual(
     strips(session).map(({ start, end, preview }) => [start, end, preview]),
@@ -37,7 +45,7 @@ test("previews lie side by side, although each looks three seconds back", () => 
   );
 });
 
-test("the verdict takes the place of the previews", () => {
+test("the verdict replaces the previews", () => {
   const session = after(started(1), updated(1, 1.5), ended(segment(1, 3), segment(3, 5)));
   assert.equal(session.previews.length, 0);
   assert.equal(session.speaking.size, 0);
@@ -50,24 +58,24 @@ test("the verdict takes the place of the previews", () => {
   );
 });
 
-test("the state that is given is not changed", () => {
+test("the given state is not changed", () => {
   const before = after(started(1));
   const copy = structuredClone(before);
   reduce(reduce(before, updated(1, 2)), ended(segment(1, 3)));
   assert.deepEqual(before, copy);
 });
 
-test("a type that is not known yet changes nothing", () => {
+test("an unknown type of event changes nothing", () => {
   const session = after(started(1));
   assert.equal(reduce(session, { type: "something.new", channel: 0 } as unknown as LiveEvent), session);
 });
 
-test("a lost connection leaves no speech open; what follows is moved behind it", () => {
-  const session = broken(after(started(1), updated(1, 2)));
+test("a lost connection leaves no utterance open; later events are shifted behind it", () => {
+  const session = interrupted(after(started(1), updated(1, 2)));
   assert.deepEqual([session.previews.length, session.speaking.size], [0, 0]);
-  const moved = later(ended(segment(1, 3)), 7);
+  const moved = shifted(ended(segment(1, 3)), 7);
   assert.deepEqual([moved.start, moved.end, moved.segments[0]?.start, moved.segments[0]?.end], [8, 10, 8, 10]);
-  assert.deepEqual(later(started(1), 7), started(8));
+  assert.deepEqual(shifted(started(1), 7), started(8));
 });
 
 test("a session sums up as a recording does: means weighted by length, shares of the time", () => {
@@ -100,7 +108,7 @@ test("without speech everything is null, with a warning", () => {
   );
 });
 
-test("in large letters: nobody, somebody, the preview, the verdict, and after a while nobody again", () => {
+test("the large letters show silence, speech, the preview, the verdict, and after a while silence again", () => {
   const say = (session: Session, seconds: number) => liveReadout(session, { seconds, window: 3 });
   assert.equal(say(EMPTY_SESSION, 1).headline, "No speech");
   assert.equal(say(after(started(1)), 1.2).headline, "Speech detected");
@@ -120,14 +128,14 @@ test("the verdict on one utterance is not shown as the preview of the next", () 
   assert.equal(liveReadout(session, { seconds: 4.1, window: 3 }).headline, "Speech detected");
 });
 
-test("not sure is said, with the likeliest label and its score", () => {
+test("not sure is shown with the likeliest label and its score", () => {
   const readout = rowReadout(rowOf(after(ended(segment(0, 3, UNSURE))), ABOUT));
   assert.equal(readout.headline, "Not sure");
   assert.match(readout.confidence, /Perhaps happy, 38%/);
   assert.deepEqual(readout.face, { state: "unsure" });
 });
 
-test("a user's own label is shown as it is, a known one with a capital", () => {
+test("a label of a user's model is shown as it is, a known one with a capital", () => {
   const own = { ...rowOf(after(ended(segment(0, 3))), ABOUT), label: "wake_up" };
   assert.equal(rowReadout(own).headline, "wake_up");
   assert.equal(rowReadout({ ...own, label: "sad" }).headline, "Sad");

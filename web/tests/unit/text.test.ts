@@ -40,12 +40,12 @@ test("every key of the page and the sources exists, and every text is used", () 
     marked.filter((key) => maybe(key) === null),
     [],
   );
-  const byCode = /^(error|warning|label|file\.(upload|queue|analyse)$)/; // looked up by what the service says
+  const byCode = /^(error|warning|label|file\.(upload|queue|analyse)$)/; // looked up by the codes of the service
   const unused = Object.keys(TEXTS.en).filter((key) => !byCode.test(key) && !source.includes(`"${key}"`));
   assert.deepEqual(unused, []);
 });
 
-test("the user's languages decide, English is what is left", () => {
+test("the user's languages decide, with English as the default", () => {
   assert.equal(preferredLanguage(["zh-TW", "en"]), "zh-CN");
   assert.equal(preferredLanguage(["de-DE", "zh-CN", "en"]), "zh-CN");
   assert.equal(preferredLanguage(["fr"]), "en");
@@ -60,7 +60,7 @@ test("labels are translated, a user's own are shown as they are", () => {
   assert.equal(t("result.model", { model: "svm 1" }), "模型 svm 1");
 });
 
-test("what is not given is left to be seen", () => {
+test("a value that is not given stays visible as its placeholder", () => {
   assert.equal(filled("{a} and {b}", { a: 1 }), "1 and {b}");
 });
 

@@ -5,7 +5,7 @@ import { layoutOf, ticks } from "../../src/timeline/layout.ts";
 
 const EMOTIONS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise", "calm", "boredom"];
 
-test("emotions have the colours of emovox's pictures, other labels what is left, all different", () => {
+test("emotions have the colours of emovox's pictures, other labels have spare ones, all different", () => {
   assert.equal(coloursOf(["angry"]).get("angry"), "#d55e00");
   assert.deepEqual([...coloursOf(["angry", "zen"]).values()], ["#d55e00", "#0072b2"]);
   const many = coloursOf([...EMOTIONS, ...Array.from({ length: 20 }, (_, index) => `own ${index}`)]);
