@@ -1,5 +1,5 @@
-# One target for each habit; plain `make` lists them. Needs Python 3.11 or newer and nothing else: the first target that
-# wants it makes the virtual environment .venv. `make VENV=elsewhere …` keeps several apart.
+# `make` lists the targets. They need Python 3.11 or newer and nothing else: the first target that needs the virtual
+# environment .venv makes it. `make VENV=elsewhere …` uses another one.
 
 VENV ?= .venv
 FILE ?= examples/demo.flac
@@ -7,7 +7,7 @@ PLOT ?= demo.png
 ARGS ?=
 WORKERS ?= auto
 
-# The first Python on the path that is new enough and can make virtual environments; `make PYTHON=…` takes another.
+# The first Python on the path that is new enough and can make virtual environments; `make PYTHON=…` names another.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && echo "$$name" && break; done)
 
@@ -20,55 +20,55 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/demo.done  ## timeline of the bundled recording, or of yours: make demo FILE=call.wav
+demo: $(VENV)/demo.done  ## show the timeline of the bundled recording, or of another: make demo FILE=call.wav
 	@$(BIN)/emovox predict '$(FILE)' --plot '$(PLOT)'
 	@echo 'picture: $(PLOT)'
 
-test: $(VENV)/dev.done  ## all tests; some of them: make test ARGS='tests/audio -k flac'
+test: $(VENV)/dev.done  ## run the tests; only some: make test ARGS='tests/audio -k flac'
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-lint: $(VENV)/dev.done  ## style and common mistakes
+lint: $(VENV)/dev.done  ## check style and common mistakes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-words: $(VENV)/dev.done  ## words that a reader stumbles over, by file and line
+words: $(VENV)/dev.done  ## list words that a reader stumbles over, by file and line
 	$(BIN)/python -m tests.words
 
-format: $(VENV)/dev.done  ## put the code in order
+format: $(VENV)/dev.done  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/dev.done  ## types of package and tests, strictly
+types: $(VENV)/dev.done  ## check the types of package and tests strictly
 	$(BIN)/mypy
 
-imports: $(VENV)/dev.done  ## layers import only what stands below them; the light core stays light
+imports: $(VENV)/dev.done  ## check that layers import only layers below them, and that the core stays light
 	$(BIN)/lint-imports
 
-coverage: $(VENV)/dev.done  ## which lines the tests reach
+coverage: $(VENV)/dev.done  ## list the lines that the tests do not reach
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
 
-results: $(VENV)/dev.done  ## rebuild every table of figures from results/
+results: $(VENV)/dev.done  ## write the tables of figures in the documentation from results/
 	$(BIN)/python -m publish
 
-readme: $(VENV)/dev.done  ## run the READMEs' commands again and write their output and picture
+readme: $(VENV)/dev.done  ## run the commands of the READMEs and write their output and picture
 	$(BIN)/python -m tests.readme
 
-benchmark: $(VENV)/dev.done  ## speed on this machine: features, models, streams, archives, start
+benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, models, streams, archives, start
 	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done
 
-web: web/node_modules  ## check and test the page, and build it anew (needs Node 20)
+web: web/node_modules  ## check, test and build the page (needs Node 20)
 	cd web && npm run --silent check && npm test --silent && npm run --silent build
 
-browser: web/node_modules  ## the page in a real Chromium, with a microphone that plays a file
+browser: web/node_modules  ## test the page in Chromium, with a file in place of the microphone
 	cd web && npm run --silent e2e
 
-load: $(VENV)/dev.done  ## a hundred live streams on emovox serve for a minute
+load: $(VENV)/dev.done  ## run a hundred live streams on emovox serve for a minute
 	$(BIN)/python -m publish.load
 
-python:  ## which Python the environment is made with
+python:  ## print the Python from which the environment is made
 	@echo '$(PYTHON)'
 
-clean:  ## remove the virtual environment and everything that can be made again
+clean:  ## remove the virtual environment and all generated files
 	rm -rf $(VENV) build dist demo.png .coverage .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests publish studies examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -77,7 +77,7 @@ web/node_modules: web/package-lock.json
 	@touch $@
 
 $(BIN)/python:
-	@test -n '$(PYTHON)' || { echo 'got no Python that can be used, expected 3.11 or newer with venv;' \
+	@test -n '$(PYTHON)' || { echo 'got no suitable Python, expected 3.11 or newer with venv;' \
 		'install one (Debian, Ubuntu: apt install python3-venv) or name it: make PYTHON=/path/to/python' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
@@ -85,9 +85,9 @@ $(VENV)/demo.done: pyproject.toml | $(BIN)/python
 	$(PIP) install -e '.[plot]'
 	@touch $@
 
-# torch first and alone, so that pip settles on one build of it before anything that depends on it: where an index or a folder with
-# CPU builds is configured (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), 2.13.0+cpu outranks the plain 2.13.0, which on Linux
-# brings gigabytes of CUDA.
+# torch comes first and alone, so that pip chooses its build before packages that depend on it. If an index or a folder
+# with CPU builds is configured (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), pip prefers 2.13.0+cpu to the plain 2.13.0, which
+# brings gigabytes of CUDA on Linux.
 $(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(PIP) install -e '.[dev]' -c constraints.txt
