@@ -60,7 +60,10 @@ def info(
     corpus: Annotated[str | None, typer.Argument(help="Name of a corpus to describe. Default: list all.")] = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Show where to get a corpus, its licence, its citation, and how its labels are mapped."""
+    """Describe a corpus, or list all corpora.
+
+    The description says where to get the corpus, its licence, its citation, and how its labels are mapped.
+    """
     if corpus is not None and corpus in GENERIC:
         typer.echo(f"{corpus}: {GENERIC[corpus]}")
     elif corpus is not None:
@@ -109,9 +112,9 @@ def verify_corpus(
     map: Map = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Decode every clip of a corpus and compare its counts with the published ones.
+    """Decode every clip of a corpus and check its counts.
 
-    The exit status is 1 if anything is wrong.
+    The counts are compared with the published ones. The exit status is 1 if anything is wrong.
     """
     with counting("clips") as progress:
         if corpus.endswith(MANIFEST_SUFFIX):
@@ -135,9 +138,9 @@ def stats(
     map: Map = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Count the clips, speakers and hours of a corpus by label and sex.
+    """Count clips, speakers and hours of a corpus.
 
-    It also shows durations, sample rates and the mean level of each label.
+    The counts are by label and sex. The output also has durations, sample rates and the mean level of each label.
     """
     if corpus.endswith(MANIFEST_SUFFIX):
         clips = _manifest(corpus, directory, map)
