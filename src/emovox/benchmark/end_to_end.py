@@ -1,8 +1,8 @@
-"""End-to-end latency of a predictor: where the time goes between a file and its label.
+"""End-to-end latency of a predictor, from file to label, and its parts.
 
-Decoding is timed by reading the file alone, the graph by a stopwatch around every run of it, and the rest of a
-prediction (speech detection, tiles, aggregation) is what remains of the total. Front end and network live in one graph;
-their shares of it come from ONNX Runtime's profile, by the names of the nodes.
+Decoding is timed by reading the file alone, and the graph by a stopwatch around every run. The rest of the total is
+VAD, tiles and aggregation. Front end and network are one graph. Their shares of its time come from ONNX Runtime's
+profile, by the names of the nodes.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from emovox.runtime.profile import Profile
 from emovox.schema.card import ModelCard
 
 FRONT_END = "/front_end/"
-"""Nodes of the graph with this in their names belong to the front end, at the top or inside an encoder."""
+"""Part of the name of each node of the front end, at the top of the graph or inside an encoder."""
 
 PARTS = ("decode", "speech", "graph", "total")
-"""What a `Timing` measures: decoding, speech detection with tiles and aggregation, the graph, and all together."""
+"""The parts of a `Timing`: decoding, VAD with tiles and aggregation, the graph, and all together."""
 
 TIMED_CLIPS = 50
+"""Recordings that are timed, at most."""
 
 Clock = Callable[[], float]
 
 
 class Timing(NamedTuple):
-    """Seconds that one prediction took, and the seconds of audio in it."""
+    """Times of the parts of one prediction and the length of its audio, in seconds."""
 
     decode: float
     speech: float
@@ -47,7 +48,7 @@ class Timing(NamedTuple):
 
 
 class _Stopwatch:
-    """A model that adds up the time spent in `run`."""
+    """A model that adds up the seconds spent in `run`."""
 
     def __init__(self, model: Model, clock: Clock) -> None:
         self.card: ModelCard = model.card
@@ -56,15 +57,15 @@ class _Stopwatch:
         self._model, self._clock = model, clock
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
-        """Score [batch, n] float32 and add the time that it took."""
-        begun = self._clock()
+        """Score [batch, n] float32 and add the time."""
+        start = self._clock()
         outputs = self._model.run(batch, profiles)
-        self.seconds += self._clock() - begun
+        self.seconds += self._clock() - start
         return outputs
 
 
 def latency_of(predictor: Predictor, paths: Sequence[str], graph: Path | None) -> Latency | None:
-    """Measure a model on up to `TIMED_CLIPS` of these recordings, evenly chosen; None without any.
+    """Return the latency of a model on up to `TIMED_CLIPS` recordings, evenly chosen; None without recordings.
 
     Args:
         predictor: the model.
@@ -83,13 +84,13 @@ def latency_of(predictor: Predictor, paths: Sequence[str], graph: Path | None) -
 def measure_latency(
     predictor: Predictor, sources: Sequence[AudioInput], *, warm_up: int = 2, clock: Clock = time.perf_counter
 ) -> list[Timing]:
-    """Time the prediction of each recording once, after some that do not count.
+    """Return the times of one prediction of each recording, after `warm_up` predictions that do not count.
 
     Args:
         predictor: the model.
         sources: recordings, at least one; files for figures that include decoding from disk.
         warm_up: predictions of the first recording that are not timed.
-        clock: seconds from any beginning.
+        clock: returns seconds, from any origin.
 
     Raises:
         AudioError: a recording cannot be used.
@@ -102,14 +103,14 @@ def measure_latency(
 
 
 def summarise_latency(timings: Iterable[Timing], *, front_end_share: float | None = None) -> Latency:
-    """Take median and 95th percentile of each part.
+    """Return the median and the 95th percentile of each part in milliseconds.
 
     Args:
-        timings: one a recording, at least one.
-        front_end_share: share of the graph's time in [0, 1] that its front end takes; None when it is not known.
+        timings: one per recording, at least one.
+        front_end_share: share of the graph's time that its front end takes, in [0, 1]; None if it is not known.
 
-    >>> found = summarise_latency([Timing(0.001, 0.002, 0.007, 0.010, 2.0)], front_end_share=0.5)
-    >>> found.parts["network"].median, found.real_time_factor
+    >>> latency = summarise_latency([Timing(0.001, 0.002, 0.007, 0.010, 2.0)], front_end_share=0.5)
+    >>> latency.parts["network"].median, latency.real_time_factor
     (3.5, 0.005)
     """
     timings = list(timings)
@@ -126,15 +127,15 @@ def summarise_latency(timings: Iterable[Timing], *, front_end_share: float | Non
 
 
 def front_end_share(graph: Path, samples: Samples, *, runs: int = 20) -> float | None:
-    """Measure which share of a graph's time its front end takes, with ONNX Runtime's profiler.
+    """Return the share of a graph's time that its front end takes, from ONNX Runtime's profiler.
 
     Args:
         graph: the .onnx file.
         samples: [batch, n] float32 input.
-        runs: how often to run it; the first does not count.
+        runs: number of runs to profile.
 
     Returns:
-        The share in [0, 1]; None when no node carries `FRONT_END` in its name.
+        The share in [0, 1]; None if no node has `FRONT_END` in its name.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
@@ -150,7 +151,7 @@ def front_end_share(graph: Path, samples: Samples, *, runs: int = 20) -> float |
 
 
 def share_of_front_end(events: Sequence[dict[str, Any]]) -> float | None:
-    """Sum up the time of the nodes in a profile of ONNX Runtime: the share of those of the front end, or None."""
+    """Return the share of the front end in the time of all nodes of a profile of ONNX Runtime; None without any."""
     nodes = [event for event in events if event.get("cat") == "Node" and event["name"].endswith("_kernel_time")]
     total = sum(event["dur"] for event in nodes)
     front = [event["dur"] for event in nodes if FRONT_END in event["name"]]
@@ -159,13 +160,13 @@ def share_of_front_end(events: Sequence[dict[str, Any]]) -> float | None:
 
 def _time(predictor: Predictor, watch: _Stopwatch, source: AudioInput, clock: Clock) -> Timing:
     watch.seconds = 0.0
-    begun = clock()
+    start = clock()
     result = predictor.predict(source)
-    total = clock() - begun
-    begun = clock()
+    total = clock() - start
+    start = clock()
     with open_audio(source, sample_rate=predictor.card.sample_rate) as reader:
         for _ in reader.blocks():
             pass
-    decode = clock() - begun
-    # Two measurements of a short file may differ by more than the rest takes; a part cannot take less than nothing.
+    decode = clock() - start
+    # Two measurements of a short file may differ by more than the time of the rest, which must not become negative.
     return Timing(decode, max(0.0, total - decode - watch.seconds), watch.seconds, total, result.duration)

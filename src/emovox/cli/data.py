@@ -138,9 +138,9 @@ def stats(
     map: Map = None,
     format: Format = Form.TABLE,
 ) -> None:
-    """Count clips, speakers and hours of a corpus.
+    """Count clips, speakers and hours by label and sex.
 
-    The counts are by label and sex. The output also has durations, sample rates and the mean level of each label.
+    The output also has durations, sample rates and the mean level of each label.
     """
     if corpus.endswith(MANIFEST_SUFFIX):
         clips = _manifest(corpus, directory, map)

@@ -29,32 +29,35 @@ def evaluate(
         list[str] | None,
         typer.Argument(
             metavar="[MODEL|RUN [RUN]...]",
-            help="Shipped name or NAME.onnx; or folders of emovox train, side by side; - for predictions alone.",
+            help="A model (shipped name or NAME.onnx), run folders of emovox train, or - with --predictions.",
         ),
     ] = None,
     corpus: Annotated[
-        str | None, typer.Option(help="Corpora by name or manifest (.jsonl), separated by commas.")
+        str | None,
+        typer.Option(help="Corpora, separated by commas: names or manifests (.jsonl). Required with a model."),
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="si, si-fusion, joint, sd, unheard, zero-shot; unless given, read from the file's name."),
+        typer.Option(help="si, si-fusion, joint, sd, unheard or zero-shot. Default: that of the name of the file."),
     ] = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(help="CSV of predictions; several are compared with the first.")
+        list[Path] | None, typer.Option(help="CSV file of predictions. Repeat to compare others with the first.")
     ] = None,
     views: Annotated[
         bool | None,
-        typer.Option(help="Whole clips, 8 kHz, speaker-adapted … of runs too; unless given, of a single run only."),
+        typer.Option(help="Include other test conditions of runs, such as 8 kHz. Default: of a single run only."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for report, pictures and predictions; a killed run goes on from here.")
+        Path | None,
+        typer.Option(help="Folder for the report, pictures and predictions. A run that was killed continues there."),
     ] = None,
-    format: Annotated[Form, typer.Option(help="Form of the figures on standard output.")] = Form.TABLE,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    format: Annotated[Form, typer.Option(help="Format of the figures on standard output.")] = Form.TABLE,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals.")] = 0,
 ) -> None:
-    """Measure a model on corpora, compare training runs, or recompute all figures from predictions alone.
+    """Evaluate a model, or recompute figures from predictions.
 
-    Recordings that cannot be used are listed and count as wrong; the exit status is then 1.
+    A model is run on corpora. Training runs are compared side by side. Recordings that cannot be used are listed and
+    count as wrong, and the exit status is 1.
     """
     for module in ("sklearn", "matplotlib", "jinja2"):
         require(module, need="emovox evaluate", extra="evaluate")
@@ -70,7 +73,7 @@ def evaluate(
     run, work = None, None
     if _is_model(named[0]):
         run, work = _run_model(named[0], str(corpus), protocol=protocol, output=output, command=command)
-        corpus = protocol = None  # they said what the model is run on; files beside it are taken as they are
+        corpus = protocol = None  # they apply to the model; --predictions are used as they are
     folders = [name for name in named if name != NO_MODEL and not _is_model(name)]
     made = _read(folders, predictions or [], views=views, corpus=corpus, protocol=protocol, output=output)
     entries = [*(run.entries if run else ()), *made]
@@ -113,12 +116,12 @@ def _check(
             param_hint="RUN",
         )
     if alone and alone != [NO_MODEL]:
-        _see_model(alone[0])
+        _check_model(alone[0])
     if alone and alone != [NO_MODEL] and corpus is None:
         raise typer.BadParameter(f"got none, expected the corpora to run {alone[0]} on", param_hint="--corpus")
 
 
-def _see_model(name: str) -> None:
+def _check_model(name: str) -> None:
     from emovox.runtime.registry import resolve
 
     try:
@@ -128,7 +131,7 @@ def _see_model(name: str) -> None:
 
 
 def _spare(files: Sequence[Path], output: Path | None) -> None:
-    """Refuse a report beside its inputs: it writes predictions by their names, rounded and of the chosen corpora."""
+    """Check that the report does not go to the folder of its inputs: it would replace them by rounded predictions."""
     if output is not None and any(file.resolve().parent == output.resolve() for file in files):
         raise typer.BadParameter(
             f"got the folder of the predictions, {output}, expected another", param_hint="--output"
@@ -136,7 +139,7 @@ def _spare(files: Sequence[Path], output: Path | None) -> None:
 
 
 def _is_model(model: str) -> bool:
-    return model != NO_MODEL and not os.path.isdir(model)  # pathlib raises where a name is too long
+    return model != NO_MODEL and not os.path.isdir(model)  # os.path, since pathlib raises if a name is too long
 
 
 def _run_model(
@@ -153,7 +156,7 @@ def _run_model(
     work = None
     if output is not None:
         make_folder(output)
-        # Named by the graph: scores of another version of the model must not be taken for this one's.
+        # The name contains the graph's digest, so that scores of another version of the model are not reused.
         work = output / f".partial-{predictor.card.sha256[:16]}.csv"
     with counting("clips") as progress:
         run = evaluate_model(
@@ -184,9 +187,10 @@ def _read(
 
     shown = len(folders) < 2 if views is None else views
     files = [run_files(folder, views=shown, corpus=corpus) for folder in folders]
-    _spare([*(file for own in files for file in own), *predictions], output)
+    inputs = [*(file for of_run in files for file in of_run), *predictions]
+    _spare(inputs, output)
     if len(folders) < 2:
-        return read_entries([*(file for own in files for file in own), *predictions], corpus=corpus, protocol=protocol)
+        return read_entries(inputs, corpus=corpus, protocol=protocol)
     side_by_side = run_entries(folders, views=shown, corpus=corpus, protocol=protocol)
     return [*side_by_side, *read_entries(predictions, corpus=corpus, protocol=protocol)]
 

@@ -24,15 +24,15 @@ from emovox.schema.result import Failure
 from emovox.schema.text import json_document
 
 MISTAKES = 5
-"""Most frequent mistakes shown of each set of predictions."""
+"""Most frequent mistakes of each set of predictions that are shown, at most."""
 
 
 def as_table(
     measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts, *, notes: bool = True
 ) -> str:
-    """Render all figures for people: one table, the most frequent mistakes, abstention, differences and latency.
+    """Return all figures as text: one table, the most frequent mistakes, abstention, differences and latency.
 
-    Without `notes` there are no mistakes and abstention: of several runs side by side they would bury the table.
+    Without `notes`, mistakes and abstention are left out: with several runs side by side they would hide the table.
     """
     parts = ["all figures in %, 95 % intervals in brackets\n", _text(headline_table(measured, costs=costs(facts)))]
     parts += [f"{text}\n" for text in calibration_sentences(measured)]
@@ -48,7 +48,7 @@ def as_table(
 def as_json(
     measured: Sequence[Measured], comparisons: Sequence[Comparison], facts: Facts, failures: Sequence[Failure]
 ) -> str:
-    """Render all figures for programs: shares in [0, 1], times in milliseconds."""
+    """Return all figures as JSON: shares in [0, 1], times in milliseconds."""
     data: dict[str, Any] = as_data(measured, comparisons)
     if facts.model:
         data["model"] = {
@@ -82,9 +82,9 @@ def _notes(each: Measured) -> str:
     ]
     recalls = ", ".join(f"{name} {percent(value)}" for name, value in each.summary.recalls.items())
     rows = [["  recall", recalls], ["  mistakes", ", ".join(pairs) or "none"]]
-    if (found := each.abstention) is not None:
-        text = f"threshold {found.threshold:.3f} labels {percent(found.share)} % of the clips"
-        rows.append(["  abstention", f"{text}, {percent(found.accuracy)} % of them right"])
+    if (abstention := each.abstention) is not None:
+        text = f"threshold {abstention.threshold:.3f} labels {percent(abstention.share)} % of the clips"
+        rows.append(["  abstention", f"{text}, {percent(abstention.accuracy)} % of them right"])
     if each.summary.unanswered:
         rows.append(["  no speech", f"{each.summary.unanswered} of {each.summary.clips} clips, counted as wrong"])
     return f"{title_of(each)}, intervals over {each.summary.resampled}\n{columns(rows)}"
