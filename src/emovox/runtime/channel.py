@@ -91,12 +91,12 @@ class ChannelAnalyzer:
         self.cutter, self.profile = cutter, profile
         self._labels, self._rate = card.labels, card.sample_rate
         self._index, self._step, self._channel, self._threshold = index, channels, channel, threshold
-        self._forget()
+        self._clear_region()
 
     def reset(self) -> None:
         """Begin again: seconds and utterance numbers from 0."""
         self.cutter.reset()
-        self._forget()
+        self._clear_region()
 
     def advance(self, marks: Sequence[SegmenterEvent], scores: Iterator[Samples]) -> list[Event]:
         """Turn what the segmenter found into events.
@@ -118,10 +118,10 @@ class ChannelAnalyzer:
                 return None
             case RegionEnded():
                 ended = self._ended(mark)
-                self._forget()
+                self._clear_region()
                 return ended
 
-    def _forget(self) -> None:
+    def _clear_region(self) -> None:
         self._segments: list[Segment] = []
         self._smoother = Smoother()
 

@@ -57,7 +57,7 @@ class Listener:
         self.segments: list[Segment] = []
         self._stream, self._recorder = stream, recorder
         self._fed = 0
-        self._thread = threading.Thread(target=self._listen, name="emovox-listen", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="emovox-listen", daemon=True)
 
     @property
     def seconds(self) -> float:
@@ -125,13 +125,13 @@ class Listener:
         losses += [f"the system dropped sound {times} ×, it does not say how much"] if times else []
         return [Notice("lost", "; ".join(losses))] if losses else []
 
-    def _listen(self) -> None:
+    def _run(self) -> None:
         try:
             for block in self.reader.blocks():
-                heard = block if self._recorder is None else self._recorder.write(block)
-                self.meter.feed(heard)
-                self._stream.feed(heard)
-                self._fed += heard.shape[1]
+                audio = block if self._recorder is None else self._recorder.write(block)
+                self.meter.feed(audio)
+                self._stream.feed(audio)
+                self._fed += audio.shape[1]
             self.error = self.source.failure
         except Exception as error:  # of whatever kind: told when everything that was heard is finished
             stopped = isinstance(error, EmptyAudioError) and self.source.is_stopped  # before the first sample came

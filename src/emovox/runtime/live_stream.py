@@ -135,7 +135,7 @@ class LiveStream:
         """Take no more audio and forget what is not scored yet; events that are there can still be taken."""
         with self._changed:
             closed, self._closed = self._closed, True
-            self._forget()
+            self._discard_pending()
         if not closed:
             self.notify()
 
@@ -190,7 +190,7 @@ class LiveStream:
 
     def _add(self, marks: Sequence[Sequence[SegmenterEvent]], *, ended: bool = False) -> None:
         pending = [
-            Pending(analyzer, mark) for analyzer, found in zip(self.analyzers, marks, strict=True) for mark in found
+            Pending(analyzer, mark) for analyzer, row in zip(self.analyzers, marks, strict=True) for mark in row
         ]
         if not pending and not ended:
             return
@@ -205,7 +205,7 @@ class LiveStream:
             self._changed.notify_all()
         self.notify()
 
-    def _forget(self) -> None:
+    def _discard_pending(self) -> None:
         for pending in self._pending:
             self._queue.discard(pending)
         self._pending.clear()

@@ -51,8 +51,8 @@ def periodicity(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 @cache
 def _window() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-    own = _autocorrelation(window[None])
-    return window, own[:, :1] / own
+    of_window = _autocorrelation(window[None])
+    return window, of_window[:, :1] / of_window
 
 
 def _autocorrelation(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -111,7 +111,7 @@ class Pipeline:
             changed=self._changed,
             sample_rate=self.predictor.card.sample_rate,
             notify=notify,
-            on_close=self._forget,
+            on_close=self._remove,
         )
         with self._changed:
             if self._closed:
@@ -185,9 +185,9 @@ class Pipeline:
                 stream.advance()
             self._changed.notify_all()
         for stream in streams:
-            self._tell(stream)
+            self._notify(stream)
 
-    def _tell(self, stream: LiveStream) -> None:
+    def _notify(self, stream: LiveStream) -> None:
         try:
             stream.notify()
         except Exception as error:  # whoever listens there is broken: that is no matter of the others
@@ -205,6 +205,6 @@ class Pipeline:
         """The streams that these windows belong to and that are still open."""
         return {stream for pending in batch if (stream := self._owners.get(pending.analyzer)) is not None}
 
-    def _forget(self, stream: LiveStream) -> None:
+    def _remove(self, stream: LiveStream) -> None:
         for analyzer in stream.analyzers:
             self._owners.pop(analyzer, None)

@@ -238,13 +238,13 @@ class RegionFinder:
         """
         marks: list[Opened | Closed] = []
         for level in levels.tolist():
-            mark = self._hold(level) if self.is_open else self._listen(level)
+            mark = self._extend_region(level) if self.is_open else self._wait_for_speech(level)
             self._seen += 1
             if mark is not None:
                 marks.append(mark)
         return marks
 
-    def _listen(self, level: int) -> Opened | None:
+    def _wait_for_speech(self, level: int) -> Opened | None:
         self._recent.append(level)
         if level != CLEAR or self._recent.count(CLEAR) < self._need:
             return None
@@ -255,7 +255,7 @@ class RegionFinder:
         self.reach = self._seen + 1
         return Opened(start)
 
-    def _hold(self, level: int) -> Closed | None:
+    def _extend_region(self, level: int) -> Closed | None:
         if level != SILENT:
             self.reach = self._seen + 1
         elif self._seen + 1 - self.reach >= self._hangover:
