@@ -73,7 +73,7 @@ def test_one_profile_counts_for_all_rows_and_none_is_the_training_set_s(model: M
         ([0, 0], np.ones(2, np.float32), "mean of a profile is list"),
         (np.array([0, np.nan], np.float32), np.ones(2, np.float32), "mean of a profile holds NaN"),
         (np.zeros(3, np.float32), np.ones(2, np.float32), "mean has 3 numbers and scale 2"),
-        (np.zeros(2, np.float32), np.zeros(2, np.float32), "scale of a profile goes down to 0, expected .* above 0"),
+        (np.zeros(2, np.float32), np.zeros(2, np.float32), "scale of a profile has the minimum 0, expected .* above 0"),
     ],
 )
 def test_arrays_that_standardise_nothing_are_refused(mean: object, scale: object, message: str) -> None:

@@ -1,1 +1,1 @@
-"""Load a model and run it: predictor, voice activity, tiles, stream and timeline."""
+"""Load a model and run it: predictor, voice activity detection, tiles, streams and timeline."""

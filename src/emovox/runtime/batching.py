@@ -1,4 +1,4 @@
-"""Score pieces of audio of many lengths in few runs: equal lengths share a batch, nothing is padded."""
+"""Score pieces of audio of many lengths in few runs: equal lengths share a batch, so nothing is padded."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from emovox.runtime.model import Outputs
 from emovox.runtime.profile import Profile
 
 LARGEST_BATCH = 16
-"""Pieces a run: bounds the memory of the graph's activations; more per run gains nothing on a CPU."""
+"""Largest number of pieces per run. It bounds the memory of the activations; more gains nothing on a CPU."""
 
 
 class Scorer(Protocol):
-    """What turns equal lengths into scores: `emovox.runtime.model.Model`, or a stand-in for it in a test."""
+    """An object that scores a batch: `emovox.runtime.model.Model`, or a stand-in for it in a test."""
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
-        """Score samples [batch, n] float32 of equal length, each by its profile."""
+        """Score samples [batch, n] float32 of equal length, each row with its profile."""
 
 
 def score_pieces(model: Scorer, pieces: Sequence[Samples], profiles: Sequence[Profile | None] = ()) -> list[Samples]:
     """Score pieces of audio, from one stream or from many.
 
-    A score may differ by float32 rounding (about 1e-6) with the batch it is in.
+    A score depends on its batch by float32 rounding only (about 1e-6).
 
     Args:
-        model: what runs a batch.
-        pieces: samples [n] float32 in [-1, 1] at the model's rate, n may differ.
-        profiles: one for each piece; None, or no profiles: the training set's.
+        model: scores a batch.
+        pieces: samples [n] float32 in [-1, 1] at the model's rate; n may differ.
+        profiles: one for each piece; None, or an empty sequence, takes the training set's.
 
     Returns:
-        Scores [labels] float32 of each piece, in the order of `pieces`.
+        Scores of each piece, shape [labels], float32, in the order of `pieces`.
     """
     by_length: dict[int, list[int]] = {}
     for index, piece in enumerate(pieces):

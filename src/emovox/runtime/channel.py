@@ -1,4 +1,4 @@
-"""One channel of a stream: what its segmenter finds, scored, becomes events."""
+"""Analyse one channel of a stream: tiles and previews with their scores become events."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from emovox.schema.result import Segment
 
 
 class Cutter(Protocol):
-    """What finds speech in one channel and cuts it into tiles: `emovox.runtime.segmenter.Segmenter`."""
+    """An object that finds speech in one channel and cuts it into tiles: `emovox.runtime.segmenter.Segmenter`."""
 
     def feed(self, samples: Samples) -> list[SegmenterEvent]:
-        """Take the next samples [n] float32 of one channel."""
+        """Take the next samples [n] float32 of one channel and return the events that are now certain."""
 
     def flush(self) -> list[SegmenterEvent]:
-        """End the audio; afterwards the cutter is as new."""
+        """End the audio, return the last events and return to the initial state."""
 
     def reset(self) -> None:
-        """Begin again."""
+        """Return to the initial state."""
 
 
 class Smoother:
-    """Mean of the scores of the latest two windows.
+    """A running mean of the scores of the latest two windows.
 
-    When two windows in a row agree on the best label, that label has the highest mean, whatever came before: a change
-    that lasts is shown one window late at most. A single window that disagrees changes the label only where its lead
-    over the former label is larger than the lead that this one had in the window before.
+    When two windows in a row agree on the best label, that label has the highest mean, whatever came before. So a
+    lasting change is shown at most one window late. A single window that disagrees changes the label only if its lead
+    over the former label is larger than the lead of that label in the window before.
 
     >>> smoother = Smoother()
     >>> [smoother.feed(np.array(scores)).argmax().item() for scores in ([0.9, 0.1], [0.2, 0.8], [0.4, 0.6])]
@@ -54,7 +54,7 @@ class Smoother:
         self._before: Samples | None = None
 
     def feed(self, scores: Samples) -> Samples:
-        """Take the scores [labels] of the next window, which add up to 1, and give smoothed ones that do so as well."""
+        """Take the scores [labels] of the next window, which sum to 1, and return smoothed ones, which do too."""
         before = scores if self._before is None else self._before
         self._before = scores
         mean: Samples = (before + scores) / np.float32(2)
@@ -62,19 +62,20 @@ class Smoother:
 
 
 class ChannelAnalyzer:
-    """Gathers the segments of the open region of a channel, smooths its previews, and numbers the utterances.
+    """The analyser of a channel: it collects the segments of a region, smooths previews and numbers utterances.
 
-    Utterance numbers depend on the channel's own regions only (region * channels + index), so they are unique in the
-    stream and do not depend on the chunking.
+    An utterance number depends only on the regions of its channel (region * channels + index). So it is unique in the
+    stream and does not depend on the chunking.
 
     Args:
-        card: of the model: labels and sample rate.
+        card: the card of the model; gives labels and sample rate (Hz).
         cutter: finds the speech of this channel.
-        index: which of the stream's channels it is, from 0.
-        channels: how many the stream has.
-        channel: the number that stands in the events.
+        index: index of the channel in the stream, from 0.
+        channels: number of channels of the stream.
+        channel: number of the channel in the events.
         threshold: abstention threshold in [0, 1].
-        profile: of who speaks in this channel; None: the training set's. It holds for all windows that wait, too.
+        profile: profile of the speaker in this channel; None takes the training set's. A change also applies to
+            windows that are waiting.
     """
 
     def __init__(
@@ -94,16 +95,19 @@ class ChannelAnalyzer:
         self._clear_region()
 
     def reset(self) -> None:
-        """Begin again: seconds and utterance numbers from 0."""
+        """Return to the initial state: seconds and utterance numbers start at 0."""
         self.cutter.reset()
         self._clear_region()
 
     def advance(self, marks: Sequence[SegmenterEvent], scores: Iterator[Samples]) -> list[Event]:
-        """Turn what the segmenter found into events.
+        """Turn events of the segmenter into events of the stream.
 
         Args:
-            marks: the next ones, in order.
-            scores: gives scores [labels] float32 for each `Tile` and `Preview` among them.
+            marks: the next events of the segmenter, in order.
+            scores: yields scores [labels] float32 for each `Tile` and `Preview` in `marks`.
+
+        Returns:
+            Events with times in seconds.
         """
         return [event for mark in marks if (event := self._advance(mark, scores)) is not None]
 
@@ -176,18 +180,18 @@ def make_analyzers(
     speech_only: bool = True,
     profile: Profile | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
-    """Make the channels of a stream.
+    """Return an analyser for each channel of a stream.
 
     Args:
-        card: of the model.
-        numbers: the number of each channel in the events.
+        card: the card of the model.
+        numbers: number of each channel in the events.
         threshold: abstention threshold in [0, 1].
-        hop: seconds between two previews, a multiple of 20 ms; None for no previews.
-        speech_only: False takes everything for speech.
-        profile: of who speaks; None: the training set's.
+        hop: seconds between two previews, a multiple of 20 ms; None gives no previews.
+        speech_only: whether to look for speech; False treats the whole audio as speech.
+        profile: profile of the speaker; None takes the training set's.
 
     Raises:
-        ConfigError: `threshold` or `hop` out of range.
+        ConfigError: `threshold` or `hop` is out of range.
     """
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
@@ -214,18 +218,18 @@ def live_analyzers(
     hop: float | None = None,
     profile: Profile | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
-    """Make the channels of a live stream, with previews.
+    """Return an analyser, with previews, for each channel of a live stream.
 
     Args:
-        card: of the model.
-        channels: how many, numbered from 0; or the number that each has in the events.
-        threshold: abstention threshold in [0, 1]; the card's for None.
-        hop: seconds between two previews, a multiple of 20 ms; the card's for None.
-        profile: of who speaks; None: the training set's.
+        card: the card of the model.
+        channels: the count of channels, numbered from 0, or the number of each channel in the events.
+        threshold: abstention threshold in [0, 1]; None takes the card's.
+        hop: seconds between two previews, a multiple of 20 ms; None takes the card's.
+        profile: profile of the speaker; None takes the training set's.
 
     Raises:
-        ChannelError: no channel.
-        ConfigError: `threshold` or `hop` out of range.
+        ChannelError: there is no channel.
+        ConfigError: `threshold` or `hop` is out of range.
     """
     numbers = range(channels) if isinstance(channels, int) else channels
     if not numbers:

@@ -1,4 +1,4 @@
-"""The outline of a recording in a few thousand numbers, gathered while it streams by."""
+"""The envelope of a recording in a few thousand numbers, computed while it streams."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy.typing as npt
 from emovox.audio.types import Samples
 
 SHORTEST_BIN = 16
-"""Samples of a bin at the beginning; it doubles whenever the bins get too many."""
+"""Initial length of a bin in samples. It doubles whenever there are too many bins."""
 
 
 class Envelope:
-    """Lowest and highest sample of equal stretches of time, in bounded memory for a recording of any length.
+    """The lowest and highest sample of equal bins of time, in bounded memory for a recording of any length.
 
-    When there are more than `bins` stretches, neighbours are merged and the stretch doubles, so that the picture of
-    three hours costs as much memory as that of three seconds.
+    When there are more than `bins` bins, neighbours are merged and the length of a bin doubles. So the envelope of
+    three hours takes as much memory as that of three seconds.
 
     Args:
-        sample_rate: of the samples, in Hz.
-        bins: the most stretches kept, >= 2 and even.
+        sample_rate: sample rate in Hz.
+        bins: largest number of bins, even, >= 2; 4096 are about twice the pixels of a wide plot.
     """
 
     def __init__(self, *, sample_rate: int, bins: int = 4096) -> None:
@@ -29,7 +29,7 @@ class Envelope:
         self._open = np.empty((2, 0), np.float32)
 
     def feed(self, samples: Samples) -> None:
-        """Take the next samples [channels, n] float32; channels are drawn over each other."""
+        """Take the next samples [channels, n] float32; a bin covers all channels."""
         joined = np.concatenate([self._open, np.stack([samples.min(axis=0), samples.max(axis=0)])], axis=1)
         whole = joined.shape[1] // self._length * self._length
         self._open = joined[:, whole:]
@@ -38,10 +38,10 @@ class Envelope:
             self._coarsen()
 
     def outline(self) -> tuple[npt.NDArray[np.float64], Samples, Samples]:
-        """Draw what was fed so far.
+        """Return the envelope of the audio so far.
 
         Returns:
-            time [bins] in seconds, the middle of each stretch, and the lowest and the highest sample in it [bins].
+            The middle of each bin in seconds, its lowest and its highest sample; three arrays of shape [bins].
         """
         outline = self._outline
         middles = (np.arange(outline.shape[1]) + 0.5) * self._length
@@ -52,7 +52,7 @@ class Envelope:
 
     def _coarsen(self) -> None:
         even = self._outline.shape[1] // 2 * 2
-        # An odd bin over goes back to the open samples; its low and high stand for all its samples.
+        # An odd bin returns to the open samples; its lowest and highest sample replace all its samples.
         rest = np.repeat(self._outline[:, even:], self._length, axis=1)
         self._open = np.concatenate([rest, self._open], axis=1)
         self._outline = _merged(self._outline[:, :even], 2)

@@ -1,4 +1,4 @@
-"""The golden vector: an input made by formula, never a corpus clip, and the scores a model must give for it."""
+"""The golden vector: an input made by a formula, not a corpus clip, and the scores that a model must give for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emovox.runtime.model import Model
 from emovox.schema.errors import ModelError
 
 FORMULA = "glide-1"
-"""The one formula known so far; a card names it, so that a later one does not change what old cards mean."""
+"""Name of the only formula so far. A card names its formula, so a later one does not change old cards."""
 
 _HARMONICS = 12
 _F0_LOW_HZ, _F0_HIGH_HZ = 110.0, 220.0
@@ -19,21 +19,21 @@ _NOISE = 0.003
 
 
 def golden_input(*, seconds: float, sample_rate: int, formula: str = FORMULA) -> Samples:
-    """Make the golden input: a harmonic glide from 110 to 220 Hz in syllables of 1/4 s, with a little noise.
+    """Return the golden input: a harmonic glide from 110 to 220 Hz in syllables of 1/4 s, with a little noise.
 
-    Only sines and integer arithmetic: the same to float32 rounding on every machine and numpy version (numpy's random
-    streams may change between versions). The peak lies near 0.5.
+    It uses only sines and integer arithmetic, so it is the same to float32 rounding on every machine and with every
+    numpy version. (numpy's random streams may change between versions.) The peak is about 0.5.
 
     Args:
-        seconds: length, > 0.
-        sample_rate: in Hz.
-        formula: the name in the card.
+        seconds: length in seconds, > 0.
+        sample_rate: sample rate in Hz.
+        formula: name of the formula in the card.
 
     Returns:
-        [n] float32, n = round(seconds * sample_rate).
+        Shape [n], float32, n = round(seconds * sample_rate).
 
     Raises:
-        ModelError: an unknown formula.
+        ModelError: the formula is unknown.
 
     >>> golden_input(seconds=0.5, sample_rate=16000).shape
     (8000,)
@@ -52,11 +52,11 @@ def golden_input(*, seconds: float, sample_rate: int, formula: str = FORMULA) ->
 
 
 def check_golden(model: Model) -> float:
-    """Run the golden vector: `card.golden.seconds` of audio made by formula.
+    """Score the golden input of `card.golden.seconds` seconds and compare with the scores in the card.
 
     Returns:
-        The largest absolute difference between the scores and the card's, both in [0, 1]; the model is sound when it is
-        at most `card.golden.tolerance`.
+        The largest absolute difference of a score, in [0, 1]. The model is sound if it is at most
+        `card.golden.tolerance`.
 
     Raises:
         ModelError: the card names an unknown formula.
@@ -68,7 +68,7 @@ def check_golden(model: Model) -> float:
 
 
 def _noise(n: int) -> npt.NDArray[np.float64]:
-    """Uniform in [-1, 1): the SplitMix64 hash of the sample's index (Steele, Lea and Flood, OOPSLA 2014)."""
+    """Return uniform noise [n] in [-1, 1): the SplitMix64 hash of the index (Steele, Lea and Flood, OOPSLA 2014)."""
     with np.errstate(over="ignore"):
         state = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

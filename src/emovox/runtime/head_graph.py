@@ -1,7 +1,7 @@
-"""The head of a model as a graph for itself: from statistics to scores, cut out of the whole graph in memory.
+"""Cut the head of a model, from statistics to scores, out of the whole graph in memory.
 
-A user has one file, and re-scoring needs no encoder. The light core has no `onnx` package, so this reads the few
-fields that it needs of the protobuf encoding (numbers as in onnx.proto): each field is a key, then a number or bytes.
+So a user has one file, and re-scoring needs no encoder. The light core has no `onnx` package. This module reads the
+few fields of the protobuf encoding that it needs (numbers as in onnx.proto). A field is a key, then a number or bytes.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ import numpy as np
 from emovox.audio.types import Samples
 
 _VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
-"""Wire types: a number of 7 bits a byte, bytes with their length before them, and numbers of 8 or 4 bytes."""
+"""Wire types: a number with 7 bits per byte, bytes after their length, and numbers of 8 or 4 bytes."""
 
 _GRAPH, _METADATA = 7, 14
-"""Fields of a model."""
+"""Field numbers of a model."""
 
 _NODE, _INITIALISER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
-"""Fields of a graph."""
+"""Field numbers of a graph."""
 
 _NODE_INPUT, _NODE_OUTPUT, _TENSOR_NAME, _FLOATS, _RAW, _VALUE_NAME = 1, 2, 8, 4, 9, 1
-"""Fields of a node, a tensor and an input or output."""
+"""Field numbers of a node, a tensor, and an input or output."""
 
 _LOW_BITS, _MORE = 0x7F, 0x80
 
 
 def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
-    """Cut out what lies between a tensor and some outputs.
+    """Return the part of a graph between a tensor and some outputs.
 
     Args:
-        model: an ONNX file; nothing in it is stored outside, and the nodes in question hold no graphs.
-        source: an output of the graph, which becomes the first input.
-        inputs: inputs that stay where they are needed.
-        outputs: outputs that stay.
+        model: bytes of an ONNX file without external data; the nodes of the part hold no subgraphs.
+        source: name of an output, which becomes the first input of the part.
+        inputs: names of the inputs to keep, if the part needs them.
+        outputs: names of the outputs to keep.
 
     Returns:
-        An ONNX file without the metadata.
+        Bytes of an ONNX file without metadata.
     """
     fields = list(_fields(memoryview(model)))
     parts = list(_fields(next(value for number, value, _ in fields if number == _GRAPH)))
@@ -64,7 +64,11 @@ def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequ
 
 
 def read_initialiser(model: bytes, name: str) -> Samples:
-    """Read the numbers of a float32 initialiser, flattened; KeyError: there is none of this name."""
+    """Return the values of a float32 initialiser, flattened to shape [n].
+
+    Raises:
+        KeyError: the graph has no initialiser of this name.
+    """
     graph = next(value for number, value, _ in _fields(memoryview(model)) if number == _GRAPH)
     for number, tensor, _ in _fields(graph):
         if number == _INITIALISER and name in _names(tensor, _TENSOR_NAME):
@@ -74,7 +78,7 @@ def read_initialiser(model: bytes, name: str) -> Samples:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
-    """Yield number, content (empty where it is no bytes) and encoding of each field."""
+    """Yield number, content (empty unless it is bytes) and encoding of each field."""
     at = 0
     while at < len(data):
         start, (key, at) = at, _number(data, at)
@@ -88,7 +92,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
 
 
 def _number(data: memoryview, at: int) -> tuple[int, int]:
-    """Read a number of 7 bits a byte, low ones first; return it and the place behind it."""
+    """Return a number with 7 bits per byte, lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]

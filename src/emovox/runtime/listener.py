@@ -1,4 +1,4 @@
-"""Carry one live source into a stream; give its events and, at the end, its result."""
+"""Feed one live source into a stream and return its events and its result."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from emovox.schema.result import Notice, Result, Segment
 class TimedEvent:
     """An event and its latency.
 
-    `latency` is in seconds, from the capture of the last sample of an `EmotionUpdated` to the event. It is None for
-    other events, whose end is known only in retrospect, and for a file that is not played in real time.
+    Attributes:
+        event: the event.
+        latency: seconds from the capture of the last sample of an `EmotionUpdated` to the event. None for other events,
+            because their end is known only in retrospect, and for a file that is not played in real time.
     """
 
     event: Event
@@ -31,16 +33,16 @@ class TimedEvent:
 
 
 class Listener:
-    """Carries a source's audio into a stream, in a thread of its own, until the source ends or is stopped.
+    """A thread that feeds the audio of a source into a stream until the source ends or is stopped.
 
-    Whatever ends it (the source is gone, the disk is full, bad samples), what was heard before is finished: the
-    recording is whole, the stream gives its last events, and `error` holds what went wrong.
+    An error (the source is gone, the disk is full, bad samples) ends it early. The audio before the error is still
+    finished: the recording is complete, the stream gives its last events, and `error` holds the error.
 
     Args:
-        source: where the audio comes from.
-        reader: of that source, at the model's rate.
-        stream: takes the audio; `run` ends and closes it.
-        recorder: saves what is heard; the stream then hears what is saved, bit by bit.
+        source: the source of the audio.
+        reader: reads that source at the model's sample rate.
+        stream: takes the audio; the thread ends it.
+        recorder: saves the audio; the stream then gets exactly the samples that are saved.
     """
 
     def __init__(
@@ -61,28 +63,28 @@ class Listener:
 
     @property
     def seconds(self) -> float:
-        """Seconds of audio heard so far."""
+        """Seconds of audio that the stream has taken."""
         return self._fed / self.reader.sample_rate
 
     @property
     def given_up(self) -> int:
-        """Previews that gave way because the model could not keep up."""
+        """Number of previews that were dropped because the model could not keep up."""
         return self._stream.given_up
 
     @property
     def is_done(self) -> bool:
-        """Whether everything that was heard is scored and was taken, errors too."""
+        """Whether all audio is scored and all events and errors are taken."""
         return self._stream.is_done
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the thread."""
         self._thread.start()
 
     def take(self, timeout: float) -> list[TimedEvent]:
-        """Wait up to `timeout` seconds for events, and give them in order.
+        """Wait up to `timeout` seconds for events and return them in order.
 
         Raises:
-            PipelineError: the model failed; nothing more will come.
+            PipelineError: the model failed; no more events follow.
         """
         self._stream.wait(max(0.0, timeout))
         events = self._stream.take()
@@ -90,21 +92,21 @@ class Listener:
         return [TimedEvent(event, self._latency(event)) for event in events]
 
     def stop(self) -> None:
-        """Listen no more; the last events follow."""
+        """Stop the source; the last events follow."""
         self.source.stop()
 
     def close(self) -> None:
-        """Stop, forget what is not scored yet, and wait until recording and source are closed."""
+        """Stop, discard audio that is not scored yet, and wait until recording and source are closed."""
         self.stop()
         self._stream.close()
         if self._thread.ident is not None:
             self._thread.join()
 
     def result(self, name: str, *, threshold: float) -> Result:
-        """Sum up what was heard; the same as predicting the recording of it.
+        """Return the result of the audio so far: the same as predicting its recording.
 
         Args:
-            name: what to call it.
+            name: name of the recording in the result.
             threshold: abstention threshold in [0, 1].
         """
         saved = self._recorder is not None
@@ -133,8 +135,8 @@ class Listener:
                 self._stream.feed(audio)
                 self._fed += audio.shape[1]
             self.error = self.source.failure
-        except Exception as error:  # of whatever kind: told when everything that was heard is finished
-            stopped = isinstance(error, EmptyAudioError) and self.source.is_stopped  # before the first sample came
+        except Exception as error:  # of any kind: `result` reports it once the audio before it is finished
+            stopped = isinstance(error, EmptyAudioError) and self.source.is_stopped  # before the first sample
             self.error = self.source.failure or (None if stopped else error)
         finally:
             self._finish()
@@ -144,11 +146,11 @@ class Listener:
             try:
                 if close is not None:
                     close()
-            except Exception as error:  # of whatever kind: the others are closed, and what was heard is finished
+            except Exception as error:  # of any kind: the others are still closed, and the audio is finished
                 self.error = self.error or error
 
     def _end(self) -> None:
-        with suppress(PipelineError):  # it has failed or was closed: `take` tells
+        with suppress(PipelineError):  # it failed or was closed: `take` raises the error
             self._stream.end()
 
     def _latency(self, event: Event) -> float | None:

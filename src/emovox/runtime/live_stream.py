@@ -1,4 +1,4 @@
-"""One of many live streams: audio in, events out, the scores from the threads of a pipeline."""
+"""One of many live streams: audio in, events out, scored by the threads of a pipeline."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from emovox.schema.errors import OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event
 
 PIECE_SECONDS = 1.0
-"""Audio taken at a time; between two of them there must be room."""
+"""Seconds of audio that `feed` takes at a time; before each piece it waits for room."""
 
 MOST_TILES = 4
-"""Tiles of a stream that may wait for the model, 0.3 MB each."""
+"""Largest number of tiles of a stream that wait for the model; each takes 0.3 MB."""
 
 MOST_EVENTS = 64
-"""Bounds of speech that may wait to be taken: half a minute of the shortest words."""
+"""Largest number of events that wait to be taken: half a minute of the shortest words."""
 
 
 class LiveStream:
-    """A stream of a `Pipeline`; made by `Pipeline.open`.
+    """A stream of a `Pipeline`, made by `Pipeline.open`.
 
-    One thread feeds, one takes; they may be the same.
+    One thread feeds it and one takes its events; they may be the same.
 
     Args:
         analyzers: one for each channel.
-        queue: where windows wait for the model.
-        changed: the lock of the queue and of all streams, notified when something was scored or taken.
-        sample_rate: of the samples, in Hz.
-        notify: called when something can be taken, there is room again, or the stream is over.
-        on_close: called with this stream when it is closed, with the lock held; more than once does no harm.
+        queue: holds the windows that wait for the model.
+        changed: the lock of the queue and of all streams; notified after scores arrive or events are taken.
+        sample_rate: sample rate in Hz.
+        notify: called when there is something to take, when there is room again, and when the stream is over.
+        on_close: called with this stream when it is closed, with the lock held, at least once.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class LiveStream:
         self.analyzers = tuple(analyzers)
         self.notify = notify
         self.given_up = 0
-        """Previews that gave way under overload, or to a newer one before they were taken."""
+        """Number of previews that were dropped under overload, or replaced by a newer one before they were taken."""
         self._piece = round(PIECE_SECONDS * sample_rate)
         self._queue, self._changed, self._on_close = queue, changed, on_close
         self._pending: deque[Pending] = deque()
@@ -65,29 +65,29 @@ class LiveStream:
 
     @property
     def has_room(self) -> bool:
-        """Whether `feed` takes up to a second of audio without waiting."""
+        """Whether `feed` takes up to a second of audio without a wait."""
         with self._changed:
             return self._has_room()
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to take, no event and no error, and nothing more will come.
+        """Whether all events and errors are taken and no more follow.
 
-        So `while not stream.is_done: stream.wait(); events = stream.take()` sees all there is.
+        So `while not stream.is_done: stream.wait(); events = stream.take()` gets all events.
         """
         with self._changed:
             return self._is_over() and not self._events and (self._error is None or self._error_taken)
 
     def feed(self, samples: Samples, *, timeout: float | None = None) -> None:
-        """Take the next audio; waits while the stream has no room.
+        """Take the next audio; wait while the stream has no room.
 
         Args:
-            samples: as in `Stream.feed`.
-            timeout: seconds to wait for room, all in all; None for as long as it takes.
+            samples: [n] or [channels, n] float32, as in `Stream.feed`.
+            timeout: seconds to wait for room in total; None waits without a limit.
 
         Raises:
-            AudioError: as `Stream.feed`; nothing was taken.
-            OverloadError: no room within `timeout`; its `taken` says how many samples were taken.
+            AudioError: as `Stream.feed`; no samples were taken.
+            OverloadError: there is no room within `timeout`; its `taken` is the number of samples taken.
             PipelineError: the stream was ended or closed, or the model failed.
         """
         rows = checked_rows(samples, channels=len(self.analyzers))
@@ -100,7 +100,7 @@ class LiveStream:
             self._add([analyzer.cutter.feed(row) for analyzer, row in zip(self.analyzers, piece, strict=True)])
 
     def end(self) -> None:
-        """Say that the audio is over; the last events follow (`is_done`).
+        """End the audio; the last events follow until `is_done`.
 
         Raises:
             PipelineError: as `feed`.
@@ -110,10 +110,10 @@ class LiveStream:
         self._add([analyzer.cutter.flush() for analyzer in self.analyzers], ended=True)
 
     def take(self) -> list[Event]:
-        """Give the events that have come since the last call, without waiting.
+        """Return the events since the last call, without a wait; their times are in seconds.
 
         Raises:
-            PipelineError: the model failed on audio of this stream; the events before it were given.
+            PipelineError: the model failed on audio of this stream; the events before it were returned.
         """
         with self._changed:
             had_room, error = self._has_room(), self._error
@@ -127,12 +127,12 @@ class LiveStream:
         return events
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until there is something to take or no more will come; False when `timeout` seconds passed before."""
+        """Wait until there are events or no more follow; return False if `timeout` seconds pass first."""
         with self._changed:
             return self._changed.wait_for(lambda: bool(self._events) or self._is_over(), timeout)
 
     def close(self) -> None:
-        """Take no more audio and forget what is not scored yet; events that are there can still be taken."""
+        """Close the stream and discard audio that is not scored yet; present events can still be taken."""
         with self._changed:
             closed, self._closed = self._closed, True
             self._discard_pending()
@@ -140,14 +140,14 @@ class LiveStream:
             self.notify()
 
     def fail(self, error: Exception) -> None:
-        """Close because of an error, which `take` will raise; what is over stays as it is."""
+        """Close the stream because of an error, which `take` raises; a stream that is over keeps its state."""
         with self._changed:
             if not self._is_over():
                 self._error = error
         self.close()
 
     def advance(self) -> None:
-        """Turn what is scored into events, in order; the caller holds the lock."""
+        """Turn scored windows into events, in order; the caller holds the lock."""
         while self._pending and self._pending[0].is_ready:
             pending = self._pending.popleft()
             if pending.mark is None:
@@ -189,13 +189,11 @@ class LiveStream:
             raise PipelineError(f"the stream has ended{why}, expected an open one; open another") from self._error
 
     def _add(self, marks: Sequence[Sequence[SegmenterEvent]], *, ended: bool = False) -> None:
-        pending = [
-            Pending(analyzer, mark) for analyzer, row in zip(self.analyzers, marks, strict=True) for mark in row
-        ]
+        pending = [Pending(analyzer, mark) for analyzer, row in zip(self.analyzers, marks, strict=True) for mark in row]
         if not pending and not ended:
             return
         with self._changed:
-            self._check_open()  # again: another thread may have closed it meanwhile
+            self._check_open()  # again: another thread may have closed it in the meantime
             self._ended = ended
             for one in pending:
                 self._pending.append(one)
@@ -215,7 +213,7 @@ class LiveStream:
     def _emit(self, event: Event) -> None:
         if isinstance(event, EmotionUpdated):
             latest = next((old for old in reversed(self._events) if old.channel == event.channel), None)
-            if isinstance(latest, EmotionUpdated):  # nobody has looked at it: the newer one says more
+            if isinstance(latest, EmotionUpdated):  # not taken yet: the newer one replaces it
                 self._events.remove(latest)
                 self._queue.counts.unread += 1
                 self.given_up += 1

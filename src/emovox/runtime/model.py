@@ -1,4 +1,4 @@
-"""A model: the ONNX graph from waveform to scores and its card, checked against each other."""
+"""A model: the ONNX graph from waveform to scores, and its card, checked against each other."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ INPUT = "samples"
 STATISTICS = "statistics"
 OUTPUTS = ("scores", "embedding", STATISTICS)
 SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
-"""Initialisers that are inputs too, [1 or batch, p]: a speaker's profile takes the place of the training set's."""
+"""Names of the initialisers [1 or batch, p] that a speaker profile overrides; their values are the training set's."""
 
 _ERRORS_ONLY = 3
-"""Log level of the session: overridable initialisers are wanted here, and ONNX Runtime warns about each at load."""
-
+"""Log level of the session. ONNX Runtime warns at load about each overridable initialiser, which are intended here."""
 
 _ROUNDING = 1e-3
-"""Probabilities of quantised graphs may lie beyond 0 and 1 by so much."""
+"""Tolerance around [0, 1] for probabilities: quantised graphs exceed the range slightly."""
 
 
 class Outputs(NamedTuple):
-    """What the graph gives for samples [batch, n].
+    """Outputs of the graph for samples [batch, n], float32.
 
-    scores [batch, labels] probabilities; embedding [batch, d]; statistics [batch, p].
+    Attributes:
+        scores: [batch, labels] probabilities.
+        embedding: [batch, d].
+        statistics: [batch, p].
     """
 
     scores: Samples
@@ -45,13 +47,13 @@ class Outputs(NamedTuple):
 
 
 class Model:
-    """A loaded graph with its card; stateless, so any number of threads and streams share one.
+    """A loaded graph with its card; it has no state, so any number of threads and streams share one.
 
     Args:
-        session: an ONNX Runtime session over the graph.
-        card: the card that belongs to it.
-        path: the graph file.
-        size: its bytes.
+        session: an ONNX Runtime session of the graph.
+        card: the card of the graph.
+        path: path of the graph file.
+        size: size of the graph file in bytes.
     """
 
     def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int) -> None:
@@ -63,17 +65,19 @@ class Model:
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Model:
-        """Read `<name>.json` and `<name>.onnx` beside it, and check that they belong together.
+        """Load `<name>.json` and `<name>.onnx` from one folder, and check that they belong together.
 
-        The golden vector is not run here (it would cost an inference at every start): see `emovox.runtime.golden`.
+        The golden vector is not checked here, because that costs an inference at every start. See
+        `emovox.runtime.golden`.
 
         Args:
-            path: the card or the graph; the other lies beside it under the same name.
-            threads: threads that one call of `run` may use, >= 1.
+            path: path of the card or of the graph; the other has the same name.
+            threads: number of threads for one call of `run`, >= 1.
 
         Raises:
-            CardError: file missing, not a card, or hash, labels, inputs, outputs or embedded card contradict the graph.
-            ModelError: `threads` below 1.
+            CardError: a file is missing or not a card, or hash, labels, inputs, outputs or the embedded card do not
+                match the graph.
+            ModelError: `threads` is below 1.
         """
         if threads < 1:
             raise ModelError(f"threads is {threads}, expected at least 1")
@@ -85,37 +89,38 @@ class Model:
         return cls(session, card, path=graph_path, size=len(graph))
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
-        """Score recordings of equal length.
+        """Score a batch of recordings of equal length.
 
         Args:
-            batch: [batch, n] float32 at the card's sample rate, in [-1, 1]; n from the card's `shortest` to `longest`.
-            profiles: one for all recordings or one for each; None, or no profiles: the training set's.
+            batch: [batch, n] float32 in [-1, 1] at the card's sample rate (Hz); n is from the card's `shortest` to
+                `longest` seconds.
+            profiles: one for all recordings or one for each; None, or an empty sequence, takes the training set's.
 
         Returns:
-            Scores, embedding and statistics, one row a recording.
+            Scores, embedding and statistics, one row per recording.
 
         Raises:
-            ModelError: wrong shape, type or length, profiles that do not fit, or the graph failed or gave anything but
-                probabilities.
+            ModelError: wrong shape, type or length, profiles that do not fit, a graph that fails, or scores that are
+                not probabilities.
         """
         self._check_batch(batch)
         return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
-        """Score statistics that `run` gave before: the head alone, thousands of rows in milliseconds.
+        """Score statistics that `run` returned before: only the head runs, thousands of rows in milliseconds.
 
-        The first call reads the graph again and cuts the head out of it.
+        The first call reads the graph again and cuts out the head.
 
         Args:
             statistics: [batch, p] float32.
             profiles: as in `run`.
 
         Returns:
-            [batch, labels] probabilities, those of `run` within float32 rounding.
+            Probabilities of shape [batch, labels], equal to those of `run` within float32 rounding.
 
         Raises:
             ModelError: as `run`.
-            CardError: the graph file is no longer that of the card.
+            CardError: the graph file has changed and does not match the card.
         """
         width = self.default_profile.mean.size
         if statistics.ndim != 2 or statistics.dtype != np.float32 or statistics.shape[1] != width:
@@ -128,7 +133,7 @@ class Model:
 
     @property
     def default_profile(self) -> Profile:
-        """Mean and scale [p] of the training set."""
+        """Mean and scale of the training set, shape [p]."""
         return self._head[1]
 
     @cached_property
@@ -170,7 +175,7 @@ class Model:
         return [np.concatenate(column) for column in zip(*each, strict=True)]
 
     def _speakers(self, profiles: Sequence[Profile | None], rows: int) -> dict[str, Samples]:
-        """Stack profiles for a run, the training set's where there is none."""
+        """Return the profiles as inputs [1 or batch, p]; None becomes the training set's."""
         if not self.card.adaptable:
             raise ModelError(f"model '{self.card.name}' takes no profiles; take a model whose card says adaptable")
         if len(profiles) not in (1, rows):

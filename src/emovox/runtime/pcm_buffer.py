@@ -1,4 +1,4 @@
-"""The last seconds of a stream, addressed by position."""
+"""A buffer of the last seconds of a stream, addressed by position."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ _FULL_SCALE = np.float32(32768)
 
 
 class PcmBuffer:
-    """Keep samples from a moving start to the end of the stream as 16-bit integers.
+    """A buffer of 16-bit integers, from a moving start to the end of the stream.
 
-    Half the memory of float32, and the same for every source: a tile holds what a 16-bit recording at its rate would
-    hold, exactly so if the source was one. Values outside [-1, 1) are clipped.
+    It takes half the memory of float32 and makes all sources equal. A tile holds the samples of a 16-bit recording at
+    its rate, exactly if the source is one. Values outside [-1, 1) are clipped.
 
     Args:
-        slack: samples of free room after growing; the kept part is copied once per `slack` samples, not per call.
+        slack: free samples after the buffer grows; the kept samples are copied once per `slack` samples, not per call.
+            The default is half a second at 16 kHz.
     """
 
     def __init__(self, *, slack: int = 8000) -> None:
@@ -25,16 +26,16 @@ class PcmBuffer:
         self._store: npt.NDArray[np.int16] = np.zeros(0, np.int16)
         self._used = 0
         self.start = 0
-        """Position of the first sample that is still kept."""
+        """Position of the first sample in the buffer, in samples from the beginning of the stream."""
 
     @property
     def end(self) -> int:
-        """Position behind the last sample: how many samples were seen since the beginning of the stream."""
+        """Position after the last sample: the number of samples since the beginning of the stream."""
         return self.start + self._used
 
     @property
     def nbytes(self) -> int:
-        """Memory held for samples, in bytes."""
+        """Memory of the buffer in bytes."""
         return self._store.nbytes
 
     def append(self, samples: Samples) -> None:
@@ -48,20 +49,20 @@ class PcmBuffer:
         self._used += samples.size
 
     def cut(self, start: int, end: int) -> Samples:
-        """Copy out the samples of [start, end), positions in the stream.
+        """Return a copy of the samples of [start, end), positions in the stream.
 
         Returns:
-            [end - start] float32.
+            Shape [end - start], float32.
 
         Raises:
-            ValueError: a part of it is forgotten or not there yet.
+            ValueError: some of the samples are not in the buffer.
         """
         if not self.start <= start <= end <= self.end:
             raise ValueError(f"got [{start}, {end}), expected a part of the kept [{self.start}, {self.end})")
         return self._store[start - self.start : end - self.start].astype(np.float32) / _FULL_SCALE
 
     def forget(self, before: int) -> None:
-        """Allow the samples before this position to go; they go once they are at least `slack` many."""
+        """Allow the buffer to drop samples before this position; it does so once there are at least `slack` of them."""
         gone = min(before, self.end) - self.start
         if gone < self._slack:
             return

@@ -1,4 +1,4 @@
-"""How periodic a short piece of audio is: what tells a voice from rain, wind, engines and clicks."""
+"""The periodicity of a short frame: it separates voices from rain, wind, engines and clicks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 import numpy.typing as npt
 
 VOICE_RATE = 4000
-"""Sample rate that `periodicity` works at, in Hz: four harmonics of the highest voice fit below 2 kHz."""
+"""Sample rate of `periodicity` in Hz: four harmonics of the highest voice are below 2 kHz."""
 
 WINDOW = 160
-"""Samples a frame at `VOICE_RATE`: 40 ms, nearly three periods of a 70 Hz voice."""
+"""Length of a frame in samples at `VOICE_RATE`: 40 ms, nearly three periods of a voice of 70 Hz."""
 
 SHORTEST_LAG, LONGEST_LAG = 8, 57
-"""Lags searched, in samples at `VOICE_RATE`: 500 to 70 Hz; a higher voice repeats at a multiple of its period."""
+"""Range of lags in samples at `VOICE_RATE`: 500 to 70 Hz. A higher voice repeats at a multiple of its period."""
 
 _N_FFT = 240  # >= WINDOW + LONGEST_LAG + 1, so that no lag wraps around, and a product of small primes
 
 
 def periodicity(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Measure the highest peak of the normalised autocorrelation over the lags of a voice.
+    """Return the highest peak of the normalised autocorrelation over the lags of a voice.
 
-    The window's own autocorrelation is divided out, without which long lags look weak. Only peaks count: the slow
-    decay that rumble has over short lags is no period. Costs about 4 µs a frame.
+    The autocorrelation is divided by that of the window; otherwise long lags look weak. Only peaks count: the slow
+    decay of rumble over short lags is not a period. It takes about 4 µs per frame.
 
     Args:
         frames: [frames, WINDOW] float32, samples at `VOICE_RATE` (4000 Hz), without offset.
 
     Returns:
-        [frames] float32: about 1 for a steady voice, 0.2 to 0.5 for noise, 0 without a peak or for silence. Each frame
-        by itself, so that the result does not depend on its neighbours.
+        Shape [frames], float32: about 1 for a steady voice, 0.2 to 0.5 for noise, 0 without a peak or for silence. The
+        result of a frame does not depend on its neighbours.
 
     Reference: P. Boersma, Accurate short-term analysis of the fundamental frequency and the harmonics-to-noise ratio of
         a sampled sound, IFA Proceedings 17, 1993, equation 9.

@@ -1,4 +1,4 @@
-"""Many live streams over one model, with bounded queues and a rule for overload."""
+"""Run many live streams on one model, with bounded queues and a rule for overload."""
 
 from __future__ import annotations
 
@@ -20,18 +20,28 @@ from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import ConfigError, PipelineError
 
 LARGEST_BATCH = 4
-"""Windows a run: four cost 15 to 35 % less than one by one, eight hardly less than four, and each waits for all."""
+"""Largest number of windows per run. Four take 15 to 35 % less time than one by one, eight hardly less than four.
+
+Each window waits for all of its batch.
+"""
 
 PREVIEWS_WAITING = 256
-"""Previews that may wait over all streams, 192 kB each."""
+"""Largest number of previews that wait, over all streams; each takes 192 kB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a pipeline has done since it was made, and what waits now.
+    """Counts of a pipeline since it was made.
 
-    `merged` previews gave way to a newer one of the same channel while they waited for the model, `dropped` ones found
-    the queue full, `unread` ones gave way because nobody had taken them.
+    Attributes:
+        streams: open streams now.
+        waiting: windows that wait for the model now.
+        tiles: tiles that were scored.
+        previews: previews that were scored.
+        merged: previews that a newer one of their channel replaced while they waited for the model.
+        dropped: previews that were dropped because the queue was full.
+        unread: previews that a newer one replaced before they were taken.
+        batches: runs of the model.
     """
 
     streams: int
@@ -45,24 +55,24 @@ class Counts:
 
 
 class Pipeline:
-    """Score the windows of many streams in a few threads; no stream has a thread of its own.
+    """A few threads that score the windows of many streams; no stream needs a thread.
 
-    Stages, each with a bounded queue to the next: the caller's audio → `LiveStream.feed` finds speech and windows, in
-    the caller's thread → the windows wait for a model thread, which takes several of one length at once, the oldest
-    first → their events wait for `LiveStream.take`.
+    There are three stages, each with a bounded queue to the next. `LiveStream.feed` finds speech and windows in the
+    thread of the caller. The windows wait for a model thread, which takes several of one length at once, the oldest
+    first. Their events wait for `LiveStream.take`.
 
-    Under overload previews give way, tiles and the bounds of speech never do: a preview that still waits, for the model
-    or to be taken, is replaced by the next one of its channel (by one of its length in its turn); beyond 256 over all
-    streams new ones are dropped; all is counted. A stream whose tiles or events pile up takes no more audio
-    (`has_room`), which is how a source that is too fast, or a reader that is too slow, comes to feel it. So memory is
-    bounded.
+    Under overload previews are dropped, tiles and the bounds of speech never. The next preview of a channel replaces
+    one that still waits for the model or to be taken, and keeps its turn if it has the same length. Beyond 256 over all
+    streams, new previews are dropped. All of them are counted. A stream with too many tiles or events takes no more
+    audio (`has_room`): this is the backpressure for a source that is too fast or a reader that is too slow. So memory
+    is bounded.
 
     Args:
-        predictor: the model; shared.
-        threads: model threads, >= 1: as many as cores may be busy.
+        predictor: the model; it may be shared.
+        threads: number of model threads, >= 1; as many cores are busy.
 
     Raises:
-        ConfigError: `threads` below 1.
+        ConfigError: `threads` is below 1.
     """
 
     def __init__(self, predictor: Predictor, *, threads: int = 1) -> None:
@@ -93,10 +103,10 @@ class Pipeline:
         Args:
             channels: as in `Predictor.stream`.
             threshold: as in `Predictor.stream`.
-            hop: as in `Predictor.stream`.
+            hop: seconds between two previews, as in `Predictor.stream`.
             profile: as in `Predictor.stream`; windows of streams with different profiles share a batch.
-            notify: called when something can be taken, there is room again, or the stream is over, by whatever thread
-                made it so, a model thread as a rule; must return at once.
+            notify: called when there is something to take, when there is room again, and when the stream is over. Any
+                thread may call it, usually a model thread. It must return at once.
 
         Raises:
             PipelineError: the pipeline is closed.
@@ -121,7 +131,7 @@ class Pipeline:
 
     @property
     def counts(self) -> Counts:
-        """What was done so far."""
+        """The counts so far."""
         with self._changed:
             done = self._queue.counts
             return Counts(
@@ -136,7 +146,7 @@ class Pipeline:
             )
 
     def close(self) -> None:
-        """End the threads and close every stream; what was not scored is given up. `LiveStream.end` them before."""
+        """End the threads, close every stream and discard audio that is not scored; call `LiveStream.end` before."""
         with self._changed:
             self._closed = True
             streams = set(self._owners.values())
@@ -159,13 +169,13 @@ class Pipeline:
             pass
 
     def _work_on_batch(self) -> bool:
-        """Score what waits, and keep nothing of it: a thread may wait for hours until somebody else speaks."""
+        """Score a batch and keep no reference to it: the thread may then wait for hours until there is speech."""
         batch = self._next_batch()
         try:
             if batch:
                 windows = np.stack([pending.window for pending in batch])
                 self._deliver(batch, self._model.run(windows, [one.analyzer.profile for one in batch]).scores)
-        except Exception as error:  # of whatever kind: these streams fail, the others and the thread go on
+        except Exception as error:  # of any kind: these streams fail, the others and the thread continue
             self._fail(batch, error)
         return bool(batch)
 
@@ -190,7 +200,7 @@ class Pipeline:
     def _notify(self, stream: LiveStream) -> None:
         try:
             stream.notify()
-        except Exception as error:  # whoever listens there is broken: that is no matter of the others
+        except Exception as error:  # the callback of this stream is broken: the other streams continue
             with suppress(Exception):
                 stream.fail(error)
 
@@ -198,11 +208,11 @@ class Pipeline:
         with self._changed:
             streams = self._owners_of(batch)
         for stream in streams:
-            with suppress(Exception):  # of its notify
+            with suppress(Exception):  # an error of its `notify`
                 stream.fail(error)
 
     def _owners_of(self, batch: Sequence[Pending]) -> set[LiveStream]:
-        """The streams that these windows belong to and that are still open."""
+        """Return the open streams of these windows."""
         return {stream for pending in batch if (stream := self._owners.get(pending.analyzer)) is not None}
 
     def _remove(self, stream: LiveStream) -> None:

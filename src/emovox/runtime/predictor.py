@@ -1,4 +1,4 @@
-"""The front door: load a model once, then predict recordings or open streams from any number of threads."""
+"""The main interface: load a model once, then predict recordings or open streams from any number of threads."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Result, Segment
 
 BlockObserver = Callable[[Samples, AudioReader], None]
-"""Called after each block [channels, n] of a file, with its reader: for progress and pictures."""
+"""Callback after each block [channels, n] of a recording, with its reader; for progress and plots."""
 
 
 class Predictor:
-    """A model ready for use; holds no state of any recording, so all threads may share it.
+    """A loaded model; it has no state of a recording, so all threads may share it.
 
     Args:
-        model: the loaded graph and card.
+        model: the loaded graph and its card; `card.sample_rate` is in Hz.
     """
 
     def __init__(self, model: Model) -> None:
@@ -50,23 +50,23 @@ class Predictor:
         profile: Profile | None = None,
         observer: BlockObserver | None = None,
     ) -> Result:
-        """Analyse one recording of any length in bounded memory: a stream fed from the file.
+        """Analyse one recording of any length in bounded memory.
 
         Args:
-            source: path, file object, bytes, or (samples [n] or [channels, n], sample rate).
-            channels: "mix" averages them, "split" keeps each apart, a number takes that one only (from 0).
-            threshold: abstention threshold in [0, 1]; the card's unless given.
-            vad: look for speech; False takes everything for speech.
-            profile: of who speaks, for models whose card says adaptable; None: the training set's.
-            observer: called after each block.
+            source: path, file object, bytes, or (samples [n] or [channels, n], sample rate in Hz).
+            channels: "mix" averages the channels, "split" analyses each one, a number selects one (from 0).
+            threshold: abstention threshold in [0, 1]; None takes the card's.
+            vad: whether to look for speech; False treats the whole recording as speech.
+            profile: profile of the speaker, for models with an adaptable card; None takes the training set's.
+            observer: called after each block of 10 seconds.
 
         Returns:
-            Label, scores and timeline; `label` is None without speech and below the threshold.
+            Label, scores and timeline in seconds; `label` is None without speech and below the threshold.
 
         Raises:
             AudioError: the recording cannot be read, decoded or used; subclasses say why.
             MissingExtraError: its container needs an extra that is not installed.
-            ConfigError: `threshold` out of range.
+            ConfigError: `threshold` is out of range.
         """
         rate = self.card.sample_rate
         with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
@@ -98,18 +98,18 @@ class Predictor:
         hop: float | None = None,
         profile: Profile | None = None,
     ) -> Stream:
-        """Open a stream for live audio: samples at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
+        """Open a stream for live audio at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
         Args:
-            channels: how many channels `feed` will get, each analysed on its own, numbered from 0; or the number that
-                each has in the events.
-            threshold: abstention threshold in [0, 1]; the card's unless given.
-            hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; the card's unless given.
-            profile: as in `predict`; it holds for every channel.
+            channels: the count of channels that `feed` gets, each analysed separately, numbered from 0; or the number
+                of each channel in the events.
+            threshold: abstention threshold in [0, 1]; None takes the card's.
+            hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; None takes the card's.
+            profile: as in `predict`; it applies to every channel.
 
         Raises:
-            ChannelError: no channel.
-            ConfigError: `threshold` or `hop` out of range.
+            ChannelError: there is no channel.
+            ConfigError: `threshold` or `hop` is out of range.
         """
         analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, profile=profile)
         return Stream(self.model, analyzers, sample_rate=self.card.sample_rate)
@@ -127,12 +127,12 @@ def load(name: str | None = None, *, threads: int = 1) -> Predictor:
     """Load a model.
 
     Args:
-        name: a shipped name, or the path of a graph or card; None for the default, the most accurate small one.
-        threads: threads that one call may use, >= 1; threads of your own may share the predictor at any number.
+        name: name of a shipped model, or path of a graph or card; None takes the default, the most accurate small one.
+        threads: number of threads for one call, >= 1. Any number of your threads may share the predictor.
 
     Raises:
-        UnknownModelError: no such name or file.
-        CardError: card and graph contradict each other.
+        UnknownModelError: there is no such name or file.
+        CardError: card and graph do not belong together.
     """
     return Predictor(Model.load(resolve(name), threads=threads))
 
@@ -140,10 +140,10 @@ def load(name: str | None = None, *, threads: int = 1) -> Predictor:
 def predict(
     source: AudioInput, *, model: str | None = None, channels: ChannelChoice = "mix", threshold: float | None = None
 ) -> Result:
-    """Analyse one recording with a model loaded for it alone; for several, `load` once and use `Predictor.predict`.
+    """Load a model and analyse one recording; for several, `load` once and use `Predictor.predict`.
 
     Args:
-        source: path, file object, bytes, or (samples, sample rate).
+        source: path, file object, bytes, or (samples [n] or [channels, n], sample rate in Hz).
         model: as `name` in `load`.
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.

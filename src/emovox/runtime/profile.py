@@ -1,4 +1,4 @@
-"""What a speaker's statistics are standardised by, in place of the training set's."""
+"""The profile of a speaker: it standardises the statistics in place of the training set's mean and scale."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class Profile:
     """Mean and scale of the statistics of one speaker.
 
     Attributes:
-        mean: [p] float32, is taken off the statistics.
-        scale: [p] float32, above 0; divides them.
+        mean: shape [p], float32; subtracted from the statistics.
+        scale: shape [p], float32, above 0; divides them.
 
     Raises:
-        ModelError: another type or shape, values that are not finite, or a scale of 0 or less.
+        ModelError: the type or shape is wrong, a value is not finite, or a scale is 0 or less.
     """
 
     mean: Samples
     scale: Samples
 
     def __post_init__(self) -> None:
-        """Reject arrays that standardise nothing."""
+        """Raise an error for arrays that cannot standardise statistics."""
         for name in ("mean", "scale"):
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.ndim != 1:
@@ -35,6 +35,6 @@ class Profile:
             if not np.isfinite(array).all():
                 raise ModelError(f"{name} of a profile holds NaN or infinity, expected finite numbers")
         if self.mean.shape != self.scale.shape:
-            raise ModelError(f"mean has {self.mean.size} numbers and scale {self.scale.size}, expected as many")
+            raise ModelError(f"mean has {self.mean.size} numbers and scale {self.scale.size}, expected the same number")
         if not (self.scale > 0).all():
-            raise ModelError(f"scale of a profile goes down to {self.scale.min():g}, expected numbers above 0")
+            raise ModelError(f"scale of a profile has the minimum {self.scale.min():g}, expected numbers above 0")

@@ -1,4 +1,4 @@
-"""The models that come with the package, and what a model name means."""
+"""Find models by name: those that come with the package, and files."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from emovox.schema.card import ModelCard, decode_card
 from emovox.schema.errors import CardError, UnknownModelError
 
 LARGEST_DEFAULT = 24_000_000
-"""The default model is the most accurate one of at most this many bytes."""
+"""Largest size of the default model in bytes: the default is the most accurate model up to this size."""
 
 HEADLINE_METRIC = "UAR"
 
 
 def shipped(folder: Path | None = None) -> dict[str, Path]:
-    """Name → card of every shipped model, by name.
+    """Return the path of the card of every shipped model, by name.
 
     Args:
-        folder: where to look; the package's own `pretrained` unless given.
+        folder: folder of the cards; None takes `pretrained` of the package.
     """
     folder = Path(str(files("emovox") / "pretrained")) if folder is None else folder
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
 def read_card(path: Path) -> ModelCard:
-    """Read and check a card alone, without its graph.
+    """Read and check a card without its graph.
 
     Raises:
-        CardError: cannot be read, or is not a card.
+        CardError: the file cannot be read or is not a card.
     """
     return decode_card(read_part(path), where=str(path))
 
@@ -39,7 +39,7 @@ def read_part(path: Path) -> bytes:
     """Read one of the two files of a model.
 
     Raises:
-        CardError: cannot be read.
+        CardError: the file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -50,22 +50,22 @@ def read_part(path: Path) -> bytes:
 
 
 def graph_size(path: Path) -> int:
-    """Bytes of the graph beside the card at `path`; 0 when there is none."""
+    """Return the size in bytes of the graph beside the card at `path`, or 0 if there is none."""
     graph = path.with_suffix(".onnx")
     return graph.stat().st_size if graph.exists() else 0
 
 
 def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
-    """Find the card of a model.
+    """Return the path of the card of a model.
 
     Args:
         name: a shipped name, a path of a card or a graph (`.json`, `.onnx`), or the run folder of `emovox train`; None
-            for the default model.
-        folder: where the shipped models lie; the package's own unless given.
+            takes the default model.
+        folder: folder of the shipped models; None takes `pretrained` of the package.
 
     Raises:
-        UnknownModelError: neither a shipped name, nor an existing file, nor a run that exported a model; the message
-            lists the names.
+        UnknownModelError: `name` is neither a shipped name, nor an existing file, nor a run with an exported model. The
+            message lists the names.
     """
     models = shipped(folder)
     if name is None:
@@ -73,7 +73,7 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
     if name in models:
         return models[name]
     path = Path(name)
-    if path.suffix in (".json", ".onnx") and os.path.isfile(path):  # pathlib raises where a name is too long
+    if path.suffix in (".json", ".onnx") and os.path.isfile(path):  # pathlib raises if a name is too long
         return path.with_suffix(".json")
     if os.path.isdir(path):
         return _of_run(path)

@@ -1,4 +1,4 @@
-"""From a stream of samples to speech regions and the tiles they are cut into."""
+"""Turn a stream of samples into speech regions and cut these into tiles."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from emovox.runtime.tiles import Tile, count_windows, extend, split_region
 from emovox.runtime.vad import FRAME, EveryFrame, Levels, Opened, RegionFinder, Vad, VadConfig
 from emovox.schema.errors import ConfigError
 
-_BLOCK = 3.0  # s; longer calls are worked off in pieces, so that they need no more memory; 1 s takes half as long again
+_BLOCK = 3.0
+"""Seconds of audio per step: longer calls are split, so that they need no more memory. 1 s takes half as long again."""
 
 
 class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How a stream is cut; durations in seconds.
+    """Parameters of the segmenter; durations in seconds.
 
     Args:
-        sample_rate: Hz, a multiple of 4000.
-        window: length of a tile (from the model's card).
-        shortest: recordings shorter than this give nothing.
-        rounding: the audio handed to a model is a multiple of this long; also the most that is taken in around a tile.
-        vad: voice activity.
+        sample_rate: sample rate in Hz, a multiple of 4000.
+        window: length of a tile in seconds, >= 0.1; the model's card gives it.
+        shortest: shortest recording with tiles in seconds, >= 0; shorter ones give none.
+        rounding: step of the lengths that a model gets in seconds, >= 0.01; also the most audio around a tile.
+        vad: parameters of the voice activity detection.
 
     Raises:
-        ConfigError: a value out of range.
+        ConfigError: a value is out of range.
     """
 
     sample_rate: int = 16000
@@ -39,7 +40,7 @@ class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     vad: VadConfig = VadConfig()
 
     def __post_init__(self) -> None:
-        """Reject values for which tiles are not defined."""
+        """Raise an error for values for which tiles are not defined."""
         for name, good in {
             "window": self.window >= 0.1,
             "shortest": self.shortest >= 0,
@@ -51,7 +52,7 @@ class SegmenterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
 @dataclass(frozen=True, slots=True)
 class RegionStarted:
-    """Speech region number `region` (from 0) begins at `start`, in samples from the beginning of the stream."""
+    """Start of speech region number `region` (from 0) at `start`, in samples from the beginning of the stream."""
 
     region: int
     start: int
@@ -59,7 +60,7 @@ class RegionStarted:
 
 @dataclass(frozen=True, slots=True)
 class RegionEnded:
-    """Speech region number `region` is over: samples [start, end); all its tiles have been given."""
+    """End of speech region number `region`: samples [start, end) of the stream. It follows all tiles of the region."""
 
     region: int
     start: int
@@ -68,12 +69,12 @@ class RegionEnded:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Preview:
-    """The latest audio of a region that is still open, for a look before its tiles are certain.
+    """The latest audio of an open region, for scores before its tiles are certain.
 
     Attributes:
         start: first sample, counted from the beginning of the stream.
-        end: sample after the last one: a multiple of the hop, and where the stream is.
-        samples: [end - start] float32, a window at most; near the beginning of a region what it has so far, with the
+        end: sample after the last one: a multiple of the hop, and the current end of the stream.
+        samples: [end - start] float32, at most a window. Near the beginning of a region it is the region so far, with
             audio before it up to the next half second.
         region: number of the region, from 0.
     """
@@ -95,18 +96,18 @@ SegmenterEvent = RegionStarted | Tile | Preview | RegionEnded
 
 
 class Segmenter:
-    """Turn samples into speech regions and tiles; the same for any cutting of the audio into calls.
+    """A converter from samples to speech regions and tiles; the result does not depend on the chunking.
 
-    State is bounded: about one and a half windows of audio while somebody speaks, a second and a half else, and up to
-    three seconds more for calls as long.
+    Its memory is bounded: about one and a half windows of audio during speech, 1.5 seconds otherwise, and up to 3
+    seconds more for long calls.
 
     Args:
-        config: durations and voice activity: what a model was trained on.
-        hop: seconds between two previews while a region is open, a multiple of 20 ms; None for no previews.
-        speech_only: False takes everything for speech: one region from the first sample to the last.
+        config: durations and voice activity detection, the same as in the training of the model.
+        hop: seconds between two previews in an open region, a multiple of 20 ms; None gives no previews.
+        speech_only: whether to look for speech; False makes one region from the first sample to the last.
 
     Raises:
-        ConfigError: a sample rate that voice activity cannot work at, or a hop that is no multiple of 20 ms.
+        ConfigError: the sample rate is not a multiple of 4000 Hz, or `hop` is not a multiple of 20 ms.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class Segmenter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all audio: the next call begins a new stream, regions count from 0 again."""
+        """Discard all audio: the next call starts a new stream, and regions count from 0."""
         self._vad.reset()
         self._finder = RegionFinder(self.config.vad)
         self._audio = PcmBuffer(slack=self.config.sample_rate // 2)
@@ -132,18 +133,18 @@ class Segmenter:
 
     @property
     def nbytes(self) -> int:
-        """Memory held for audio, in bytes."""
+        """Memory of the audio in bytes."""
         return self._audio.nbytes
 
     def feed(self, samples: Samples) -> list[SegmenterEvent]:
-        """Take the next samples.
+        """Take the next samples and return the events that are now certain.
 
         Args:
             samples: [n] float32 at `sample_rate`, any length, finite.
 
         Returns:
-            What is now certain, in order of time; a region's tiles come between its `RegionStarted` and `RegionEnded`.
-            A tile comes as soon as it is certain that its region goes on for half a window more, or has ended.
+            Events in order of time; the tiles of a region come between its `RegionStarted` and `RegionEnded`. A tile
+            comes as soon as its region is known to continue for half a window, or to have ended.
         """
         events: list[SegmenterEvent] = []
         for block in self._blocks(samples):
@@ -157,10 +158,10 @@ class Segmenter:
         return events
 
     def flush(self) -> list[SegmenterEvent]:
-        """Give the rest: the audio is over. Afterwards the segmenter is as new.
+        """End the audio, return the last events and return to the initial state.
 
         Returns:
-            As `feed`; nothing at all if the recording is shorter than `shortest`.
+            Events as from `feed`; none if the recording is shorter than `shortest` seconds.
         """
         self._advance(self._vad.flush())
         if self._finder.is_open:
@@ -171,7 +172,7 @@ class Segmenter:
         return events
 
     def _blocks(self, samples: Samples) -> Iterator[Samples]:
-        """Cut a call where a hop ends, so that a preview knows what is decided there, however the audio comes."""
+        """Cut a call at the ends of hops, so that a preview does not depend on the chunking."""
         first = 0
         while first < samples.size:
             last = first + min(self._block, self._to_next_hop() or self._block)
@@ -234,7 +235,7 @@ class Segmenter:
         coming = self._tile_start if self._finder.is_open else self._finder.earliest * self._hop - self._padding
         oldest = min([coming, *planned]) - self._rounding
         if self._preview_hop is not None and self._finder.is_open:
-            # the next preview hears a window that ends a hop from now at most
+            # the next preview covers a window that ends at most one hop from now
             return min(oldest, self._audio.end - self._window)
         return oldest
 
@@ -247,14 +248,14 @@ def _whole_frames(hop: float) -> int:
 
 
 def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) -> list[Tile]:
-    """Cut a whole recording into tiles: what training learns from is what prediction hears.
+    """Cut a whole recording into tiles; training uses the same tiles as prediction.
 
     Args:
-        blocks: the recording as samples [n] float32 in pieces of any length, mono, at `config.sample_rate`.
-        config: durations and voice activity.
+        blocks: the mono recording as samples [n] float32 in pieces of any length, at `config.sample_rate` Hz.
+        config: durations and voice activity detection.
 
     Returns:
-        The tiles in order of time; none where no speech is found.
+        The tiles in order of time; none if there is no speech.
 
     >>> import numpy as np
     >>> cut_tiles([np.zeros(16000, np.float32)])

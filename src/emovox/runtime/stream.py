@@ -1,4 +1,4 @@
-"""One recording or one call as a stream: audio in by chunks of any size, events out."""
+"""A stream of one recording or call: audio in, in chunks of any size, and events out."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from emovox.schema.errors import AudioError, ChannelError, NonFiniteError
 from emovox.schema.events import Event
 
 BLOCK_SECONDS = 10.0
-"""Audio worked off at a time: its tiles share a batch, and memory stays small however long a call is."""
+"""Seconds of audio per step: its tiles share a batch, and memory stays small for calls of any length."""
 
 
 class Stream:
-    """Speech in one continuous recording, as events; all state is here, so the model is shared.
+    """A converter from one continuous recording to events; it holds all state, so streams share the model.
 
-    Any chunking of the same samples gives, for each channel, the same events in the same order, with scores equal
-    within float32 rounding. Segments and `SpeechEnded` come from tiles and from nothing else. A stream belongs to one
-    thread at a time; make one for each call. For many live streams at once see `emovox.runtime.pipeline`.
+    The events of a channel and their order do not depend on the chunking, and scores are equal within float32
+    rounding. Segments and `SpeechEnded` come only from tiles. One thread at a time may use a stream; make one for each
+    call. For many live streams at once see `emovox.runtime.pipeline`.
 
     Args:
-        model: scores the tiles and previews.
+        model: scores tiles and previews.
         analyzers: one for each channel.
-        sample_rate: of the samples, in Hz.
+        sample_rate: sample rate in Hz.
     """
 
     def __init__(self, model: Scorer, analyzers: Sequence[ChannelAnalyzer], *, sample_rate: int) -> None:
@@ -39,19 +39,19 @@ class Stream:
         self._block = round(BLOCK_SECONDS * sample_rate)
 
     def feed(self, samples: Samples) -> list[Event]:
-        """Take the next audio.
+        """Take the next audio and return the events that are now certain.
 
         Args:
             samples: [n] or [channels, n] float32 in [-1, 1] at the model's sample rate; n >= 0, any size.
 
         Returns:
-            What became certain with this audio, each channel's in order: `SpeechStarted`, an `EmotionUpdated` every
-            hop while the speech goes on, `SpeechEnded`.
+            Events, in order for each channel: `SpeechStarted`, an `EmotionUpdated` every hop during speech, and
+            `SpeechEnded`.
 
         Raises:
-            AudioError: not floating point, or not one or two dimensions.
-            ChannelError: another number of channels than the stream has.
-            NonFiniteError: NaN or infinity; nothing of this chunk was taken.
+            AudioError: the samples are not floating point, or have not one or two dimensions.
+            ChannelError: the number of channels is not that of the stream.
+            NonFiniteError: there is NaN or infinity; no samples of this chunk were taken.
         """
         rows = checked_rows(samples, channels=len(self._analyzers))
         events: list[Event] = []
@@ -63,11 +63,11 @@ class Stream:
         return events
 
     def flush(self) -> list[Event]:
-        """End the audio: close the open regions and give the last events; afterwards the stream is as new."""
+        """End the audio: close the open regions, return the last events and return to the initial state."""
         return self._answer([analyzer.cutter.flush() for analyzer in self._analyzers])
 
     def reset(self) -> None:
-        """Forget everything, as if the stream were new: seconds and utterance numbers begin at 0 again."""
+        """Return to the initial state: seconds and utterance numbers start at 0."""
         for analyzer in self._analyzers:
             analyzer.reset()
 
@@ -96,19 +96,19 @@ class Stream:
 
 
 def checked_rows(samples: Samples, *, channels: int) -> Samples:
-    """Check the next audio of a stream.
+    """Check the next audio of a stream and return it as rows of float32.
 
     Args:
         samples: [n] or [channels, n], any floating-point type, in [-1, 1].
-        channels: how many the stream has.
+        channels: number of channels of the stream.
 
     Returns:
-        [channels, n] float32.
+        Shape [channels, n], float32.
 
     Raises:
-        AudioError: not floating point, or not one or two dimensions.
-        ChannelError: another number of channels than the stream has.
-        NonFiniteError: NaN or infinity.
+        AudioError: the samples are not floating point, or have not one or two dimensions.
+        ChannelError: the number of channels is not that of the stream.
+        NonFiniteError: there is NaN or infinity.
     """
     samples = np.asarray(samples)
     if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2):
@@ -116,7 +116,7 @@ def checked_rows(samples: Samples, *, channels: int) -> Samples:
             f"samples are {samples.dtype} of shape {list(samples.shape)}, expected float32 [n] or [channels, n] "
             "in [-1, 1]; divide 16-bit integers by 32768"
         )
-    with np.errstate(over="ignore"):  # becomes infinity, which is refused below
+    with np.errstate(over="ignore"):  # gives infinity, which raises an error below
         rows = np.atleast_2d(samples).astype(np.float32, copy=False)
     if len(rows) != channels:
         raise ChannelError(

@@ -1,4 +1,4 @@
-"""From scored tiles to segments, and from segments to the answer for a recording."""
+"""Turn scored tiles into segments, and segments into the result of a recording."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from emovox.audio.types import Samples
 from emovox.schema.result import Notice, Result, Segment
 
 TIME_DIGITS = 3
-"""Times are rounded to milliseconds."""
+"""Decimal digits of times in seconds: milliseconds."""
 
 SHORT_SECONDS = 0.3
-"""Below this length a recording gets a warning: it holds no whole syllable."""
+"""Length in seconds below which a recording gets a warning: it holds no whole syllable."""
 
 
 def label_of(scores: dict[str, float], *, threshold: float) -> str | None:
-    """The label with the highest score, or None when that score is below `threshold`.
+    """Return the label with the highest score, or None if that score is below `threshold`.
 
     >>> label_of({"sad": 0.4, "happy": 0.6}, threshold=0.5), label_of({"sad": 0.4, "happy": 0.6}, threshold=0.7)
     ('happy', None)
@@ -27,7 +27,7 @@ def label_of(scores: dict[str, float], *, threshold: float) -> str | None:
 def make_segment(
     scores: Samples, *, labels: Sequence[str], start: float, end: float, channel: int, threshold: float
 ) -> Segment:
-    """Turn one tile's scores [labels] float32 into a segment; `start` and `end` in seconds."""
+    """Return the segment of a tile with scores [labels] float32; `start` and `end` are in seconds."""
     named = dict(zip(labels, scores.tolist(), strict=True))
     return Segment(
         start=round(start, TIME_DIGITS),
@@ -40,10 +40,10 @@ def make_segment(
 
 
 def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
-    """Mean of the segments' scores, weighted by their lengths in seconds.
+    """Return the mean of the segments' scores, weighted by their lengths in seconds.
 
     Args:
-        segments: one or more; together longer than 0 s.
+        segments: at least one; the sum of their lengths is above 0.
 
     >>> long, short = Segment(0, 3, 0, "a", 1.0, {"a": 1.0, "b": 0.0}), Segment(3, 4, 0, "b", 1.0, {"a": 0.0, "b": 1.0})
     >>> mean_scores([long, short])
@@ -57,10 +57,10 @@ def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
 
 
 def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
-    """Share of the seconds of speech in which each label scores highest, the largest share first.
+    """Return the share of the seconds of speech in which each label scores highest, the largest share first.
 
-    Abstention does not enter: the shares add up to 1, so that they can be read as parts of the speech. Labels that
-    never score highest are left out.
+    Abstention is ignored, so the shares sum to 1 and are parts of the speech. Labels that never score highest are left
+    out.
 
     >>> sure, unsure = {"a": 0.9, "b": 0.1}, {"a": 0.4, "b": 0.6}
     >>> speech_shares([Segment(0, 3, 0, "a", 0.9, sure), Segment(3, 4, 0, None, 0.6, unsure)])
@@ -77,17 +77,17 @@ def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
 def summarise(
     file: str, *, duration: float, segments: Sequence[Segment], notices: Sequence[Notice] = (), threshold: float
 ) -> Result:
-    """Build the answer for one recording.
+    """Return the result of one recording.
 
     Args:
-        file: its name.
-        duration: in seconds.
-        segments: in any order; they are sorted by time, then channel.
-        notices: warnings that decoding gave.
+        file: name of the recording.
+        duration: length of the recording in seconds.
+        segments: segments in any order; the result has them by time, then channel.
+        notices: warnings of decoding.
         threshold: abstention threshold in [0, 1].
 
     Returns:
-        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech`, `uncertain` where they apply.
+        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech` and `uncertain` if they apply.
     """
     warnings = list(notices)
     if duration < SHORT_SECONDS:

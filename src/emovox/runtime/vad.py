@@ -1,4 +1,4 @@
-"""Voice activity: which frames of a stream hold a voice, whatever its level, and which regions they make."""
+"""Voice activity detection: find the frames with a voice, at any level, and the regions that they form."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
 from emovox.schema.errors import ConfigError
 
 FRAME = 0.02
-"""Length of a decision in seconds: 80 samples at `VOICE_RATE`."""
+"""Length of a decision frame in seconds: 80 samples at `VOICE_RATE`."""
 
 SILENT, VOICED, CLEAR = 0, 1, 2
-"""Decisions on a frame: no voice, perhaps a voice (sustains a region), certainly one (opens a region)."""
+"""Decisions on a frame: no voice, possibly a voice (keeps a region open), certainly a voice (opens a region)."""
 
 Levels = npt.NDArray[np.uint8]
-"""One decision a frame: [frames], each `SILENT`, `VOICED` or `CLEAR`."""
+"""Decisions, shape [frames], each `SILENT`, `VOICED` or `CLEAR`."""
 
 _HOP = round(FRAME * VOICE_RATE)
-_BATCH = 10  # frames waited for, 0.2 s: with half of that an open and silent stream costs a third more
-_MARGIN = (WINDOW - _HOP) // 2  # what the periodicity window sees on each side of its frame
+_BATCH = 10  # frames per step, 0.2 s: with half of that, a silent stream takes a third more time
+_MARGIN = (WINDOW - _HOP) // 2  # samples of the periodicity window on each side of its frame
 
 
 class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Parameters of the voice activity detection; the defaults are chosen by the measurements in docs/vad.md.
+    """Parameters of the voice activity detection; docs/vad.md has the measurements behind the defaults.
 
     Args:
-        above_floor_db: how far a frame must rise above the noise floor to count, in dB.
-        silence_dbfs: the floor is never taken lower than this, in dB of the difference signal (about the last bit of
-            16), so that a recording of zeros has a floor too.
-        floor_window: seconds of the past that the noise floor looks at; a steady tone is dropped after as long.
-        lookahead: seconds of the future that it looks at: the delay of every decision.
-        clear_periodicity: periodicity above which a frame is certainly voiced, 0 to 1.
+        above_floor_db: smallest level of a loud frame above the noise floor in dB, > 0.
+        silence_dbfs: lower limit of the noise floor, in dB of the difference signal, <= 0. The default is about the
+            last bit of 16, so that a recording of zeros has a floor too.
+        floor_window: seconds of the past in the noise floor, >= 0.02; a steady tone is dropped after this time.
+        lookahead: seconds of the future in the noise floor, >= 0.02; also the delay of every decision.
+        clear_periodicity: periodicity above which a frame is certainly voiced, below 1.
         held_periodicity: periodicity above which a frame keeps an open region open, 0 to `clear_periodicity`.
-        onset: seconds of certainly voiced frames within `onset_window` that open a region.
-        onset_window: seconds; the region then starts at the first perhaps voiced frame in it.
+        onset: seconds of certainly voiced frames in `onset_window` that open a region, >= 0.02.
+        onset_window: seconds, >= `onset`; the region starts at the first possibly voiced frame in this window.
         hangover: seconds without a voiced frame that close a region, at least twice `padding`.
-        padding: seconds added before and after a region: the voiceless consonants at its ends.
+        padding: seconds added before and after a region, >= 0; they hold the voiceless consonants at its ends.
 
     Raises:
-        ConfigError: a value out of range.
+        ConfigError: a value is out of range.
     """
 
     above_floor_db: float = 8.0
@@ -61,7 +61,7 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     padding: float = 0.2
 
     def __post_init__(self) -> None:
-        """Reject values for which regions are not defined."""
+        """Raise an error for values for which regions are not defined."""
         checks = {
             "above_floor_db": self.above_floor_db > 0,
             "silence_dbfs": self.silence_dbfs <= 0,
@@ -77,7 +77,7 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def frames_of(seconds: float) -> int:
-    """Turn a duration in seconds into a number of decision frames of 20 ms, at least 1.
+    """Return the number of decision frames of 20 ms in a duration in seconds, at least 1.
 
     >>> frames_of(0.3)
     15
@@ -86,18 +86,18 @@ def frames_of(seconds: float) -> int:
 
 
 class Vad:
-    """Decide frame by frame whether a voice is there: louder than the noise floor, and periodic.
+    """A detector of voiced frames: louder than the noise floor, and periodic.
 
-    The work is done at 4 kHz on the difference signal, in which offset and hum vanish. Both measures are ratios, so
-    the level of the recording does not matter. A whisper has no period and is not found. Any cutting of the same audio
-    into calls gives the same decisions.
+    It works at 4 kHz on the difference signal, which has no offset and no hum. Both measures are ratios, so the level
+    of the recording does not matter. A whisper has no period and is not found. The decisions do not depend on the
+    chunking.
 
     Args:
-        config: thresholds.
-        sample_rate: Hz, a multiple of 4000.
+        config: thresholds and durations.
+        sample_rate: sample rate in Hz, a multiple of 4000.
 
     Raises:
-        ConfigError: another sample rate.
+        ConfigError: the sample rate is not a multiple of 4000 Hz.
     """
 
     def __init__(self, config: VadConfig, *, sample_rate: int = 16000) -> None:
@@ -110,21 +110,21 @@ class Vad:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all audio: the next call begins a new stream."""
+        """Discard all audio: the next call starts a new stream."""
         self._pending: Samples = np.zeros(0, np.float32)
         self._previous: Samples | None = None
         self._low: Samples = np.zeros(_MARGIN, np.float32)
         self._floor = NoiseFloor(past=frames_of(self.config.floor_window), ahead=frames_of(self.config.lookahead))
 
     def feed(self, samples: Samples, *, at_once: bool = False) -> Levels:
-        """Take the next samples and give the decisions that are now certain.
+        """Take the next samples and return the decisions that are now certain.
 
         Args:
             samples: [n] float32, any length.
-            at_once: decide whatever can be decided, instead of waiting for 0.2 s of audio.
+            at_once: whether to decide all possible frames now, instead of every 0.2 s of audio.
 
         Returns:
-            [frames] uint8: the next decisions, `lookahead` and, unless `at_once`, up to 0.2 s behind the audio.
+            Decisions of shape [frames], uint8, later than the audio by `lookahead` and, unless `at_once`, up to 0.2 s.
         """
         self._pending = np.concatenate([self._pending, samples])
         if not at_once and self._pending.size < _BATCH * _HOP * self._step:
@@ -132,7 +132,7 @@ class Vad:
         return self._decide(*self._floor.feed(self._take()))
 
     def flush(self) -> Levels:
-        """Give the decisions on the frames that still wait, [frames] uint8; a last piece under 20 ms is dropped."""
+        """Return the decisions on the frames that still wait, [frames] uint8; a last piece under 20 ms is dropped."""
         power = self._take()
         self._low = np.concatenate([self._low, np.zeros(_MARGIN, np.float32)])
         decided, waiting = self._floor.feed(power), self._floor.flush()
@@ -147,7 +147,7 @@ class Vad:
         return power
 
     def _difference(self, samples: Samples) -> Samples:
-        # Strided sums of whole frames: every value is the same sum of the same samples however the input was cut.
+        # Strided sums of whole frames: every value is the same sum of the same samples for any chunking.
         if not samples.size:
             return samples
         low = samples[:: self._step].copy()
@@ -170,10 +170,10 @@ class Vad:
 
 
 class EveryFrame:
-    """Take every frame for a voice: what `Vad` would say of a recording that is nothing but speech.
+    """A detector that takes every frame for a voice, in place of `Vad`.
 
     Args:
-        sample_rate: Hz, a multiple of 4000.
+        sample_rate: sample rate in Hz, a multiple of 4000.
     """
 
     def __init__(self, *, sample_rate: int = 16000) -> None:
@@ -181,33 +181,33 @@ class EveryFrame:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all audio."""
+        """Discard all audio."""
         self._pending = 0
 
     def feed(self, samples: Samples, *, at_once: bool = False) -> Levels:  # noqa: ARG002
-        """Take the next samples [n] float32 and give `CLEAR` for each whole frame: [frames] uint8."""
+        """Take the next samples [n] float32 and return `CLEAR` for each whole frame, shape [frames], uint8."""
         frames, self._pending = divmod(self._pending + samples.size, self._length)
         return np.full(frames, CLEAR, np.uint8)
 
     def flush(self) -> Levels:
-        """Give the decisions that still wait: none; a last piece under 20 ms is dropped."""
+        """Return no decisions: none wait, and a last piece under 20 ms is dropped."""
         return np.zeros(0, np.uint8)
 
 
 class Opened(NamedTuple):
-    """A region begins with this frame (20 ms each, counted from the beginning of the stream)."""
+    """Start of a region at this frame (20 ms each, counted from the beginning of the stream)."""
 
     frame: int
 
 
 class Closed(NamedTuple):
-    """The open region ended before this frame (20 ms each, counted from the beginning of the stream)."""
+    """End of the open region before this frame (20 ms each, counted from the beginning of the stream)."""
 
     frame: int
 
 
 class RegionFinder:
-    """Open a region on enough certainly voiced frames, keep it over pauses shorter than the hang-over.
+    """A finder of regions: enough certainly voiced frames open one, a pause as long as the hangover closes it.
 
     Args:
         config: durations in seconds; frames of 20 ms count from the beginning of the stream.
@@ -220,21 +220,21 @@ class RegionFinder:
         self._seen = 0
         self.is_open = False
         self.reach = 0
-        """The frame after the last voiced one; a region that is open ends here or later."""
+        """Frame after the last voiced one; an open region ends here or later."""
 
     @property
     def earliest(self) -> int:
-        """The first frame with which a region can still begin."""
+        """First frame at which a region can still start; frames have 20 ms."""
         return self._seen - len(self._recent)
 
     def feed(self, levels: Levels) -> list[Opened | Closed]:
-        """Take the next decisions.
+        """Take the next decisions and return the starts and ends of regions.
 
         Args:
             levels: [frames] uint8, one every 20 ms.
 
         Returns:
-            What has begun and ended, in order.
+            Starts and ends in order.
         """
         marks: list[Opened | Closed] = []
         for level in levels.tolist():

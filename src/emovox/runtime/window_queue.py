@@ -1,4 +1,4 @@
-"""The windows that wait for a model: batches of one length, the oldest first, and at most one preview of a channel."""
+"""A queue of windows for a model: batches of one length, the oldest first, and at most one preview per channel."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from emovox.runtime.tiles import Tile
 
 @dataclass(eq=False, slots=True)
 class Pending:
-    """What a segmenter found, on its way to be an event.
+    """An event of a segmenter that waits to become an event of the stream.
 
     Attributes:
-        analyzer: whose it is.
-        mark: what was found; None once a preview was given up.
-        scores: [labels] float32 of a `Tile` or a `Preview`, None until the model has answered.
+        analyzer: the analyser of its channel.
+        mark: the event of the segmenter; None for a preview that was dropped.
+        scores: [labels] float32 of a `Tile` or a `Preview`; None before the model has run.
+        turn: its place in the queue, counted from 0; -1 outside of the queue.
     """
 
     analyzer: ChannelAnalyzer
@@ -28,19 +29,27 @@ class Pending:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can be an event now (or, given up, nothing)."""
+        """Whether it can become an event now, or is a dropped preview."""
         return self.scores is not None or not isinstance(self.mark, Tile | Preview)
 
     @property
     def window(self) -> Samples:
-        """The audio for the model, [n] float32; only a tile and a preview have one."""
+        """Samples for the model, shape [n], float32; only a tile and a preview have them."""
         assert isinstance(self.mark, Tile | Preview)
         return self.mark.samples
 
 
 @dataclass(slots=True)
 class WindowCounts:
-    """Windows that were handed out, and previews that gave way: replaced while they waited, refused, or not taken."""
+    """Counts of a queue.
+
+    Attributes:
+        tiles: tiles that were taken for the model.
+        previews: previews that were taken for the model.
+        merged: previews that a newer one replaced while they waited.
+        dropped: previews that were dropped because the queue was full.
+        unread: previews that a newer one replaced after they were scored.
+    """
 
     tiles: int = 0
     previews: int = 0
@@ -50,13 +59,13 @@ class WindowCounts:
 
 
 class WindowQueue:
-    """Tiles and previews that wait; not safe for threads by itself.
+    """A queue of tiles and previews; its caller holds a lock.
 
-    A new preview of a channel takes the place of the one that still waits, and its turn if it is as long. So a model
+    A new preview of a channel replaces one that still waits, and keeps its turn if it has the same length. So a model
     that cannot keep up serves every channel in turn, and always with its latest audio.
 
     Args:
-        most_previews: previews that may wait; beyond it new ones are refused. Tiles are not limited here.
+        most_previews: largest number of previews that wait; more are dropped. Tiles are not limited here.
     """
 
     def __init__(self, *, most_previews: int) -> None:
@@ -70,7 +79,7 @@ class WindowQueue:
         return sum(map(len, self._by_length.values()))
 
     def put(self, pending: Pending) -> None:
-        """Add a tile or a preview; a preview that has no place is given up (`mark` None)."""
+        """Add a tile or a preview; a preview without room is dropped (`mark` becomes None)."""
         pending.turn = next(self._turns)
         if isinstance(pending.mark, Preview):
             before = self._previews.get(pending.analyzer)
@@ -84,10 +93,10 @@ class WindowQueue:
         self._by_length.setdefault(_length(pending), {})[pending.turn] = pending
 
     def take(self, most: int) -> list[Pending]:
-        """Hand out the one that has waited longest and up to `most - 1` more of its length; none when none waits."""
+        """Remove and return the oldest window and up to `most - 1` more of its length in samples; [] if empty."""
         if not self._by_length:
             return []
-        # all of a length wait in order, so the oldest of all is the first of one of them
+        # windows of a length wait in order, so the oldest of all is the first of its length
         length = min(self._by_length, key=lambda length: next(iter(self._by_length[length])))
         taken = list(islice(self._by_length[length].values(), most))
         for pending in taken:
@@ -99,7 +108,7 @@ class WindowQueue:
         return taken
 
     def discard(self, pending: Pending) -> None:
-        """Take out one that may wait here, because its stream is gone."""
+        """Remove a window of a closed stream, if it is in the queue."""
         if isinstance(pending.mark, Tile | Preview) and pending.turn in self._by_length.get(_length(pending), ()):
             self._remove(pending)
 
