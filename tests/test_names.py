@@ -7,12 +7,6 @@ from collections import defaultdict
 from pathlib import Path
 
 SOURCES = Path(__file__).parent.parent / "src" / "emovox"
-REMAINING: frozenset[str] = frozenset(
-    {
-        "Recogniser",
-    }
-)
-"""Names that still stand for several things; to be renamed."""
 
 
 def test_public_class_names_are_unique() -> None:
@@ -22,5 +16,4 @@ def test_public_class_names_are_unique() -> None:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(SOURCES)))
     several = {name: where for name, where in places.items() if len(where) > 1}
-    assert {name: where for name, where in several.items() if name not in REMAINING} == {}
-    assert several.keys() >= REMAINING, "a listed name stands for one thing now; take it off the list"
+    assert several == {}

@@ -11,7 +11,7 @@ from emovox.cli.main import main
 from emovox.corpora.manifest import Clip, write_manifest
 from emovox.evaluation.figures.files import read_predictions, write_predictions
 from emovox.evaluation.figures.predictions import Predictions, Row
-from emovox.evaluation.run import Recogniser
+from emovox.evaluation.run import FilePredictor
 from emovox.schema.card import CardCorpus
 from emovox.testing import RATE, speech, write_toy
 
@@ -216,7 +216,7 @@ def test_a_killed_run_goes_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     original, calls = Predictor.predict, []
 
-    def stopping(self: Recogniser, source: str) -> Any:
+    def stopping(self: FilePredictor, source: str) -> Any:
         calls.append(source)
         if len(calls) == 3:
             raise KeyboardInterrupt

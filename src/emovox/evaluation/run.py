@@ -24,7 +24,7 @@ EXACT_DIGITS = 17
 OnFailure = Callable[[Failure], None]
 
 
-class Recogniser(Protocol):
+class FilePredictor(Protocol):
     """What can be evaluated: `emovox.runtime.predictor.Predictor`, or a stand-in."""
 
     @property
@@ -36,7 +36,7 @@ class Recogniser(Protocol):
 
 
 def evaluate(
-    predictor: Recogniser,
+    predictor: FilePredictor,
     clips: Sequence[Clip],
     *,
     folds: Sequence[str] | None = None,
@@ -169,7 +169,7 @@ def _translate(clip: Clip, labels: Sequence[str]) -> str | None:
     return target if target in labels else None
 
 
-def _predict(predictor: Recogniser, clip: Clip, on_failure: OnFailure | None) -> list[float] | None:
+def _predict(predictor: FilePredictor, clip: Clip, on_failure: OnFailure | None) -> list[float] | None:
     try:
         scores = predictor.predict(clip.path).scores
     except AudioError as error:
