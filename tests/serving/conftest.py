@@ -18,8 +18,8 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="module")
 def service(toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A service with the usual settings; every test leaves it without streams."""
-    with running(toy, tmp_path_factory.mktemp("jobs"), max_speed=1e6) as found:
-        yield found
+    with running(toy, tmp_path_factory.mktemp("jobs"), max_speed=1e6) as server:
+        yield server
 
 
 @pytest.fixture

@@ -86,8 +86,8 @@ class Edge:
 
     def metric(self, line: str) -> float:
         """A counter of the service, asked for directly."""
-        found = re.search(rf"^{re.escape(line)} ([\d.]+)$", self.service.get("/metrics").decode(), re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        value = re.search(rf"^{re.escape(line)} ([\d.]+)$", self.service.get("/metrics").decode(), re.MULTILINE)
+        return float(value[1]) if value else 0.0
 
     def close(self) -> None:
         self.process.terminate()
@@ -130,11 +130,11 @@ class Edge:
 @contextlib.contextmanager
 def edge(service: Process, folder: Path) -> Iterator[Edge]:
     folder.mkdir()
-    found = Edge(service, folder)
+    front = Edge(service, folder)
     try:
-        yield found
+        yield front
     finally:
-        found.close()
+        front.close()
 
 
 def nginx() -> str:
@@ -162,11 +162,11 @@ def free_port() -> int:
 
 def read_all(raw: socket.socket) -> bytes:
     """What comes up to the end of the connection, which has to come."""
-    found = bytearray()
+    received = bytearray()
     with contextlib.suppress(ConnectionError, ssl.SSLError):
         while piece := raw.recv(65536):
-            found += piece
-    return bytes(found)
+            received += piece
+    return bytes(received)
 
 
 def is_cut(raw: socket.socket, data: bytes, *, within: float = 8 * SECONDS) -> bool:

@@ -30,8 +30,8 @@ class Process:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line)
-            if found := re.search(r"(https?)://127\.0\.0\.1:(\d+)", line):
-                self.scheme, self.port = found[1], int(found[2])
+            if address := re.search(r"(https?)://127\.0\.0\.1:(\d+)", line):
+                self.scheme, self.port = address[1], int(address[2])
                 return
         raise AssertionError("".join(self.lines))
 

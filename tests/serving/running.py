@@ -72,8 +72,8 @@ class Running:
             connection.close()
 
     def post(self, data: bytes, path: str = "/v1/emotions", *, name: str = "a.wav", **headers: str) -> Answer:
-        told = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"} | headers
-        return self.ask("POST", path, body=form(data, name=name), headers=told)
+        kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"} | headers
+        return self.ask("POST", path, body=form(data, name=name), headers=kind)
 
     def connect(self, **arguments: Any) -> ClientConnection:
         url = f"ws://127.0.0.1:{self.port}/v1/stream"
@@ -102,9 +102,9 @@ def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
         thread.start()
         soon(lambda: server.started)
         try:
-            yield (found := Running(server, app.state.service, listener.getsockname()[1]))
+            yield (started := Running(server, app.state.service, listener.getsockname()[1]))
         finally:
-            found.end()
+            started.end()
             thread.join(PATIENCE)
             assert not thread.is_alive()
 
@@ -142,8 +142,8 @@ def begin(socket: ClientConnection, **changes: Any) -> dict[str, Any]:
 
 def received(socket: ClientConnection) -> dict[str, Any]:
     """The next message."""
-    told: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
-    return told
+    message: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
+    return message
 
 
 def rest(socket: ClientConnection) -> list[dict[str, Any]]:

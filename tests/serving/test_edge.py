@@ -47,7 +47,6 @@ UPLOAD = (
 )
 CHUNKED = UPLOAD.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked").replace(b"--b", b"5\r\n--b\r\n")
 PING = b"\x89\xfd\0\0\0\0" + b"p" * 125
-PONG = b"\x8a\x80\0\0\0\0"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     (folder / "tmp").mkdir()
     options = {"slow-reader-seconds": 2, "start-seconds": 3, "max-streams": 60, "max-speed": 1000, "log-level": "error"}
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-    with service(folder, *arguments) as found, edge(found, folder / "nginx") as front:
+    with service(folder, *arguments) as server, edge(server, folder / "nginx") as front:
         yield front
 
 
@@ -340,19 +339,19 @@ def test_the_end_of_the_service_finishes_streams_and_uploads_behind_nginx(tmp_pa
     write_toy(tmp_path)
     (tmp_path / "tmp").mkdir()
     body = form(wav(word()))
-    with service(tmp_path) as found, edge(found, tmp_path / "nginx") as front, front.tls() as upload:
+    with service(tmp_path) as server, edge(server, tmp_path / "nginx") as front, front.tls() as upload:
         head = f"POST /v1/emotions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         upload.sendall(f"{head}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n".encode() + body[:1000])
         with front.connect() as socket:
             begin(socket)
             socket.send(pcm(word())[:60_000])
             assert received(socket)["type"] == "speech.started"
-            found.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(signal.SIGTERM)
             kinds = [message["type"] for message in rest(socket) if message["type"] != "emotion.updated"]
             assert kinds == ["speech.ended", "session.ended", "error"]
             assert close_code(socket) == 1001
         upload.sendall(body[1000:])
         assert upload.recv(65536).startswith(b"HTTP/1.1 200")
-        assert found.wait() == 0
+        assert server.wait() == 0
         gone = front.ask("GET", "/healthz")
         assert (gone.status, gone.json["error"]["code"]) == (503, "shutting_down")

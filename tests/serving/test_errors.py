@@ -22,9 +22,9 @@ def subclasses(kind: type[EmovoxError]) -> set[type[EmovoxError]]:
 
 
 def test_codes_are_unique() -> None:
-    found = [kind.code for kind in subclasses(ServiceError)]
-    assert len(found) >= 15
-    assert len(set(found)) == len(found)
+    codes = [kind.code for kind in subclasses(ServiceError)]
+    assert len(codes) >= 15
+    assert len(set(codes)) == len(codes)
 
 
 def test_the_docs_list_them_with_status_and_close_code() -> None:

@@ -54,8 +54,8 @@ def no_search() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def impatient(toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    with running(toy, tmp_path_factory.mktemp("jobs"), idle_seconds=0.5, max_speed=1e6) as found:
-        yield found
+    with running(toy, tmp_path_factory.mktemp("jobs"), idle_seconds=0.5, max_speed=1e6) as server:
+        yield server
 
 
 @pytest.mark.usefixtures("no_search")

@@ -23,11 +23,11 @@ def test_however_often_it_is_looked_the_sums_are_those_of_the_pipeline(steps: li
     metrics = Metrics()
     for counts in steps:
         metrics.follow(counts)
-    found = values(metrics)
-    assert found["emovox_windows_waiting"] == 2
-    assert found['emovox_windows_total{kind="tile"}'] == 11
-    assert found['emovox_windows_total{kind="preview"}'] == 25
-    lost = {how: found[f'emovox_previews_lost_total{{how="{how}"}}'] for how in ("merged", "dropped", "unread")}
+    counted = values(metrics)
+    assert counted["emovox_windows_waiting"] == 2
+    assert counted['emovox_windows_total{kind="tile"}'] == 11
+    assert counted['emovox_windows_total{kind="preview"}'] == 25
+    lost = {how: counted[f'emovox_previews_lost_total{{how="{how}"}}'] for how in ("merged", "dropped", "unread")}
     assert lost == {"merged": 3, "dropped": 6, "unread": 6}
 
 

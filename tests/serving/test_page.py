@@ -40,8 +40,8 @@ THE_MICROPHONE = "speech is heard, named and summed up"
 def test_the_page_in_a_browser(tmp_path: Path, title: str) -> None:
     (tmp_path / "tmp").mkdir()
     # pytest's folders are too deep for Chromium's sockets
-    with tempfile.TemporaryDirectory(prefix="page-") as short, service(tmp_path, "--model", "mobile") as found:
-        url = f"http://127.0.0.1:{found.port}"
+    with tempfile.TemporaryDirectory(prefix="page-") as short, service(tmp_path, "--model", "mobile") as server:
+        url = f"http://127.0.0.1:{server.port}"
         environment = os.environ | {"EMOVOX_URL": url, "CHROMIUM": str(CHROMIUM), "TMPDIR": short}
         run = subprocess.run(
             ["npx", "playwright", "test", "--grep", title, "--output", str(tmp_path / "results")],
@@ -68,8 +68,8 @@ document.getElementById("go").onclick = async () => {{
 @in_a_browser
 def test_the_client_of_the_docs_in_the_console(tmp_path: Path) -> None:
     with _toy(tmp_path) as url:
-        said = _run(tmp_path, f"{url}/docs", "console", _client())
-    _check(said)
+        output = _run(tmp_path, f"{url}/docs", "console", _client())
+    _check(output)
 
 
 @in_a_browser
@@ -79,30 +79,32 @@ def test_the_client_of_the_docs_in_a_page_of_another_origin(tmp_path: Path) -> N
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(site))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        own = f"http://127.0.0.1:{server.server_port}"
-        with _toy(tmp_path, "--cors", own) as url:
+        origin = f"http://127.0.0.1:{server.server_port}"
+        with _toy(tmp_path, "--cors", origin) as url:
             definition = _client().partition("const stop =")[0].replace("location.origin", f'"{url}"')
             (site / "index.html").write_text(PAGE.format(definition=definition))
             with urllib.request.urlopen(f"{url}/worklet.js") as worklet:
                 (site / "worklet.js").write_bytes(worklet.read())
-            said = _run(tmp_path, own, "click")
+            output = _run(tmp_path, origin, "click")
         server.shutdown()
-    _check(said)
+    _check(output)
 
 
 def _client() -> str:
     """The client for browsers, as the docs have it."""
-    found = re.search("```javascript\n(.*?)```", (ROOT / "docs" / "service.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    return found[1]
+    snippet = re.search(
+        "```javascript\n(.*?)```", (ROOT / "docs" / "service.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert snippet
+    return snippet[1]
 
 
 @contextlib.contextmanager
 def _toy(folder: Path, *arguments: str) -> Iterator[str]:
     write_toy(folder)
     (folder / "tmp").mkdir()
-    with service(folder, *arguments) as found:
-        yield f"http://127.0.0.1:{found.port}"
+    with service(folder, *arguments) as server:
+        yield f"http://127.0.0.1:{server.port}"
 
 
 def _run(folder: Path, page: str, way: str, typed: str = "") -> str:
@@ -124,7 +126,7 @@ def _run(folder: Path, page: str, way: str, typed: str = "") -> str:
     return run.stdout
 
 
-def _check(said: str) -> None:
+def _check(output: str) -> None:
     for expected in ("log emotion.updated", "log speech.ended", 'sent {"type":"session.end"}', "session.ended"):
-        assert expected in said, said
-    assert "rror" not in said, said
+        assert expected in output, output
+    assert "rror" not in output, output

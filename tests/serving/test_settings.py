@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from emovox.cli.main import main
-from emovox.serving.settings import ServiceSettings, SettingsError, all_keys, resolve_settings, settings_list, shown
+from emovox.serving.settings import ServiceSettings, SettingsError, all_keys, masked, resolve_settings, settings_list
 
 DOCS = Path(__file__).parents[2] / "docs" / "service.md"
 
@@ -21,16 +21,16 @@ def test_flags_before_environment_before_file_before_defaults(tmp_path: Path, mo
     file.write_text('port = 1\nhost = "0.0.0.0"\nmax_streams = 5\ncors = ["https://a.example"]\n')
     for name, value in {"SERVE_PORT": "2", "SERVE_MAX_STREAMS": "6", "CORPORA": "elsewhere"}.items():
         monkeypatch.setenv(f"EMOVOX_{name}", value)
-    found = resolve_settings({"port": 3}, file=file)
-    assert (found.port, found.max_streams, found.host, found.workers) == (3, 6, "0.0.0.0", 1)
-    assert found.cors == ("https://a.example",)
+    settings = resolve_settings({"port": 3}, file=file)
+    assert (settings.port, settings.max_streams, settings.host, settings.workers) == (3, 6, "0.0.0.0", 1)
+    assert settings.cors == ("https://a.example",)
 
 
 def test_lists_and_truth_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOVOX_SERVE_CORS", "https://a.example, https://b.example")
     monkeypatch.setenv("EMOVOX_SERVE_OPEN_METRICS", "true")
-    found = resolve_settings({})
-    assert (found.cors, found.open_metrics) == (("https://a.example", "https://b.example"), True)
+    settings = resolve_settings({})
+    assert (settings.cors, settings.open_metrics) == (("https://a.example", "https://b.example"), True)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_keys_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     file = tmp_path / "keys"
     file.write_text("correct-horse-battery\nanother-key-of-mine\n")
     monkeypatch.setenv("EMOVOX_SERVE_KEYS", "a key of the environment")
-    found = resolve_settings({"key_file": str(file)})
-    assert all_keys(found) == ("a key of the environment", "correct-horse-battery", "another-key-of-mine")
+    settings = resolve_settings({"key_file": str(file)})
+    assert all_keys(settings) == ("a key of the environment", "correct-horse-battery", "another-key-of-mine")
     file.write_text("short\n")
     with pytest.raises(SettingsError, match="16 characters or more each"):
-        all_keys(found)
+        all_keys(settings)
 
 
 def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,10 +114,10 @@ def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
     with pytest.raises(SystemExit) as stop:
         main(["serve", "--show-settings", "--port", "9000", "--cors", "https://a.example", "--open-metrics"])
     assert stop.value.code == 0
-    told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert (told["port"], told["keys"], told["cors"]) == (9000, ["********"], ["https://a.example"])
-    assert told["open_metrics"]
-    assert told == shown(
+    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (printed["port"], printed["keys"], printed["cors"]) == (9000, ["********"], ["https://a.example"])
+    assert printed["open_metrics"]
+    assert printed == masked(
         ServiceSettings(port=9000, keys=("correct horse battery",), cors=("https://a.example",), open_metrics=True)
     ) | {"cors": ["https://a.example"], "allowed_hosts": []}
 

@@ -22,7 +22,7 @@ POLLED_SECONDS = 1.0
 """Until signals have been taken and, where there are workers, told to them."""
 
 
-class Upload:
+class HalfUpload:
     """An upload of which half has been sent."""
 
     def __init__(self, port: int) -> None:
@@ -58,71 +58,71 @@ def folder(tmp_path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def uploading(folder: Path, workers: str) -> Iterator[tuple[Process, Upload]]:
-    with service(folder, "--workers", workers, "--shutdown-seconds", "300") as found:
-        found.get("/healthz")
-        with contextlib.closing(Upload(found.port)) as upload:
-            yield found, upload
+def uploading(folder: Path, workers: str) -> Iterator[tuple[Process, HalfUpload]]:
+    with service(folder, "--workers", workers, "--shutdown-seconds", "300") as server:
+        server.get("/healthz")
+        with contextlib.closing(HalfUpload(server.port)) as upload:
+            yield server, upload
 
 
-def workers_of(found: Process) -> list[int]:
-    pid = found.process.pid
+def workers_of(server: Process) -> list[int]:
+    pid = server.process.pid
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def test_a_termination_of_the_whole_group_forces_nothing(folder: Path) -> None:
-    with uploading(folder, "2") as (found, upload):
-        pids = workers_of(found)
+    with uploading(folder, "2") as (server, upload):
+        pids = workers_of(server)
         assert len(pids) == 2
-        for pid in (*pids, found.process.pid):
+        for pid in (*pids, server.process.pid):
             os.kill(pid, signal.SIGTERM)
         time.sleep(POLLED_SECONDS)
         assert upload.finish() == 200
-        assert found.wait() == 0
-        assert not any("] died" in line for line in found.lines)
+        assert server.wait() == 0
+        assert not any("] died" in line for line in server.lines)
 
 
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
 def test_a_second_hang_up_forces_nothing(folder: Path, first: signal.Signals) -> None:
-    with uploading(folder, "1") as (found, upload):
+    with uploading(folder, "1") as (server, upload):
         for number in (first, signal.SIGHUP):
-            found.process.send_signal(number)
+            server.process.send_signal(number)
             time.sleep(POLLED_SECONDS)
         assert upload.finish() == 200
-        assert found.wait() == 0
+        assert server.wait() == 0
 
 
 def test_a_hang_up_replaces_workers_one_by_one(folder: Path) -> None:
     """As uvicorn does it: what is in flight is finished."""
-    with uploading(folder, "2") as (found, upload):
-        before = workers_of(found)
-        for pid in (*before, found.process.pid):
+    with uploading(folder, "2") as (server, upload):
+        before = workers_of(server)
+        for pid in (*before, server.process.pid):
             os.kill(pid, signal.SIGHUP)
         time.sleep(POLLED_SECONDS)
         assert upload.finish() == 200
-        assert soon(lambda: len(now := workers_of(found)) == 2 and not set(now) & set(before))
-        found.process.send_signal(signal.SIGTERM)
-        assert found.wait() == 0
+        assert soon(lambda: len(now := workers_of(server)) == 2 and not set(now) & set(before))
+        server.process.send_signal(signal.SIGTERM)
+        assert server.wait() == 0
 
 
 @pytest.mark.parametrize("first", [signal.SIGHUP, signal.SIGTERM])
 def test_a_forced_exit_cuts_what_is_in_flight(folder: Path, first: signal.Signals) -> None:
-    with uploading(folder, "1") as (found, upload):
+    with uploading(folder, "1") as (server, upload):
         for number in (first, signal.SIGTERM):
-            found.process.send_signal(number)
+            server.process.send_signal(number)
             time.sleep(0.05)
         assert upload.is_cut()
-        assert found.wait() == 0
+        assert server.wait() == 0
     assert list((folder / "tmp").glob("emovox*")) == []
 
 
 def test_a_second_interrupt_from_the_terminal_forces_the_exit_of_workers(folder: Path) -> None:
-    with uploading(folder, "2") as (found, upload):
+    with uploading(folder, "2") as (server, upload):
         for _ in range(2):
-            for pid in (*workers_of(found), found.process.pid):
+            for pid in (*workers_of(server), server.process.pid):
                 os.kill(pid, signal.SIGINT)
             time.sleep(POLLED_SECONDS)
         assert upload.is_cut()
-        found.wait()
+        server.wait()
     assert list((folder / "tmp").glob("emovox*")) == []

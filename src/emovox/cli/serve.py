@@ -16,7 +16,7 @@ NEEDED = ("fastapi", "uvicorn", "websockets", "pydantic_settings", "python_multi
 for _module in NEEDED:
     require(_module, need="emovox serve", extra="serve")
 
-from emovox.serving.settings import Setting, resolve_settings, settings_list, shown  # noqa: E402 (needs the extra)
+from emovox.serving.settings import Setting, masked, resolve_settings, settings_list  # noqa: E402 (needs the extra)
 
 SECRET = frozenset({"keys"})
 """Settings without a flag: every user of the machine can read a command line."""
@@ -33,7 +33,7 @@ def serve(**flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     settings = resolve_settings(given, file=file)
     if show:
-        typer.echo(json_document(shown(settings)), nl=False)
+        typer.echo(json_document(masked(settings)), nl=False)
         return
     from emovox.serving.run import serve as run  # here, since it takes 0.6 s: the model runtime and the web framework
 

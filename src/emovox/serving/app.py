@@ -31,8 +31,7 @@ from emovox.serving.errors import MethodError, NotFoundError, RequestError, Stor
 from emovox.serving.http.about import About
 from emovox.serving.http.access import STREAM, Access
 from emovox.serving.http.analysis import AnalysisPool
-from emovox.serving.http.api_docs import DESCRIPTION, METRICS, schemas
-from emovox.serving.http.docs_page import STYLE, page
+from emovox.serving.http.api_docs import DESCRIPTION, METRICS, STYLE, docs_page, schemas
 from emovox.serving.http.emotions import Emotions
 from emovox.serving.http.jobs import JobStore
 from emovox.serving.keys import KeyRing
@@ -62,16 +61,16 @@ class Service:
     def __init__(self, settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> None:
         self.settings, self.metrics = settings, Metrics()
         self.keys = KeyRing(all_keys(settings))
-        most = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
+        max_streams = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
         self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
-        limits = settings.model_copy(update={"max_streams": most})
+        limits = settings.model_copy(update={"max_streams": max_streams})
         self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
         self.analyses = AnalysisPool(settings)
         store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
         self.emotions = Emotions(predictor, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics)
-        self.about = About(predictor.card, most_streams=most, streams=lambda: len(self.streams))
+        self.about = About(predictor.card, most_streams=max_streams, streams=lambda: len(self.streams))
         self.requests: set[asyncio.Task[Any]] = set()
-        self.shutdown = Shutdown(drain=self._drain, cut=self._cut)
+        self.shutdown = Shutdown(drain=self._drain, cancel=self._cancel)
 
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
@@ -107,7 +106,7 @@ class Service:
                 while len(self.streams) or self.requests:
                     await asyncio.sleep(_POLL_SECONDS)
 
-    def _cut(self, forced: bool) -> None:
+    def _cancel(self, forced: bool) -> None:
         """Cancel what is still in flight; each request is answered with 503 `shutting_down`."""
         self.analyses.forced_exit |= forced
         self.analyses.cancel()
@@ -201,7 +200,7 @@ def _add_docs(app: FastAPI) -> None:
         return app.openapi_schema
 
     async def docs() -> Response:
-        return Response(page(app.openapi()), media_type="text/html")
+        return Response(docs_page(app.openapi()), media_type="text/html")
 
     async def style() -> Response:
         return Response(STYLE, media_type="text/css")
@@ -214,9 +213,9 @@ def _add_docs(app: FastAPI) -> None:
 def _leave_out_validation(document: dict[str, Any]) -> None:
     """Leave out FastAPI's own 422, which it adds to each route with a parameter and this service never gives."""
     for methods in document["paths"].values():
-        for told in methods.values():
-            if told["responses"].get("422", {}).get("description") == "Validation Error":
-                del told["responses"]["422"]
+        for operation in methods.values():
+            if operation["responses"].get("422", {}).get("description") == "Validation Error":
+                del operation["responses"]["422"]
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -237,7 +236,7 @@ def _add_errors(app: FastAPI) -> None:
             return _bad_method(request)
         return error_response(RequestError(f"{error.detail}; see /docs"))
 
-    async def unstored(_: Request, error: Exception) -> Response:
+    async def disk_full(_: Request, error: Exception) -> Response:
         assert isinstance(error, OSError)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise error
@@ -250,14 +249,14 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(EmovoxError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(OSError, unstored)
+    app.add_exception_handler(OSError, disk_full)
     app.add_exception_handler(Exception, fault)
 
 
 def _bad_method(request: Request) -> Response:
     route = getattr(request.scope.get("route"), "path", "")
     allowed = ", ".join(request.app.openapi()["paths"].get(route, {"get": {}})).upper()
-    told = f"got {request.method[:20]} {request.url.path[:80]}, expected {allowed}; see /docs"
-    response = error_response(MethodError(told))
+    message = f"got {request.method[:20]} {request.url.path[:80]}, expected {allowed}; see /docs"
+    response = error_response(MethodError(message))
     response.headers["Allow"] = allowed
     return response

@@ -39,9 +39,9 @@ def measure_streams(predictor: Predictor, *, cores: int | None = None) -> int:
     """
     card = predictor.card
     speech = golden_input(seconds=_SPEECH_SECONDS, sample_rate=card.sample_rate)
-    voice = live_analyzers(card, channels=1)[0]
+    analyzer = live_analyzers(card, channels=1)[0]
     steps = np.array_split(speech, round(_SPEECH_SECONDS / STEP_SECONDS))
-    loop = SOCKET_SECONDS + _quickest(lambda: [voice.cutter.feed(step) for step in steps]) / _SPEECH_SECONDS
+    loop = SOCKET_SECONDS + _quickest(lambda: [analyzer.cutter.feed(step) for step in steps]) / _SPEECH_SECONDS
     windows = np.tile(golden_input(seconds=card.window, sample_rate=card.sample_rate), (LARGEST_BATCH, 1))
     window = _quickest(lambda: predictor.model.run(windows)) / LARGEST_BATCH
     scoring = window * (1 / card.hop + 1 / card.window)

@@ -24,44 +24,46 @@ class Metrics:
     """The counters of one worker, with a registry of their own: a process may hold several services, as tests do."""
 
     def __init__(self) -> None:
-        self.registry = own = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self.requests = Counter(
-            "emovox_requests", "HTTP requests that were answered.", ["method", "route", "status"], registry=own
+            "emovox_requests", "HTTP requests that were answered.", ["method", "route", "status"], registry=registry
         )
         self.request_seconds = Histogram(
-            "emovox_request_seconds", "From request to answer.", ["route"], registry=own, buckets=_DURATIONS
+            "emovox_request_seconds", "From request to answer.", ["route"], registry=registry, buckets=_DURATIONS
         )
-        self.streams = Gauge("emovox_streams", "Streams that are open.", registry=own, multiprocess_mode="livesum")
+        self.streams = Gauge("emovox_streams", "Streams that are open.", registry=registry, multiprocess_mode="livesum")
         self.streams_closed = Counter(
             "emovox_streams_closed",
             "Streams that have ended, by error code ('none': as wished).",
             ["code"],
-            registry=own,
+            registry=registry,
         )
         self.audio_seconds = Counter(
-            "emovox_audio_seconds", "Seconds of audio analysed, by way in (stream, upload).", ["way"], registry=own
+            "emovox_audio_seconds", "Seconds of audio analysed, by way in (stream, upload).", ["way"], registry=registry
         )
-        self.events = Counter("emovox_events", "Events sent to streams, by type.", ["type"], registry=own)
+        self.events = Counter("emovox_events", "Events sent to streams, by type.", ["type"], registry=registry)
         self.update_delay = Histogram(
             "emovox_update_delay_seconds",
             "From the arrival of a frame to the update that its audio ends with.",
-            registry=own,
+            registry=registry,
             buckets=_DELAYS,
         )
-        self.windows = Counter("emovox_windows", "Windows scored for streams (tile, preview).", ["kind"], registry=own)
+        self.windows = Counter(
+            "emovox_windows", "Windows scored for streams (tile, preview).", ["kind"], registry=registry
+        )
         self.previews_lost = Counter(
             "emovox_previews_lost",
             "Updates that gave way under overload (merged, dropped, unread).",
             ["how"],
-            registry=own,
+            registry=registry,
         )
         self.windows_waiting = Gauge(
-            "emovox_windows_waiting", "Windows that wait for the model.", registry=own, multiprocess_mode="livesum"
+            "emovox_windows_waiting", "Windows that wait for the model.", registry=registry, multiprocess_mode="livesum"
         )
         self.uploads = Gauge(
-            "emovox_uploads", "Uploads received, waiting or analysed.", registry=own, multiprocess_mode="livesum"
+            "emovox_uploads", "Uploads received, waiting or analysed.", registry=registry, multiprocess_mode="livesum"
         )
-        self.jobs = Counter("emovox_jobs", "Jobs that have ended, by outcome.", ["outcome"], registry=own)
+        self.jobs = Counter("emovox_jobs", "Jobs that have ended, by outcome.", ["outcome"], registry=registry)
         self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, unread=0, batches=0)
 
     def follow(self, counts: Counts) -> None:

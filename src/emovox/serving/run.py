@@ -16,10 +16,11 @@ from emovox import __version__
 from emovox.runtime.predictor import Predictor, load
 from emovox.schema.card import ModelCard
 from emovox.schema.processes import usable_cores
-from emovox.serving.app import create_app
+from emovox.serving.app import cores_of, create_app
 from emovox.serving.capacity import measure_streams
 from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
+from emovox.serving.metrics import SHARED
 from emovox.serving.settings import ServiceSettings, SettingsError, all_keys
 from emovox.serving.workplace import workplace
 
@@ -58,7 +59,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     """
     set_up(settings, supervises=settings.workers > 1)
     predictor = load(settings.model)
-    measured = measure_streams(predictor, cores=max(1, usable_cores() // settings.workers))
+    measured = measure_streams(predictor, cores=cores_of(settings))
     settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
     check_certificate(settings)
     stuck: Callable[[], None] = lambda: None  # noqa: E731
@@ -160,7 +161,7 @@ def _serve_here(
 def _serve_in_workers(settings: ServiceSettings, listener: socket.socket, folder: Path) -> None:
     """Let uvicorn start the workers, replace one that dies, and end them together."""
     os.environ[WORKPLACE] = str(folder)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder / "metrics")
+    os.environ[SHARED] = str(folder / "metrics")
     (folder / "settings.json").write_text(settings.model_dump_json(), encoding="utf-8")
     uvicorn.run(
         "emovox.serving.run:worker_app",

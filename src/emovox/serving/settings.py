@@ -169,7 +169,7 @@ def resolve_settings(flags: Mapping[str, Any], *, file: Path | None = None) -> S
     try:
         settings = ServiceSettings(**{name: value for source in sources.values() for name, value in source.items()})
     except ValidationError as error:
-        raise SettingsError(_described(error, sources)) from error
+        raise SettingsError(_describe(error, sources)) from error
     if (settings.ssl_cert is None) != (settings.ssl_key is None):
         raise SettingsError("got one of ssl_cert and ssl_key, expected both or none; give both files")
     all_keys(settings)
@@ -195,7 +195,7 @@ def all_keys(settings: ServiceSettings) -> tuple[str, ...]:
     return (*settings.keys, *lines)
 
 
-def shown(settings: ServiceSettings) -> dict[str, Any]:
+def masked(settings: ServiceSettings) -> dict[str, Any]:
     """Return the settings as data, keys masked."""
     return settings.model_dump() | {"keys": [MASK] * len(settings.keys)}
 
@@ -227,7 +227,7 @@ def _from_environment() -> dict[str, Any]:
     return unknown | EnvSettingsSource(ServiceSettings)()
 
 
-def _described(error: ValidationError, sources: Mapping[str, Mapping[str, Any]]) -> str:
+def _describe(error: ValidationError, sources: Mapping[str, Mapping[str, Any]]) -> str:
     """Say of the first problem where it came from, what was got and what was expected."""
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]

@@ -24,13 +24,13 @@ class Shutdown:
 
     Args:
         drain: finishes what is in flight; cancelled when the exit is forced.
-        cut: ends what is left; `forced` says whether there was no time to finish.
+        cancel: ends what is left; `forced` says whether there was no time to finish.
     """
 
     stop: Callable[[], object] | None = None
 
-    def __init__(self, *, drain: Callable[[], Awaitable[None]], cut: Callable[[bool], None]) -> None:
-        self._drain, self._cut = drain, cut
+    def __init__(self, *, drain: Callable[[], Awaitable[None]], cancel: Callable[[bool], None]) -> None:
+        self._drain, self._cancel = drain, cancel
         self._signals = ending_signals()
         self._taken: list[int] = []
         self._task: asyncio.Task[None] | None = None
@@ -70,13 +70,13 @@ class Shutdown:
         if self._task is None:
             self._task = asyncio.create_task(self._finish())
         if forced:
-            self._cut(True)
+            self._cancel(True)
             self._task.cancel()
 
     async def _finish(self) -> None:
         try:
             await self._drain()
         finally:
-            self._cut(False)
+            self._cancel(False)
             if self.stop is not None:
                 self.stop()

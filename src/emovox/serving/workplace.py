@@ -22,34 +22,34 @@ def workplace() -> Iterator[Path]:
     """
     root = Path(tempfile.gettempdir())
     _sweep(root)
-    folder, free = _locked(root)
+    folder, unlock = _make_locked(root)
     try:
         for name in ("jobs", "metrics"):
             (folder / name).mkdir()
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        free()
+        unlock()
 
 
-def _locked(root: Path) -> tuple[Path, Callable[[], None]]:
+def _make_locked(root: Path) -> tuple[Path, Callable[[], None]]:
     """Make a folder and lock it; again, should somebody have swept it in between."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         with contextlib.suppress(OSError):
-            free = _lock(folder)
+            unlock = _lock(folder)
             if folder.exists():
-                return folder, free
-            free()
+                return folder, unlock
+            unlock()
 
 
 def _sweep(root: Path) -> None:
-    for left in root.glob(f"{_PREFIX}*"):
+    for folder in root.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):  # somebody works there, or it is somebody else's
-            free = _lock(left)
+            unlock = _lock(folder)
             if sys.platform != "win32":  # there is no lock, and so nothing tells
-                shutil.rmtree(left, ignore_errors=True)
-            free()
+                shutil.rmtree(folder, ignore_errors=True)
+            unlock()
 
 
 def _lock(folder: Path) -> Callable[[], None]:

@@ -82,8 +82,8 @@ class TestKeys:
     @pytest.fixture(scope="class")
     @classmethod
     def locked(cls, toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-        with running(toy, tmp_path_factory.mktemp("jobs"), keys=(cls.KEY, "another key of mine")) as found:
-            yield found
+        with running(toy, tmp_path_factory.mktemp("jobs"), keys=(cls.KEY, "another key of mine")) as server:
+            yield server
 
     @pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}, {"Authorization": "Basic abc"}])
     @pytest.mark.parametrize("path", ["/v1/models", "/v1/jobs/abc", "/metrics", "/v1/emotions"])
@@ -142,8 +142,8 @@ def test_a_method_that_the_route_does_not_have(service: Running) -> None:
     for path, allowed in (("/v1/models", "GET"), ("/v1/jobs/x", "GET, DELETE"), ("/docs", "GET")):
         answer = service.ask("PUT", path)
         assert (answer.status, answer.headers["allow"]) == (405, allowed)
-        told = f"got PUT {path}, expected {allowed}; see /docs"
-        assert answer.json == {"error": {"code": "bad_method", "message": told}}
+        message = f"got PUT {path}, expected {allowed}; see /docs"
+        assert answer.json == {"error": {"code": "bad_method", "message": message}}
 
 
 def test_models_and_health(service: Running) -> None:
@@ -233,8 +233,8 @@ def test_openapi_and_the_page_tell_every_message_of_the_stream(service: Running)
     assert len(kinds) == 8
     for text in (service.ask("GET", "/openapi.json").json["info"]["description"], _docs(service)):
         assert "docs/service.md" not in text
-        for told in (*kinds, *get_args(Encoding), *SessionStart.__struct_fields__):
-            assert told in text, told
+        for name in (*kinds, *get_args(Encoding), *SessionStart.__struct_fields__):
+            assert name in text, name
 
 
 def _docs(service: Running) -> str:

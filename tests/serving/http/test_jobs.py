@@ -19,7 +19,7 @@ import soundfile
 from emovox.runtime.model import Model
 from emovox.serving.errors import BusyError, CancelledError, NotFoundError
 from emovox.serving.http import emotions, uploads
-from emovox.serving.http.jobs import AnalysisJob, JobStore, answer
+from emovox.serving.http.jobs import AnalysisJob, JobStore, job_body
 from emovox.testing import RATE
 from tests.serving.running import PATIENCE, Running, all_deleted, running, soon, wav, word
 
@@ -28,10 +28,10 @@ def ended(service: Running, path: str) -> dict[str, Any]:
     """The job once it has ended."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        told: dict[str, Any] = service.ask("GET", path).json
-        if "job" not in told or told["job"]["status"] in ("done", "failed"):
-            return told
-        assert 0 <= told["job"]["progress"] <= 1
+        body: dict[str, Any] = service.ask("GET", path).json
+        if "job" not in body or body["job"]["status"] in ("done", "failed"):
+            return body
+        assert 0 <= body["job"]["progress"] <= 1
         time.sleep(0.02)
     raise AssertionError("the job does not end")
 
@@ -53,10 +53,10 @@ class TestJobs:
             job = answer.json["job"]
             assert (job["status"], job["progress"]) == ("queued", 0.0)
             assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
-            told = ended(service, answer.headers["location"])
-            assert told["job"] == {"id": job["id"], "status": "done", "progress": 1.0}
-            assert len(told["result"]["segments"]) == 20
-            assert told["result"]["model"]["name"] == "toy"
+            body = ended(service, answer.headers["location"])
+            assert body["job"] == {"id": job["id"], "status": "done", "progress": 1.0}
+            assert len(body["result"]["segments"]) == 20
+            assert body["result"]["model"]["name"] == "toy"
             assert service.ask("DELETE", answer.headers["location"]).status == 204
             assert service.ask("GET", answer.headers["location"]).json["error"]["code"] == "not_found"
         assert all_deleted(spools)
@@ -67,9 +67,9 @@ class TestJobs:
         file = io.BytesIO()
         soundfile.write(file, samples, RATE, format="WAV", subtype="FLOAT")
         with running(toy, tmp_path, answer_seconds=5.0) as service:
-            told = ended(service, service.post(file.getvalue()).headers["location"])
-        assert told["job"]["status"] == "failed"
-        assert told["error"]["code"] == "non_finite"
+            body = ended(service, service.post(file.getvalue()).headers["location"])
+        assert body["job"]["status"] == "failed"
+        assert body["error"]["code"] == "non_finite"
 
     def test_a_fault_in_a_job_is_told_and_logged(
         self, toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -83,9 +83,9 @@ class TestJobs:
 
         with running(toy, tmp_path, answer_seconds=5.0) as service:
             monkeypatch.setattr(toy, "run", faulty)
-            told = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
-        assert (told["job"]["status"], told["error"]["code"]) == ("failed", "internal")
-        assert "its log tells more" in told["error"]["message"]
+            body = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
+        assert (body["job"]["status"], body["error"]["code"]) == ("failed", "internal")
+        assert "its log tells more" in body["error"]["message"]
         assert "a fault of ours" in caplog.text
 
     def test_a_job_fails_when_the_disk_is_full(
@@ -101,9 +101,9 @@ class TestJobs:
         with running(toy, tmp_path, answer_seconds=5.0, max_jobs=1) as service:
             monkeypatch.setattr(toy, "run", filling)
             path = service.post(data).headers["location"]
-            told = ended(service, path)
-            assert (told["job"]["status"], told["error"]["code"]) == ("failed", "internal")
-            assert "the disk may be full" in told["error"]["message"]
+            body = ended(service, path)
+            assert (body["job"]["status"], body["error"]["code"]) == ("failed", "internal")
+            assert "the disk may be full" in body["error"]["message"]
             assert soon(lambda: "cannot be put down" in caplog.text)
             assert "No space left" in caplog.text
             assert service.ask("DELETE", path).status == 204
@@ -125,8 +125,8 @@ class TestJobs:
 
         monkeypatch.setattr(JobStore, "write", crowded)
         with running(toy, tmp_path, answer_seconds=5.0) as service:
-            told = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
-        assert told["job"]["status"] == "done"
+            body = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
+        assert body["job"]["status"] == "done"
         assert "running" in write
 
     def test_a_job_can_be_cancelled(
@@ -218,9 +218,9 @@ class TestJobStore:
         monkeypatch.setattr("os.getpid", lambda: 2**22 - 3)
         job = store.create()
         monkeypatch.undo()
-        told = answer(store.read(job.id))
-        assert told["job"]["status"] == "failed"
-        assert told["error"].code == "worker_lost"
+        body = job_body(store.read(job.id))
+        assert body["job"]["status"] == "failed"
+        assert body["error"].code == "worker_lost"
         store.create()  # the lost one was swept
         store.create()
         with pytest.raises(BusyError, match="2 jobs are waiting, running or kept"):
@@ -273,10 +273,10 @@ class TestJobStore:
         with pytest.raises(OSError, match="No space left"):
             store.fail(AnalysisJob(job.id, "failed", 0.5))
         monkeypatch.undo()
-        told = other.read(job.id)
-        assert told.status == "failed"
-        assert told.error is not None
-        assert told.error.code == "internal"
+        body = other.read(job.id)
+        assert body.status == "failed"
+        assert body.error is not None
+        assert body.error.code == "internal"
         other.sweep()
         assert len(list(tmp_path.iterdir())) == 1
         os.utime(tmp_path / job.id / "state.json", (0, 0))

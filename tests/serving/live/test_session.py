@@ -38,10 +38,10 @@ class Held:
 
 
 def session_of(
-    pipeline: Pipeline, messages: asyncio.Queue[dict[str, Any]], told: list[dict[str, Any]]
+    pipeline: Pipeline, messages: asyncio.Queue[dict[str, Any]], sent: list[dict[str, Any]]
 ) -> StreamSession:
     async def send(text: str) -> None:
-        told.append(json.loads(text))
+        sent.append(json.loads(text))
 
     settings, start = ServiceSettings(max_speed=1e6), decode_start(json.dumps(START))
     return StreamSession(
@@ -65,11 +65,11 @@ async def until_full(session: StreamSession, messages: asyncio.Queue[dict[str, A
 
 @pytest.mark.parametrize("closing", [False, True])
 def test_a_stream_without_room_ends_with_all_its_audio_also_when_the_service_ends(toy: Model, closing: bool) -> None:
-    held, told = Held(toy), list[dict[str, Any]]()
+    held, sent = Held(toy), list[dict[str, Any]]()
 
     async def talk(pipeline: Pipeline) -> float:
         messages = asyncio.Queue[dict[str, Any]]()
-        session = session_of(pipeline, messages, told)
+        session = session_of(pipeline, messages, sent)
         task = asyncio.create_task(session.run())
         seconds = await until_full(session, messages)
         if closing:
@@ -82,7 +82,7 @@ def test_a_stream_without_room_ends_with_all_its_audio_also_when_the_service_end
 
     with Pipeline(Predictor(cast(Model, held))) as pipeline:
         seconds = asyncio.run(talk(pipeline))
-    assert told[-1] == {"type": "session.ended", "seconds": pytest.approx(seconds, abs=1e-3), "previews_dropped": ANY}
-    marks = [message["type"] for message in told if message["type"].startswith("speech")]
+    assert sent[-1] == {"type": "session.ended", "seconds": pytest.approx(seconds, abs=1e-3), "previews_dropped": ANY}
+    marks = [message["type"] for message in sent if message["type"].startswith("speech")]
     assert marks[-1] == "speech.ended"
     assert marks.count("speech.ended") == marks.count("speech.started")

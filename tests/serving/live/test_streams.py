@@ -97,9 +97,9 @@ def test_telephony_with_one_party_a_channel(service: Running, encoding: str) -> 
         for first in range(0, len(data), 320):
             socket.send(data[first : first + 320])
         socket.send(END)
-        found = bounds(rest(socket))
-    assert [(kind, channel) for kind, channel, *_ in found] == [("speech.started", 0), ("speech.ended", 0)]
-    assert found[1][2:] == pytest.approx((0.7, 2.1), abs=0.15)
+        marks = bounds(rest(socket))
+    assert [(kind, channel) for kind, channel, *_ in marks] == [("speech.started", 0), ("speech.ended", 0)]
+    assert marks[1][2:] == pytest.approx((0.7, 2.1), abs=0.15)
 
 
 @pytest.mark.parametrize("rate", [11025, 22050, 44100, 48000])
@@ -111,8 +111,8 @@ def test_any_rate_and_floats(service: Running, rate: int) -> None:
         for first in range(0, len(data), 4000):
             socket.send(data[first : first + 4000])
         socket.send(END)
-        found = bounds(rest(socket))
-    assert [kind for kind, *_ in found] == ["speech.started", "speech.ended"]
+        marks = bounds(rest(socket))
+    assert [kind for kind, *_ in marks] == ["speech.started", "speech.ended"]
 
 
 @pytest.mark.parametrize(
@@ -321,10 +321,10 @@ class TestManySmallFrames:
     def test_come_before_the_end(self, service: Running) -> None:
         with connected(service) as raw:
             raw.sendall(frame(json.dumps(START)) + frame(b"\0\0") * 800 + frame(END))
-            found, begun = b"", time.monotonic()
-            while b'"session.ended","seconds":0.05' not in found:
-                found += raw.recv(65536)
-                assert b"error" not in found
+            data, begun = b"", time.monotonic()
+            while b'"session.ended","seconds":0.05' not in data:
+                data += raw.recv(65536)
+                assert b"error" not in data
             assert time.monotonic() - begun >= 1.9  # 400 at once, then 200 a second
 
 

@@ -24,9 +24,9 @@ def test_segments_are_those_of_the_recording(service: Running, toy: Model) -> No
             socket.send(data[first : first + 1600])
         socket.send(END)
         verdicts = [message for message in rest(socket) if message["type"] == "speech.ended"]
-    heard = (np.frombuffer(data, "<i2") / np.float32(32768)).astype(np.float32)
-    expected = Predictor(toy).predict((heard, RATE)).segments
-    found = [segment for verdict in verdicts for segment in verdict["segments"]]
-    assert [(one["start"], one["end"]) for one in found] == [(one.start, one.end) for one in expected]
-    for ours, theirs in zip(found, expected, strict=True):
+    samples = (np.frombuffer(data, "<i2") / np.float32(32768)).astype(np.float32)
+    expected = Predictor(toy).predict((samples, RATE)).segments
+    segments = [segment for verdict in verdicts for segment in verdict["segments"]]
+    assert [(one["start"], one["end"]) for one in segments] == [(one.start, one.end) for one in expected]
+    for ours, theirs in zip(segments, expected, strict=True):
         assert ours["scores"] == pytest.approx(theirs.scores, abs=SCORE_TOLERANCE)

@@ -45,7 +45,7 @@ class About:
 
     async def health(self) -> Response:
         """Tell whether the service takes requests: 200, or 503 while it ends."""
-        told = {
+        body = {
             "status": "ok" if self.is_ready else "closing",
             "ready": self.is_ready,
             "version": __version__,
@@ -53,7 +53,7 @@ class About:
             "streams": self._streams(),
             "max_streams": self.most_streams,
         }
-        return json_response(told, status=200 if self.is_ready else 503)
+        return json_response(body, status=200 if self.is_ready else 503)
 
 
 def _entry(card: ModelCard, *, default: bool) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import msgspec
 
 from emovox.schema.result import Result
+from emovox.schema.text import json_document
 
 _SCORES = {
     "neutral": 0.02,
@@ -186,16 +189,26 @@ The service answers with text, all times in seconds from the first sample: `sess
 `code` and `message`. It closes with 1000, when it is shut down itself with 1001, after an error with 4000 + the HTTP
 status of its kind."""
 
+STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { color: #1c2430; background: #fff; }
+h2 { margin-top: 2.5rem; border-bottom: 1px solid #c8ced8; } h2 span { font-weight: 700; color: #0b57a4; }
+table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top; }
+pre { background: #f2f4f8; padding: .8rem; overflow: auto; font-size: .85rem; }
+@media (prefers-color-scheme: dark) {
+  body { color: #e4e8ee; background: #14181f; } h2 span, a { color: #8ec2ff; } pre { background: #1f2530; }
+}
+"""
+
 
 def schemas() -> dict[str, Any]:
     """Return the schemas that the routes name: `Result` with what it holds, `Job`, `Error`."""
-    _, found = msgspec.json.schema_components([Result], ref_template="#/components/schemas/{name}")
+    _, components = msgspec.json.schema_components([Result], ref_template="#/components/schemas/{name}")
     notice = {"$ref": "#/components/schemas/Notice"}
-    found["Result"]["properties"]["model"] = {"type": "object", "properties": _strings("name", "version")}
-    found["Error"] = {"type": "object", "required": ["error"], "properties": {"error": notice}}
+    components["Result"]["properties"]["model"] = {"type": "object", "properties": _strings("name", "version")}
+    components["Error"] = {"type": "object", "required": ["error"], "properties": {"error": notice}}
     state = {"id": {"type": "string"}, "status": {"enum": ["queued", "running", "done", "failed"]}}
     state["progress"] = {"type": "number", "minimum": 0, "maximum": 1}
-    found["Job"] = {
+    components["Job"] = {
         "type": "object",
         "required": ["job"],
         "properties": {
@@ -204,8 +217,49 @@ def schemas() -> dict[str, Any]:
             "error": notice,
         },
     }
-    return found
+    return components
 
 
 def _strings(*names: str) -> dict[str, Any]:
     return {name: {"type": "string"} for name in names}
+
+
+def docs_page(document: dict[str, Any]) -> str:
+    """Write the page of an OpenAPI document."""
+    info = document["info"]
+    parts = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f'<title>{escape(info["title"])}</title><link rel="stylesheet" href="/docs/style.css"></head><body>',
+        f"<h1>{escape(info['title'])} {escape(info['version'])}</h1>",
+        *(f"<p>{escape(paragraph)}</p>" for paragraph in info["description"].split("\n\n")),
+        '<p>For programs: <a href="/openapi.json">/openapi.json</a></p>',
+        *(part for path, methods in document["paths"].items() for part in _route(path, methods)),
+        "</body></html>",
+    ]
+    return "\n".join(parts)
+
+
+def _route(path: str, methods: dict[str, Any]) -> Iterator[str]:
+    for method, operation in methods.items():
+        yield f"<h2><span>{method.upper()}</span> {escape(path)}</h2><p>{escape(operation.get('description', ''))}</p>"
+        rows = [
+            [parameter["name"], parameter["in"], parameter.get("description", "")]
+            for parameter in operation.get("parameters", ())
+        ]
+        if "requestBody" in operation:
+            rows.append(["file", "multipart/form-data", "the recording"])
+        if rows:
+            yield _table(["parameter", "where", "what"], rows)
+        answers = [[status, answer["description"]] for status, answer in operation["responses"].items()]
+        yield _table(["status", "when"], answers)
+        for status, answer in operation["responses"].items():
+            example = answer.get("content", {}).get("application/json", {}).get("example")
+            if example is not None and status < "400":
+                yield f"<p>{status}:</p><pre>{escape(json_document(example))}</pre>"
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = [f"<tr>{''.join(f'<th>{escape(head)}</th>' for head in heads)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows]
+    return f"<table>{''.join(lines)}</table>"

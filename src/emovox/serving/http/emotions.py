@@ -21,7 +21,7 @@ from emovox.schema.result import ModelInfo, Notice, Result, rounded
 from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError, RequestError
 from emovox.serving.http.analysis import Analysis, AnalysisPool, BecomesJob
 from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
-from emovox.serving.http.jobs import AnalysisJob, JobStore, answer
+from emovox.serving.http.jobs import AnalysisJob, JobStore, job_body
 from emovox.serving.http.uploads import Upload, receive_upload
 from emovox.serving.metrics import Metrics
 from emovox.serving.responses import json_response
@@ -62,7 +62,7 @@ class Emotions:
 
     def router(self) -> APIRouter:
         """Make the routes."""
-        router = APIRouter(dependencies=[Depends(_only_known)])
+        router = APIRouter(dependencies=[Depends(_check_parameters)])
         router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
         router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
         router.add_api_route("/v1/jobs/{name}", self.delete_job, methods=["DELETE"], **DELETE_JOB)
@@ -75,16 +75,16 @@ class Emotions:
         threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
     ) -> Response:
         """Tell the emotions in a recording, as a timeline."""
-        choice = _channel_choice(channels)
+        choice = _parse_channels(channels)
         with self._metrics.uploads.track_inprogress():
             analysis = Analysis(
-                await self._received(request),
+                await self._receive(request),
                 predictor=self._predictor,
                 channels=choice,
                 threshold=threshold,
                 max_seconds=self._settings.max_seconds,
             )
-            return await self._answered(request, analysis)
+            return await self._answer(request, analysis)
 
     async def watch(self) -> None:
         """Forget jobs whose time is over, for ever: results do not wait for the next job to be deleted."""
@@ -97,7 +97,7 @@ class Emotions:
 
     async def job(self, name: str) -> Response:
         """Tell how far a job is; `result` or `error` once it has ended."""
-        return json_response(answer(self._jobs.read(name)))
+        return json_response(job_body(self._jobs.read(name)))
 
     async def delete_job(self, name: str) -> Response:
         """Cancel a job, or forget its result."""
@@ -109,7 +109,7 @@ class Emotions:
                 self._metrics.jobs.labels("cancelled").inc()
         return Response(status_code=204)
 
-    async def _received(self, request: Request) -> Upload:
+    async def _receive(self, request: Request) -> Upload:
         with self._analyses.reception():
             return await receive_upload(
                 request,
@@ -117,7 +117,7 @@ class Emotions:
                 slowest=self._settings.slowest_upload_kb * 1e3,
             )
 
-    async def _answered(self, request: Request, analysis: Analysis) -> Response:
+    async def _answer(self, request: Request, analysis: Analysis) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
         try:
             future = self._analyses.answer(analysis)
@@ -126,13 +126,13 @@ class Emotions:
             raise
         kept = False
         try:
-            result = await _result(future, request)
+            result = await _wait_for_result(future, request)
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
             return json_response(self._row(result))
         except BecomesJob:
             job = self._start_job(analysis)
             kept = True
-            return json_response(answer(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
+            return json_response(job_body(job), status=202, headers={"Location": f"/v1/jobs/{job.id}"})
         finally:
             if not kept:
                 analysis.cancel()
@@ -156,12 +156,12 @@ class Emotions:
 
     def _work(self, job: AnalysisJob, analysis: Analysis) -> None:
         """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
-        told = -math.inf
+        reported = -math.inf
 
         def report(progress: float) -> None:  # knows nothing of the analysis, which holds it
-            nonlocal told
-            if time.monotonic() - told >= PROGRESS_SECONDS:
-                told = time.monotonic()
+            nonlocal reported
+            if time.monotonic() - reported >= PROGRESS_SECONDS:
+                reported = time.monotonic()
                 with contextlib.suppress(OSError):  # the disk may have room again for what counts, the end
                     self._jobs.write(AnalysisJob(job.id, "running", progress))
 
@@ -196,7 +196,7 @@ class Emotions:
         return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
 
 
-async def _only_known(request: Request) -> None:
+async def _check_parameters(request: Request) -> None:
     """Refuse query parameters that the route does not have: one that is misspelt would be left out without a word.
 
     Raises:
@@ -215,7 +215,7 @@ async def _only_known(request: Request) -> None:
             raise RequestError(f"got the query parameter {name} {given.count(name)} times, expected it once; send one")
 
 
-def _channel_choice(text: str) -> ChannelChoice:
+def _parse_channels(text: str) -> ChannelChoice:
     """Read the parameter `channels`.
 
     Raises:
@@ -227,7 +227,7 @@ def _channel_choice(text: str) -> ChannelChoice:
         raise RequestError(f"channels: {error}") from error
 
 
-async def _result(future: Future[Result], request: Request) -> Result:
+async def _wait_for_result(future: Future[Result], request: Request) -> Result:
     """Wait for the result as long as the client does.
 
     Raises:
@@ -236,8 +236,8 @@ async def _result(future: Future[Result], request: Request) -> Result:
         Exception: as `Analysis.run`.
     """
     waiting = asyncio.wrap_future(future)
-    waiting.add_done_callback(_retrieve)
-    leaving = asyncio.create_task(_left(request))
+    waiting.add_done_callback(_retrieve_error)
+    leaving = asyncio.create_task(_wait_until_gone(request))
     both: list[asyncio.Future[Any]] = [waiting, leaving]
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -251,13 +251,13 @@ async def _result(future: Future[Result], request: Request) -> Result:
     raise CancelledError("the client has left")
 
 
-def _retrieve(future: asyncio.Future[Any]) -> None:
+def _retrieve_error(future: asyncio.Future[Any]) -> None:
     """Look at the error of an analysis for which nobody waits: asyncio would print it, with the name of the file."""
     if not future.cancelled():
         future.exception()
 
 
-async def _left(request: Request) -> None:
+async def _wait_until_gone(request: Request) -> None:
     """Wait until the client closes the connection; the body was read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -157,8 +157,8 @@ class JobStore:
     def _remove(self, name: str) -> None:
         """Take the name away first: then no worker can put a state into what is being removed."""
         with contextlib.suppress(FileNotFoundError):  # another worker was faster
-            gone = (self._folder / name).rename(self._folder / f"{name}.gone")
-            shutil.rmtree(gone, ignore_errors=True)
+            removed = (self._folder / name).rename(self._folder / f"{name}.gone")
+            shutil.rmtree(removed, ignore_errors=True)
 
     def _read(self, name: str) -> _State | None:
         file = self._folder / name / _STATE
@@ -171,14 +171,14 @@ class JobStore:
             return _State(AnalysisJob(name, "failed", 0.0, error=_UNWRITTEN), os.getpid(), ended + self._seconds)
 
 
-def answer(job: AnalysisJob) -> dict[str, Any]:
+def job_body(job: AnalysisJob) -> dict[str, Any]:
     """Put a job in the form of an answer: `result` and `error` stand beside `job`."""
-    told: dict[str, Any] = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
+    body: dict[str, Any] = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
     if job.status == "done":
-        told["result"] = job.result
+        body["result"] = job.result
     if job.error is not None:
-        told["error"] = job.error
-    return told
+        body["error"] = job.error
+    return body
 
 
 def _changed(path: Path, *, default: float) -> float:

@@ -149,9 +149,9 @@ class _Form:
     def finish(self) -> None:
         if not self._parts.ended:
             raise RequestError("got a multipart body without its end, expected all of it; send it again")
-        if self._parts.found != 1:
+        if self._parts.files != 1:
             raise RequestError(
-                f"got {self._parts.found} parts '{PART}', expected one; send each recording in a request of its own"
+                f"got {self._parts.files} parts '{PART}', expected one; send each recording in a request of its own"
             )
 
 
@@ -159,8 +159,8 @@ class _Parts:
     """What a form consists of: the part `file` goes into the upload, others are counted and dropped."""
 
     def __init__(self, upload: Upload) -> None:
-        self.found, self.ended = 0, False
-        self._upload, self._begun, self._wanted = upload, 0, False
+        self.files, self.ended = 0, False
+        self._upload, self._begun, self._is_file = upload, 0, False
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
@@ -174,7 +174,7 @@ class _Parts:
         }
 
     def _part_begin(self) -> None:
-        self._wanted = False
+        self._is_file = False
         self._begun += 1
         if self._begun > _MOST_PARTS + 1:  # at once: thousands fit into one chunk
             raise _too_much()
@@ -185,12 +185,12 @@ class _Parts:
             return
         _, options = parse_options_header(bytes(value))
         if options.get(b"name") == PART.encode():
-            self._wanted = True
-            self.found += 1
+            self._is_file = True
+            self.files += 1
             self._upload.name = _clean(options.get(b"filename", b"").decode("utf-8", "replace"))
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._wanted and self.found == 1:
+        if self._is_file and self.files == 1:
             self._upload.write(data[start:end])
 
     def _end(self) -> None:

@@ -39,7 +39,7 @@ class AudioIn:
         step = STEP_SECONDS if self._rate == sample_rate else RESAMPLED_STEP_SECONDS
         self._step = hop * self._rate / max(1, round(hop / step))
         self._most = round(PIECE_SECONDS * self._rate)
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._taken = self._steps = 0
         self._resampler = _resampler(start, sample_rate)
 
@@ -67,7 +67,7 @@ class AudioIn:
                 f"({self._encoding}, channels: {self._channels}); send whole samples of all channels"
             )
         self._taken += count
-        self._held += frame
+        self._buffer += frame
         steps = int(self._taken / self._step + _ROUNDING)
         if steps > self._steps:
             self._steps = steps
@@ -80,9 +80,9 @@ class AudioIn:
             yield self._resampler.flush()
 
     def _pieces(self, *, keep: int) -> Iterator[Samples]:
-        whole = len(self._held) - keep * self._width
-        data = bytes(self._held[:whole])
-        del self._held[:whole]
+        whole = len(self._buffer) - keep * self._width
+        data = bytes(self._buffer[:whole])
+        del self._buffer[:whole]
         for first in range(0, whole, self._most * self._width):
             piece = data[first : first + self._most * self._width]
             samples = decode(piece, encoding=self._encoding, channels=self._channels)

@@ -90,8 +90,8 @@ class StreamSession:
         self._flushed = self._ended = False
         self._frames = 0
         self._begun = time.monotonic()
-        self._listening: float | None = None
-        self._sending: float | None = None
+        self._reading_since: float | None = None
+        self._sending_since: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -136,14 +136,14 @@ class StreamSession:
     def check(self) -> None:
         """Stop if a limit in time is passed; called about once a second."""
         now, limits = time.monotonic(), self._settings
-        if self._sending is not None and now - self._sending > limits.slow_reader_seconds:
+        if self._sending_since is not None and now - self._sending_since > limits.slow_reader_seconds:
             self.stop(
                 SlowReaderError(
                     f"got no reading client for {limits.slow_reader_seconds:g} s, expected one that takes its events; "
                     "read them while sending"
                 )
             )
-        elif self._listening is not None and now - self._listening > limits.idle_seconds:
+        elif self._reading_since is not None and now - self._reading_since > limits.idle_seconds:
             self.stop(
                 IdleError(
                     f"got no audio for {limits.idle_seconds:g} s, expected frames or session.end; "
@@ -162,10 +162,10 @@ class StreamSession:
 
     async def _finish(self) -> None:
         assert self._writer is not None
-        await self._hand_on()
+        await self._feed_pieces()
         if not self._flushed:
             self._flushed, self._pieces = True, self._input.flush()
-            await self._hand_on()
+            await self._feed_pieces()
         if not self._ended:
             self._ended = True
             self.stream.end()
@@ -174,9 +174,9 @@ class StreamSession:
 
     async def _read(self) -> None:
         while True:
-            self._listening = time.monotonic()
+            self._reading_since = time.monotonic()
             message = await self._receive()
-            self._listening = None
+            self._reading_since = None
             if message["type"] == "websocket.disconnect":
                 raise Gone
             frame = message.get("bytes")
@@ -186,20 +186,20 @@ class StreamSession:
             self._frames += 1
             self._arrivals.append((self.seconds + 1e-6, time.monotonic()))
             self._pieces = self._input.feed(frame)
-            await self._hand_on()
+            await self._feed_pieces()
             await self._pace()
 
-    async def _hand_on(self) -> None:
+    async def _feed_pieces(self) -> None:
         """Feed what is left of the audio that came; called again after it was cancelled, it goes on where it was."""
         piece = self._piece if self._piece is not None else next(self._pieces, None)
         while piece is not None:
             self._piece = piece
-            await self._feed(piece)
+            await self._feed_piece(piece)
             self._piece = piece = next(self._pieces, None)
             if piece is not None:
                 await asyncio.sleep(0)  # the other streams' turn
 
-    async def _feed(self, piece: Samples) -> None:
+    async def _feed_piece(self, piece: Samples) -> None:
         while True:
             self._room.clear()
             try:
@@ -228,9 +228,9 @@ class StreamSession:
             self._room.set()
 
     async def _emit(self, reply: Reply) -> None:
-        self._sending = time.monotonic()
+        self._sending_since = time.monotonic()
         await self._send(encode(reply))
-        self._sending = None
+        self._sending_since = None
 
     def _measure(self, event: Event) -> None:
         self._metrics.events.labels(type_of(event)).inc()

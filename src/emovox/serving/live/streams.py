@@ -92,11 +92,11 @@ class Streams:
             return
         self._connections += 1
         try:
-            await self._talk(websocket)
+            await self._run(websocket)
         finally:
             self._connections -= 1
 
-    async def _talk(self, websocket: WebSocket) -> None:
+    async def _run(self, websocket: WebSocket) -> None:
         await websocket.accept()
         connection = _Connection(websocket)
         code = "none"
@@ -185,13 +185,13 @@ class _Connection:
 
     async def fail(self, error: EmovoxError) -> None:
         """Say what is wrong, and close."""
-        await self._last(self.send(encode(ErrorMessage(error.code, str(error)))))
+        await self._send_last(self.send(encode(ErrorMessage(error.code, str(error)))))
         await self.close(close_code_of(error), error.code)
 
     async def close(self, code: int, reason: str = "") -> None:
-        await self._last(self.websocket.close(code, reason[:_LONGEST_REASON]))
+        await self._send_last(self.websocket.close(code, reason[:_LONGEST_REASON]))
 
-    async def _last(self, words: Awaitable[Any]) -> None:
+    async def _send_last(self, message: Awaitable[Any]) -> None:
         with contextlib.suppress(Gone, WebSocketDisconnect, RuntimeError, TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS):
-                await words
+                await message
