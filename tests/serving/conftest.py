@@ -17,14 +17,14 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def service(toy: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service with the usual settings; every test leaves it without streams."""
+    """Yield a service with the usual settings; every test leaves it without streams."""
     with running(toy, tmp_path_factory.mktemp("jobs"), max_speed=1e6) as server:
         yield server
 
 
 @pytest.fixture
 def spools(monkeypatch: pytest.MonkeyPatch) -> list[uploads.Upload]:
-    """All uploads that were made; a test asks afterwards whether they were deleted."""
+    """Return the list of uploads that the test makes; it can check that they were deleted."""
     made: list[uploads.Upload] = []
     before = uploads.Upload.__init__
 

@@ -1,4 +1,4 @@
-"""nginx with docker/nginx.conf on loopback, in front of a real `emovox serve`: TLS, own ports, shorter times."""
+"""nginx with docker/nginx.conf on loopback, before a real `emovox serve`: with TLS, free ports and shorter times."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.serving.running import BOUNDARY, PATIENCE, Answer, form, soon
 CONFIG = Path(__file__).parents[2] / "docker" / "nginx.conf"
 
 SECONDS = 1.0
-"""The times in which nginx waits for a slow client, in place of 10 and 15 s."""
+"""Seconds for which nginx waits for a slow client, in place of 10 and 15 s."""
 
 WAITS = ["client_header_timeout", "client_body_timeout", "send_timeout", "keepalive_timeout", "lingering_time"]
 
@@ -42,11 +42,11 @@ class Edge:
         assert soon(self._is_up), (folder / "nginx.log").read_text()
 
     def address(self) -> str:
-        """A loopback address that no test has used: limits count by address."""
+        """Return a loopback address that no test has used: limits count by address."""
         return next(self._addresses)
 
     def plain(self, address: str | None = None, *, window: int | None = None) -> socket.socket:
-        """A connection without TLS, to the port of TLS."""
+        """Return a connection without TLS, to the port of TLS."""
         raw = socket.socket()
         if window is not None:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
@@ -56,11 +56,11 @@ class Edge:
         return raw
 
     def tls(self, address: str | None = None, *, window: int | None = None) -> ssl.SSLSocket:
-        """A connection whose TLS handshake is done."""
+        """Return a connection after its TLS handshake."""
         return self.trust.wrap_socket(self.plain(address, window=window), server_hostname="localhost")
 
     def ask(self, method: str, path: str, *, body: Any = None, address: str | None = None, **headers: str) -> Answer:
-        """Make one request."""
+        """Return the answer to one request."""
         connection = http.client.HTTPSConnection(
             "localhost", self.port, timeout=PATIENCE, context=self.trust, source_address=(address or self.address(), 0)
         )
@@ -85,7 +85,7 @@ class Edge:
         return connection
 
     def metric(self, line: str) -> float:
-        """A counter of the service, asked for directly."""
+        """Return a counter of the service, read without nginx."""
         value = re.search(rf"^{re.escape(line)} ([\d.]+)$", self.service.get("/metrics").decode(), re.MULTILINE)
         return float(value[1]) if value else 0.0
 
@@ -100,7 +100,7 @@ class Edge:
         return False
 
     def _config(self, folder: Path) -> str:
-        """The shipped file, with other ports and paths, and with less patience."""
+        """Return the shipped file with other ports and paths, lower limits and shorter times."""
         text = CONFIG.read_text(encoding="utf-8")
         paths = "".join(
             f"{kind}_temp_path {folder / kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -138,12 +138,12 @@ def edge(service: Process, folder: Path) -> Iterator[Edge]:
 
 
 def nginx() -> str:
-    """Where it is; Debian keeps it out of the path of users."""
+    """Return the path of nginx, or an empty text; on Debian it is outside the PATH of users."""
     return shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin") or ""
 
 
 def make_certificate(folder: Path) -> ssl.SSLContext:
-    """Make a certificate for localhost; returns what trusts it."""
+    """Create a certificate for localhost; return a context that trusts it."""
     certificate, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
@@ -161,7 +161,7 @@ def free_port() -> int:
 
 
 def read_all(raw: socket.socket) -> bytes:
-    """What comes up to the end of the connection, which has to come."""
+    """Return the bytes up to the end of the connection; a connection that stays open is a timeout."""
     received = bytearray()
     with contextlib.suppress(ConnectionError, ssl.SSLError):
         while piece := raw.recv(65536):
@@ -170,7 +170,7 @@ def read_all(raw: socket.socket) -> bytes:
 
 
 def is_cut(raw: socket.socket, data: bytes, *, within: float = 8 * SECONDS) -> bool:
-    """Send the same again and again; whether the other side ends the connection in so many seconds."""
+    """Send the same data again and again; return whether the other side closes the connection within the time."""
     deadline = time.monotonic() + within
     raw.settimeout(within)
     with contextlib.suppress(TimeoutError):

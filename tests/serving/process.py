@@ -1,4 +1,4 @@
-"""`emovox serve` in a process of its own, with the toy model unless another is named."""
+"""`emovox serve` in a separate process, with the toy model unless another is named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CODE = "from emovox.cli.main import main; main()"
 
 
 class Process:
-    """A service in a process of its own."""
+    """A service in a separate process."""
 
     def __init__(self, folder: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
         self.folder = folder
@@ -55,7 +55,7 @@ class Process:
         return self.process.wait(PATIENCE)
 
     def memory(self) -> float:
-        """Resident bytes."""
+        """Return the resident bytes."""
         return 1024.0 * int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[0])
 
     @property

@@ -1,4 +1,4 @@
-"""A service on a free loopback port, in a thread of the test, with the toy model; and small clients for it."""
+"""A service on a free loopback port in a thread of the test, with the toy model, and small clients for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HANDSHAKE = (
 
 
 class Answer(NamedTuple):
-    """An HTTP answer; `json` is None where it is no JSON."""
+    """An HTTP answer; `json` parses its body."""
 
     status: int
     headers: dict[str, str]
@@ -53,13 +53,13 @@ class Answer(NamedTuple):
 
 
 class Running:
-    """A service that runs."""
+    """A running service."""
 
     def __init__(self, server: uvicorn.Server, service: Service, port: int) -> None:
         self.server, self.service, self.port = server, service, port
 
     def end(self) -> None:
-        """Begin its graceful end, as a signal does."""
+        """Begin the graceful shutdown, as a signal does."""
         self.service.shutdown.take()
 
     def ask(self, method: str, path: str, *, body: Any = None, headers: dict[str, str] | None = None) -> Answer:
@@ -81,7 +81,7 @@ class Running:
         return connection
 
     def settled(self) -> bool:
-        """Wait until no stream and no upload is left anywhere."""
+        """Wait until no stream and no upload is left; return False after `PATIENCE`."""
         return soon(self._is_settled)
 
     def _is_settled(self) -> bool:
@@ -110,7 +110,7 @@ def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
 
 
 def soon(condition: Callable[[], bool]) -> bool:
-    """Wait until it holds; False after `PATIENCE`."""
+    """Wait until the condition is true; return False after `PATIENCE`."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not condition():
         time.sleep(0.01)
@@ -118,36 +118,36 @@ def soon(condition: Callable[[], bool]) -> bool:
 
 
 def form(data: bytes, *, name: str = "a.wav", part: str = "file") -> bytes:
-    """A multipart body with one file."""
+    """Return a multipart body with one file."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
     return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def pcm(samples: Samples) -> bytes:
-    """16-bit samples."""
+    """Return the samples as 16-bit integers."""
     return np.clip(np.rint(samples * 32767), -32768, 32767).astype("<i2").tobytes()
 
 
 def word(f0: float = 200.0, *, seconds: float = 1.2) -> Samples:
-    """A word between pauses."""
+    """Return a word between pauses."""
     pause = speech(f0, seconds=0.8, level=0.0)
     return np.concatenate([pause, speech(f0, seconds=seconds), pause])
 
 
 def begin(socket: ClientConnection, **changes: Any) -> dict[str, Any]:
-    """Send a session.start, and give the answer."""
+    """Send a session.start; return the answer."""
     socket.send(json.dumps(START | changes))
     return received(socket)
 
 
 def received(socket: ClientConnection) -> dict[str, Any]:
-    """The next message."""
+    """Return the next message."""
     message: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
     return message
 
 
 def rest(socket: ClientConnection) -> list[dict[str, Any]]:
-    """All messages up to the close."""
+    """Return all messages up to the close."""
     messages = []
     with contextlib.suppress(ConnectionClosed):
         while True:
@@ -156,19 +156,19 @@ def rest(socket: ClientConnection) -> list[dict[str, Any]]:
 
 
 def close_code(socket: ClientConnection) -> int | None:
-    """The code of the close frame, None where the connection just ended."""
+    """Return the code of the close frame; None if the connection ended without one."""
     return socket.close_code
 
 
 def wav(samples: Any, *, rate: int = RATE, kind: str = "WAV") -> bytes:
-    """A file."""
+    """Return a file of the samples."""
     file = io.BytesIO()
     soundfile.write(file, samples, rate, format=kind)
     return file.getvalue()
 
 
 def all_deleted(spools: list[Upload]) -> bool:
-    """Wait until all of them are closed, and so deleted; there must be some."""
+    """Wait until all uploads are closed, and so deleted; return False if there is none."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and not all(spool._file.closed for spool in spools):
         time.sleep(0.01)
@@ -176,16 +176,16 @@ def all_deleted(spools: list[Upload]) -> bool:
 
 
 def flood(raw: socket.socket, data: bytes) -> None:
-    """Send for ever; the other side has to end it."""
+    """Send until the other side closes the connection; fail if it does not."""
     with contextlib.suppress(ConnectionError):
         for _ in range(2000):
             raw.sendall(data)
-        raise AssertionError("nobody has ended it")
+        raise AssertionError("the connection is still open")
 
 
 @contextlib.contextmanager
 def connected(service: Running, *, window: int | None = None) -> Iterator[socket.socket]:
-    """A bare connection whose WebSocket is open."""
+    """Yield a plain connection whose WebSocket is open."""
     with socket.socket() as raw:
         raw.settimeout(PATIENCE)
         if window is not None:
@@ -197,7 +197,7 @@ def connected(service: Running, *, window: int | None = None) -> Iterator[socket
 
 
 def frame(message: str | bytes) -> bytes:
-    """A message as a client sends it: masked, the mask all zeros."""
+    """Return the frame of a client's message, masked with zeros."""
     data, kind = (message.encode(), 0x81) if isinstance(message, str) else (message, 0x82)
     if len(data) < 126:
         return bytes([kind, 0x80 | len(data)]) + bytes(4) + data

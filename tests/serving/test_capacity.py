@@ -1,4 +1,4 @@
-"""The estimate of how many streams a machine carries."""
+"""The estimate of the number of streams that a machine carries."""
 
 from __future__ import annotations
 

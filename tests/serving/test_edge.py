@@ -1,4 +1,4 @@
-"""docker/nginx.conf for real: slow senders, slow readers and floods meet nginx; everybody else gets the service."""
+"""docker/nginx.conf in a real nginx: it stops slow senders, slow readers and floods; other clients are served."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
 
 @pytest.fixture(autouse=True)
 def unharmed(front: Edge) -> Iterator[None]:
-    """Whatever a test does: others are served meanwhile, and nothing is left of it."""
+    """Check after each test that other clients are served, and that no stream or upload is left."""
     yield
     assert front.post(wav(word())).status == 200
     assert soon(lambda: (front.metric("emovox_streams"), front.metric("emovox_uploads")) == (0, 0))
@@ -250,7 +250,7 @@ class TestSlowReaders:
         )
 
     def test_of_pongs_meets_the_service(self, front: Edge) -> None:
-        """Each ping renews the patience of nginx: it is the service that gives up, by start_seconds or idle_seconds."""
+        """Each ping restarts the times of nginx; the service ends the stream by start_seconds or idle_seconds."""
         before = front.service.memory()
         with front.tls(window=4096) as raw:
             raw.sendall(HANDSHAKE + b"\r\n")

@@ -1,4 +1,4 @@
-"""Codes, statuses and close codes: one table, which the docs repeat."""
+"""Codes, statuses and close codes: the docs list them in one table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from emovox.serving.errors import (
 
 DOCS = Path(__file__).parents[2] / "docs" / "service.md"
 UNSEEN = {"cancelled", "worker_lost", "service"}
-"""Codes of which no client hears by a status: nobody waits, the job tells, the root."""
+"""Codes that no answer has as its status: the client has left, a job reports it, the base class."""
 
 
 def subclasses(kind: type[EmovoxError]) -> set[type[EmovoxError]]:

@@ -1,4 +1,4 @@
-"""What a stream or an upload held is free as soon as it is over: Python's search for cycles comes hundreds later."""
+"""The memory of a stream or an upload is free at its end, without Python's search for cycles (hundreds later)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def vanishing(socket: ClientConnection) -> None:
 
 @pytest.fixture
 def no_search() -> Iterator[None]:
-    """Leave cycles where they are."""
+    """Switch off the search for cycles."""
     gc.collect()
     gc.disable()
     try:
@@ -124,7 +124,7 @@ def test_nothing_is_left_of_an_upload_whose_client_leaves(impatient: Running, mo
 
 
 def note(kind: type[object], kept: list[weakref.ref[object]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Watch what is made of a kind from now on."""
+    """Add a weak reference to every new object of a class to `kept`."""
     before = kind.__init__
 
     def make(self: object, *given: object, **named: object) -> None:

@@ -1,4 +1,4 @@
-"""Counters for Prometheus: what the pipeline has counted since its beginning is taken over once."""
+"""Counters for Prometheus: each count of the pipeline is added once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LATER = Counts(streams=1, waiting=2, tiles=11, previews=25, merged=3, dropped=6,
 
 
 def values(metrics: Metrics) -> dict[str, float]:
-    """Samples by name and labels."""
+    """Return the samples by name and labels."""
     lines = [line for line in metrics.text().decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 

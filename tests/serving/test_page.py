@@ -91,7 +91,7 @@ def test_the_client_of_the_docs_in_a_page_of_another_origin(tmp_path: Path) -> N
 
 
 def _client() -> str:
-    """The client for browsers, as the docs have it."""
+    """Return the client for browsers of docs/service.md."""
     snippet = re.search(
         "```javascript\n(.*?)```", (ROOT / "docs" / "service.md").read_text(encoding="utf-8"), re.DOTALL
     )

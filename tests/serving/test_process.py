@@ -1,4 +1,4 @@
-"""`emovox serve` as a process: its first words, signals, workers, TLS, and what is left of it."""
+"""`emovox serve` as a process: its first lines, signals, workers, TLS, and the files that it leaves."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def _is_healthy(server: Process, environment: dict[str, str]) -> bool:
 
 
 def _plainly(port: int) -> bytes:
-    """What a service with TLS says to a client without: asked once, since it will not change."""
+    """Return the answer of a service with TLS to a client without it."""
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
         raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return raw.recv(100)

@@ -1,4 +1,4 @@
-"""Signals while an upload is in flight, to one process or to a whole group of them."""
+"""Signals while an upload is in flight, to one process or to its whole group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.serving.running import BOUNDARY, PATIENCE, form, soon, wav, word
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="signals and workers as on POSIX")
 
 POLLED_SECONDS = 1.0
-"""Until signals have been taken and, where there are workers, told to them."""
+"""Seconds until the process has handled a signal and passed it to its workers."""
 
 
 class HalfUpload:
@@ -33,7 +33,7 @@ class HalfUpload:
         self._connection.putheader("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")
         self._connection.putheader("Content-Length", str(len(body)))
         self._connection.endheaders(body[: len(body) // 2])
-        time.sleep(POLLED_SECONDS)  # until it is somebody's
+        time.sleep(POLLED_SECONDS)  # until a worker has accepted it
 
     def finish(self) -> int:
         """Send the other half; return the status."""
@@ -94,7 +94,7 @@ def test_a_second_hang_up_forces_nothing(folder: Path, first: signal.Signals) ->
 
 
 def test_a_hang_up_replaces_workers_one_by_one(folder: Path) -> None:
-    """As uvicorn does it: what is in flight is finished."""
+    """Uvicorn finishes what is in flight."""
     with uploading(folder, "2") as (server, upload):
         before = workers_of(server)
         for pid in (*before, server.process.pid):

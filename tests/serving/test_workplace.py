@@ -1,4 +1,4 @@
-"""The folder of a running service: whose it is, and what is left of a killed one."""
+"""The private folder of a running service, and the removal of those of killed ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from emovox.serving.workplace import workplace
 
 
-def test_only_what_nobody_holds_is_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_unlocked_folders_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("os.kill", _nobody)  # a process of another container cannot be seen
+    monkeypatch.setattr("os.kill", _no_process)  # a process of another container cannot be seen
     killed = tmp_path / "emovox-serve-killed"
     (killed / "jobs").mkdir(parents=True)
     foreign = tmp_path / "elsewhere"
@@ -27,5 +27,5 @@ def test_only_what_nobody_holds_is_swept(tmp_path: Path, monkeypatch: pytest.Mon
     assert not first.exists()
 
 
-def _nobody(number: int, signal: int) -> None:
+def _no_process(number: int, signal: int) -> None:
     raise ProcessLookupError(number, signal)

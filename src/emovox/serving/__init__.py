@@ -1,1 +1,1 @@
-"""The service: HTTP, WebSocket and page over one shared model (`emovox serve`)."""
+"""The service `emovox serve`: HTTP, WebSocket and page over one shared model."""

@@ -1,4 +1,4 @@
-"""The application: what `emovox serve` runs, and what tests and other servers can run as well."""
+"""The ASGI application that `emovox serve` runs; tests and other ASGI servers can run it, too."""
 
 from __future__ import annotations
 
@@ -44,18 +44,19 @@ from emovox.serving.shutdown import Shutdown
 log = logging.getLogger("emovox.serving")
 
 STATIC = Path(__file__).parent / "static"
-"""The page, built from web/; it is served where it is there."""
+"""Folder of the page, built from web/; it is served if it exists."""
 
 _POLL_SECONDS = 0.02
+"""Seconds between two looks at what is still in flight while the service ends."""
 
 
 class Service:
     """The parts of a running service.
 
     Args:
-        settings: the limits.
+        settings: the limits; `max_streams` 0 is measured here.
         predictor: the model.
-        jobs: an existing private folder.
+        jobs: an existing folder that only this user may read.
     """
 
     def __init__(self, settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> None:
@@ -74,7 +75,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self, _: FastAPI) -> AsyncIterator[None]:
-        """Run from start to end of the application; afterwards no thread and no file is left."""
+        """Run the parts while the application runs; afterwards no thread and no file is left."""
         watches = [asyncio.create_task(part.watch()) for part in (self.streams, self.emotions)]
         with self.shutdown.ready():
             self.about.is_ready = True
@@ -91,14 +92,14 @@ class Service:
             self.leave()
 
     def leave(self) -> None:
-        """End the process if a thread is stuck, once all else is done: Python would wait for it without end."""
+        """End the process if a thread is stuck: Python would wait for it without end. Call it last."""
         if self.analyses.is_stuck:
             log.warning("an analysis did not stop in time; it ends with the process")
             logging.shutdown()
             os._exit(0)
 
     async def _drain(self) -> None:
-        """Take nothing new, and finish the streams and requests in flight, for up to `shutdown_seconds`."""
+        """Refuse new work, and finish the streams and requests in flight, for up to `shutdown_seconds`."""
         self.about.is_ready = False
         self.streams.stop()
         with contextlib.suppress(TimeoutError):
@@ -107,7 +108,7 @@ class Service:
                     await asyncio.sleep(_POLL_SECONDS)
 
     def _cancel(self, forced: bool) -> None:
-        """Cancel what is still in flight; each request is answered with 503 `shutting_down`."""
+        """Cancel what is still in flight; each request gets 503 `shutting_down`."""
         self.analyses.forced_exit |= forced
         self.analyses.cancel()
         for request in self.requests:
@@ -120,7 +121,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
     Args:
         settings: all settings; `max_streams` 0 is measured here.
         predictor: the model.
-        jobs: an existing folder for the states of jobs, which only this user may read; several workers share one.
+        jobs: an existing folder for the states of jobs. Only this user may read it; all workers share it.
 
     Returns:
         The application; `app.state.service` is its `Service`.
@@ -142,7 +143,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
     _add_docs(app)
     _add_errors(app)
     if STATIC.is_dir():
-        # Not a mount: it would also take what a route refuses, such as a PUT.
+        # Not a mount: a mount would also answer what a route refuses, such as a PUT.
         app.router.default = _Page(directory=STATIC, html=True)
     app.add_middleware(
         Access,
@@ -152,7 +153,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
         requests=service.requests,
         is_ready=lambda: service.about.is_ready,
     )
-    if settings.cors:  # outside of the former, so that pages can read its errors
+    if settings.cors:  # outside of Access, so that pages can read its errors
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors),
@@ -164,23 +165,23 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
 
 
 class _Page(StaticFiles):
-    """The page's files, for what no route knows."""
+    """The files of the page; they answer the paths that no route has."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Give a file; nothing of the interface lies here, and nothing can be sent here."""
+        """Return a file; paths under /v1/ and methods other than GET and HEAD get 404."""
         if scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(404)
         return await super().get_response(path, scope)
 
 
 def cores_of(settings: ServiceSettings) -> int:
-    """Return the cores that one worker may count on."""
+    """Return the number of processor cores for each worker, at least 1."""
     return max(1, usable_cores() // settings.workers)
 
 
 def _add_metrics(app: FastAPI, service: Service) -> None:
     async def metrics() -> Response:
-        """Give the counters in the text format of Prometheus."""
+        """Return the counters in the text format of Prometheus."""
         service.metrics.follow(service.pipeline.counts)
         return Response(service.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
@@ -211,7 +212,7 @@ def _add_docs(app: FastAPI) -> None:
 
 
 def _leave_out_validation(document: dict[str, Any]) -> None:
-    """Leave out FastAPI's own 422, which it adds to each route with a parameter and this service never gives."""
+    """Remove the answer 422 that FastAPI adds to each route with a parameter: this service never gives it."""
     for methods in document["paths"].values():
         for operation in methods.values():
             if operation["responses"].get("422", {}).get("description") == "Validation Error":
@@ -244,7 +245,7 @@ def _add_errors(app: FastAPI) -> None:
         return error_response(StorageError("the disk of the service is full; try again later, or send a shorter file"))
 
     async def fault(_: Request, __: Exception) -> Response:
-        return internal_error()  # the server below logs it
+        return internal_error()  # uvicorn logs it
 
     app.add_exception_handler(EmovoxError, known)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -1,4 +1,4 @@
-"""How many live streams this machine should carry: measured in a moment, with the model that will score them."""
+"""Measure how many live streams this machine carries, with the model that scores them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from emovox.schema.processes import usable_cores
 from emovox.serving.live.audio_in import STEP_SECONDS
 
 BUSY = 0.7
-"""Share of a core that may be busy: beyond it updates begin to wait for one another."""
+"""Share of a core that streams may use (0 to 1): above it updates begin to wait for each other."""
 
 SOCKET_SECONDS = 0.0012
-"""Processor time that a second of a stream costs on the socket, at ten frames a second (publish/load.py)."""
+"""Seconds of processor time for the socket, per second of a stream with ten frames (measured by publish/load.py)."""
 
-_SPEECH_SECONDS = 1.0
-_FEWEST = 4
-_RUNS = 3
+_SPEECH_SECONDS = 1.0  # of the test sound
+_FEWEST = 4  # streams, however slow the machine is
+_RUNS = 3  # the quickest counts
 
 
 def measure_streams(predictor: Predictor, *, cores: int | None = None) -> int:
-    """Estimate how many streams in which somebody speaks without a pause can be carried; takes about 0.1 s.
+    """Return how many streams of speech without pauses a worker carries; takes about 0.1 s.
 
-    Two bounds: all work spread over the cores, and what one event loop has to do alone.
+    The estimate is the lower of two bounds: all work spread over the cores, and the work of the event loop on one core.
 
     Args:
         predictor: the model.
-        cores: processor cores; those of this process unless given.
+        cores: processor cores of the worker; default: those that this process may use.
 
     Returns:
-        Streams a worker, at least 4.
+        Streams per worker, at least 4.
     """
     card = predictor.card
     speech = golden_input(seconds=_SPEECH_SECONDS, sample_rate=card.sample_rate)
@@ -50,7 +50,7 @@ def measure_streams(predictor: Predictor, *, cores: int | None = None) -> int:
 
 
 def _quickest(work: Callable[[], object]) -> float:
-    """Seconds of processor time, of the quickest of a few runs: other work on the machine shall not count."""
+    """Return seconds of processor time of the quickest of a few runs, since other work slows some of them."""
     taken = []
     for _ in range(_RUNS):
         begun = time.thread_time()

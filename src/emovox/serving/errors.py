@@ -1,4 +1,4 @@
-"""Errors of the service: a stable code, an HTTP status, and the WebSocket close code that follows from it."""
+"""Errors of the service. Each has a stable code and an HTTP status; the close code follows from the status."""
 
 from __future__ import annotations
 
@@ -15,37 +15,38 @@ from emovox.schema.errors import (
 )
 
 PRIVATE_CODES = 4000
-"""WebSocket close codes from here on belong to applications: ours are this plus the HTTP status."""
+"""First WebSocket close code for applications; the service closes with this plus the HTTP status."""
 
 NORMAL, GOING_AWAY = 1000, 1001
+"""WebSocket close codes of RFC 6455: the client ended the stream; the service ends."""
 
 CLOSING = "the service is being shut down; try again in a moment"
-"""The message of every `ClosingError`."""
+"""Message of every `ClosingError`."""
 
 
 class ServiceError(EmovoxError):
-    """A request that the service does not answer; `status` is the HTTP status."""
+    """A request that the service refuses or cannot answer; `status` is the HTTP status."""
 
     code = "service"
     status: ClassVar[int] = 500
 
 
 class UnauthorisedError(ServiceError):
-    """No key, or a wrong one."""
+    """The request has no key, or a wrong one."""
 
     code = "unauthorised"
     status = 401
 
 
 class OriginError(ServiceError):
-    """A page of another site, which the setting `cors` does not name."""
+    """The request comes from a page of an origin that the setting `cors` does not name."""
 
     code = "forbidden_origin"
     status = 403
 
 
 class HostError(ServiceError):
-    """The request names a host that this service is not: a page may have bent a name of its own to this address."""
+    """The request names a host that the service does not allow; it may be DNS rebinding by a foreign page."""
 
     code = "forbidden_host"
     status = 403
@@ -59,21 +60,21 @@ class RequestError(ServiceError):
 
 
 class MessageError(ServiceError):
-    """A WebSocket message that the protocol does not have in this place."""
+    """The protocol does not allow this WebSocket message at this point."""
 
     code = "bad_message"
     status = 400
 
 
 class FrameError(ServiceError):
-    """A binary frame that holds no whole number of samples of every channel."""
+    """A binary frame has no sample, or no whole number of samples of every channel."""
 
     code = "bad_frame"
     status = 400
 
 
 class NotFoundError(ServiceError):
-    """No such page, or no such job (any more)."""
+    """The page or the job does not exist, or no longer."""
 
     code = "not_found"
     status = 404
@@ -94,70 +95,70 @@ class TooSlowError(ServiceError):
 
 
 class IdleError(ServiceError):
-    """A stream without audio for too long."""
+    """A stream has sent no audio for too long."""
 
     code = "idle"
     status = 408
 
 
 class SlowReaderError(ServiceError):
-    """A client that does not read its events."""
+    """A client does not read its events."""
 
     code = "slow_reader"
     status = 408
 
 
 class TooLargeError(ServiceError):
-    """More bytes than a body or a frame may have."""
+    """A body or a frame has more bytes than allowed."""
 
     code = "too_large"
     status = 413
 
 
 class TooLongError(ServiceError):
-    """More seconds than a recording or a stream may have."""
+    """A recording or a stream is longer than allowed."""
 
     code = "too_long"
     status = 413
 
 
 class BusyError(ServiceError):
-    """All places are taken: come back later."""
+    """All places are taken; a later try may succeed."""
 
     code = "busy"
     status = 503
 
 
 class ClosingError(ServiceError):
-    """The service is being shut down; a stream in flight was finished before, unless it had to be quick."""
+    """The service is being shut down. A stream in flight was finished first, except at a forced exit."""
 
     code = "shutting_down"
     status = 503
 
 
 class InternalError(ServiceError):
-    """A fault of the service; the log has the details."""
+    """The service has a fault; the log has the details."""
 
     code = "internal"
     status = 500
 
 
 class StorageError(ServiceError):
-    """The disk of the service is full: a large upload, or the state of a job, finds no room."""
+    """The disk of the service is full: a large upload or the state of a job cannot be written."""
 
     code = "full"
     status = 507
 
 
 class CancelledError(ServiceError):
-    """Nobody waits for the answer any more."""
+    """The client no longer waits for the answer."""
 
     code = "cancelled"
     status = 499
 
 
 class WorkerLostError(ServiceError):
-    """The process that worked on a job is gone."""
+    """The process that worked on a job has ended."""
 
     code = "worker_lost"
     status = 500
@@ -171,7 +172,7 @@ _STATUSES: tuple[tuple[type[EmovoxError], int], ...] = (
     (OverloadError, 503),
     (PipelineError, 500),
 )
-"""HTTP statuses of the errors of the layers below; of several that fit, the first."""
+"""HTTP statuses of errors from lower layers; the first class that fits counts."""
 
 
 def status_of(error: EmovoxError | type[EmovoxError]) -> int:
@@ -187,7 +188,7 @@ def status_of(error: EmovoxError | type[EmovoxError]) -> int:
 
 
 def close_code_of(error: EmovoxError | type[EmovoxError]) -> int:
-    """Return the WebSocket close code: 4000 + the HTTP status, but 1001 for a service that goes away.
+    """Return the WebSocket close code: 4000 + the HTTP status, but 1001 when the service ends.
 
     >>> close_code_of(UnauthorisedError), close_code_of(ClosingError)
     (4401, 1001)

@@ -1,4 +1,4 @@
-"""API keys, compared in constant time, and the question whether a browser's page may open a stream."""
+"""Checks of a request: its API key (in constant time), the origin of its page, and the host that it names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from emovox.serving.errors import HostError, OriginError, UnauthorisedError
 from emovox.serving.settings import ServiceSettings
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""Host names of this machine, as browsers send them."""
 
 _PORT = re.compile(r":\d*$")
 
@@ -20,10 +21,10 @@ _HOW = "send 'Authorization: Bearer KEY' (in a browser's stream: \"key\" in sess
 
 
 class KeyRing:
-    """The keys that open the service; without keys it is open.
+    """The API keys of the service; without keys everyone has access.
 
     Args:
-        keys: the keys; only their hashes are kept.
+        keys: the keys; only their SHA-256 hashes are kept.
     """
 
     def __init__(self, keys: Iterable[str]) -> None:
@@ -31,14 +32,17 @@ class KeyRing:
 
     @property
     def is_open(self) -> bool:
-        """Whether no key is needed."""
+        """True if no key is needed."""
         return not self._hashes
 
     def check(self, key: str | None) -> None:
-        """Check a key; takes as long for a wrong one as for a right one, whichever it is.
+        """Check a key; all keys of one length take the same time, right or wrong.
+
+        Args:
+            key: as the client sent it; None if it sent none.
 
         Raises:
-            UnauthorisedError: no key, or none of ours.
+            UnauthorisedError: no key, or an unknown one.
         """
         if self.is_open:
             return
@@ -50,7 +54,7 @@ class KeyRing:
 
 
 def key_in(headers: Mapping[str, str]) -> str | None:
-    """Find the key in `Authorization: Bearer KEY` or `X-API-Key: KEY`; None when there is none.
+    """Return the key in `Authorization: Bearer KEY` or `X-API-Key: KEY`; None if there is none.
 
     >>> key_in({"authorization": "Bearer abc"}), key_in({"x-api-key": "abc"}), key_in({})
     ('abc', 'abc', None)
@@ -62,17 +66,18 @@ def key_in(headers: Mapping[str, str]) -> str | None:
 
 
 def check_origin(headers: Mapping[str, str], *, allowed: Iterable[str]) -> None:
-    """Check who opens a stream or changes something: no browser, a page of this service, or one that `cors` names.
+    """Check the origin of a request that opens a stream or changes something.
 
-    Browsers let any page open a WebSocket to any host, and CORS does not cover it: without this, every page that the
-    user visits could use a service on the user's own machine.
+    Three senders pass: a program that is no browser, a page of this service, and a page that `cors` names. Browsers let
+    any page open a WebSocket to any host, and CORS does not cover WebSockets. Without this check, every page that the
+    user visits could use a service on the user's machine.
 
     Args:
-        headers: of the handshake or the request.
+        headers: of the handshake or the request, names in lower case.
         allowed: the setting `cors`; "*" allows all.
 
     Raises:
-        OriginError: another page.
+        OriginError: the page has another origin.
     """
     origin = headers.get("origin")
     if origin is None or _netloc(origin) == headers.get("host"):
@@ -86,10 +91,11 @@ def check_origin(headers: Mapping[str, str], *, allowed: Iterable[str]) -> None:
 
 
 def hosts_of(settings: ServiceSettings) -> tuple[str, ...]:
-    """Return the names by which this service may be called; none: any.
+    """Return the host names that requests may use; an empty tuple allows all.
 
-    A name that `settings.allowed_hosts` does not have is refused on a loopback address, where every page that the user
-    visits could otherwise come in under a name of its own (DNS rebinding); elsewhere names are free unless it is set.
+    On a loopback address only local names and those of `settings.allowed_hosts` pass. Otherwise any page that the user
+    visits could reach the service under a name that it controls (DNS rebinding). On other addresses every name passes
+    unless `allowed_hosts` is set.
 
     >>> hosts_of(ServiceSettings(host="127.0.0.1")), hosts_of(ServiceSettings(host="0.0.0.0"))
     (('localhost', '127.0.0.1', '[::1]'), ())
@@ -100,14 +106,14 @@ def hosts_of(settings: ServiceSettings) -> tuple[str, ...]:
 
 
 def check_host(headers: Mapping[str, str], *, allowed: Collection[str]) -> None:
-    """Check the name by which the service was called, whatever the port.
+    """Check the host name of a request; the port does not matter.
 
     Args:
-        headers: of the request.
-        allowed: as `hosts_of` gives them.
+        headers: of the request, names in lower case.
+        allowed: the result of `hosts_of`.
 
     Raises:
-        HostError: another name.
+        HostError: the name is not allowed.
     """
     host = headers.get("host")
     if not allowed or host is None:  # every browser sends it
@@ -120,7 +126,7 @@ def check_host(headers: Mapping[str, str], *, allowed: Collection[str]) -> None:
 
 
 def is_local(host: str) -> bool:
-    """Tell whether only this machine reaches an address.
+    """Return whether only this machine can reach an address.
 
     >>> is_local("127.0.0.1"), is_local("localhost"), is_local("0.0.0.0")
     (True, True, False)

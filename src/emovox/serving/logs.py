@@ -1,4 +1,7 @@
-"""The log on standard error: a line an event, as text or JSON. Never a key, a file's name, an address, or audio."""
+"""The log on standard error: one line per event, as text or JSON.
+
+It never has a key, a file's name, an address, or audio.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "ta
 
 
 class JsonLines(logging.Formatter):
-    """A JSON object a line: time (UTC), level, event, and the facts that were given."""
+    """One JSON object per line: time (UTC), level, event, and the `extra` facts of the call."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return the line of a record."""
         line: dict[str, Any] = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
         line |= _facts(record)
         if record.exc_info:
@@ -27,22 +30,22 @@ class JsonLines(logging.Formatter):
 
 
 class TextLines(logging.Formatter):
-    """The same for people."""
+    """The same facts as readable text, one line per event."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
+        """Return the line of a record, with the traceback below."""
         facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
         line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}{facts}"
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
 def set_up(settings: ServiceSettings, *, supervises: bool = False) -> None:
-    """Send the log of the service, and the warnings of the server below it, to standard error.
+    """Send the log of the service, and the warnings of uvicorn, to standard error.
 
     Args:
-        settings: form and level.
-        supervises: this process serves nothing itself: the server reports on its workers. Elsewhere it would log
-            addresses of clients.
+        settings: `log` and `log_level`.
+        supervises: this process only starts workers; uvicorn then reports on them at `log_level`. In a process that
+            serves, uvicorn would log addresses of clients.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if settings.log == "json" else TextLines())

@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus; with several workers over files that all of them share."""
+"""The counters of the service for Prometheus; several workers share them in files."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from emovox.runtime.pipeline import Counts
 from emovox.serving.workplace import is_alive
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""The library's variable for the folder that workers share; it must be set before the library is loaded."""
+"""Environment variable of prometheus_client: the folder that workers share. Set it before the workers start."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Type of the text that `Metrics.text` returns."""
 
 _DELAYS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 _DURATIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 class Metrics:
-    """The counters of one worker, with a registry of their own: a process may hold several services, as tests do."""
+    """The counters of one worker. Each instance has its registry, since tests run several services in a process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -34,7 +35,7 @@ class Metrics:
         self.streams = Gauge("emovox_streams", "Streams that are open.", registry=registry, multiprocess_mode="livesum")
         self.streams_closed = Counter(
             "emovox_streams_closed",
-            "Streams that have ended, by error code ('none': as wished).",
+            "Streams that have ended, by error code ('none': no error).",
             ["code"],
             registry=registry,
         )
@@ -67,7 +68,7 @@ class Metrics:
         self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, unread=0, batches=0)
 
     def follow(self, counts: Counts) -> None:
-        """Take over what the pipeline has counted since the last call."""
+        """Add what the pipeline has counted since the last call."""
         last, self._last = self._last, counts
         self.windows_waiting.set(counts.waiting)
         self.windows.labels("tile").inc(counts.tiles - last.tiles)
@@ -77,7 +78,7 @@ class Metrics:
         self.previews_lost.labels("unread").inc(counts.unread - last.unread)
 
     def text(self) -> bytes:
-        """Write all counters, those of the other workers included."""
+        """Return all counters as text, those of the other workers included."""
         registry = self.registry
         if SHARED in os.environ:
             _forget_dead_workers(Path(os.environ[SHARED]))
@@ -87,7 +88,7 @@ class Metrics:
 
 
 def _forget_dead_workers(folder: Path) -> None:
-    """Take the gauges of workers that are gone out of the sums; what they counted stays."""
+    """Remove the gauges of workers that have ended from the sums; their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = int(file.stem.rpartition("_")[2])
         if not is_alive(pid):

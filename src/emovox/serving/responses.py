@@ -1,4 +1,4 @@
-"""Answers in JSON, those that are errors included."""
+"""JSON answers, for results and errors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from emovox.schema.errors import EmovoxError
 from emovox.serving.errors import InternalError, status_of
 
 RETRY_SECONDS = 5
-"""Seconds after which a client may try again, in `Retry-After`: about how long an upload keeps its place."""
+"""Seconds in `Retry-After`, after which a client may try again: about as long as an upload keeps its place."""
 
 _CLOSING_STATUSES = (400, 401, 403, 408, 413, 503, 507)
+"""Statuses after which a body may be unread, so that the connection cannot be used again."""
 
 
 def json_response(data: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Answer with JSON."""
+    """Return an answer with `data` as JSON."""
     return Response(msgspec.json.encode(data), status, headers, media_type="application/json")
 
 
 def error_response(error: EmovoxError) -> Response:
-    """Answer with an error; after one that leaves a body unread the connection is closed."""
+    """Return the answer to an error; after one that leaves a body unread the connection is closed."""
     status = status_of(error)
     headers = {}
     if status == 401:
@@ -35,5 +36,5 @@ def error_response(error: EmovoxError) -> Response:
 
 
 def internal_error() -> Response:
-    """Answer to a fault of the service itself."""
-    return error_response(InternalError("the service has a fault; its log tells more, try again"))
+    """Return the answer to a fault of the service: 500 `internal`."""
+    return error_response(InternalError("the service has a fault; its log has the details, try again"))

@@ -1,4 +1,4 @@
-"""`emovox serve` from settings to the end: load, measure, print what is served, run uvicorn."""
+"""Run `emovox serve`: load the model, measure, print what is served, run uvicorn until a signal comes."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from emovox.serving.settings import ServiceSettings, SettingsError, all_keys
 from emovox.serving.workplace import workplace
 
 BACKLOG = 2048
-"""Connections that may wait to be accepted."""
+"""Connections that may wait to be accepted; uvicorn's default."""
 
 SEND_BYTES = 64 * 1024
-"""Bytes that the system buffers for a client that does not read. It would let them grow to megabytes: this is two
-minutes of events, so that a slow reader is noticed in time."""
+"""Bytes that the system buffers for a client that does not read: two minutes of events. The system's default grows to
+megabytes, and a slow reader would be noticed too late."""
 
 SPARE_CONNECTIONS = 256
-"""Connections besides two a stream; beyond it a request gets 503."""
+"""Connections besides two per stream; above the sum a request gets 503."""
 
 LAST_SECONDS = 5
-"""Seconds for clients to take the last bytes, once all streams and requests have ended."""
+"""Seconds for clients to read the last bytes after all streams and requests have ended."""
 
 HEALTHCHECK_SECONDS = 30
-"""Seconds in which a worker must answer uvicorn, or it is replaced: loading a model on a busy machine takes long."""
+"""Seconds in which a worker must answer uvicorn, or uvicorn replaces it; a model loads slowly on a busy machine."""
 
 WORKPLACE = "EMOVOX_WORKPLACE"
-"""Variable by which workers find the private folder, with their settings in it."""
+"""Environment variable with the private folder, where workers find their settings."""
 
 log = logging.getLogger("emovox.serving")
 
@@ -51,7 +51,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
 
     Args:
         settings: all settings.
-        say: shows text to whoever started it; with `log` json a line of the log says the same.
+        say: prints text for the user; with `log` json a line of the log has the same facts.
 
     Raises:
         SettingsError: the address, the certificate or the keys cannot be used.
@@ -68,20 +68,20 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
         if settings.workers == 1:
             stuck = _serve_here(settings, predictor, listener, folder)
         else:
-            del predictor  # each worker loads its own
+            del predictor  # each worker loads the model
             _serve_in_workers(settings, listener, folder)
     stuck()  # after the folder is deleted
 
 
 def make_server(settings: ServiceSettings, app: FastAPI) -> uvicorn.Server:
-    """Make a server for this process; `run(sockets=[listener])` serves until a signal comes."""
+    """Return a server for this process; `run(sockets=[listener])` serves until a signal comes."""
     server = uvicorn.Server(uvicorn.Config(app, **options(settings)))
     app.state.service.shutdown.stop = lambda: setattr(server, "should_exit", True)
     return server
 
 
 def worker_app() -> FastAPI:
-    """Make the application of a worker; uvicorn calls it in each of them."""
+    """Return the application of a worker; uvicorn calls this in each worker."""
     folder = Path(os.environ[WORKPLACE])
     settings = ServiceSettings.model_validate_json((folder / "settings.json").read_bytes())
     set_up(settings)
@@ -89,12 +89,12 @@ def worker_app() -> FastAPI:
 
 
 def options(settings: ServiceSettings) -> dict[str, Any]:
-    """Return the options of uvicorn, for one process or several."""
+    """Return the options of uvicorn, the same for one process and for several."""
     return {
         "http": "h11",  # bounds headers, trailers and pipelined requests in memory; httptools does not
         "ws": "websockets-sansio",
         "ws_max_size": settings.max_frame_kb * 1000,
-        "ws_ping_interval": None,  # a client that is made to wait would not be heard to answer; idle streams are closed
+        "ws_ping_interval": None,  # pongs of a client that has to wait stay unread; `idle_seconds` ends dead streams
         "ws_per_message_deflate": False,  # 300 kB a stream, and audio hardly shrinks
         "log_config": None,
         "access_log": False,
@@ -108,10 +108,10 @@ def options(settings: ServiceSettings) -> dict[str, Any]:
 
 
 def listen(settings: ServiceSettings) -> socket.socket:
-    """Open the socket of the service; what it accepts takes over its options.
+    """Return the listening socket of the service; the connections that it accepts inherit its options.
 
     Raises:
-        SettingsError: the address is taken, not this machine's, or none at all.
+        SettingsError: the address is taken, is not of this machine, or is no address.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -131,10 +131,10 @@ def listen(settings: ServiceSettings) -> socket.socket:
 
 
 def check_certificate(settings: ServiceSettings) -> None:
-    """Check that the certificate and its key can be used.
+    """Check that the certificate and its key can be read and belong together.
 
     Raises:
-        SettingsError: they cannot.
+        SettingsError: they cannot be used.
     """
     if settings.ssl_cert is None:
         return
@@ -145,7 +145,7 @@ def check_certificate(settings: ServiceSettings) -> None:
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(
             f"ssl_cert {settings.ssl_cert} and ssl_key {settings.ssl_key}: cannot be used ({error}); "
-            "give a certificate chain and its own key as PEM files"
+            "give a certificate chain and its private key as PEM files"
         ) from error
 
 
@@ -159,7 +159,7 @@ def _serve_here(
 
 
 def _serve_in_workers(settings: ServiceSettings, listener: socket.socket, folder: Path) -> None:
-    """Let uvicorn start the workers, replace one that dies, and end them together."""
+    """Let uvicorn start the workers, replace one that ends, and stop them together."""
     os.environ[WORKPLACE] = str(folder)
     os.environ[SHARED] = str(folder / "metrics")
     (folder / "settings.json").write_text(settings.model_dump_json(), encoding="utf-8")
@@ -195,7 +195,7 @@ def _announce(settings: ServiceSettings, facts: dict[str, Any], say: Callable[[s
     else:
         say(_greeting(facts))
     if not all_keys(settings) and not is_local(settings.host):
-        log.warning("everybody who can reach this address may use it; set keys, see docs/service.md")
+        log.warning("everyone who can reach this address may use it; set keys, see docs/service.md")
 
 
 def _greeting(facts: dict[str, Any]) -> str:

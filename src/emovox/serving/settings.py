@@ -1,6 +1,6 @@
-"""Settings of the service: one typed model, whose ranges and descriptions are also the flags and the docs.
+"""Settings of the service: one typed model, whose ranges and descriptions also make the flags and the docs.
 
-Flags come before the environment, the environment before a TOML file, the file before the defaults.
+Flags override the environment, the environment overrides a TOML file, the file overrides the defaults.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from emovox.schema.config import read_toml
 from emovox.schema.errors import ConfigError
 
 PREFIX = "EMOVOX_SERVE_"
-"""EMOVOX_SERVE_PORT=9000 is the setting `port`; lists are separated by commas."""
+"""Prefix of the environment variables: EMOVOX_SERVE_PORT=9000 sets `port`. Commas separate the items of lists."""
 
 SHORTEST_KEY = 16
-"""Characters of an API key, at least: a shorter one can be guessed."""
+"""Least number of characters of an API key: a shorter one can be guessed."""
 
 MASK = "********"
+"""Text in place of a key where settings are printed."""
 
 _YEAR = 31_536_000  # the longest time: every clock and timer can take it
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]+)?")
@@ -38,17 +39,21 @@ class SettingsError(ConfigError):
 
 
 def _split(value: Any) -> Any:
-    """Take a list apart that was written as one text; other values stay."""
+    """Split a text at its commas into a tuple; return other values unchanged."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _origin(text: str) -> str:
-    """Check that an `Origin` header can be this; browsers send "null" for files and for pages without an origin."""
+    """Return the text if it can be an `Origin` header; browsers send "null" for files and pages without an origin.
+
+    Raises:
+        ValueError: no browser sends it.
+    """
     if text in ("*", "null") or (_ORIGIN.fullmatch(text) and not _DEFAULT_PORT.fullmatch(text)):
         return text
     raise ValueError(
         "expected an origin as browsers send it: scheme://host or scheme://host:port, in small letters, "
-        "nothing behind it, no default port; give each origin by itself, or *"
+        "without a path or a default port; give each origin as a separate value, or *"
     )
 
 
@@ -60,7 +65,7 @@ Seconds = Annotated[float, Field(gt=0, le=_YEAR)]
 
 
 class ServiceSettings(BaseSettings):
-    """All settings; times in seconds, sizes in the unit of the name."""
+    """All settings. Times are in seconds, sizes in the unit of the name; each description is the help of the flag."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -74,14 +79,14 @@ class ServiceSettings(BaseSettings):
         default=0,
         ge=0,
         le=256,
-        description="threads a worker that score live audio; 0: its cores but one, at least one",
+        description="threads per worker that score live audio; 0: its cores but one, at least one",
     )
     ssl_cert: str | None = Field(default=None, description="certificate chain (PEM): serve https and wss")
     ssl_key: str | None = Field(default=None, description="private key of the certificate (PEM)")
     keys: Keys = Field(
-        default=(), description="API keys of 16 characters or more, any of them opens; none: everybody may ask"
+        default=(), description="API keys of 16 characters or more, any of them gives access; none: everyone has access"
     )
-    key_file: str | None = Field(default=None, description="file with more keys, one a line")
+    key_file: str | None = Field(default=None, description="file with more keys, one per line")
     open_metrics: bool = Field(default=False, description="/metrics needs no key")
     cors: Origins = Field(
         default=(), description="origins whose pages may use the service, such as https://example.org"
@@ -96,12 +101,14 @@ class ServiceSettings(BaseSettings):
     slowest_upload_kb: float = Field(
         default=4.0, gt=0, le=1e6, description="slowest upload in kB/s, on average after the first 10 s"
     )
-    predict_threads: int = Field(default=0, ge=0, le=256, description="uploads analysed at once a worker; 0: its cores")
-    max_waiting: int = Field(default=16, ge=0, description="uploads that may wait besides; more get 503")
+    predict_threads: int = Field(
+        default=0, ge=0, le=256, description="uploads each worker analyses at once; 0: its cores"
+    )
+    max_waiting: int = Field(default=16, ge=0, description="further uploads that may wait; more get 503")
     max_jobs: int = Field(default=64, ge=1, description="jobs that may be waiting, running or finished; more get 503")
-    job_seconds: Seconds = Field(default=3600.0, description="how long a finished job can be asked for")
+    job_seconds: Seconds = Field(default=3600.0, description="how long a finished job is kept")
     max_streams: int = Field(
-        default=0, ge=0, description="streams open at once a worker; 0: as many as it should carry, measured at start"
+        default=0, ge=0, description="streams open at once per worker; 0: as many as it can carry, measured at start"
     )
     start_seconds: Seconds = Field(default=10.0, description="time for the first message of a stream")
     idle_seconds: Seconds = Field(default=60.0, description="a stream without audio for this long is closed")
@@ -123,18 +130,18 @@ class ServiceSettings(BaseSettings):
         default=20.0, ge=0, le=_YEAR, description="time for streams and uploads in flight to finish at shutdown"
     )
     log: Literal["text", "json"] = Field(default="text", description="form of the log on standard error")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="least level logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="lowest level logged")
 
 
 class Setting(NamedTuple):
-    """A setting as flags and docs show it.
+    """One setting, as flags and docs show it.
 
     Attributes:
-        name: as in the TOML file.
+        name: the key in the TOML file.
         kind: its type, without None and without ranges: str, int, float, bool or tuple.
-        default: the value without any setting.
+        default: the value if nothing sets it.
         help: one line.
-        choices: the values that there are, if they are few.
+        choices: the allowed values of a `Literal`; otherwise empty.
     """
 
     name: str
@@ -145,7 +152,7 @@ class Setting(NamedTuple):
 
 
 def settings_list() -> Iterator[Setting]:
-    """Describe every setting, in order.
+    """Yield every setting, in the order of `ServiceSettings`.
 
     >>> next(settings_list()).name
     'host'
@@ -156,14 +163,14 @@ def settings_list() -> Iterator[Setting]:
 
 
 def resolve_settings(flags: Mapping[str, Any], *, file: Path | None = None) -> ServiceSettings:
-    """Put the settings together.
+    """Return the settings in force.
 
     Args:
-        flags: what was typed, by name.
+        flags: values of the command line, by name of the setting.
         file: a TOML file with the names of the settings as keys.
 
     Raises:
-        SettingsError: an unknown name, a wrong type, a value out of range; the message says where it came from.
+        SettingsError: an unknown name, a wrong type, a value out of range; the message names the source.
     """
     sources = {str(file): _from_file(file), "environment": _from_environment(), "flags": flags}
     try:
@@ -177,7 +184,7 @@ def resolve_settings(flags: Mapping[str, Any], *, file: Path | None = None) -> S
 
 
 def all_keys(settings: ServiceSettings) -> tuple[str, ...]:
-    """Return the keys, those of `key_file` included.
+    """Return all API keys, those of `key_file` included.
 
     Raises:
         SettingsError: the file cannot be read, or a key in it is too short.
@@ -196,7 +203,7 @@ def all_keys(settings: ServiceSettings) -> tuple[str, ...]:
 
 
 def masked(settings: ServiceSettings) -> dict[str, Any]:
-    """Return the settings as data, keys masked."""
+    """Return the settings as data; `MASK` replaces each key."""
     return settings.model_dump() | {"keys": [MASK] * len(settings.keys)}
 
 
@@ -210,7 +217,7 @@ def _from_file(file: Path | None) -> dict[str, Any]:
             str(error).replace("recipe; expected a .toml file, see the folder recipes/", "file")
         ) from error
     kinds = {setting.name: setting.kind for setting in settings_list()}
-    for name, value in data.items():  # TOML has types: a number in quotes is a mistake, which only variables may make
+    for name, value in data.items():  # TOML has types: a number in quotes is a mistake there, but not in a variable
         if isinstance(value, str) and kinds.get(name, str) is not str:
             raise SettingsError(f"{file}: {name}: got the text {value!r}, expected {kinds[name].__name__}")
     return data
@@ -221,14 +228,14 @@ def _from_environment() -> dict[str, Any]:
     if not _split(os.environ.get(f"{PREFIX}KEYS", "some")):
         raise SettingsError(
             f"environment: got an empty {PREFIX}KEYS, expected keys of {SHORTEST_KEY} characters or more; "
-            "unset it if everybody may ask"
+            "unset it to give everyone access"
         )
     unknown = {name.removeprefix(PREFIX).lower(): "" for name in given}
     return unknown | EnvSettingsSource(ServiceSettings)()
 
 
 def _describe(error: ValidationError, sources: Mapping[str, Mapping[str, Any]]) -> str:
-    """Say of the first problem where it came from, what was got and what was expected."""
+    """Return a message about the first problem: its source, what was got and what was expected."""
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     where = next(source for source, values in reversed(list(sources.items())) if name in values)

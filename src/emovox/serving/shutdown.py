@@ -1,4 +1,4 @@
-"""The end of the service: the first signal lets it finish what is in flight, a second one forces the exit."""
+"""Graceful shutdown: the first signal finishes what is in flight, a second one forces the exit."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from emovox.schema.processes import ending_signals, is_forced_exit, obey_parent
 
 
 class Shutdown:
-    """Takes the signals before the server does, which would cut every stream at once, and stops the server at the end.
+    """The handler of ending signals. It replaces that of uvicorn, which would cut every stream at once.
 
-    Make it before the server starts: it then knows which signals this process was started to ignore.
+    Create it before the server starts: it then knows which signals the process ignores from its start.
 
     Attributes:
-        stop: stops the server; None: call the handler of SIGTERM that the server has set.
+        stop: stops the server; None calls the handler of SIGTERM that the server has set.
 
     Args:
-        drain: finishes what is in flight; cancelled when the exit is forced.
-        cancel: ends what is left; `forced` says whether there was no time to finish.
+        drain: finishes what is in flight; a forced exit cancels it.
+        cancel: ends what is left; its argument is True at a forced exit.
     """
 
     stop: Callable[[], object] | None = None
@@ -37,7 +37,7 @@ class Shutdown:
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
-        """Take signals while the block runs, in the event loop; outside the main thread only `take` is."""
+        """Handle signals while the block runs, in the event loop; outside the main thread only `take` works."""
         self._loop = asyncio.get_running_loop()
         before = self._install() if threading.current_thread() is threading.main_thread() else {}
         try:
@@ -47,7 +47,7 @@ class Shutdown:
                 signal.signal(number, handler)
 
     def take(self, number: int = signal.SIGTERM, _: FrameType | None = None) -> None:
-        """Take a signal, or what stands for one; any thread may call it."""
+        """Handle a signal, or begin the shutdown as SIGTERM does; any thread may call it."""
         forced = is_forced_exit(number, before=self._taken)
         self._taken.append(number)
         self._loop.call_soon_threadsafe(self._end, forced)
@@ -56,7 +56,7 @@ class Shutdown:
         numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
         before = {number: signal.getsignal(number) for number in numbers}
         taken = set(self._signals)
-        if parent_process() is not None:  # a hang-up is the parent's: it restarts its workers one by one
+        if parent_process() is not None:  # the parent handles a hang-up: it restarts its workers one by one
             obey_parent(orphaned=self.take)
             taken = {signal.SIGINT, signal.SIGTERM}
         for number in numbers:

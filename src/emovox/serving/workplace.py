@@ -1,4 +1,4 @@
-"""The private folder of a running service: states of jobs, counters that workers share. Never audio."""
+"""The private folder of a running service: states of jobs and the counters that workers share. It never has audio."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PREFIX = "emovox-serve-"
 
 @contextlib.contextmanager
 def workplace() -> Iterator[Path]:
-    """Make a folder with `jobs` and `metrics` that only this user may read; it is deleted afterwards.
+    """Create a folder with `jobs` and `metrics` that only this user may read; it is deleted afterwards.
 
-    What a service left behind that was killed is deleted first: nobody holds its lock any more. A process's number
-    would not tell, since another container has its own.
+    Folders of killed services are deleted first: no process holds their locks any more. A process number would not do,
+    since each container numbers its processes separately.
     """
     root = Path(tempfile.gettempdir())
     _sweep(root)
@@ -33,7 +33,7 @@ def workplace() -> Iterator[Path]:
 
 
 def _make_locked(root: Path) -> tuple[Path, Callable[[], None]]:
-    """Make a folder and lock it; again, should somebody have swept it in between."""
+    """Create a folder and lock it; try again if another service deletes it in between."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
         with contextlib.suppress(OSError):
@@ -45,18 +45,18 @@ def _make_locked(root: Path) -> tuple[Path, Callable[[], None]]:
 
 def _sweep(root: Path) -> None:
     for folder in root.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):  # somebody works there, or it is somebody else's
+        with contextlib.suppress(OSError):  # a running service has locked it, or another user owns it
             unlock = _lock(folder)
-            if sys.platform != "win32":  # there is no lock, and so nothing tells
+            if sys.platform != "win32":  # without a lock a running service looks like a killed one
                 shutil.rmtree(folder, ignore_errors=True)
             unlock()
 
 
 def _lock(folder: Path) -> Callable[[], None]:
-    """Lock a folder until the result is called, or the process ends.
+    """Lock a folder until the returned function is called, or the process ends.
 
     Raises:
-        OSError: it is locked, is no folder, or may not be opened.
+        OSError: the folder is locked, is no folder, or cannot be opened.
     """
     if sys.platform == "win32":
         return lambda: None
@@ -72,7 +72,7 @@ def _lock(folder: Path) -> Callable[[], None]:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether there is a process of this number.
+    """Return whether a process of this number runs.
 
     >>> is_alive(os.getpid())
     True

@@ -1,4 +1,4 @@
-"""The HTTP side, by a real client: answers, keys, headers, and what is told about the service."""
+"""The HTTP side with a real client: answers, keys, headers, and the routes about the service."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_while_it_ends_it_says_so_on_old_and_new_connections(toy: Model, tmp_pat
 
 @contextlib.contextmanager
 def slow_upload(service: Running) -> Iterator[Callable[[], http.client.HTTPResponse]]:
-    """An upload of which half is sent; what it gives sends the rest, and returns the answer."""
+    """Send half of an upload; yield a function that sends the rest and returns the answer."""
     body = form(wav(word()))
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
     connection.putrequest("POST", "/v1/emotions")

@@ -1,4 +1,4 @@
-"""Recordings too long for one answer."""
+"""Jobs for recordings too long for one answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.serving.running import PATIENCE, Running, all_deleted, running, soon,
 
 
 def ended(service: Running, path: str) -> dict[str, Any]:
-    """The job once it has ended."""
+    """Wait for the end of a job; return its last state."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         body: dict[str, Any] = service.ask("GET", path).json
@@ -37,7 +37,7 @@ def ended(service: Running, path: str) -> dict[str, Any]:
 
 
 def full(*_: object) -> int:
-    """Write to a full disk."""
+    """Fail as a write to a full disk does."""
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -85,7 +85,7 @@ class TestJobs:
             monkeypatch.setattr(toy, "run", faulty)
             body = ended(service, service.post(wav(np.concatenate([word()] * 10))).headers["location"])
         assert (body["job"]["status"], body["error"]["code"]) == ("failed", "internal")
-        assert "its log tells more" in body["error"]["message"]
+        assert "its log has the details" in body["error"]["message"]
         assert "a fault of ours" in caplog.text
 
     def test_a_job_fails_when_the_disk_is_full(
@@ -104,7 +104,7 @@ class TestJobs:
             body = ended(service, path)
             assert (body["job"]["status"], body["error"]["code"]) == ("failed", "internal")
             assert "the disk may be full" in body["error"]["message"]
-            assert soon(lambda: "cannot be put down" in caplog.text)
+            assert soon(lambda: "cannot be written" in caplog.text)
             assert "No space left" in caplog.text
             assert service.ask("DELETE", path).status == 204
             assert service.post(data).status == 507

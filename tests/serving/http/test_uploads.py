@@ -1,4 +1,4 @@
-"""Uploads that are wrong, too large, too slow or too many: a typed error, and nothing is left."""
+"""Uploads that are wrong, too large, too slow or too many: each gets a typed error, and no file is left."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ EMPTY_PART = f"--{BOUNDARY}\r\nA: b\r\n\r\n\r\n".encode()
         ),
         (f"multipart/form-data; boundary={BOUNDARY}", form(b"x")[:-9], "without its end"),
         (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", "damaged multipart"),
-        (f"multipart/form-data; boundary={'b' * 300}", form(b"x"), "got a boundary that no form has"),
+        (f"multipart/form-data; boundary={'b' * 300}", form(b"x"), "got a boundary that is not allowed"),
         (f"multipart/form-data; boundary={BOUNDARY}", form(bytes(200_000), part="audio"), "besides the file"),
         (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n\r\n".encode() * 20, "or 16 parts"),
         (f"multipart/form-data; boundary={BOUNDARY}", EMPTY_PART * 17 + form(b"x"), "or 16 parts besides the file"),
@@ -304,7 +304,7 @@ class TestPlaces:
             gate.set()
             assert service.settled()
         gc.collect()
-        assert "never retrieved" not in caplog.text  # it would be told with the name of the file
+        assert "never retrieved" not in caplog.text  # asyncio would log it with the name of the file
 
 
 def test_an_analysis_that_the_end_stops_is_told_so(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Bytes to samples: by the definition of G.711 where there is one."""
+"""The decoding of frames, compared with the definition of G.711."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emovox.serving.live.encodings import WIDTHS, Encoding, decode, law_table
 from emovox.serving.live.messages import SessionStart
 
 RESAMPLING_TOLERANCE = 1e-6
-"""Between soxr's resampler for variable rates, which is 30 ms late, and the usual one, which is 115 ms late."""
+"""Greatest difference between soxr's resampler for variable rates (30 ms delay) and the usual one (115 ms)."""
 
 
 def test_mulaw_by_its_definition() -> None:

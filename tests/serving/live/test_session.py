@@ -1,4 +1,4 @@
-"""A session by itself, with a model that answers when it is let."""
+"""A session without a socket, with a model that the test can block."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from emovox.serving.settings import ServiceSettings
 from tests.serving.running import END, PATIENCE, START, pcm, word
 
 
-class Held:
-    """The toy model behind a gate."""
+class BlockedModel:
+    """The toy model; `run` waits until `gate` is set."""
 
     def __init__(self, model: Model) -> None:
         self.card, self.size, self._model = model.card, model.size, model
@@ -50,7 +50,7 @@ def session_of(
 
 
 async def until_full(session: StreamSession, messages: asyncio.Queue[dict[str, Any]]) -> float:
-    """Speak until the stream has no room; then a last piece, and the end."""
+    """Send speech until the stream has no room, then a last piece and the end; return the seconds sent."""
     data = pcm(np.tile(word(), 40))
     sent = 0
     while session.stream.has_room:
@@ -65,7 +65,7 @@ async def until_full(session: StreamSession, messages: asyncio.Queue[dict[str, A
 
 @pytest.mark.parametrize("closing", [False, True])
 def test_a_stream_without_room_ends_with_all_its_audio_also_when_the_service_ends(toy: Model, closing: bool) -> None:
-    held, sent = Held(toy), list[dict[str, Any]]()
+    blocked, sent = BlockedModel(toy), list[dict[str, Any]]()
 
     async def talk(pipeline: Pipeline) -> float:
         messages = asyncio.Queue[dict[str, Any]]()
@@ -75,12 +75,12 @@ def test_a_stream_without_room_ends_with_all_its_audio_also_when_the_service_end
         if closing:
             session.stop(ClosingError("the service is being shut down"))
             await asyncio.sleep(0.1)
-        held.gate.set()
+        blocked.gate.set()
         await asyncio.wait([task], timeout=PATIENCE)
         assert isinstance(task.exception(), ClosingError) if closing else task.exception() is None
         return seconds
 
-    with Pipeline(Predictor(cast(Model, held))) as pipeline:
+    with Pipeline(Predictor(cast(Model, blocked))) as pipeline:
         seconds = asyncio.run(talk(pipeline))
     assert sent[-1] == {"type": "session.ended", "seconds": pytest.approx(seconds, abs=1e-3), "previews_dropped": ANY}
     marks = [message["type"] for message in sent if message["type"].startswith("speech")]

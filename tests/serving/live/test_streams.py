@@ -1,4 +1,4 @@
-"""The WebSocket, by a real client over a real socket: the protocol, and everything that goes wrong."""
+"""The WebSocket with a real client over a real socket: the protocol and its errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.serving.running import (
 )
 
 SCORE_TOLERANCE = 2e-4
-"""Scores are told with four decimals, and batches differ by rounding."""
+"""Tolerance of a score: messages have four decimals, and batches differ by rounding."""
 
 
 def bounds(messages: list[dict[str, object]]) -> list[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""Telephone audio over the WebSocket: the same verdict as for a recording of it."""
+"""Telephone audio over the WebSocket gets the same verdict as a recording of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.serving.running import END, Running, begin, pcm, rest, word
 
 RATE = 8000
 SCORE_TOLERANCE = 2e-4
-"""Scores are told with four decimals, and batches differ by rounding."""
+"""Tolerance of a score: messages have four decimals, and batches differ by rounding."""
 
 
 def test_segments_are_those_of_the_recording(service: Running, toy: Model) -> None:

@@ -1,1 +1,1 @@
-"""Recordings by HTTP: uploads, jobs, what the service says about itself."""
+"""The HTTP side: uploads, jobs, and facts about the service."""

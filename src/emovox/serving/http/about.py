@@ -1,4 +1,4 @@
-"""The HTTP routes that tell about the service: `/v1/models` and `/healthz`."""
+"""The HTTP routes about the service: `/v1/models` and `/healthz`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from emovox.serving.responses import json_response
 
 
 class About:
-    """What the service is.
+    """The routes `/v1/models` and `/healthz`.
 
     Args:
         card: of the model that answers.
         most_streams: streams that may be open at once.
-        streams: how many are open.
+        streams: returns how many streams are open.
     """
 
     def __init__(self, card: ModelCard, *, most_streams: int, streams: Callable[[], int]) -> None:
@@ -29,7 +29,7 @@ class About:
         self.is_ready = False
 
     def router(self) -> APIRouter:
-        """Make the routes."""
+        """Return the routes."""
         router = APIRouter()
         described = models_described(_entry(self._card, default=True))
         router.add_api_route("/v1/models", self.models, methods=["GET"], **described)
@@ -44,7 +44,7 @@ class About:
         return json_response({"models": entries})
 
     async def health(self) -> Response:
-        """Tell whether the service takes requests: 200, or 503 while it ends."""
+        """Return whether the service takes requests: 200, or 503 while it ends."""
         body = {
             "status": "ok" if self.is_ready else "closing",
             "ready": self.is_ready,

@@ -1,4 +1,4 @@
-"""Around every HTTP request: the key, the security headers, one line of log, the counters."""
+"""Middleware around every HTTP request: key, security headers, one log line, counters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from emovox.serving.responses import error_response
 from emovox.serving.settings import ServiceSettings
 
 SECURITY_HEADERS = {
-    "Cache-Control": "no-store",  # answers are private, and the files of a wheel are all equally old
+    "Cache-Control": "no-store",  # answers are private, and all files of a wheel have the same age
     "Content-Security-Policy": (
         "default-src 'self'; connect-src 'self' ws: wss:; media-src 'self' blob:; img-src 'self' blob: data:; "
         "style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -31,23 +31,24 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+"""Headers that every answer gets unless its route sets them."""
 
 STREAM = "/v1/stream"
-"""The only WebSocket."""
+"""Path of the only WebSocket."""
 
 log = logging.getLogger("emovox.serving")
 
 
 class Access:
-    """The outermost layer of the app.
+    """The middleware that checks, counts and logs each request.
 
     Args:
-        app: what lies below.
-        keys: who may ask for what begins with `/v1/`, and for `/metrics`.
+        app: the application inside.
+        keys: the keys for paths that begin with `/v1/`, and for `/metrics`.
         settings: `open_metrics`, `cors` and the host names.
         metrics: counts requests by route, never by path.
-        requests: the tasks of the requests in flight are kept here; one that is cancelled answers 503.
-        is_ready: whether the service takes requests under `/v1/`.
+        requests: receives the tasks of the requests in flight; a cancelled task answers 503.
+        is_ready: returns whether the service takes requests under `/v1/`.
     """
 
     def __init__(
@@ -65,9 +66,9 @@ class Access:
         self._open_metrics, self._cors, self._hosts = settings.open_metrics, settings.cors, hosts_of(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; a WebSocket checks its key by itself, since browsers send it in the first message."""
+        """Serve one request. The key of a WebSocket is checked later: browsers send it in the first message."""
         if scope["type"] == "websocket" and (scope["path"] != STREAM or not self._knows_host(scope)):
-            await send({"type": "websocket.close"})  # 403: the page's files below would take it for a request
+            await send({"type": "websocket.close"})  # 403; the files of the page would take it for a request
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -108,7 +109,7 @@ class Access:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         check_host(headers, allowed=self._hosts)
-        if scope["method"] in ("POST", "DELETE"):  # what CORS keeps from a page is the answer only
+        if scope["method"] in ("POST", "DELETE"):  # CORS only hides the answer from a page
             check_origin(headers, allowed=self._cors)
         if self._is_guarded(scope):
             self._keys.check(key_in(headers))

@@ -1,4 +1,4 @@
-"""Uploads through the model in a few threads: progress, limits on what a header does not tell, and a way to stop."""
+"""Analysis of uploads in a few threads, with progress, limits on the decoded length, and cancellation."""
 
 from __future__ import annotations
 
@@ -20,32 +20,38 @@ from emovox.serving.http.uploads import Upload
 from emovox.serving.settings import ServiceSettings
 
 NICENESS = 5
-"""Of the threads that analyse uploads: live streams go first where both want a core."""
+"""Niceness (0 to 19) of the threads that analyse uploads: live streams get a core first."""
 
 RECEIVED_A_PLACE = 4
-"""Uploads that may be on their way for each place of an analysis."""
+"""Uploads that may be received at once, for each place of an analysis."""
 
 STOP_SECONDS, FORCED_STOP_SECONDS = 10.0, 1.0
-"""Seconds for threads to stop when the service ends, and when a second signal forces the exit."""
+"""Seconds for threads to stop when the service ends, and at a forced exit."""
 
-_POLL_SECONDS = 0.02
+_POLL_SECONDS = 0.02  # between two looks at threads that are to stop
 
 T = TypeVar("T")
 
 
 class BecomesJob(Exception):
-    """The recording is longer than one answer waits for."""
+    """The recording is longer than `answer_seconds`: it becomes a job."""
 
 
 class Analysis:
-    """One upload on its way through the model; owns the file.
+    """The analysis of one upload; it owns the file.
+
+    Attributes:
+        progress: share of the recording that is analysed, 0 to 1.
+        seconds: seconds of audio that are analysed.
+        on_progress: called with `progress` after each block, in the thread of `run`.
+        answer_seconds: longest recording for an answer without a job; None: no limit.
 
     Args:
         upload: the recording.
         predictor: the model.
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.
-        max_seconds: longest recording.
+        max_seconds: longest recording in seconds, all channels of "split" together.
     """
 
     def __init__(
@@ -66,11 +72,11 @@ class Analysis:
         self._cancelled = threading.Event()
 
     def run(self) -> Result:
-        """Analyse; in a thread of a pool.
+        """Return the result; call it in a thread of the pool.
 
         Raises:
             TooLongError: more than `max_seconds`, by the header or when decoded.
-            BecomesJob: more than `answer_seconds`, where that is set; `run` may be called again.
+            BecomesJob: more than `answer_seconds`, if that is set; `run` may be called again.
             CancelledError: `cancel` was called.
             EmovoxError: as `Predictor.predict`.
         """
@@ -84,14 +90,14 @@ class Analysis:
         self._cancelled.set()
 
     def close(self) -> None:
-        """Delete the upload; nothing may run any more."""
+        """Delete the upload; no thread may run the analysis any more."""
         self._upload.close()
 
     def _observe(self, _: Samples, reader: AudioReader) -> None:
         self._check_cancelled()
         self.seconds = reader.seconds
         promised = reader.duration or 0.0
-        length = max(reader.seconds, promised)  # a header may promise ten hours, or hide them
+        length = max(reader.seconds, promised)  # a header may announce ten hours, or hide them
         length *= reader.channels  # "split" scores each of them
         if length > self._max_seconds:
             raise TooLongError(
@@ -105,14 +111,18 @@ class Analysis:
 
     def _check_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise CancelledError("nobody waits for the answer any more")
+            raise CancelledError("the client no longer waits for the answer")
 
 
 class AnalysisPool:
-    """The threads that analyse uploads: some for answers, one for jobs, so that long recordings keep nobody waiting.
+    """The threads that analyse uploads: some for answers, one for jobs, so that long recordings block no short ones.
+
+    Attributes:
+        receiving: uploads that are being received.
+        forced_exit: a second signal has come; `close` waits for a shorter time.
 
     Args:
-        settings: how many threads, and how many may wait.
+        settings: `predict_threads` and `max_waiting`.
     """
 
     def __init__(self, settings: ServiceSettings) -> None:
@@ -127,20 +137,22 @@ class AnalysisPool:
 
     @property
     def admitted(self) -> int:
-        """Uploads that have a place: those whose thread has not stopped yet, whether somebody waits or not."""
+        """Uploads that have a place: their threads have not stopped yet, even if the client has left."""
         return len(self._admitted)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a thread goes on although `close` has ended: only the end of the process ends it."""
+        """True if a thread still runs after `close`: only the end of the process ends it."""
         return bool(self._running)
 
     @contextlib.contextmanager
     def reception(self) -> Iterator[None]:
-        """Receive an upload in this block. It takes no place of an analysis: clients may be slow.
+        """Count an upload as being received while the block runs.
+
+        It takes no place of an analysis yet: clients may be slow.
 
         Raises:
-            BusyError: all places are taken already, or too many uploads are on their way.
+            BusyError: all places are taken, or too many uploads are being received.
         """
         self._check_places()
         if self.receiving >= RECEIVED_A_PLACE * self._places:
@@ -152,7 +164,7 @@ class AnalysisPool:
             self.receiving -= 1
 
     def answer(self, analysis: Analysis) -> Future[Result]:
-        """Analyse as soon as a thread is free; its place is taken until the thread has stopped.
+        """Return the future result of an analysis; its place is taken until its thread has stopped.
 
         Raises:
             BusyError: all places are taken.
@@ -164,11 +176,11 @@ class AnalysisPool:
         return future
 
     def job(self, analysis: Analysis, work: Callable[[], None]) -> Future[None]:
-        """Do the work of a job, after the jobs before it."""
+        """Queue the work of a job behind the earlier jobs; return its future."""
         return self._submit(self._jobs, analysis, work)
 
     def close(self) -> None:
-        """Cancel everything, and wait for the threads, which stop at their next block."""
+        """Cancel all analyses, and wait for the threads, which stop at their next block."""
         self.cancel()
         for pool in (self._answers, self._jobs):
             pool.shutdown(wait=False, cancel_futures=True)
@@ -180,7 +192,7 @@ class AnalysisPool:
                 pool.shutdown()
 
     def cancel(self) -> None:
-        """Cancel everything, without waiting."""
+        """Cancel all analyses without waiting."""
         for analysis in tuple(self._running):
             analysis.cancel()
 
@@ -196,5 +208,5 @@ class AnalysisPool:
 
 
 def _lower_priority() -> None:
-    if hasattr(os, "setpriority"):  # on Linux a thread has a priority of its own
+    if hasattr(os, "setpriority"):  # on Linux each thread has its priority
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,4 +1,7 @@
-"""What OpenAPI says about each route: parameters, answers and examples."""
+"""OpenAPI texts of each route, its parameters, answers and examples, and the page `/docs` made from them.
+
+FastAPI's page loads its scripts from the net, which this service never does; `/docs` needs no script.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,9 @@ _ORIGIN = _error(
     "got a request from a page of …, expected one of this service; …",
 )
 _PARAMETER = _error("a query parameter", "bad_request", "got a query parameter 'wait', expected none; see /docs")
-_FAULT = _error("a fault of the service", "internal", "the service has a fault; its log tells more, try again")
+_FAULT = _error("a fault of the service", "internal", "the service has a fault; its log has the details, try again")
 _ALWAYS = {401: _UNAUTHORISED, 403: _HOST, 500: _FAULT}
-"""What every route with a key may answer."""
+"""Answers that every route with a key may give."""
 
 _NO_JOB = _error("no such job, or no more", "not_found", "got no job of this name, expected …")
 
@@ -137,10 +140,10 @@ DELETE_JOB: dict[str, Any] = {
 
 
 def models(example: dict[str, Any]) -> dict[str, Any]:
-    """Describe `/v1/models`.
+    """Return the OpenAPI texts of `/v1/models`.
 
     Args:
-        example: one of its entries.
+        example: one entry of its list.
     """
     return {
         "summary": "Models, licences and figures",
@@ -184,10 +187,10 @@ updates) and `key` may be given. Then send audio as binary frames of about 0.1 s
 `{"type": "session.end"}`.
 
 The service answers with text, all times in seconds from the first sample: `session.started` with the settings in force;
-`speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview while somebody speaks (`start`, `end`,
+`speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview during speech (`start`, `end`,
 `label`, `confidence`, `scores`); `speech.ended`, the verdict, with its `segments`; `session.ended`; or `error` with
-`code` and `message`. It closes with 1000, when it is shut down itself with 1001, after an error with 4000 + the HTTP
-status of its kind."""
+`code` and `message`. It closes with 1000, at its shutdown with 1001, after an error with 4000 + the HTTP status of the
+error."""
 
 STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 body { color: #1c2430; background: #fff; }
@@ -201,7 +204,7 @@ pre { background: #f2f4f8; padding: .8rem; overflow: auto; font-size: .85rem; }
 
 
 def schemas() -> dict[str, Any]:
-    """Return the schemas that the routes name: `Result` with what it holds, `Job`, `Error`."""
+    """Return the schemas that the routes refer to: `Result` with its parts, `Job`, `Error`."""
     _, components = msgspec.json.schema_components([Result], ref_template="#/components/schemas/{name}")
     notice = {"$ref": "#/components/schemas/Notice"}
     components["Result"]["properties"]["model"] = {"type": "object", "properties": _strings("name", "version")}
@@ -225,7 +228,7 @@ def _strings(*names: str) -> dict[str, Any]:
 
 
 def docs_page(document: dict[str, Any]) -> str:
-    """Write the page of an OpenAPI document."""
+    """Return the HTML of `/docs` for an OpenAPI document."""
     info = document["info"]
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',

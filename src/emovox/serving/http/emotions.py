@@ -1,4 +1,4 @@
-"""The HTTP routes that analyse recordings: `/v1/emotions`, and `/v1/jobs` for the long ones."""
+"""The HTTP routes for recordings: `/v1/emotions`, and `/v1/jobs` for long ones."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from emovox.serving.responses import json_response
 from emovox.serving.settings import ServiceSettings
 
 PROGRESS_SECONDS = 0.5
-"""Least time between two reports of a job's progress."""
+"""Least seconds between two writes of a job's progress to the disk."""
 
 SWEEP_SECONDS = 30.0
-"""Time between two looks for jobs whose time is over."""
+"""Seconds between two searches for expired jobs."""
 
 log = logging.getLogger("emovox.serving")
 
 
 class Emotions:
-    """What the routes share.
+    """The routes `/v1/emotions` and `/v1/jobs`.
 
     Args:
         predictor: the model.
-        analyses: the threads.
+        analyses: the threads that analyse.
         jobs: the jobs of all workers.
         settings: the limits.
-        metrics: counts.
+        metrics: the counters.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Emotions:
         self._pending: dict[str, tuple[Analysis, Future[None]]] = {}
 
     def router(self) -> APIRouter:
-        """Make the routes."""
+        """Return the routes."""
         router = APIRouter(dependencies=[Depends(_check_parameters)])
         router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
         router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
@@ -74,7 +74,7 @@ class Emotions:
         channels: Annotated[str, Query(description="`mix`, `split`, or the number of one channel, from 0")] = "mix",
         threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
     ) -> Response:
-        """Tell the emotions in a recording, as a timeline."""
+        """Return the emotions in a recording as a timeline."""
         choice = _parse_channels(channels)
         with self._metrics.uploads.track_inprogress():
             analysis = Analysis(
@@ -87,7 +87,7 @@ class Emotions:
             return await self._answer(request, analysis)
 
     async def watch(self) -> None:
-        """Forget jobs whose time is over, for ever: results do not wait for the next job to be deleted."""
+        """Delete expired jobs, again and again until cancelled: results do not stay until the next job comes."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
@@ -96,13 +96,15 @@ class Emotions:
                 log.warning("jobs cannot be swept", extra={"reason": error.strerror})
 
     async def job(self, name: str) -> Response:
-        """Tell how far a job is; `result` or `error` once it has ended."""
+        """Return the state of a job, with `result` or `error` once it has ended."""
         return json_response(job_body(self._jobs.read(name)))
 
     async def delete_job(self, name: str) -> Response:
-        """Cancel a job, or forget its result."""
+        """Cancel a job, or delete its result."""
         self._jobs.delete(name)
-        if pending := self._pending.get(name):  # else another worker's, which learns of it when it next writes
+        if pending := self._pending.get(
+            name
+        ):  # a job of another worker stops when that worker next writes its progress
             analysis, future = pending
             analysis.cancel()
             if future.cancel():
@@ -137,11 +139,11 @@ class Emotions:
             if not kept:
                 analysis.cancel()
                 future.cancel()
-                future.add_done_callback(lambda _: analysis.close())  # at once, or when its thread has stopped
-            del future  # holds the error, whose traceback holds this frame
+                future.add_done_callback(lambda _: analysis.close())  # now, or when its thread has stopped
+            del future  # it holds the error, whose traceback holds this frame
 
     def _start_job(self, analysis: Analysis) -> AnalysisJob:
-        if len(self._pending) >= self._settings.max_jobs:  # their states may be deleted while they still wait or work
+        if len(self._pending) >= self._settings.max_jobs:  # a deleted job may still wait or run
             raise BusyError(f"{len(self._pending)} jobs wait or run here, which is the limit; try again later")
         job = self._jobs.create()
         analysis.answer_seconds = None
@@ -155,14 +157,16 @@ class Emotions:
         analysis.close()
 
     def _work(self, job: AnalysisJob, analysis: Analysis) -> None:
-        """Do a job, in the thread of the jobs; every outcome is written down, unless nobody wants it any more."""
+        """Run a job in the thread of the jobs, and write its outcome unless the job was deleted."""
         reported = -math.inf
 
-        def report(progress: float) -> None:  # knows nothing of the analysis, which holds it
+        def report(
+            progress: float,
+        ) -> None:  # no reference to the analysis, which holds this function: that would be a cycle
             nonlocal reported
             if time.monotonic() - reported >= PROGRESS_SECONDS:
                 reported = time.monotonic()
-                with contextlib.suppress(OSError):  # the disk may have room again for what counts, the end
+                with contextlib.suppress(OSError):  # only the final state matters, and the disk may have room by then
                     self._jobs.write(AnalysisJob(job.id, "running", progress))
 
         analysis.on_progress = report
@@ -179,16 +183,16 @@ class Emotions:
             self._fail(job, analysis, error)
         except Exception:
             log.exception("job failed")
-            self._fail(job, analysis, InternalError("the service has a fault; its log tells more, try again"))
+            self._fail(job, analysis, InternalError("the service has a fault; its log has the details, try again"))
 
     def _fail(self, job: AnalysisJob, analysis: Analysis, error: EmovoxError) -> None:
         self._metrics.jobs.labels("failed").inc()
         try:
             self._jobs.fail(AnalysisJob(job.id, "failed", analysis.progress, error=Notice(error.code, str(error))))
         except CancelledError:
-            pass  # nobody wants to know
+            pass  # the job was deleted
         except OSError:
-            log.exception("the end of a job cannot be put down")
+            log.exception("the end of a job cannot be written")
 
     def _row(self, result: Result) -> dict[str, Any]:
         card = self._predictor.card
@@ -197,10 +201,10 @@ class Emotions:
 
 
 async def _check_parameters(request: Request) -> None:
-    """Refuse query parameters that the route does not have: one that is misspelt would be left out without a word.
+    """Refuse query parameters that the route does not have: FastAPI would ignore a misspelt one.
 
     Raises:
-        RequestError: there is one, or one is given twice.
+        RequestError: a parameter is unknown, or is given twice.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
@@ -216,7 +220,7 @@ async def _check_parameters(request: Request) -> None:
 
 
 def _parse_channels(text: str) -> ChannelChoice:
-    """Read the parameter `channels`.
+    """Return the value of the parameter `channels`.
 
     Raises:
         RequestError: as `emovox.audio.types.parse_channels`.
@@ -228,11 +232,11 @@ def _parse_channels(text: str) -> ChannelChoice:
 
 
 async def _wait_for_result(future: Future[Result], request: Request) -> Result:
-    """Wait for the result as long as the client does.
+    """Return the result of an analysis, unless the client leaves first.
 
     Raises:
         CancelledError: the client has left.
-        ClosingError: the end of the service has stopped the analysis.
+        ClosingError: the shutdown has stopped the analysis.
         Exception: as `Analysis.run`.
     """
     waiting = asyncio.wrap_future(future)
@@ -247,17 +251,17 @@ async def _wait_for_result(future: Future[Result], request: Request) -> Result:
         raise ClosingError(CLOSING) from None
     finally:
         leaving.cancel()
-        del future, waiting, both  # hold the error, whose traceback holds this frame, and with it all of the audio
+        del future, waiting, both  # they hold the error, whose traceback holds this frame and all of the audio
     raise CancelledError("the client has left")
 
 
 def _retrieve_error(future: asyncio.Future[Any]) -> None:
-    """Look at the error of an analysis for which nobody waits: asyncio would print it, with the name of the file."""
+    """Retrieve the error of an abandoned analysis: asyncio would otherwise log it, with the name of the file."""
     if not future.cancelled():
         future.exception()
 
 
 async def _wait_until_gone(request: Request) -> None:
-    """Wait until the client closes the connection; the body was read before."""
+    """Wait until the client closes the connection; the body is already read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""Jobs: recordings too long for one answer. Each is a folder with its state, which all workers can read."""
+"""Jobs for recordings too long for one answer. Each job is a folder with its state, which all workers can read."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ _STATE = "state.json"
 _NEW = "state.new"
 _ID = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
-
 _NOTHING = msgspec.Raw(b"null")
-_UNWRITTEN = Notice(InternalError.code, "the end of the job could not be put down: the disk may be full; try again")
+_UNWRITTEN = Notice(InternalError.code, "the end of the job could not be written: the disk may be full; try again")
 
 
 class AnalysisJob(msgspec.Struct, frozen=True):
-    """A job: `progress` from 0 to 1, at the end the row of the result as JSON, or why there is none."""
+    """The state of a job: `progress` from 0 to 1; at the end `result`, a row of JSON, or `error`."""
 
     id: str
     status: Status
@@ -39,7 +38,7 @@ class AnalysisJob(msgspec.Struct, frozen=True):
 
 
 class _State(msgspec.Struct, frozen=True):
-    """What lies in the folder: the job, which process works on it, and when it may be forgotten."""
+    """The content of a state file: the job, the process that works on it, and when it expires (seconds since 1970)."""
 
     job: AnalysisJob
     worker: int
@@ -47,26 +46,26 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class JobStore:
-    """The jobs of all workers, in one private folder. Of the audio nothing lies there, only states and results.
+    """The jobs of all workers, in one private folder. It has states and results, never audio.
 
-    The folder of a job is its whole truth: without it the job is cancelled, which its worker learns when it next
-    writes its progress.
+    A job exists as long as its folder does. Deleting the folder cancels the job; its worker notices when it next writes
+    the progress.
 
     Args:
         folder: an existing folder that only this user may read.
-        most: jobs that there may be, finished ones included.
-        seconds: how long a finished job is kept.
+        most: greatest number of jobs, finished ones included.
+        seconds: seconds for which a finished job is kept.
     """
 
     def __init__(self, folder: Path, *, most: int, seconds: float) -> None:
         self._folder, self._most, self._seconds = folder, most, seconds
 
     def create(self) -> AnalysisJob:
-        """Make a job, queued.
+        """Create a job and return it, queued.
 
         Raises:
-            BusyError: there are too many.
-            OSError: its state cannot be put down.
+            BusyError: there are too many jobs.
+            OSError: its state cannot be written.
         """
         self.sweep()
         if sum(1 for _ in self._folder.iterdir()) >= self._most:
@@ -84,11 +83,11 @@ class JobStore:
         return job
 
     def write(self, job: AnalysisJob) -> None:
-        """Put down the state of a job.
+        """Write a job's state.
 
         Raises:
             CancelledError: the job was deleted.
-            OSError: the disk is full, for example; the state before still stands.
+            OSError: the disk is full, for example; the earlier state remains.
         """
         ended = job.status in ("done", "failed")
         state = _State(job, os.getpid(), time.time() + self._seconds if ended else None)
@@ -103,11 +102,11 @@ class JobStore:
             raise
 
     def fail(self, job: AnalysisJob) -> None:
-        """Put down that a job has failed.
+        """Write that a job has failed.
 
         Raises:
             CancelledError: the job was deleted.
-            OSError: as `write`; but now the state is empty, which takes no room, and tells all workers enough.
+            OSError: as `write`. The state file is then emptied, which needs no room; all workers read it as a failure.
         """
         try:
             self.write(job)
@@ -116,10 +115,10 @@ class JobStore:
             raise
 
     def read(self, name: str) -> AnalysisJob:
-        """Find a job.
+        """Return a job's state.
 
         Raises:
-            NotFoundError: there is none of this name (any more).
+            NotFoundError: no job has this name, or it has expired.
         """
         state = self._read(name) if _ID.fullmatch(name) else None
         if state is None or (state.expires is not None and state.expires < time.time()):
@@ -133,7 +132,7 @@ class JobStore:
         return state.job
 
     def delete(self, name: str) -> None:
-        """Forget a job; one that is at work stops.
+        """Delete a job; a running one stops.
 
         Raises:
             NotFoundError: as `read`.
@@ -142,7 +141,7 @@ class JobStore:
         self._remove(name)
 
     def sweep(self) -> None:
-        """Forget the jobs whose time is over."""
+        """Delete the expired jobs."""
         now = time.time()
         for name in os.listdir(self._folder):
             if not _ID.fullmatch(name) or self._is_over(name, now):
@@ -150,13 +149,13 @@ class JobStore:
 
     def _is_over(self, name: str, now: float) -> bool:
         state = self._read(name)
-        if state is None:  # just being made, or its maker was killed
+        if state is None:  # it is being created, or its worker was killed at that moment
             return _changed(self._folder / name, default=now) + self._seconds < now
         return state.expires < now if state.expires is not None else not is_alive(state.worker)
 
     def _remove(self, name: str) -> None:
-        """Take the name away first: then no worker can put a state into what is being removed."""
-        with contextlib.suppress(FileNotFoundError):  # another worker was faster
+        """Delete the folder of a job. It is renamed first, so that no worker can write a state into it meanwhile."""
+        with contextlib.suppress(FileNotFoundError):  # another worker has deleted it
             removed = (self._folder / name).rename(self._folder / f"{name}.gone")
             shutil.rmtree(removed, ignore_errors=True)
 
@@ -172,7 +171,7 @@ class JobStore:
 
 
 def job_body(job: AnalysisJob) -> dict[str, Any]:
-    """Put a job in the form of an answer: `result` and `error` stand beside `job`."""
+    """Return the JSON body of an answer: `job`, with `result` or `error` beside it once it has ended."""
     body: dict[str, Any] = {"job": {"id": job.id, "status": job.status, "progress": round(job.progress, 3)}}
     if job.status == "done":
         body["result"] = job.result

@@ -1,4 +1,4 @@
-"""Receive the file of a multipart request: limits count while the bytes come, and nothing of it outlives the answer."""
+"""Receive the file of a multipart request. Limits apply while the bytes come; the file is gone after the answer."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from emovox.audio.source import printable
 from emovox.serving.errors import CancelledError, RequestError, TooLargeError, TooSlowError
 
 PART = "file"
-"""Name of the part that holds the recording."""
+"""Name of the form part with the recording."""
 
 MEMORY_BYTES = 2**20
-"""An upload stays in memory up to this size, then goes to a file without a name, which dies with the process."""
+"""Bytes of an upload that stay in memory. A larger one goes to a file without a name, gone with the process."""
 
 GRACE_SECONDS = 10.0
-"""Time that an upload has whatever its size."""
+"""Seconds that an upload of any size has before the least speed counts."""
 
-_FORM_BYTES = 64 * 1024  # of boundaries, headers and other parts
+_FORM_BYTES = 64 * 1024  # most bytes of boundaries, headers and other parts
 _MOST_PARTS = 16  # besides the file
-_KIND_LENGTH = 1000  # of the header that names the boundary
-_NAME_LENGTH = 200
+_KIND_LENGTH = 1000  # most characters of the header with the boundary
+_NAME_LENGTH = 200  # most characters of a file name in an answer
 
 
 class Upload:
-    """A recording as it was sent: an open file with the client's name for it, deleted when it is closed."""
+    """The received recording: an open file, with the client's name for it, deleted when it is closed."""
 
     def __init__(self) -> None:
         self.name = PART
@@ -40,33 +40,33 @@ class Upload:
         self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
 
     def seekable(self) -> bool:
-        """Yes: decoders read it from its beginning, more than once if need be."""
+        """Return True: decoders may read the file several times from its beginning."""
         return True
 
     def write(self, data: bytes) -> None:
-        """Add bytes at the end."""
+        """Append bytes."""
         self._file.write(data)
         self.size += len(data)
 
     def close(self) -> None:
-        """Delete it."""
+        """Delete the file."""
         self._file.close()
 
 
 async def receive_upload(request: Request, *, max_bytes: int, slowest: float) -> Upload:
-    """Read a multipart request with one part `file`.
+    """Return the file of a multipart request with one part `file`.
 
     Args:
-        request: whose body nobody has read.
+        request: a request whose body is unread.
         max_bytes: largest file.
-        slowest: bytes/s that must come on average, after a grace of 10 s.
+        slowest: least bytes/s on average, after a grace of 10 s.
 
     Returns:
         The file, at its beginning; the caller closes it.
 
     Raises:
-        TooLargeError: more bytes; said before anything is read where the header tells.
-        TooSlowError: too few bytes in the time.
+        TooLargeError: the file is larger; raised before anything is read if the header has the length.
+        TooSlowError: the bytes come too slowly.
         RequestError: no multipart, or not exactly one part `file`.
         CancelledError: the client has left.
     """
@@ -82,7 +82,7 @@ async def receive_upload(request: Request, *, max_bytes: int, slowest: float) ->
                 raise _too_large(max_bytes)
             form.check()
         form.finish()
-    except BaseException:  # whatever happens: cancellation too
+    except BaseException:  # cancellation, too
         upload.close()
         raise
     upload.seek(0)
@@ -111,13 +111,13 @@ async def _chunks(request: Request, slowest: float) -> AsyncIterator[bytes]:
 
 
 class _Form:
-    """Take a multipart body apart as it comes.
+    """The parser of a multipart body, fed as the bytes come.
 
-    The parser's callbacks belong to its parts, which do not know the parser: nothing holds itself.
+    The callbacks belong to `_Parts`, which has no reference to the parser: there is no cycle that keeps the file alive.
     """
 
     def __init__(self, content_type: str, upload: Upload) -> None:
-        if len(content_type) > _KIND_LENGTH:  # it is parsed while all others wait
+        if len(content_type) > _KIND_LENGTH:  # the parser blocks the event loop
             raise RequestError(
                 f"got a content type of {len(content_type)} characters, expected at most {_KIND_LENGTH}; "
                 "use a shorter boundary"
@@ -133,7 +133,7 @@ class _Form:
         try:
             self._parser = MultipartParser(boundary, cast(Any, self._parts.callbacks()))
         except FormParserError as error:
-            raise RequestError(f"got a boundary that no form has ({error}); use a shorter one") from error
+            raise RequestError(f"got a boundary that is not allowed ({error}); use a shorter one") from error
 
     def feed(self, chunk: bytes) -> None:
         self._size += len(chunk)
@@ -151,12 +151,12 @@ class _Form:
             raise RequestError("got a multipart body without its end, expected all of it; send it again")
         if self._parts.files != 1:
             raise RequestError(
-                f"got {self._parts.files} parts '{PART}', expected one; send each recording in a request of its own"
+                f"got {self._parts.files} parts '{PART}', expected one; send each recording in a separate request"
             )
 
 
 class _Parts:
-    """What a form consists of: the part `file` goes into the upload, others are counted and dropped."""
+    """The parts of a form: `file` goes into the upload, others are counted and dropped."""
 
     def __init__(self, upload: Upload) -> None:
         self.files, self.ended = 0, False
@@ -176,7 +176,7 @@ class _Parts:
     def _part_begin(self) -> None:
         self._is_file = False
         self._begun += 1
-        if self._begun > _MOST_PARTS + 1:  # at once: thousands fit into one chunk
+        if self._begun > _MOST_PARTS + 1:  # checked here, since thousands of parts fit into one chunk
             raise _too_much()
 
     def _header_end(self) -> None:
@@ -198,7 +198,7 @@ class _Parts:
 
 
 def _clean(name: str) -> str:
-    r"""Keep of a client's file name what can stand in an answer: the last part, printable, of bounded length.
+    r"""Return a client's file name for use in answers: the last part of the path, printable, 200 characters at most.
 
     >>> _clean("C:\\calls\\a\nb.wav"), _clean("../etc/x.wav"), _clean("")
     ('a\ufffdb.wav', 'x.wav', 'file')

@@ -1,4 +1,4 @@
-"""From the frames of a client to samples at the model's rate, in pieces that never hold up the other streams."""
+"""Turn the frames of a client into samples at the model's rate, in pieces too short to delay other streams."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from emovox.serving.live.encodings import WIDTHS, decode
 from emovox.serving.live.messages import SessionStart
 
 STEP_SECONDS = 0.25
-"""Audio is handed on in about such steps, which end where a hop ends, so that no update waits for one. 0.1 s would cost
-a silent stream twice the time, and brings the bounds of speech 0.1 s sooner."""
+"""Length in seconds of the steps in which audio goes to the pipeline. They end where a hop ends, so that no update
+waits for a step. Steps of 0.1 s would cost a silent stream twice the time,
+and find the bounds of speech 0.1 s sooner."""
 
 RESAMPLED_STEP_SECONDS = 0.1
-"""The same where the audio is resampled: a hop then ends somewhere in a step, since a resampler is late."""
+"""Length in seconds of the steps of resampled audio: a hop ends inside a step there, since resampling adds a delay."""
 
 PIECE_SECONDS = 0.5
-"""Most audio in a piece: 0.5 ms of work for the event loop, whatever the size of a frame."""
+"""Most seconds of audio in a piece: 0.5 ms of work for the event loop, for frames of any size."""
 
 _ROUNDING = 1e-6
 
 
 class AudioIn:
-    """Decode and resample the audio of one stream; all its state is here.
+    """The decoder and resampler of one stream, with all its state.
 
     Args:
-        start: what the frames hold.
+        start: encoding, channels and rate of the frames.
         sample_rate: of the model, in Hz.
         hop: seconds between updates.
     """
@@ -49,19 +50,19 @@ class AudioIn:
         return self._taken / self._rate
 
     def feed(self, frame: bytes) -> Iterator[Samples]:
-        """Take a frame.
+        """Yield the samples up to the end of the last complete step.
 
         Args:
             frame: interleaved samples of all channels.
 
         Yields:
-            What there is up to the last step, as [channels, n] float32 at the model's rate, n up to half a second.
+            [channels, n] float32 at the model's rate, n up to half a second.
 
         Raises:
-            FrameError: no sample, or no whole number of samples of every channel.
+            FrameError: the frame has no sample, or no whole number of samples of every channel.
         """
         count, rest = divmod(len(frame), self._width)
-        if rest or not count:  # one without audio would keep an idle stream open
+        if rest or not count:  # an empty frame would keep an idle stream open
             raise FrameError(
                 f"got a frame of {len(frame)} bytes, expected a multiple of {self._width} above 0 "
                 f"({self._encoding}, channels: {self._channels}); send whole samples of all channels"
@@ -74,7 +75,7 @@ class AudioIn:
             yield from self._pieces(keep=self._taken - math.ceil(steps * self._step - _ROUNDING))
 
     def flush(self) -> Iterator[Samples]:
-        """End the audio; gives what is left, as `feed`."""
+        """Yield the rest of the audio at its end, as `feed`."""
         yield from self._pieces(keep=0)
         if self._resampler is not None:
             yield self._resampler.flush()
@@ -90,7 +91,7 @@ class AudioIn:
 
 
 def _resampler(start: SessionStart, sample_rate: int) -> Doubler | Resampler | None:
-    """The one that gives what a recording of the same audio gives, as soon as it can."""
+    """Return the resampler of least delay that equals the one for recordings; None if the rates match."""
     if start.sample_rate == sample_rate:
         return None
     if 2 * start.sample_rate == sample_rate:

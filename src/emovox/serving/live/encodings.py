@@ -1,4 +1,4 @@
-"""What a WebSocket frame holds: 16-bit integers, floats, and the two logarithmic codes of telephony (ITU-T G.711)."""
+"""Sample encodings of WebSocket frames: 16-bit integers, floats, and mu-law and A-law of telephony (ITU-T G.711)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Flat = npt.NDArray[np.float32]
 """Interleaved samples [n * channels]."""
 
 WIDTHS: dict[Encoding, int] = {"s16le": 2, "f32le": 4, "mulaw": 1, "alaw": 1}
-"""Bytes a sample."""
+"""Bytes per sample."""
 
 _HALF = np.float32(2.0**-15)
 
 
 def decode(data: bytes, *, encoding: Encoding, channels: int) -> Samples:
-    r"""Turn bytes into samples.
+    r"""Return a frame's samples.
 
     Args:
         data: whole samples of all channels, interleaved.
         encoding: a key of `WIDTHS`.
-        channels: how many are interleaved.
+        channels: number of interleaved channels.
 
     Returns:
-        [channels, n] float32 in [-1, 1]; floats as they are, NaN and all.
+        [channels, n] float32 in [-1, 1]; floats are not changed, NaN included.
 
     >>> decode(b"\x00\x00\x00\x80\xff\x7f\x00\x40", encoding="s16le", channels=2).tolist()
     [[0.0, 0.999969482421875], [-1.0, 0.5]]
@@ -41,7 +41,7 @@ def decode(data: bytes, *, encoding: Encoding, channels: int) -> Samples:
 
 
 def law_table(law: Law) -> Flat:
-    """Return the value of each G.711 byte, [256] float32 in [-1, 1]: a look-up costs less than decoding each byte."""
+    """Return the value of each G.711 byte, [256] float32 in [-1, 1]; a look-up costs less than decoding."""
     return g711.decode(np.arange(256, dtype=np.uint8), law).astype(np.float32) * _HALF
 
 

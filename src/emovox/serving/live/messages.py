@@ -1,4 +1,4 @@
-"""What is said on the WebSocket besides audio: JSON with a `type`, checked where it comes in, rounded where it goes."""
+"""Text messages of the WebSocket: JSON with a `type`, checked when received, rounded when sent."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Hop = Annotated[float, Meta(gt=0, le=10)]
 
 
 class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="session.start", tag_field="type"):
-    """The first message of a client: what its binary frames will hold.
+    """The first message of a client: the form of its binary frames.
 
-    `sample_rate` in Hz; `hop` in seconds, a multiple of 0.02; `threshold` and `hop` are the model's unless given.
+    `sample_rate` is in Hz, `hop` in seconds, a multiple of 0.02. The defaults of `threshold` and `hop` are the model's.
     """
 
     sample_rate: SampleRate
@@ -35,11 +35,11 @@ class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
 
 class SessionEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="session.end", tag_field="type"):
-    """The audio is over: the last events follow."""
+    """The last message of a client: the audio has ended, the last events follow."""
 
 
 class SessionStarted(msgspec.Struct, frozen=True, tag="session.started", tag_field="type"):
-    """The settings in force; `hop` and `window` in seconds."""
+    """The answer to `session.start`: the settings in force; `hop` and `window` in seconds."""
 
     model: ModelInfo
     labels: tuple[str, ...]
@@ -52,14 +52,14 @@ class SessionStarted(msgspec.Struct, frozen=True, tag="session.started", tag_fie
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag="session.ended", tag_field="type"):
-    """All events were sent. `seconds` of audio were taken; `previews_dropped` updates gave way under overload."""
+    """The last message of the service: seconds of audio received, and previews dropped under overload."""
 
     seconds: float
     previews_dropped: int
 
 
 class ErrorMessage(msgspec.Struct, frozen=True, tag="error", tag_field="type"):
-    """What went wrong; the connection is closed after it."""
+    """An error, by code and message; the connection is closed after it."""
 
     code: str
     message: str
@@ -73,7 +73,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def decode_start(text: str) -> SessionStart:
-    """Read the first message.
+    """Return a client's first message.
 
     Raises:
         MessageError: not JSON, not a `session.start`, an unknown key, or a value out of range.
@@ -85,10 +85,10 @@ def decode_start(text: str) -> SessionStart:
 
 
 def decode_end(text: str) -> SessionEnd:
-    """Read a later text message.
+    """Return a later text message, which can only be `session.end`.
 
     Raises:
-        MessageError: anything but a `session.end`.
+        MessageError: any other message.
     """
     try:
         return _CONTROL.decode(text)
@@ -99,7 +99,7 @@ def decode_end(text: str) -> SessionEnd:
 
 
 def encode(reply: Reply) -> str:
-    """Write a message; scores with as many decimals as all text output.
+    """Return a message as JSON; scores are rounded as in all text output.
 
     >>> encode(SessionEnded(1.5, 0))
     '{"type":"session.ended","seconds":1.5,"previews_dropped":0}'
@@ -108,7 +108,7 @@ def encode(reply: Reply) -> str:
 
 
 def type_of(event: Event) -> str:
-    """Return the `type` of an event.
+    """Return an event's `type`.
 
     >>> from emovox.schema.events import SpeechStarted
     >>> type_of(SpeechStarted(0, 0, 0.5))
@@ -119,6 +119,6 @@ def type_of(event: Event) -> str:
 
 def _places(text: str, error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        with contextlib.suppress(msgspec.DecodeError, RecursionError):  # what follows the wrong value may be no JSON
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):  # the text after the wrong value may be no JSON
             return expected(str(error), msgspec.json.decode(text), SessionStart)
     return '; expected {"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}'

@@ -1,4 +1,4 @@
-"""One stream on one WebSocket: a reader that feeds the pipeline, a writer that sends its events."""
+"""One stream on one WebSocket: a reader task feeds the pipeline, a writer task sends its events."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from emovox.serving.metrics import Metrics
 from emovox.serving.settings import ServiceSettings
 
 BURST_SECONDS = 10.0
-"""Audio that a client may be ahead of real time before `max_speed` counts."""
+"""Seconds of audio that a client may be ahead of real time before `max_speed` counts."""
 
 FRAMES_PER_SECOND, BURST_FRAMES = 200.0, 400
-"""Frames that are taken in a second, and at once; more wait. A browser sends up to 50 a second. Each takes time of all
-streams, however little audio it holds."""
+"""Frames that a stream may send per second, and at once; more wait. A browser sends up to 50 a second. Each frame takes
+time of all streams, however little audio it has."""
 
 _ARRIVALS = 64
-"""Frames whose time of arrival is remembered, for the delay of updates."""
+"""Frames whose time of arrival is kept, for the delay of updates."""
 
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[str], Awaitable[None]]
@@ -48,14 +48,14 @@ class Gone(Exception):
 
 
 class StreamSession:
-    """A stream from `session.started` to `session.ended`.
+    """A stream, from `session.started` to `session.ended`.
 
     Args:
         start: the first message of the client.
         pipeline: opens the stream.
         settings: the limits.
-        metrics: counts what is sent, and how late.
-        receive: gives the next ASGI message of the socket.
+        metrics: counts the events sent and their delay.
+        receive: returns the next ASGI message of the socket.
         send: sends a text message; waits while the client reads too slowly.
 
     Raises:
@@ -99,12 +99,12 @@ class StreamSession:
         return self._input.seconds
 
     async def run(self) -> None:
-        """Serve the stream up to its `session.ended`; the stream is closed afterwards, whatever happens.
+        """Serve the stream up to its `session.ended`; the stream is closed afterwards, also after an error.
 
         Raises:
             Gone: the client has left.
             ClosingError: the service is being shut down; the last events and `session.ended` were sent.
-            EmovoxError: why the stream cannot go on; nobody has told the client yet.
+            EmovoxError: the stream cannot continue; the caller sends the error to the client.
         """
         self._task = task = asyncio.current_task()
         assert task is not None
@@ -124,22 +124,22 @@ class StreamSession:
             self._writer.cancel()
             self.stream.close()
             await asyncio.wait([self._writer])
-            # errors know the calls they went through, and with them this session: it must not know the errors
+            # an error refers to its frames, and so to this session: without this line there is a cycle
             self._stopping = self._writer = None
 
     def stop(self, error: Exception) -> None:
-        """End the session with this error; the first one counts."""
+        """End the session with this error; later errors are ignored."""
         if self._stopping is None and self._task is not None:
             self._stopping = error
             self._task.cancel()
 
     def check(self) -> None:
-        """Stop if a limit in time is passed; called about once a second."""
+        """Stop if a time limit has passed; called every `TICK_SECONDS`."""
         now, limits = time.monotonic(), self._settings
         if self._sending_since is not None and now - self._sending_since > limits.slow_reader_seconds:
             self.stop(
                 SlowReaderError(
-                    f"got no reading client for {limits.slow_reader_seconds:g} s, expected one that takes its events; "
+                    f"got no reading client for {limits.slow_reader_seconds:g} s, expected one that reads its events; "
                     "read them while sending"
                 )
             )
@@ -147,7 +147,7 @@ class StreamSession:
             self.stop(
                 IdleError(
                     f"got no audio for {limits.idle_seconds:g} s, expected frames or session.end; "
-                    "send silence while nobody speaks, or open a stream for each call"
+                    "send silence during pauses, or open a stream for each call"
                 )
             )
         elif now - self._begun > limits.session_seconds:
@@ -190,14 +190,14 @@ class StreamSession:
             await self._pace()
 
     async def _feed_pieces(self) -> None:
-        """Feed what is left of the audio that came; called again after it was cancelled, it goes on where it was."""
+        """Feed the audio that has come; called again after it was cancelled, it continues at the same piece."""
         piece = self._piece if self._piece is not None else next(self._pieces, None)
         while piece is not None:
             self._piece = piece
             await self._feed_piece(piece)
             self._piece = piece = next(self._pieces, None)
             if piece is not None:
-                await asyncio.sleep(0)  # the other streams' turn
+                await asyncio.sleep(0)  # let other streams run
 
     async def _feed_piece(self, piece: Samples) -> None:
         while True:
@@ -210,7 +210,7 @@ class StreamSession:
                 return
 
     async def _pace(self) -> None:
-        """Let a client that sends too much wait: nothing is read meanwhile, and its socket fills (backpressure)."""
+        """Delay a client that sends too much: its socket is not read and fills (backpressure)."""
         audio = (self.seconds - BURST_SECONDS) / self._settings.max_speed
         frames = (self._frames - BURST_FRAMES) / FRAMES_PER_SECOND
         ahead = max(audio, frames) - (time.monotonic() - self._begun)
@@ -221,7 +221,7 @@ class StreamSession:
         while not self.stream.is_done:
             await self._wake.wait()
             self._wake.clear()
-            while events := self.stream.take():  # until none is left: then it tells of an error, too
+            while events := self.stream.take():  # until none is left: the last call raises the error of the stream
                 for event in events:
                     await self._emit(event)
                     self._measure(event)
@@ -260,15 +260,15 @@ class StreamSession:
 
 
 def _setter(event: asyncio.Event) -> Callable[[], None]:
-    """Make a function that sets an event of this loop from any thread.
+    """Return a function that sets an event of this loop from any thread.
 
-    It knows of no session: one that its own stream held would stay in memory, audio and all, until Python looks for
-    cycles, which under load is after some hundred streams.
+    It has no reference to the session: the stream holds this function, so that a session would stay in memory with its
+    audio until Python looks for cycles. Under load that is after some hundred streams.
     """
     loop = asyncio.get_running_loop()
 
     def set_soon() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(event.set)
 
     return set_soon

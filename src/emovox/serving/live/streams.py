@@ -1,4 +1,4 @@
-"""The WebSocket `/v1/stream`: who may open a stream, how many there are, and how each of them ends."""
+"""The WebSocket `/v1/stream`: admission, number and end of streams."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from emovox.serving.responses import error_response
 from emovox.serving.settings import ServiceSettings
 
 TICK_SECONDS = 0.5
-"""How often the limits in time are looked at."""
+"""Seconds between two checks of the time limits."""
 
 LAST_WORD_SECONDS = 1.0
-"""Seconds for each of the last messages: a client that reads nothing does not get them. The stream is over then; its
-connection lasts until the client or the proxy ends it."""
+"""Seconds for each of the last messages: a client that does not read misses them. The stream has ended by then; its
+connection lasts until the client or the proxy closes it."""
 
 SPARE_CONNECTIONS = 128
-"""WebSockets besides `max_streams` that may be open, before their first message or after their last: more get 503."""
+"""WebSockets besides `max_streams` that may be open, before their first message or after their last; more get 503."""
 
 _LONGEST_REASON = 120  # bytes; a close frame holds 123
 
@@ -47,13 +47,13 @@ log = logging.getLogger("emovox.serving")
 
 
 class Streams:
-    """All streams of a worker.
+    """All streams of a worker; `len` is the number of open ones.
 
     Args:
-        pipeline: scores them.
+        pipeline: scores the streams.
         settings: the limits; `max_streams` above 0.
-        keys: who may open one.
-        metrics: counts them.
+        keys: the keys that may open a stream.
+        metrics: the counters.
     """
 
     def __init__(self, pipeline: Pipeline, *, settings: ServiceSettings, keys: KeyRing, metrics: Metrics) -> None:
@@ -66,14 +66,14 @@ class Streams:
         return len(self._sessions)
 
     async def watch(self) -> None:
-        """Look at the limits in time and at the pipeline's counts, for ever."""
+        """Check the time limits and copy the pipeline's counts, again and again until cancelled."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._check()
             self._metrics.follow(self._pipeline.counts)
 
     def stop(self) -> None:
-        """Take no more streams, and let those in flight give their last events."""
+        """Refuse new streams, and let those in flight send their last events."""
         self._closing = True
         for session in tuple(self._sessions):
             session.stop(ClosingError(CLOSING))
@@ -111,7 +111,7 @@ class Streams:
         except Exception:
             code = InternalError.code
             log.exception("stream failed")
-            await connection.fail(InternalError("the service has a fault; its log tells more, try again"))
+            await connection.fail(InternalError("the service has a fault; its log has the details, try again"))
         finally:
             self._metrics.streams_closed.labels(code).inc()
             log.info("stream closed", extra={"code": code, "seconds": round(connection.seconds, 1)})
@@ -171,7 +171,7 @@ class Streams:
 
 
 class _Connection:
-    """A WebSocket whose client may not read: nothing waits for it without end."""
+    """A WebSocket whose client may not read: the last messages are sent with a time limit."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
@@ -180,11 +180,11 @@ class _Connection:
     async def send(self, text: str) -> None:
         try:
             await self.websocket.send({"type": "websocket.send", "text": text})
-        except (WebSocketDisconnect, RuntimeError) as error:  # RuntimeError: it has been closed
+        except (WebSocketDisconnect, RuntimeError) as error:  # RuntimeError: the socket is closed
             raise Gone from error
 
     async def fail(self, error: EmovoxError) -> None:
-        """Say what is wrong, and close."""
+        """Send the error, and close."""
         await self._send_last(self.send(encode(ErrorMessage(error.code, str(error)))))
         await self.close(close_code_of(error), error.code)
 
