@@ -144,11 +144,12 @@ def by_hand(model: str, *, f0_step: int = 1) -> Callable[[Samples], Samples]:
     """
     torch.set_num_threads(1)
     parts = NETWORKS[model](f0_step=f0_step) if model in WITH_F0 else NETWORKS[model]()
-    network = nn.Sequential(*parts, nn.Softmax(dim=1)).eval()
+    network = nn.Sequential(*parts).eval()
 
     def predict(samples: Samples) -> Samples:
         with torch.inference_mode():
-            scores: Samples = network(torch.from_numpy(samples)[None])[0].numpy()
+            logits: Tensor = network(torch.from_numpy(samples)[None])["logits"]
+            scores: Samples = logits.softmax(dim=1)[0].numpy()
         return scores
 
     return predict
