@@ -234,7 +234,7 @@ def test_a_frozen_whisper_teaches_a_mobile_network(two: Path, capsys: pytest.Cap
     assert cards[0].parameters == cards[1].parameters  # what guessed the hints is gone
     assert cards[0].recipe_sha256 != cards[1].recipe_sha256
     assert predictions(taught)["own_own_si_tile.csv"] != predictions(alone)["own_own_si_tile.csv"]
-    assert {path.name for path in (taught / "folds" / "1").iterdir()} == {"encoder", "head", "teacher"}
+    assert {path.name for path in (taught / "folds" / "1").iterdir()} == {"encoder", "head", "model", "teacher"}
 
 
 def test_the_run_folder_stands_for_its_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,8 +110,13 @@ def test_it_learns_in_mixed_precision(whole: Network) -> None:
     inputs, mask = frames(whole.encoder, 140, 60, 77)
     with torch.no_grad():
         expected = whole.encoder.pool(inputs, mask)
-        with torch.autocast("cpu", torch.bfloat16):
-            found = whole.encoder.pool(inputs, mask)
+        try:
+            with torch.autocast("cpu", torch.bfloat16):
+                found = whole.encoder.pool(inputs, mask)
+        except RuntimeError as error:
+            if "primitive descriptor for the LSTM" not in str(error):
+                raise
+            pytest.skip("oneDNN has no bfloat16 LSTM on this processor")
     # eight bits of mantissa through a dozen layers
     assert (found - expected).std() < 0.1 * expected.std()
 
@@ -120,7 +125,7 @@ def test_gradients_reach_every_parameter_and_depths_hold_each_once(whole: Networ
     whole.train()
     try:
         inputs, mask = frames(whole.encoder, 140, 60, 77)
-        torch.autograd.backward(whole(inputs, mask).square().sum())
+        torch.autograd.backward(whole(inputs, mask)["logits"].square().sum())
         dead = [name for name, one in whole.named_parameters() if one.grad is None or not one.grad.abs().max() > 0]
     finally:
         whole.zero_grad()
@@ -157,7 +162,7 @@ def test_it_learns() -> None:
     inputs[:, :, 7] = torch.stack([torch.sin(torch.arange(60) * (0.3 + 0.6 * label)) for label in labels])
     losses = []
     for _ in range(40):
-        loss = torch.nn.functional.cross_entropy(whole(inputs), labels)
+        loss = torch.nn.functional.cross_entropy(whole(inputs)["logits"], labels)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()

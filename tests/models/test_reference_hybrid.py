@@ -80,7 +80,7 @@ def test_its_head_is_plain() -> None:
         head.eval()
         # nothing is taken off but what somebody sets
         torch.testing.assert_close(head.embed(statistics), torch.relu(head.hidden[1](statistics)), atol=1e-2, rtol=1e-4)
-        torch.testing.assert_close(head(statistics), head.classify(head.embed(statistics)))
+        torch.testing.assert_close(head(statistics)["logits"], head.classify(head.embed(statistics)))
     assert torch.equal(head.mean, torch.zeros(6))
     torch.testing.assert_close(head.scale, torch.ones(6), atol=1e-5, rtol=0)
 
