@@ -21,7 +21,7 @@ from tests.serving.running import BOUNDARY, PATIENCE, Answer, form, soon
 
 CONFIG = Path(__file__).parents[2] / "docker" / "nginx.conf"
 
-SECONDS = 1.0
+SECONDS = 2.0
 """Seconds for which nginx waits for a slow client, in place of 10 and 15 s."""
 
 WAITS = ["client_header_timeout", "client_body_timeout", "send_timeout", "keepalive_timeout", "lingering_time"]
