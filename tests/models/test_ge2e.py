@@ -149,7 +149,7 @@ def test_the_two_halves_give_statistics_of_the_layers(name: str, weights: nn.LST
     frames = outputs.run(MelPower()(samples), 0, 3)
     chosen = torch.cat([frames[layer - 1] for layer in CONFIGS[name].layers], dim=2)
     if CONFIGS[name].pooling == "statistics":
-        expected = mean_deviation(chosen[:, :: encoder.thin])
+        expected = mean_deviation(chosen[:, :: encoder.step])
         torch.testing.assert_close(statistics, expected, atol=SAME, rtol=SAME)
 
 

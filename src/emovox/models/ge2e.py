@@ -33,7 +33,7 @@ QUIET_DBFS = -30.0
 SILENCE = 1e-10
 """Mean square of -100 dBFS, which is raised no further."""
 
-THIN = 2
+FRAME_STEP = 2
 """Of the frames of frozen layers every second one is kept: 20 ms. Mean and deviation move by 0.02 of their deviation
 between clips (median), and UAR by less than half a point; every fourth costs one to two points."""
 
@@ -134,7 +134,7 @@ class Ge2eEncoder(Encoder):
 
     `inputs` gives the frames of the frozen layers that are pooled, and those of the last frozen one where layers above
     it learn; if none is frozen, the root of mel power, whose range half precision can hold on disk. Only if none learns
-    are frames left out (`THIN`).
+    are frames left out (`FRAME_STEP`).
 
     Args:
         config: which layers.
@@ -148,9 +148,9 @@ class Ge2eEncoder(Encoder):
         super().__init__()
         self.top, self.layers = config.layers[-1], config.layers
         self.n_frozen = min(config.frozen, self.top)
-        self.thin = THIN if self.n_frozen == self.top else 1
-        carried = () if self.n_frozen == self.top else (self.n_frozen,)
-        self.given = tuple(sorted({layer for layer in config.layers if layer <= self.n_frozen} | set(carried)))
+        self.step = FRAME_STEP if self.n_frozen == self.top else 1
+        below = () if self.n_frozen == self.top else (self.n_frozen,)
+        self.stored = tuple(sorted({layer for layer in config.layers if layer <= self.n_frozen} | set(below)))
         self.front_end = MelPower()
         self.lstm = load_ge2e(config.weights, self.top) if lstm is None else lstm
         self.frozen_layers.requires_grad_(False)
@@ -166,18 +166,18 @@ class Ge2eEncoder(Encoder):
     @property
     def inputs_key(self) -> str:
         """Name the layers, and the weights of those that are frozen."""
-        stored = "" if self.n_frozen else "root of power "
-        return f"ge2e {self.given} {stored}{self.thin} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
+        power = "" if self.n_frozen else "root of power "
+        return f"ge2e {self.stored} {power}{self.step} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
 
     def inputs(self, samples: Tensor) -> Tensor:
         """[b, n] → [b, t, c], every 10 ms or, of frozen layers alone, 20 ms."""
         power = self.front_end(samples)
         frames = [power.sqrt(), *self.lstm.run(power, 0, self.n_frozen)]
-        return torch.cat([frames[layer] for layer in self.given], dim=2)[:, :: self.thin]
+        return torch.cat([frames[layer] for layer in self.stored], dim=2)[:, :: self.step]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Run the layers that learn, and pool."""
-        frames = dict(zip(self.given, torch.split(inputs, self._widths(), dim=2), strict=True))
+        frames = dict(zip(self.stored, torch.split(inputs, self._widths(), dim=2), strict=True))
         if self.n_frozen < self.top:
             below = frames[self.n_frozen]
             learnt = self.lstm.run(below if self.n_frozen else below.square(), self.n_frozen, self.top)
@@ -192,7 +192,7 @@ class Ge2eEncoder(Encoder):
         return [list(module.parameters()) for module in modules]
 
     def _widths(self) -> list[int]:
-        return [WIDTH if layer else FRAMES.n_mels for layer in self.given]
+        return [WIDTH if layer else FRAMES.n_mels for layer in self.stored]
 
 
 def load_ge2e(source: str | Path, n_layers: int = N_LAYERS) -> Ge2eLayers:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
-from emovox.models.masked import ConvNorm, learning, own_frames, thin
+from emovox.models.masked import ConvNorm, clip_mask, strided, trainable
 from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics
 from emovox.models.sizes import check_sizes
@@ -64,10 +64,10 @@ class Residual(nn.Module):
         self.first = ConvNorm(width, width, kernel, stride=stride)
         self.second = ConvNorm(width, width, kernel)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Compute one block."""
-        inner, own = torch.relu(self.first(frames, own)), thin(own, self.stride)
-        return torch.relu(frames[..., :: self.stride] + self.second(inner, own)), own
+        inner, mask = torch.relu(self.first(frames, mask)), strided(mask, self.stride)
+        return torch.relu(frames[..., :: self.stride] + self.second(inner, mask)), mask
 
 
 class Local(nn.Module):
@@ -89,14 +89,14 @@ class Local(nn.Module):
         self.blocks = nn.ModuleList(Residual(config.width, config.kernel, stride) for stride in strides)
         self.pooling = AttentiveStatistics(config.width, config.attention)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """Convolve and reduce."""
-        frames = torch.relu(self.stem(frames, own))
-        own = thin(own, self.stem.stride)
+        frames = torch.relu(self.stem(frames, mask))
+        mask = strided(mask, self.stem.stride)
         for block in self.blocks:
-            frames, own = block(frames, own)
+            frames, mask = block(frames, mask)
         statistics: Tensor = self.pooling(
-            frames.flatten(2).transpose(1, 2), None if own is None else own.flatten(1) > 0
+            frames.flatten(2).transpose(1, 2), None if mask is None else mask.flatten(1) > 0
         )
         return statistics
 
@@ -121,18 +121,18 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(config.recurrent_width, config.cells, batch_first=True, bidirectional=True)
         self.pooling = AttentiveStatistics(2 * config.cells, config.attention)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """Read and reduce."""
-        steps = torch.relu(self.stem(frames, own)).flatten(2).transpose(1, 2)
-        own = thin(own, self.stem.stride)
+        steps = torch.relu(self.stem(frames, mask)).flatten(2).transpose(1, 2)
+        mask = strided(mask, self.stem.stride)
         statistics: Tensor
-        if own is None:
+        if mask is None:
             statistics = self.pooling(self.lstm(steps)[0])
         else:
-            lengths = own.sum((1, 2, 3)).long().cpu()
+            lengths = mask.sum((1, 2, 3)).long().cpu()
             states, _ = self.lstm(pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False))
             padded, _ = pad_packed_sequence(states, batch_first=True, total_length=steps.shape[1])
-            statistics = self.pooling(padded, own.flatten(1) > 0)
+            statistics = self.pooling(padded, mask.flatten(1) > 0)
         return statistics
 
 
@@ -171,12 +171,12 @@ class HybridEncoder(Encoder):
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, c] → [b, 2 width + 4 cells]; a clip's own frames come first in its row."""
-        own, frames = own_frames(mask, inputs.dtype), inputs.transpose(1, 2)[:, :, None]
-        return torch.cat([self.local(frames, own), self.recurrent(frames, own)], 1)
+        mask, frames = clip_mask(mask, inputs.dtype), inputs.transpose(1, 2)[:, :, None]
+        return torch.cat([self.local(frames, mask), self.recurrent(frames, mask)], 1)
 
     def depths(self) -> list[list[nn.Parameter]]:
         """Both stems, each residual block with the LSTM beside the last one, both poolings."""
         local, recurrent = self.local, self.recurrent
-        blocks = [learning(block) for block in local.blocks]
-        blocks[-1] += learning(recurrent.lstm)
-        return [learning(local.stem, recurrent.stem), *blocks, learning(local.pooling, recurrent.pooling)]
+        blocks = [trainable(block) for block in local.blocks]
+        blocks[-1] += trainable(recurrent.lstm)
+        return [trainable(local.stem, recurrent.stem), *blocks, trainable(local.pooling, recurrent.pooling)]

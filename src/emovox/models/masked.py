@@ -13,36 +13,36 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def own_frames(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+def clip_mask(mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """Turn a mask [b, t] into `own` [b, 1, 1, t]; None where it leaves nothing out, which is cheaper.
 
-    >>> own_frames(torch.tensor([[True, True]]), torch.float32) is None
+    >>> clip_mask(torch.tensor([[True, True]]), torch.float32) is None
     True
     """
     return None if mask is None or bool(mask.all()) else mask[:, None, None].to(dtype)
 
 
-def thin(own: Tensor | None, stride: int) -> Tensor | None:
+def strided(mask: Tensor | None, stride: int) -> Tensor | None:
     """Keep what belongs to every `stride`-th frame, as a convolution of odd kernel and half of it padded does."""
-    return own if own is None else own[..., ::stride]
+    return mask if mask is None else mask[..., ::stride]
 
 
-def keep(frames: Tensor, own: Tensor | None) -> Tensor:
+def without_padding(frames: Tensor, mask: Tensor | None) -> Tensor:
     """Set frames [b, c, 1, t] that are not own to 0."""
-    return frames if own is None else frames * own
+    return frames if mask is None else frames * mask
 
 
-def own_mean(frames: Tensor, own: Tensor | None) -> Tensor:
+def mean_over_time(frames: Tensor, mask: Tensor | None) -> Tensor:
     """Average over own frames, [b, c, 1, t] → [b, c, 1, 1]."""
-    if own is None:
+    if mask is None:
         return functional.adaptive_avg_pool2d(frames, 1)
-    return own_sum(frames, own) / own.sum(3, keepdim=True)
+    return sum_over_time(frames, mask) / mask.sum(3, keepdim=True)
 
 
-def own_sum(frames: Tensor, own: Tensor) -> Tensor:
+def sum_over_time(frames: Tensor, mask: Tensor) -> Tensor:
     """Add own frames up, [b, c, 1, t] → [b, c, 1, 1], in float32 also where precision is mixed."""
     with torch.autocast(frames.device.type, enabled=False):
-        return torch.bmm(frames.float().flatten(2), own.float().flatten(1)[:, :, None])[..., None]
+        return torch.bmm(frames.float().flatten(2), mask.float().flatten(1)[:, :, None])[..., None]
 
 
 class MaskedBatchNorm(nn.BatchNorm2d):
@@ -53,14 +53,14 @@ class MaskedBatchNorm(nn.BatchNorm2d):
     step costs 3.7 ms for [32, 192, 100], an ordinary one 2.0 ms.
     """
 
-    def forward(self, frames: Tensor, own: Tensor | None = None) -> Tensor:
+    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
         """Normalise [b, c, 1, t]."""
-        if own is None or not self.training:
+        if mask is None or not self.training:
             return super().forward(frames)
-        count = own.sum()
-        mean = own_sum(frames, own).sum(0) / count
+        count = mask.sum()
+        mean = sum_over_time(frames, mask).sum(0) / count
         centred = frames - mean
-        variance = own_sum(centred.square(), own).sum(0) / count
+        variance = sum_over_time(centred.square(), mask).sum(0) / count
         self._follow(mean.detach().flatten(), variance.detach().flatten() * count / (count - 1))
         weight, bias = self.weight[:, None, None], self.bias[:, None, None]
         return torch.addcmul(bias, centred, weight * (variance + self.eps).rsqrt())
@@ -96,10 +96,10 @@ class ConvNorm(nn.Module):
         )
         self.norm = MaskedBatchNorm(n_out)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """Convolve and normalise."""
-        seen = keep(frames, own) if self.reach else frames
-        normal: Tensor = self.norm(self.conv(seen), thin(own, self.stride))
+        seen = without_padding(frames, mask) if self.reach else frames
+        normal: Tensor = self.norm(self.conv(seen), strided(mask, self.stride))
         return normal
 
 
@@ -123,12 +123,12 @@ class SqueezeExcite(nn.Module):
         self.squeeze = nn.Conv2d(width, hidden, 1)
         self.excite = nn.Conv2d(hidden, width, 1)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> Tensor:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """Weigh."""
-        hidden = torch.relu(self.squeeze(own_mean(frames, own)))
+        hidden = torch.relu(self.squeeze(mean_over_time(frames, mask)))
         return frames * torch.sigmoid(self.excite(hidden))
 
 
-def learning(*modules: nn.Module) -> list[nn.Parameter]:
+def trainable(*modules: nn.Module) -> list[nn.Parameter]:
     """Collect the parameters of some modules that learn."""
     return [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]

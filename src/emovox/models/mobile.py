@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
-from emovox.models.masked import ConvNorm, SqueezeExcite, learning, own_frames, thin
+from emovox.models.masked import ConvNorm, SqueezeExcite, clip_mask, strided, trainable
 from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics
 from emovox.models.sizes import check_sizes
@@ -67,12 +67,12 @@ class InvertedResidual(nn.Module):
         self.weigh = SqueezeExcite(wide, config.squeeze)
         self.narrow = ConvNorm(wide, config.width)
 
-    def forward(self, frames: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Compute one block."""
-        wide = torch.relu(self.depthwise(torch.relu(self.widen(frames, own)), own))
-        own = thin(own, self.stride)
-        narrow: Tensor = self.narrow(self.weigh(wide, own), own)
-        return (narrow if self.stride > 1 else frames + narrow), own
+        wide = torch.relu(self.depthwise(torch.relu(self.widen(frames, mask)), mask))
+        mask = strided(mask, self.stride)
+        narrow: Tensor = self.narrow(self.weigh(wide, mask), mask)
+        return (narrow if self.stride > 1 else frames + narrow), mask
 
 
 class MobileEncoder(Encoder):
@@ -112,15 +112,15 @@ class MobileEncoder(Encoder):
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """[b, t, c] → [b, 2 features]."""
-        own = own_frames(mask, inputs.dtype)
-        frames = torch.relu(self.stem(inputs.transpose(1, 2)[:, :, None], own))
-        own = thin(own, self.stem.stride)
+        mask = clip_mask(mask, inputs.dtype)
+        frames = torch.relu(self.stem(inputs.transpose(1, 2)[:, :, None], mask))
+        mask = strided(mask, self.stem.stride)
         for block in self.blocks:
-            frames, own = block(frames, own)
-        frames = torch.relu(self.last(frames, own)).flatten(2).transpose(1, 2)
-        statistics: Tensor = self.pooling(frames, None if own is None else own.flatten(1) > 0)
+            frames, mask = block(frames, mask)
+        frames = torch.relu(self.last(frames, mask)).flatten(2).transpose(1, 2)
+        statistics: Tensor = self.pooling(frames, None if mask is None else mask.flatten(1) > 0)
         return statistics
 
     def depths(self) -> list[list[nn.Parameter]]:
         """Stem, each block, what follows them."""
-        return [learning(self.stem), *(learning(block) for block in self.blocks), learning(self.last, self.pooling)]
+        return [trainable(self.stem), *(trainable(block) for block in self.blocks), trainable(self.last, self.pooling)]

@@ -13,7 +13,7 @@ from emovox.models.front_end.delta import Deltas
 from emovox.models.front_end.dft import Blocks, PowerSpectrum
 from emovox.models.front_end.mel import Cepstrum, LogMel
 from emovox.models.front_end.resample import Resample
-from emovox.models.masked import learning
+from emovox.models.masked import trainable
 from emovox.models.network import Encoder
 
 FRAMES = FeatureConfig(sample_rate=22050, n_fft=2048, hop=512, n_mels=128, n_mfcc=13, mel_fmax=11025.0)
@@ -120,4 +120,4 @@ class ReferenceHybridEncoder(Encoder):
 
     def depths(self) -> list[list[nn.Parameter]]:
         """First and second layer of both branches."""
-        return [learning(self.first, self.lstm_first), learning(self.second, self.lstm_second)]
+        return [trainable(self.first, self.lstm_first), trainable(self.second, self.lstm_second)]
