@@ -25,7 +25,7 @@ def rows(frames: Tensor, inside: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("momentum", [0.1, 0.3])
-def test_batch_norm_is_that_of_the_clip_mask(momentum: float) -> None:
+def test_batch_norm_ignores_padding(momentum: float) -> None:
     torch.manual_seed(0)
     masked, plain = MaskedBatchNorm(6, momentum=momentum), nn.BatchNorm1d(6, momentum=momentum)
     for parameter in masked.parameters():
@@ -70,7 +70,7 @@ def test_a_convolution_ignores_padding(stride: int, length: int) -> None:
     torch.testing.assert_close(batch, alone, atol=SAME, rtol=SAME)
 
 
-def test_squeeze_and_excitation_average_clip_mask() -> None:
+def test_squeeze_and_excitation_ignores_padding() -> None:
     layer = SqueezeExcite(6, 3)
     frames, mask, _ = ragged(20, 7)
     torch.testing.assert_close(

@@ -1,1 +1,1 @@
-"""From a fitted model to one ONNX file that takes the waveform, with its card."""
+"""Export a fitted model as one ONNX file that takes the waveform, with its card."""

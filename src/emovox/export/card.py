@@ -1,4 +1,4 @@
-"""The card of a trained model: what it was trained on, whose the clips are, how good it was in cross-validation."""
+"""Make the card of a trained model: corpora, licences, and figures of the cross-validation."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from emovox.training.recipe import Recipe
 from emovox.training.run import Run
 
 CUT = SegmenterConfig()
-"""How training cuts clips (`emovox.training.data.inputs`): the card says the same, so that `predict` does too."""
+"""Parameters of the tiles in training (`emovox.training.data.inputs`); the card has the same, for `predict`."""
 
 LONGEST, HOP = 30.0, 0.5
-"""Seconds: the longest input that is tested, and the step of previews."""
+"""Longest input that is tested, and step of previews, in seconds."""
 
 KEEP = 0.9
-"""Share of out-of-fold clips that the abstention threshold leaves labelled (docs/protocols.md, rule 10)."""
+"""Share of out-of-fold clips with a label at the abstention threshold (docs/protocols.md, rule 10)."""
 
 
 def make_card(
@@ -128,7 +128,7 @@ def model_card(
 
 
 def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
-    """Return the largest threshold that leaves 90 % of the out-of-fold clips labelled, of the corpora in training."""
+    """Return the largest threshold at which 90 % of the out-of-fold clips have a label, of the corpora in training."""
     merged = any(key.labels == SEVEN for key in predictions)
     parts = {key: made.scores for key, made in _shown(predictions).items() if (key.labels == SEVEN) == merged}
     learnt = [scores for key, scores in parts.items() if key.protocol not in ("unheard", "zero-shot")]
@@ -137,7 +137,7 @@ def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
 
 
 def _shown(predictions: Mapping[FigureKey, Predictions]) -> dict[FigureKey, Predictions]:
-    """Keep what a card shows: the path of `predict`, over the labels of the corpus and of the model."""
+    """Return what a card shows: the condition of `predict`, over the labels of the corpus and of the model."""
     return {key: made for key, made in predictions.items() if key.condition == TILE}
 
 

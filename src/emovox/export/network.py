@@ -1,4 +1,4 @@
-"""The card of a trained network, and its export."""
+"""Export a trained network with its card."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def export_network(run: Run[TrainedModel], folder: Path) -> Path:
     """Write the network that learnt from all clips of a run, with the figures of its cross-validation.
 
     Args:
-        run: just made, or loaded again (`Run.load`).
-        folder: for both files.
+        run: a new run, or one from `Run.load`.
+        folder: folder of both files.
 
     Returns:
-        The path of the .onnx file; the card lies beside it.
+        The path of the .onnx file; the card is in the same folder.
 
     Raises:
-        ExportError: the run fitted no model, or the graph scores differently from it.
+        ExportError: the run has no model, or the scores of the graph differ from those of the model.
     """
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
@@ -47,17 +47,17 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
 
     Args:
         model: the network, which learnt from all clips.
-        predictions: of its cross-validation, for the figures on the card.
-        folder: for both files.
+        predictions: predictions of its cross-validation, for the figures on the card.
+        folder: folder of both files.
 
     Returns:
-        The path of the .onnx file; the card lies beside it.
+        The path of the .onnx file; the card is in the same folder.
 
     Raises:
-        ExportError: the graph scores differently from the network.
+        ExportError: the scores of the graph differ from those of the network.
     """
     trained, recogniser, head = model.card, model.recogniser(), model.network.head
-    if isinstance(head, Head):  # an SVM was fitted in the precision that it is stored in
+    if isinstance(head, Head):  # an SVM is fitted in the precision of the file
         halve(recogniser)
     described = trained.recipe.get("description")
     card = model_card(
@@ -77,19 +77,19 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
 
 
 def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:
-    """The last layer as data."""
+    """Return the last layer as data."""
     last = recogniser.head.classify
     assert isinstance(last, nn.Linear)
     return CardHead(classes, _array(last.weight), _array(last.bias), _array(recogniser.merge))
 
 
 def halve(recogniser: Recogniser) -> None:
-    """Round the weights to half precision, in place: graph and network then agree."""
+    """Round the weights to half precision in place, so that network and graph are equal."""
     with torch.no_grad():
         for parameter in recogniser.parameters():
             parameter.copy_(parameter.half().float())
 
 
 def _array(values: Tensor) -> Array:
-    found = values.detach().cpu().numpy().astype("<f4")
-    return Array(found.shape, base64.b64encode(np.ascontiguousarray(found).tobytes()).decode())
+    array = values.detach().cpu().numpy().astype("<f4")
+    return Array(array.shape, base64.b64encode(np.ascontiguousarray(array).tobytes()).decode())

@@ -1,4 +1,4 @@
-"""Write a network as one ONNX file with its card, and prove that the file scores as the network does."""
+"""Write a network as one ONNX file with its card, and check that their scores are equal."""
 
 from __future__ import annotations
 
@@ -24,40 +24,43 @@ from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, e
 from emovox.schema.errors import ExportError
 
 OPSET = 17
-"""Runs in ONNX Runtime 1.13 and later, and in the browser's build."""
+"""ONNX opset version: it runs in ONNX Runtime 1.13 and later, and in the browser's build."""
 
 PARITY = 5e-4
-"""Largest difference of a probability between graph and network: float32 sums in another order. A baseline with 15,000
-support vectors and C = 10 reaches 2e-4; whatever the tracer freezes is off by a hundred times as much."""
+"""Largest difference of a probability between graph and network, from another order of float32 sums. An SVM with 15,000
+support vectors and C = 10 reaches 2e-4. A value that the tracer freezes gives a difference a hundred times as large."""
 
 GOLDEN_SECONDS = 3.0
+"""Length of the golden input in seconds: one window."""
+
 GOLDEN_TOLERANCE = 2e-3
-"""Other processors order float32 sums differently; a wrong front end is off by far more."""
+"""Tolerance of the golden scores: other processors order float32 sums differently; a wrong front end differs more."""
 
 SMALL = 1024
-"""Numbers below which a tensor is not worth a cast."""
+"""Size of a tensor below which half precision saves too little for a cast."""
 
 CHANNELS = 16
-"""ONNX Runtime's quick convolutions take channels in blocks of 8 (AVX, AVX2) or 16 (AVX-512)."""
+"""Block of channels: ONNX Runtime's fast convolutions take blocks of 8 (AVX, AVX2) or 16 (AVX-512)."""
 
 PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
+"""Lengths in seconds at which graph and network are compared."""
 
 
 def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
     """Write `<name>.onnx` and `<name>.json`.
 
-    Weights that were rounded to half precision are stored in it.
+    Weights that were rounded to half precision are stored in half precision.
 
     Args:
-        network: with its weights as they are to be.
-        card: all but `sha256` and `golden`, which are filled in here.
-        folder: made where it does not exist; files of the same name are replaced only when everything is proven.
+        network: the network with its final weights.
+        card: the card without `sha256` and `golden`, which are filled in here.
+        folder: folder of the files, made if it does not exist. Files of the same name are replaced after the check.
 
     Returns:
         The path of the .onnx file.
 
     Raises:
-        ExportError: the graph scores differently from the network.
+        ExportError: the scores of the graph differ from those of the network.
     """
     network = network.eval()
     seconds = np.array(golden_input(seconds=GOLDEN_SECONDS, sample_rate=card.sample_rate))
@@ -83,15 +86,15 @@ def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
 def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, seconds: float | None = None) -> bytes:
     """Trace a network into the bytes of an ONNX file; a caller may override the speaker statistics, which are inputs.
 
-    Of the tracer's nodes two thirds only pass on constants and shapes. ONNX Runtime finds that out at every load:
-    without them `mobile` loads in 16 ms instead of 31, and 3 s take 3 % less.
+    Two thirds of the tracer's nodes only forward constants and shapes, and ONNX Runtime removes them at every load.
+    Without them `mobile` loads in 16 ms instead of 31, and 3 s take 3 % less.
 
     Args:
         network: see `export`.
-        labels: their number is the fixed width of `scores`.
-        metadata: the copy of the card that the graph carries.
-        seconds: length of the one input that the graph takes, a batch of 1; None: any batch and length. A graph of
-            fixed shapes computes no shape at run time, for runtimes such as TensorRT and compilers to C.
+        labels: labels in order; their number is the fixed width of `scores`.
+        metadata: the copy of the card in the graph.
+        seconds: fixed length of the input in seconds, with a batch of 1; None allows any batch and length. A graph of
+            fixed shapes computes no shape at run time; runtimes such as TensorRT and compilers to C need this.
 
     Returns:
         A graph with the inputs samples [batch, n], speaker_mean and speaker_scale [1 or batch, p], the latter two
@@ -102,8 +105,8 @@ def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, second
     names = {INPUT: {0: "batch", 1: "n"}, **{name: {0: "profiles"} for name in SPEAKER_INPUTS}}
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # The tracer is deprecated and warns about sizes it takes as constants; parity is checked at five lengths below.
-        # The newer exporter gave a graph no faster, took 20 s for 0.5 s, and loses the modules' names.
+        # The tracer is deprecated and warns about sizes that it takes as constants; parity is checked at five lengths.
+        # The graph of the newer exporter is not faster, takes 20 s instead of 0.5 s, and loses the modules' names.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
@@ -111,12 +114,12 @@ def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, second
             buffer,  # type: ignore[arg-type]  # the tracer takes a file object, its annotation says path only
             dynamo=False,
             opset_version=OPSET,
-            do_constant_folding=False,  # it would merge weights with what follows, and they would not stay half-precise
+            do_constant_folding=False,  # it would fold weights into later nodes, and they would lose half precision
             input_names=[INPUT, *SPEAKER_INPUTS],
             output_names=list(OUTPUTS),
             dynamic_axes=None if seconds else {**names, **{name: {0: "batch"} for name in OUTPUTS}},
         )
-    # fusion would merge weights, too
+    # fusion would fold weights, too
     proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])
     fill_blocks(proto)
     store_halves(proto)
@@ -130,10 +133,10 @@ def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, second
 
 
 def fill_blocks(proto: Any) -> None:
-    """Give the dense convolutions of pictures whole blocks of input channels, by channels of zeros.
+    """Extend the inputs of dense 2-D convolutions to whole blocks of channels, by channels of zeros.
 
-    Without them the first convolution of a small network, over 106 channels, is a product of copies: with them 3 s take
-    `hybrid` 2.6 % less time, `mobile` 2.2 %.
+    Otherwise the first convolution of a small network, over 106 channels, is a product of copies. With them 3 s take
+    2.6 % less time with `hybrid`, and 2.2 % with `mobile`.
     """
     weights = {weight.name: weight for weight in proto.graph.initializer}
     filled: dict[str, str] = {}
@@ -155,7 +158,7 @@ def fill_blocks(proto: Any) -> None:
 
 
 def _missing_channels(node: Any, weights: Mapping[str, Any]) -> int:
-    """Count the channels up to whole blocks; 0 unless the node is a dense convolution of pictures with several."""
+    """Return the number of channels up to whole blocks, or 0 unless the node is a dense 2-D convolution of several."""
     if node.op_type != "Conv" or node.input[1] not in weights:
         return 0
     groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
@@ -164,9 +167,9 @@ def _missing_channels(node: Any, weights: Mapping[str, Any]) -> int:
 
 
 def store_halves(proto: Any) -> None:
-    """Store as float16 what this changes nothing of, each followed by a cast, which ONNX Runtime does once, at load.
+    """Store tensors as float16 where this changes no value, with a cast that ONNX Runtime runs once, at load.
 
-    So it takes weights that were rounded before, and leaves the front end's bases, but for those of zeros and ones.
+    These are the weights that were rounded before; of the front end's bases only those of zeros and ones.
     """
     casts = []
     for weight in proto.graph.initializer:
@@ -183,7 +186,7 @@ def store_halves(proto: Any) -> None:
 
 
 def fix_widths(proto: Any, widths: Mapping[str, int]) -> None:
-    """State the width of the named outputs [b, width], which the tracer leaves open."""
+    """Set the width of the named outputs of shape [b, width], which the tracer leaves open."""
     for output in proto.graph.output:
         if output.name in widths:
             output.type.tensor_type.shape.dim[1].dim_value = widths[output.name]
@@ -201,7 +204,7 @@ def check_parity(network: Recogniser, model: Model) -> float:
         The largest difference of a probability.
 
     Raises:
-        ExportError: it is above `PARITY`.
+        ExportError: the difference is above `PARITY`.
     """
     differences = []
     for seconds in PARITY_SECONDS:

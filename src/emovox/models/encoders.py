@@ -1,4 +1,4 @@
-"""Every encoder by the name that recipes give it."""
+"""Build encoders by their name in recipes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emovox.models.whisper import WhisperBlocks, WhisperSizes
 from emovox.models.whisper_encoder import WhisperConfig, WhisperEncoder
 
 EncoderConfig = MobileConfig | HybridConfig | ReferenceHybridConfig | WhisperConfig | Ge2eConfig | FunctionalsConfig
-"""One table of a recipe; its key `name` says which."""
+"""Table of an encoder in a recipe; its key `name` selects the type."""
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
-    """Build an encoder; weights that learn from the start are drawn from torch's generator.
+    """Build an encoder; weights without pretraining are drawn from torch's generator.
 
     >>> build_encoder(MobileConfig()).n_statistics
     256
@@ -37,11 +37,11 @@ def build_encoder(config: EncoderConfig) -> Encoder:
 
 
 def empty_encoder(config: EncoderConfig, sizes: WhisperSizes | None = None) -> Encoder:
-    """Build an encoder without looking for pretrained weights; the caller fills in all weights.
+    """Build an encoder without pretrained weights; the caller fills in all weights.
 
     Args:
-        config: which encoder.
-        sizes: those of the pretrained Whisper encoder; others have none.
+        config: table of the encoder.
+        sizes: sizes of the pretrained Whisper encoder; other encoders ignore them.
 
     >>> empty_encoder(WhisperConfig(blocks=1, frozen=1)).n_statistics
     1024

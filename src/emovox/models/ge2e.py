@@ -1,7 +1,7 @@
-"""Emotion from the frames of a GE2E speaker encoder, which VoxCeleb and LibriSpeech taught to tell voices apart.
+"""An encoder from the frames of a GE2E speaker encoder, trained to verify speakers of VoxCeleb and LibriSpeech.
 
-What the frozen layers know of emotion (mean and deviation, radial SVM, speaker-independent UAR of RAVDESS-8 / EMO-DB):
-layer 1 52.8 / 62.8, layer 2 67.1 / 83.5, layer 3 59.7 / 79.3, 2 and 3 67.3 / 84.7, all 64.9 / 82.1.
+Emotion in the frozen layers (mean and deviation, RBF SVM, speaker-independent UAR of RAVDESS-8 / EMO-DB): layer 1
+52.8 / 62.8, layer 2 67.1 / 83.5, layer 3 59.7 / 79.3, 2 and 3 67.3 / 84.7, all 64.9 / 82.1.
 """
 
 from __future__ import annotations
@@ -23,30 +23,35 @@ from emovox.models.weights import fill, fingerprint
 from emovox.schema.errors import ConfigError
 
 FRAMES = FeatureConfig(n_fft=400, hop=160, n_mels=40)
-"""What the encoder was trained on: 25 ms windows every 10 ms, 40 bands."""
+"""Frame features of the encoder's training: windows of 25 ms every 10 ms, 40 mel bands."""
 
 WIDTH, N_LAYERS = 256, 3
+"""Cells of a layer, and number of layers."""
 
 QUIET_DBFS = -30.0
-"""Quieter clips are raised to this level, louder ones stay, as in the encoder's own training."""
+"""Level in dBFS to which quieter clips are raised; louder ones do not change. The encoder's training did the same."""
 
 SILENCE = 1e-10
-"""Mean square of -100 dBFS, which is raised no further."""
+"""Lower limit of the mean square in the gain, -100 dBFS: quieter clips get no higher gain."""
 
 FRAME_STEP = 2
-"""Of the frames of frozen layers every second one is kept: 20 ms. Mean and deviation move by 0.02 of their deviation
-between clips (median), and UAR by less than half a point; every fourth costs one to two points."""
+"""Step of the frames kept of frozen layers: every second one, 20 ms. Mean and deviation change by 0.02 of their
+deviation between clips (median), and UAR by less than half a point; every fourth frame costs one to two points."""
 
 
 class Ge2eConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="ge2e"):
-    """Which layers, and what of them.
+    """Choice of the layers and of their pooling.
 
-    `weights` is a folder, a folder below $EMOVOX_WEIGHTS, or a name on the hub. The first `frozen` LSTM layers never
-    learn. `layers` (from 1, rising) are pooled; layers above the last of them are left out. `pooling` takes mean and
-    deviation over time, or "attentive" ones, weighted by a small network of `attention` hidden units.
+    Attributes:
+        weights: a folder, a folder below $EMOVOX_WEIGHTS, or a name on the hub.
+        frozen: number of the first LSTM layers that do not learn, 0 to 3.
+        layers: numbers of the layers that are pooled, from 1 to 3, rising; higher layers are left out. The default is
+            the best of the table above.
+        pooling: "statistics" takes mean and deviation over time, "attentive" weights the frames.
+        attention: hidden units of the small network that gives the weights, >= 1.
 
     Raises:
-        ConfigError: a layer that there is not, or a size below 1.
+        ConfigError: there is no such layer, or a size is below 1.
     """
 
     weights: str = "ge2e-speaker-encoder"
@@ -56,7 +61,7 @@ class Ge2eConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     attention: int = 64
 
     def __post_init__(self) -> None:
-        """Reject what the encoder does not have."""
+        """Raise an error for layers that the encoder does not have."""
         if not 0 <= self.frozen <= N_LAYERS:
             raise ConfigError(f"ge2e: got frozen = {self.frozen}, expected 0 (all learn) to {N_LAYERS} (none does)")
         if not self.layers or self.layers != tuple(sorted(set(self.layers) & set(range(1, N_LAYERS + 1)))):
@@ -68,12 +73,13 @@ class Ge2eConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class MelPower(nn.Module):
-    """Waveform → mel power, not its logarithm: the encoder hears level, so quiet clips are raised first.
+    """Front end to mel power (not its logarithm), with a gain for quiet clips.
 
-    The level is that of the whole clip, pauses included, as in the encoder's own training. Without this a frozen
-    encoder loses nine points of UAR on RAVDESS, where the median clip lies at -40 dBFS; one level for all, taken over
-    the whole clip or over its speech, loses two or three: loudness above -30 dBFS says something. A piece of a clip is
-    raised by its own level: a loud piece less than the clip it is cut from, a soft one more.
+    The encoder depends on the level. The gain follows the level of the whole clip, pauses included, as in the encoder's
+    training. Without it a frozen encoder loses nine points of UAR on RAVDESS, where the median clip has -40 dBFS. One
+    level for all clips, of the whole clip or of its speech, loses two or three: loudness above -30 dBFS carries
+    information. The gain of a piece of a clip follows the level of the piece: a loud piece gets less gain than the
+    clip, a soft one more.
 
     Shape:
         - Input: [b, n] at 16 kHz.
@@ -89,7 +95,7 @@ class MelPower(nn.Module):
         self.register_buffer("filters", torch.from_numpy(mel_filters(FRAMES).copy()), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Compute the power."""
+        """Compute the mel power of samples [b, n]."""
         level = samples.square().mean(1).clamp_min(SILENCE)
         gain = (10 ** (QUIET_DBFS / 10) / level).clamp_min(1)
         power: Tensor = self.filters @ self.power(self.blocks(samples))
@@ -97,14 +103,14 @@ class MelPower(nn.Module):
 
 
 class Ge2eLayers(nn.ModuleList):
-    """The LSTM layers, one after the other so that each can be frozen and pooled by itself.
+    """The LSTM layers, as a list, so that each can be frozen and pooled separately.
 
-    What follows a clip's own frames does not reach them, as the layers run forwards only.
+    They run forwards only, so padding after a clip does not change its frames.
 
     Args:
-        n_layers: how many.
-        n_inputs: width of the frames that the first one takes.
-        width: cells of each.
+        n_layers: number of layers.
+        n_inputs: channels of the input frames.
+        width: cells of each layer.
 
     Reference:
         Wan, Wang, Papir and Lopez Moreno, "Generalized End-to-End Loss for Speaker Verification", 2018.
@@ -115,12 +121,12 @@ class Ge2eLayers(nn.ModuleList):
         super().__init__(nn.LSTM(size, width, batch_first=True) for size in sizes)
 
     def run(self, frames: Tensor, start: int, end: int) -> list[Tensor]:
-        """Return what layers `start` + 1 to `end` give, [b, t, width] each.
+        """Return the outputs of layers `start` + 1 to `end`, each of shape [b, t, width].
 
         Args:
-            frames: [b, t, c] that layer `start` gave; mel power for 0.
-            start: layers that have run.
-            end: the last one to run.
+            frames: output [b, t, c] of layer `start`; mel power for 0.
+            start: number of the last layer that has run.
+            end: number of the last layer to run.
         """
         outputs: list[Tensor] = []
         for layer in list(self)[start:end]:
@@ -130,18 +136,22 @@ class Ge2eLayers(nn.ModuleList):
 
 
 class Ge2eEncoder(Encoder):
-    """Waveform → statistics over time of LSTM frames.
+    """Encoder from the waveform to statistics over time of LSTM frames.
 
-    `inputs` gives the frames of the frozen layers that are pooled, and those of the last frozen one where layers above
-    it learn; if none is frozen, the root of mel power, whose range half precision can hold on disk. Only if none learns
-    are frames left out (`FRAME_STEP`).
+    `inputs` returns the frames of the frozen layers that are pooled, and those of the last frozen layer if layers above
+    it learn. If no layer is frozen, it returns the root of mel power, whose range fits half precision on disk. Frames
+    are left out (`FRAME_STEP`) only if no layer learns.
 
     Args:
-        config: which layers.
-        lstm: the layers up to the last that is pooled; unless given, they are loaded from `config.weights`.
+        config: choice of the layers.
+        lstm: the layers up to the last one that is pooled; None loads them from `config.weights`.
+
+    Shape:
+        - Input: samples [b, n] at 16 kHz.
+        - Output: [b, 512 * layers], or `n_statistics`.
 
     Raises:
-        WeightsError: the weights are not found, or are none of this encoder.
+        WeightsError: the weights are not found, or are not those of this encoder.
     """
 
     def __init__(self, config: Ge2eConfig, lstm: Ge2eLayers | None = None) -> None:
@@ -165,18 +175,18 @@ class Ge2eEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the layers, and the weights of those that are frozen."""
+        """Key of the layers, and of the weights of frozen ones."""
         power = "" if self.n_frozen else "root of power "
         return f"ge2e {self.stored} {power}{self.step} {QUIET_DBFS} {fingerprint(self.frozen_layers)}"
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, t, c], every 10 ms or, of frozen layers alone, 20 ms."""
+        """Return the frames of samples [b, n], shape [b, t, c], every 10 ms, or every 20 ms if no layer learns."""
         power = self.front_end(samples)
         frames = [power.sqrt(), *self.lstm.run(power, 0, self.n_frozen)]
         return torch.cat([frames[layer] for layer in self.stored], dim=2)[:, :: self.step]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Run the layers that learn, and pool."""
+        """Run the layers that learn on inputs [b, t, c], and return the statistics, shape [b, p]."""
         frames = dict(zip(self.stored, torch.split(inputs, self._widths(), dim=2), strict=True))
         if self.n_frozen < self.top:
             below = frames[self.n_frozen]
@@ -187,7 +197,7 @@ class Ge2eEncoder(Encoder):
         return pooled
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Return the layers that learn, each a group, then the attention."""
+        """Return a group for each layer that learns, then one for the attention."""
         modules = [*list(self.lstm)[self.n_frozen :], *([] if self.attention is None else [self.attention])]
         return [list(module.parameters()) for module in modules]
 
@@ -200,10 +210,10 @@ def load_ge2e(source: str | Path, n_layers: int = N_LAYERS) -> Ge2eLayers:
 
     Args:
         source: a folder with model.safetensors, a folder below $EMOVOX_WEIGHTS, or a name on the hub.
-        n_layers: 1 to 3.
+        n_layers: number of layers, 1 to 3.
 
     Raises:
-        WeightsError: nothing found there, or the weights are none of this encoder.
+        WeightsError: the weights are not found, or are not those of this encoder.
     """
     layers = Ge2eLayers(n_layers)
     names = {name: f"lstm.{name.split('.')[1][:-1]}{name.split('.')[0]}" for name in layers.state_dict()}

@@ -1,4 +1,4 @@
-"""From statistics to logits: standardise, one hidden layer, one affine map."""
+"""Heads from statistics to logits: standardise, one hidden layer, one affine layer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import msgspec
 from torch import Tensor, nn
 
 EPSILON = 1e-5
-"""Added to a variance under the root."""
+"""Constant added to a variance before the root."""
 
 
 class HeadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sizes of a head; `dropout_in` acts on the standardised statistics, `dropout` on the embedding.
+    """Sizes of a head.
 
-    A `plain` head takes the statistics as they are, and its hidden layer is affine and ReLU without normalisation.
+    Attributes:
+        hidden: units of the hidden layer, the width of the embedding.
+        dropout_in: share of standardised statistics that dropout sets to 0, in [0, 1).
+        dropout: share of the embedding that dropout sets to 0, in [0, 1).
+        plain: whether the statistics are not standardised, and the hidden layer is affine and ReLU without
+            normalisation.
     """
 
     hidden: int = 256
@@ -25,53 +30,53 @@ class HeadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class Fixed(nn.BatchNorm1d):
-    """Standardisation that never follows a batch: by mean 0 and variance 1 until they are set."""
+    """Standardisation that ignores the batch: with mean 0 and variance 1 until they are set."""
 
-    def train(self, mode: bool = True) -> Self:  # noqa: ARG002  # it stays as it is
-        """Leave it as it is."""
+    def train(self, mode: bool = True) -> Self:  # noqa: ARG002  # always in eval mode
+        """Stay in eval mode."""
         return super().train(False)
 
 
 class BaseHead(nn.Module, ABC):
-    """From statistics to logits in two steps: `embed`, and `classify`, which maps embeddings [b, d] to [b, classes]."""
+    """Head from statistics to logits in two steps: `embed`, and `classify` from embeddings [b, d] to [b, classes]."""
 
     classify: nn.Module
 
     @property
     @abstractmethod
     def mean(self) -> Tensor:
-        """[p] that is taken off the statistics."""
+        """Mean that is subtracted from the statistics, shape [p]."""
 
     @property
     @abstractmethod
     def scale(self) -> Tensor:
-        """[p] that they are divided by then."""
+        """Scale that divides them then, shape [p]."""
 
     @abstractmethod
     def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
-        """Return the embedding [b, d] of statistics [b, p].
+        """Return the embedding of statistics, shape [b, d].
 
         Args:
             statistics: [b, p].
-            mean: [p] of a speaker, in place of the training set's.
-            scale: [p], likewise.
+            mean: [p] or [1 or b, p] of a speaker; None takes the training set's.
+            scale: as `mean`.
         """
 
     def forward(self, statistics: Tensor) -> dict[str, Tensor]:
-        """[b, p] → "embedding" [b, d] and "logits" [b, classes]."""
+        """Return "embedding" [b, d] and "logits" [b, classes] of statistics of shape [b, p]."""
         embedding = self.embed(statistics)
         return {"embedding": embedding, "logits": self.classify(embedding)}
 
 
 class Head(BaseHead):
-    """Statistics → logits.
+    """Head that learns by gradient descent.
 
-    While it learns, statistics are standardised by those of the batch, and `mean` and `scale` follow them as in batch
-    normalisation; `set_statistics` fixes them where statistics are standardised before (`outputs`).
+    In training it standardises statistics by the batch, and `mean` and `scale` follow the batches as in batch
+    normalisation. `set_statistics` fixes them if the statistics are already standardised (`outputs`).
 
     Args:
-        n_statistics: p.
-        n_classes: outputs.
+        n_statistics: width p of the statistics.
+        n_classes: number of classes.
         config: sizes.
 
     Shape:
@@ -96,37 +101,37 @@ class Head(BaseHead):
 
     @property
     def mean(self) -> Tensor:
-        """[p] that is taken off."""
+        """Mean that is subtracted, shape [p]."""
         mean: Tensor = self.standard.get_buffer("running_mean")
         return mean
 
     @property
     def scale(self) -> Tensor:
-        """[p] that is divided by."""
+        """Scale that divides, shape [p]."""
         return (self.standard.get_buffer("running_var") + EPSILON).sqrt()
 
     def set_statistics(self, mean: Tensor, scale: Tensor) -> None:
-        """Fix what statistics are standardised by: mean and scale [p] of the training set."""
+        """Set mean and scale of the training set, both of shape [p]."""
         self.standard.get_buffer("running_mean").copy_(mean)
         self.standard.get_buffer("running_var").copy_(scale.square() - EPSILON)
 
     def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
-        """Return what the last affine map sees, [b, hidden].
+        """Return the input of the last affine layer, shape [b, hidden].
 
         Args:
             statistics: [b, p].
-            mean: [p] of a speaker, in place of the training set's.
-            scale: [p], likewise.
+            mean: [p] or [1 or b, p] of a speaker; None takes the training set's.
+            scale: as `mean`.
         """
-        own = self.mean if mean is None else mean, self.scale if scale is None else scale
-        embedding: Tensor = self.hidden((statistics - own[0]) / own[1])
+        mean, scale = self.mean if mean is None else mean, self.scale if scale is None else scale
+        embedding: Tensor = self.hidden((statistics - mean) / scale)
         return embedding
 
     def outputs(self, standard: Tensor) -> dict[str, Tensor]:
-        """Compute "embedding" [b, hidden] and "logits" [b, classes] of statistics [b, p] that are standardised."""
+        """Return "embedding" [b, hidden] and "logits" [b, classes] of standardised statistics of shape [b, p]."""
         embedding = self.hidden(standard)
         return {"embedding": embedding, "logits": self.classify(self.dropout(embedding))}
 
     def forward(self, statistics: Tensor) -> dict[str, Tensor]:
-        """[b, p] → `outputs`, standardised by the batch while it learns."""
+        """Return `outputs` of statistics of shape [b, p]; in training they are standardised by the batch."""
         return self.outputs(self.standard(statistics))

@@ -1,4 +1,4 @@
-"""Two views of the same frames: convolutions for local patterns, an LSTM for the course of time."""
+"""An encoder with two branches over the same frames: convolutions for local patterns, an LSTM for longer ones."""
 
 from __future__ import annotations
 
@@ -17,16 +17,21 @@ from emovox.models.sizes import check_sizes
 class HybridConfig(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="hybrid"
 ):
-    """Sizes; with a head of 256 and nine classes the defaults have 1.0 M parameters.
+    """Sizes of the encoder; with a head of 256 and nine classes the defaults have 1.0 M parameters.
 
-    For 3 s from the waveform to probabilities they take 4.0 ms in ONNX Runtime on one core.
+    3 s from the waveform to probabilities take 4.0 ms in ONNX Runtime on one core.
 
-    Convolutions: `width` channels in `blocks` residual blocks of two convolutions over `kernel` frames. LSTM: `cells`
-    in either direction, over frames of `recurrent_width` channels that come every 40 ms at the default hop. Both are
-    pooled, weighted by `attention` hidden units.
+    Attributes:
+        frames: choice of the frame features.
+        width: channels of the convolutions.
+        blocks: number of residual blocks of two convolutions.
+        kernel: frames of a convolution, odd.
+        recurrent_width: input channels of the LSTM; its frames are 40 ms apart at the default hop.
+        cells: cells of the LSTM in each direction.
+        attention: hidden units of both poolings.
 
     Raises:
-        ConfigError: a size below 1, or an even kernel.
+        ConfigError: a size is below 1, or the kernel is even.
     """
 
     frames: FrameInputsConfig = FrameInputsConfig()
@@ -38,21 +43,21 @@ class HybridConfig(
     attention: int = 64
 
     def __post_init__(self) -> None:
-        """Reject sizes that make no network."""
+        """Raise an error for impossible sizes."""
         check_sizes(self)
 
 
 class Residual(nn.Module):
-    """Two convolutions over time, added to their input.
+    """Residual block: two convolutions over time, added to their input.
 
     Args:
         width: channels.
-        kernel: frames.
-        stride: 2 keeps every second frame.
+        kernel: frames of a convolution, odd.
+        stride: step between output frames, 1 or 2.
 
     Shape:
-        - Input: frames [b, width, 1, t], own [b, 1, 1, t].
-        - Output: frames [b, width, 1, (t - 1) // stride + 1], and what of them is own.
+        - Input: frames [b, width, 1, t], mask [b, 1, 1, t].
+        - Output: frames [b, width, 1, (t - 1) // stride + 1], and their mask.
 
     Reference:
         He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", 2016.
@@ -65,20 +70,20 @@ class Residual(nn.Module):
         self.second = ConvNorm(width, width, kernel)
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Compute one block."""
+        """Return the output frames and their mask."""
         inner, mask = torch.relu(self.first(frames, mask)), strided(mask, self.stride)
         return torch.relu(frames[..., :: self.stride] + self.second(inner, mask)), mask
 
 
 class Local(nn.Module):
-    """The convolutions: a stem that keeps every second frame, residual blocks, statistics.
+    """Branch of convolutions: a stem that keeps every second frame, residual blocks and pooling.
 
     Args:
         n_inputs: channels of a frame.
         config: sizes.
 
     Shape:
-        - Input: frames [b, n_inputs, 1, t], own [b, 1, 1, t].
+        - Input: frames [b, n_inputs, 1, t], mask [b, 1, 1, t].
         - Output: [b, 2 width].
     """
 
@@ -90,7 +95,7 @@ class Local(nn.Module):
         self.pooling = AttentiveStatistics(config.width, config.attention)
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
-        """Convolve and reduce."""
+        """Return the statistics."""
         frames = torch.relu(self.stem(frames, mask))
         mask = strided(mask, self.stem.stride)
         for block in self.blocks:
@@ -102,16 +107,17 @@ class Local(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The LSTM, forwards and backwards: a stem that keeps every fourth frame, the cells, statistics.
+    """Branch of a bidirectional LSTM: a stem that keeps every fourth frame, the LSTM and pooling.
 
-    Each clip is read backwards from its own last frame; that takes a quarter more time than a batch without padding.
+    The backward direction starts at the last frame of each clip, not in the padding. This takes a quarter more time
+    than a batch without padding.
 
     Args:
         n_inputs: channels of a frame.
         config: sizes.
 
     Shape:
-        - Input: frames [b, n_inputs, 1, t], own [b, 1, 1, t].
+        - Input: frames [b, n_inputs, 1, t], mask [b, 1, 1, t].
         - Output: [b, 4 cells].
     """
 
@@ -122,7 +128,7 @@ class Recurrent(nn.Module):
         self.pooling = AttentiveStatistics(2 * config.cells, config.attention)
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
-        """Read and reduce."""
+        """Return the statistics."""
         steps = torch.relu(self.stem(frames, mask)).flatten(2).transpose(1, 2)
         mask = strided(mask, self.stem.stride)
         statistics: Tensor
@@ -137,11 +143,10 @@ class Recurrent(nn.Module):
 
 
 class HybridEncoder(Encoder):
-    """Frame features → convolutions beside an LSTM → the statistics of both, side by side.
+    """Encoder of frame features, convolutions and an LSTM; it concatenates the statistics of both branches.
 
-    Once training is over, a clip alone and in a padded batch gives the same statistics. While it learns, batch
-    normalisation uses the own frames of all clips in the batch: the other clips change a clip's statistics, padding
-    does not.
+    After training, a clip has the same statistics alone and in a padded batch. In training, batch normalisation uses
+    the frames of all clips in the batch: the other clips change the statistics of a clip, padding does not.
 
     Args:
         config: sizes.
@@ -161,21 +166,21 @@ class HybridEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the frame features."""
+        """Key of the frame features."""
         return self.front_end.key
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → frame features [b, t, c]."""
+        """Return the frame features of samples [b, n], shape [b, t, c]."""
         frames: Tensor = self.front_end(samples)
         return frames
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, c] → [b, 2 width + 4 cells]; a clip's own frames come first in its row."""
+        """Return the statistics of inputs [b, t, c], shape [b, 2 width + 4 cells]; padding comes after the clip."""
         mask, frames = clip_mask(mask, inputs.dtype), inputs.transpose(1, 2)[:, :, None]
         return torch.cat([self.local(frames, mask), self.recurrent(frames, mask)], 1)
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Both stems, each residual block with the LSTM beside the last one, both poolings."""
+        """Return the parameters of both stems, each residual block (the last with the LSTM), and both poolings."""
         local, recurrent = self.local, self.recurrent
         blocks = [trainable(block) for block in local.blocks]
         blocks[-1] += trainable(recurrent.lstm)

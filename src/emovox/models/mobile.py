@@ -1,4 +1,4 @@
-"""The light network: depthwise-separable convolutions over time, with the bands as channels."""
+"""The light encoder: depthwise-separable convolutions over time, with the bands as channels."""
 
 from __future__ import annotations
 
@@ -16,17 +16,23 @@ from emovox.models.sizes import check_sizes
 class MobileConfig(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="mobile"
 ):
-    """Sizes; with a head of 128 and nine classes the defaults have 0.28 M parameters.
+    """Sizes of the encoder; with a head of 128 and nine classes the defaults have 0.28 M parameters.
 
-    For 3 s from the waveform to probabilities they take 1.5 ms in ONNX Runtime on one core, 2.7 ms with F0.
+    3 s from the waveform to probabilities take 1.5 ms in ONNX Runtime on one core, 2.7 ms with F0. The stem keeps every
+    second frame, and so does the middle block: frames are 20, then 40 ms apart at the default hop.
 
-    `width` channels run through the blocks, `expansion` times as many inside one; `squeeze` are the hidden units of its
-    squeeze-and-excitation, `kernel` its frames. The stem keeps every second frame, and so does the block in the middle:
-    frames come every 20, then 40 ms at the default hop. `features` channels are pooled, weighted by `attention` hidden
-    units.
+    Attributes:
+        frames: choice of the frame features.
+        width: channels between blocks.
+        blocks: number of blocks.
+        expansion: factor of the channels inside a block.
+        kernel: frames of a depthwise convolution, odd.
+        squeeze: hidden units of squeeze-and-excitation.
+        features: channels that are pooled.
+        attention: hidden units of the pooling.
 
     Raises:
-        ConfigError: a size below 1, or an even kernel.
+        ConfigError: a size is below 1, or the kernel is even.
     """
 
     frames: FrameInputsConfig = FrameInputsConfig(f0=False)
@@ -39,20 +45,22 @@ class MobileConfig(
     attention: int = 32
 
     def __post_init__(self) -> None:
-        """Reject sizes that make no network."""
+        """Raise an error for impossible sizes."""
         check_sizes(self)
 
 
 class InvertedResidual(nn.Module):
-    """Widen, convolve every channel over time, weigh the channels, narrow; added to its input where the rate stays.
+    """Inverted residual block: widen, convolve each channel over time, weight the channels, narrow.
+
+    The input is added to the output if the stride is 1.
 
     Args:
         config: sizes.
-        stride: 2 keeps every second frame.
+        stride: step between output frames, 1 or 2.
 
     Shape:
-        - Input: frames [b, width, 1, t], own [b, 1, 1, t].
-        - Output: frames [b, width, 1, (t - 1) // stride + 1], and what of them is own.
+        - Input: frames [b, width, 1, t], mask [b, 1, 1, t].
+        - Output: frames [b, width, 1, (t - 1) // stride + 1], and their mask.
 
     Reference:
         Howard et al., "Searching for MobileNetV3", 2019, figure 4.
@@ -68,7 +76,7 @@ class InvertedResidual(nn.Module):
         self.narrow = ConvNorm(wide, config.width)
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Compute one block."""
+        """Return the output frames and their mask."""
         wide = torch.relu(self.depthwise(torch.relu(self.widen(frames, mask)), mask))
         mask = strided(mask, self.stride)
         narrow: Tensor = self.narrow(self.weigh(wide, mask), mask)
@@ -76,11 +84,10 @@ class InvertedResidual(nn.Module):
 
 
 class MobileEncoder(Encoder):
-    """Frame features → stem → inverted residuals → attentive statistics.
+    """Encoder of frame features, stem, inverted residuals and attentive statistics.
 
-    Once training is over, a clip alone and in a padded batch gives the same statistics. While it learns, batch
-    normalisation uses the own frames of all clips in the batch: the other clips change a clip's statistics, padding
-    does not.
+    After training, a clip has the same statistics alone and in a padded batch. In training, batch normalisation uses
+    the frames of all clips in the batch: the other clips change the statistics of a clip, padding does not.
 
     Args:
         config: sizes.
@@ -102,16 +109,16 @@ class MobileEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the frame features."""
+        """Key of the frame features."""
         return self.front_end.key
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → frame features [b, t, c]."""
+        """Return the frame features of samples [b, n], shape [b, t, c]."""
         frames: Tensor = self.front_end(samples)
         return frames
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, c] → [b, 2 features]."""
+        """Return the statistics of inputs [b, t, c], shape [b, 2 features]."""
         mask = clip_mask(mask, inputs.dtype)
         frames = torch.relu(self.stem(inputs.transpose(1, 2)[:, :, None], mask))
         mask = strided(mask, self.stem.stride)
@@ -122,5 +129,5 @@ class MobileEncoder(Encoder):
         return statistics
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Stem, each block, what follows them."""
+        """Return the parameters of the stem, of each block, and of the last layer with the pooling."""
         return [trainable(self.stem), *(trainable(block) for block in self.blocks), trainable(self.last, self.pooling)]

@@ -1,4 +1,4 @@
-"""The one interface of all networks (docs/architecture.md): waveform in; scores, embedding and statistics out."""
+"""Interface of all networks (docs/architecture.md): waveform in; scores, embedding and statistics out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from emovox.models.head import BaseHead, Head
 
 
 class NetworkOutputs(NamedTuple):
-    """What every exported network gives.
+    """Outputs of an exported network.
 
-    scores [b, labels] probabilities; embedding [b, d] what the last affine map sees; statistics [b, p] over time.
+    Attributes:
+        scores: [b, labels] probabilities.
+        embedding: [b, d], input of the last layer.
+        statistics: [b, p], pooled over time.
     """
 
     scores: Tensor
@@ -25,15 +28,15 @@ class NetworkOutputs(NamedTuple):
 
 
 class Encoder(nn.Module, ABC):
-    """From the waveform to statistics over time, in two halves.
+    """Encoder from the waveform to statistics over time, in two halves.
 
-    `inputs` is the half that never learns: front ends and frozen blocks. What it gives is computed once for every clip
-    and kept on disk. `pool` is the half that learns, and reduces the frames to one vector a clip.
+    `inputs` is the half that does not learn: front ends and frozen blocks. Its output is computed once for every clip
+    and cached on disk. `pool` is the half that learns. It reduces the frames to one vector per clip.
 
     Attributes:
-        n_inputs: c, width of a frame that `inputs` gives.
-        n_statistics: p, width of what `pool` gives.
-        inputs_dtype: precision in which `inputs` are kept on disk; half unless an encoder needs more.
+        n_inputs: width c of a frame of `inputs`.
+        n_statistics: width p of the output of `pool`.
+        inputs_dtype: precision of `inputs` on disk; half precision unless an encoder needs more.
     """
 
     n_inputs: int
@@ -42,36 +45,51 @@ class Encoder(nn.Module, ABC):
 
     @property
     def inputs_key(self) -> str:
-        """Name what `inputs` computes, weights included: equal keys, equal inputs."""
-        raise NotImplementedError(f"{type(self).__name__} names no inputs that could be kept on disk")
+        """Key of `inputs` in the cache, weights included: equal keys mean equal inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no key for its inputs, so they cannot be kept on disk")
 
     @abstractmethod
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] at 16 kHz, all of one length, 0.3 to 30 s → [b, t, c]."""
+        """Return the frames for `pool`.
+
+        Args:
+            samples: [b, n] at 16 kHz, all of one length, 0.3 to 30 seconds.
+
+        Returns:
+            Shape [b, t, c].
+        """
 
     @abstractmethod
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, c] → [b, p]; `mask` [b, t] is true on a clip's own frames, and what follows them changes nothing."""
+        """Return the statistics.
+
+        Args:
+            inputs: [b, t, c].
+            mask: [b, t], true on the frames of a clip, false on the padding after them, which changes nothing.
+
+        Returns:
+            Shape [b, p].
+        """
 
     def trim(self) -> None:
-        """Take off what the statistics do not need, once learning is over and `inputs` are no longer wanted."""
+        """Remove what the statistics do not need; after training, when `inputs` is no longer used."""
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Return the parameters that learn, in groups from input to output, for rates that differ by depth."""
+        """Return the parameters that learn, in groups from input to output, for learning rates by depth."""
         return [[parameter for parameter in self.parameters() if parameter.requires_grad]]
 
     @property
     def learns(self) -> bool:
-        """Whether anything of it does."""
+        """Whether any parameter learns."""
         return any(parameter.requires_grad for parameter in self.parameters())
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, p]."""
+        """Return the statistics of samples [b, n], shape [b, p]."""
         return self.pool(self.inputs(samples))
 
 
 class BaseNetwork(nn.Module):
-    """Encoder and head, whatever they are fitted by."""
+    """Encoder and head, for any way of fitting."""
 
     def __init__(self, encoder: Encoder, head: BaseHead) -> None:
         super().__init__()
@@ -79,7 +97,7 @@ class BaseNetwork(nn.Module):
 
 
 class Network(BaseNetwork):
-    """Encoder and head, as they learn: frames in, named outputs out, for objectives to choose from.
+    """Encoder and head in training: frames in, and named outputs out, from which objectives choose.
 
     Shape:
         - Input: inputs [b, t, c] of `Encoder.inputs`, mask [b, t].
@@ -92,18 +110,18 @@ class Network(BaseNetwork):
         super().__init__(encoder, head)
 
     def forward(self, inputs: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
-        """Compute the outputs."""
+        """Return the outputs, one row per clip."""
         statistics = self.encoder.pool(inputs, mask)
         return {"statistics": statistics, **self.head(statistics)}
 
 
 class Recogniser(nn.Module):
-    """A finished network as it is exported: waveform → calibrated probabilities.
+    """Fitted network for export: from the waveform to calibrated probabilities.
 
     Args:
-        network: fitted; its buffers `head.mean` and `head.scale` are the defaults of the speaker's.
-        merge: [classes, labels], 0 or 1: which class counts for which label (`schema.labels.merge_matrix`).
-        temperature: divides the logits.
+        network: fitted encoder and head; `head.mean` and `head.scale` are the defaults of the speaker's.
+        merge: [classes, labels], 0 or 1: the label of each class (`schema.labels.merge_matrix`).
+        temperature: divides the logits, above 0.
 
     Shape:
         - Input: samples [b, n] at 16 kHz; speaker_mean, speaker_scale [p], those of the training set by default.
@@ -119,18 +137,18 @@ class Recogniser(nn.Module):
 
     @property
     def mean(self) -> Tensor:
-        """[p], of the training set."""
+        """Mean of the training set, shape [p]."""
         return self.head.mean
 
     @property
     def scale(self) -> Tensor:
-        """[p], of the training set."""
+        """Scale of the training set, shape [p]."""
         return self.head.scale
 
     def forward(
         self, samples: Tensor, speaker_mean: Tensor | None = None, speaker_scale: Tensor | None = None
     ) -> NetworkOutputs:
-        """Score a batch of equal lengths."""
+        """Score samples [b, n], one row per clip."""
         statistics = self.encoder(samples)
         embedding = self.head.embed(statistics, speaker_mean, speaker_scale)
         scores = torch.softmax(self.head.classify(embedding) / self.temperature, dim=1) @ self.merge
@@ -138,5 +156,5 @@ class Recogniser(nn.Module):
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Count the weights, learnt here or before; buffers such as filter banks follow from a formula."""
+    """Return the number of weights, pretrained ones included; buffers such as filter banks do not count."""
     return sum(parameter.numel() for parameter in module.parameters())

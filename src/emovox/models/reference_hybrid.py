@@ -1,4 +1,4 @@
-"""The network of the reference results, to the letter, to stand beside ours."""
+"""The network of the reference results, reproduced exactly for comparison."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from emovox.models.masked import trainable
 from emovox.models.network import Encoder
 
 FRAMES = FeatureConfig(sample_rate=22050, n_fft=2048, hop=512, n_mels=128, n_mfcc=13, mel_fmax=11025.0)
-"""librosa's defaults."""
+"""Frame features with librosa's defaults."""
 
 N_FRAMES = 128
-"""2.95 s: what the dense layer was made for."""
+"""Frames of a clip, 2.95 s: the dense layer needs this number."""
 
 N_LOCAL = 30 * 128
-"""128 frames are 126 after a convolution over 3, 63 after pooling, then 61 and 30."""
+"""Outputs of the convolutions: 128 frames give 126 after a convolution over 3, 63 after pooling, then 61 and 30."""
 
 
 class ReferenceHybridConfig(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="reference-hybrid"
 ):
-    """Everything is fixed; the head that belongs to it is `HeadConfig(hidden=256, dropout_in=0, plain=True)`."""
+    """Configuration without options; the matching head is `HeadConfig(hidden=256, dropout_in=0, plain=True)`."""
 
 
 class ReferenceCepstra(nn.Module):
-    """Waveform at 16 kHz → 13 cepstra, first and second derivatives at 22,050 Hz, as librosa computes them.
+    """Front end to 13 cepstra with first and second derivatives at 22,050 Hz, as in librosa, from 16 kHz.
 
-    Where the reference implementations standardise by the training set, this divides by constants.
+    The reference implementations standardise by the training set; this module uses constants.
 
     Shape:
         - Input: samples [b, n].
@@ -57,24 +57,24 @@ class ReferenceCepstra(nn.Module):
         self.register_buffer("scale", scale[:, None], persistent=False)
 
     def cepstra(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, 39, t], before the constants."""
+        """Return the cepstra of samples [b, n] before the constants, shape [b, 39, t]."""
         mfcc = self.cepstrum(self.log_mel(self.power(self.blocks(self.resample(samples)))))
         return torch.cat([mfcc, *self.deltas(mfcc)], 1)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Compute the cepstra."""
+        """Return the cepstra of samples [b, n], shape [b, t, 39]."""
         return ((self.cepstra(samples) - self.mean) / self.scale).transpose(1, 2)
 
 
 class ReferenceHybridEncoder(Encoder):
-    """128 frames → two convolutions, flattened, beside two LSTMs, of which the last state counts.
+    """Encoder of 128 frames with two branches: two convolutions, flattened, and the last state of two LSTMs.
 
-    A clip is cropped to its first 128 frames, or repeated until there are as many. Convolutions are not padded
-    ("valid", the default of Keras and PyTorch). With its head and eight classes the network has 1,170,184 parameters,
-    768 of which are the second bias of PyTorch's LSTMs; padded ("same") it would have 1,235,720.
+    A clip is cropped to its first 128 frames, or repeated up to 128. Convolutions are not padded ("valid", the default
+    of Keras and PyTorch). With its head and eight classes the network has 1,170,184 parameters; 768 of them are the
+    second bias of PyTorch's LSTMs. Padded ("same") it would have 1,235,720.
 
     Args:
-        config: nothing to choose.
+        config: the configuration without options.
 
     Shape:
         - Input: samples [b, n] at 16 kHz.
@@ -94,16 +94,16 @@ class ReferenceHybridEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the cepstra."""
+        """Key of the cepstra."""
         return f"reference cepstra {FRAMES}"
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, t, 39], all frames of the clip."""
+        """Return the cepstra of all frames of samples [b, n], shape [b, t, 39]."""
         cepstra: Tensor = self.front_end(samples)
         return cepstra
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, 39] → [b, 3904]; a clip's own frames come first in its row."""
+        """Return the statistics of inputs [b, t, 39], shape [b, 3904]; padding comes after the clip."""
         frames = self.fit(inputs, mask)
         local = frames.transpose(1, 2)
         for layer in (self.first, self.second):
@@ -112,12 +112,12 @@ class ReferenceHybridEncoder(Encoder):
         return torch.cat([local.flatten(1), states[:, -1]], 1)
 
     def fit(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, c] → [b, 128, c]: the first own frames, repeated where there are fewer."""
+        """Return the first 128 frames of frames [b, t, c], shape [b, 128, c], with a shorter clip repeated."""
         if mask is None:
             return frames[:, self.steps % frames.shape[1]]
         index = self.steps % mask.sum(1, keepdim=True)
         return frames.gather(1, index[:, :, None].expand(-1, -1, frames.shape[2]))
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """First and second layer of both branches."""
+        """Return the parameters of the first and of the second layer of both branches."""
         return [trainable(self.first, self.lstm_first), trainable(self.second, self.lstm_second)]

@@ -1,4 +1,4 @@
-"""Scores of classes: logits to probabilities, and which classes a corpus has at all."""
+"""Turn logits into probabilities, and mark the classes that a corpus has."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ Matrix = npt.NDArray[np.float64]
 
 
 def softmax(logits: Matrix, allowed: npt.NDArray[np.bool_] | None = None) -> Matrix:
-    """Turn logits [n, classes] into probabilities; classes that are not allowed ([n, classes] or [classes]) get 0."""
+    """Return the probabilities of logits [n, classes], of the same shape.
+
+    Args:
+        logits: [n, classes].
+        allowed: [n, classes] or [classes]; other classes get the probability 0. None allows all.
+    """
     masked = logits if allowed is None else np.where(allowed, logits, -np.inf)
     powers = np.exp(masked - masked.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def class_mask(corpora: Sequence[str], classes: Sequence[str], labels: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Mark for each row which classes its corpus has at all, as found in the rows: [n, classes].
+    """Return for each row which classes its corpus has in these rows, shape [n, classes].
 
     Args:
-        corpora: [n] corpus of each row.
-        classes: the training classes.
-        labels: [n] label of each row.
+        corpora: corpus of each row, n items.
+        classes: training classes.
+        labels: label of each row, n items.
 
     >>> class_mask(["a", "a", "b"], ["sad", "calm"], ["sad", "calm", "sad"]).tolist()
     [[True, True], [True, True], [True, False]]

@@ -1,4 +1,4 @@
-"""The sizes of a network, checked before it is built."""
+"""Check the sizes of a network before it is built."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from emovox.schema.errors import ConfigError
 
 
 def check_sizes(config: msgspec.Struct) -> None:
-    """Reject sizes that make no network: every whole number of a configuration is one.
+    """Raise an error for impossible sizes; every integer of a configuration is a size.
 
     Raises:
-        ConfigError: a size below 1, or a `kernel` that is even, so that no frame is its middle.
+        ConfigError: a size is below 1, or `kernel` is even, so that it has no middle frame.
     """
     name = config.__struct_config__.tag
     for field in config.__struct_fields__:

@@ -1,4 +1,4 @@
-"""A trained network as a file: what every step after training loads."""
+"""Save and load a trained network; every step after training loads these files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from emovox.schema.files import replacing
 from emovox.schema.text import json_document
 
 FORMAT = 1
-"""Goes up when an older version cannot read the files."""
+"""Version of the files: it rises when older versions of emovox cannot read them."""
 
 WEIGHTS, ABOUT = "network.safetensors", "network.json"
 
@@ -30,16 +30,16 @@ _AGAIN = "copy both files from the same source, or train again"
 
 
 class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is known of a trained network, as network.json has it.
+    """The content of network.json: everything about a trained network but its weights.
 
     Attributes:
-        name: of the recipe; the exported files are named by it.
-        recipe: every key of it, defaults spelled out.
-        recipe_sha256: its hash.
+        name: name of the recipe and of the exported files.
+        recipe: all keys of the recipe, with defaults.
+        recipe_sha256: hash of the recipe.
         encoder: the configuration of the encoder.
-        classes: what the head tells apart, in the order of the logits.
-        labels: what an exported model answers, in order.
-        merge: [classes, labels], 0 or 1: which class counts for which label.
+        classes: classes of the head, in the order of the logits.
+        labels: labels of an exported model, in the order of the scores.
+        merge: [classes, labels], 0 or 1: the label of each class.
         temperature: divides the logits, above 0.
         adaptable: whether the head serves with a speaker's statistics too.
         corpora: what the weights learnt from, pretraining included.
@@ -87,7 +87,7 @@ class TrainedModel:
         self.card = msgspec.structs.replace(card, sizes=sizes, **head)
 
     def save(self, folder: Path) -> Path:
-        """Write both files; a stop at any moment leaves no mixture that `load` would take.
+        """Write both files; if the process stops meanwhile, `load` rejects a mixture of old and new.
 
         Args:
             folder: made where it does not exist; the two files in it are replaced.
@@ -158,7 +158,7 @@ def _read_card(path: Path) -> NetworkCard:
             )
         return msgspec.json.decode(data, type=NetworkCard)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise WeightsError(f"{path}: tells of no trained network of format {FORMAT} ({error}); {_AGAIN}") from error
+        raise WeightsError(f"{path}: not a trained network of format {FORMAT} ({error}); {_AGAIN}") from error
 
 
 def _network(card: NetworkCard, weights: bytes, *, where: Path) -> BaseNetwork:
@@ -171,7 +171,7 @@ def _network(card: NetworkCard, weights: bytes, *, where: Path) -> BaseNetwork:
         tensors = load(weights)
     except SafetensorError as error:
         raise WeightsError(f"{where}: not a safetensors file ({error}); {_AGAIN}") from error
-    with torch.random.fork_rng(devices=[]):  # what is drawn here is replaced
+    with torch.random.fork_rng(devices=[]):  # random weights, which are replaced below
         encoder = empty_encoder(card.encoder, card.sizes)
         network = _empty_network(encoder, card).eval()
     if tensors.keys() != network.state_dict().keys():

@@ -1,4 +1,4 @@
-"""Pretrained weights: from a folder, or from the Hugging Face hub by name."""
+"""Read pretrained weights from a folder, or from the Hugging Face hub by name."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def read_config(source: str | Path, kind: type[Config], environ: Mapping[str, st
 
     Args:
         source: see `find_file`.
-        kind: the structure; keys that it does not have are not read.
+        kind: type of the configuration; other keys of the file are ignored.
         environ: see `find_file`.
 
     Raises:
-        WeightsError: nothing found there, or a value of another type.
+        WeightsError: the file is not found, or a value has another type.
     """
     path = find_file(source, CONFIG, environ)
     try:
@@ -43,15 +43,15 @@ def read_config(source: str | Path, kind: type[Config], environ: Mapping[str, st
 def read_tensors(
     source: str | Path, names: Mapping[str, str], environ: Mapping[str, str] = os.environ
 ) -> dict[str, Tensor]:
-    """Read some tensors of a model.safetensors, as float32.
+    """Read some tensors of a model.safetensors as float32.
 
     Args:
         source: see `find_file`.
-        names: the name here → the name in the file.
+        names: name in the result → name in the file.
         environ: see `find_file`.
 
     Raises:
-        WeightsError: nothing found there, not a safetensors file, or a tensor that it lacks.
+        WeightsError: the file is not found, is not a safetensors file, or lacks a tensor.
     """
     require("safetensors", need="pretrained weights", extra="train")
     from safetensors import SafetensorError, safe_open
@@ -73,24 +73,24 @@ def fill(
     """Replace the weights of a module by pretrained ones.
 
     Args:
-        module: all of whose state `names` must name.
+        module: the module; `names` must have all tensors of its state.
         source: see `find_file`.
-        names: the name in the module → the name in the file.
+        names: name in the module → name in the file.
         environ: see `find_file`.
 
     Raises:
-        WeightsError: as `read_tensors`, or a tensor of another shape.
+        WeightsError: as `read_tensors`, or a tensor has another shape.
     """
     tensors = read_tensors(source, names, environ)
-    for name, own in module.state_dict().items():
-        if tensors[name].shape != own.shape:
-            got, expected = (list(tensor.shape) for tensor in (tensors[name], own))
+    for name, present in module.state_dict().items():
+        if tensors[name].shape != present.shape:
+            got, expected = (list(tensor.shape) for tensor in (tensors[name], present))
             raise WeightsError(f"{source}: {names[name]} is {got}, expected {expected}; name another model")
     module.load_state_dict(tensors)
 
 
 def fingerprint(module: nn.Module) -> str:
-    """Compute a SHA-256 of the weights of a module, in hexadecimal: equal weights, equal fingerprints.
+    """Return the SHA-256 of the weights of a module, in hexadecimal; equal weights have equal fingerprints.
 
     >>> fingerprint(nn.Identity())[:8]
     'e3b0c442'
@@ -104,15 +104,15 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def find_file(source: str | Path, name: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Find one file of a model.
+    """Return the path of one file of pretrained weights.
 
     Args:
         source: a folder; else a folder below `$EMOVOX_WEIGHTS`; else a name on the hub, "owner/model".
-        name: the file.
-        environ: where `EMOVOX_WEIGHTS` is looked up.
+        name: name of the file.
+        environ: environment variables, with `EMOVOX_WEIGHTS`.
 
     Raises:
-        WeightsError: it is in none of these places.
+        WeightsError: the file is in none of these places.
     """
     named = Path(os.path.expanduser(source))
     below = [Path(environ["EMOVOX_WEIGHTS"]) / named] if environ.get("EMOVOX_WEIGHTS") else []
@@ -134,7 +134,7 @@ def _from_hub(source: str, name: str) -> Path:
 
     try:
         return Path(hf_hub_download(source, name))
-    # The client has had three HTTP libraries, and lets errors of each through that have no common root but this.
+    # The client has used three HTTP libraries and raises their errors, whose only common base class is Exception.
     except Exception as error:
         line = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(f"{source}: {name} cannot be downloaded ({line}); give a folder that holds it") from error

@@ -1,8 +1,8 @@
-"""The first blocks of a Whisper encoder on a clip of its own length: nothing is padded to 30 s.
+"""The first blocks of a Whisper encoder on clips of any length: nothing is padded to 30 s.
 
-Three blocks of whisper-base take 3 s of audio in a tenth of the time that the padded 30 s would: 34 ms on one core in
-ONNX Runtime, nine tenths of it in products and convolutions at 112 GFLOP/s, which is what the core can do. Query, key
-and value in one product, a scale folded into the weights, or attention spelt out gain nothing (34.9 to 35.4 ms).
+Three blocks of whisper-base take a tenth of the time for 3 s of audio that they take for padded 30 s: 34 ms on one core
+in ONNX Runtime. Nine tenths of it are products and convolutions at 112 GFLOP/s, the limit of the core. One product for
+query, key and value, a scale folded into the weights, or attention written out gain nothing (34.9 to 35.4 ms).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from emovox.models.weights import fill, read_config
 from emovox.schema.errors import AudioError, WeightsError
 
 FRAMES = FeatureConfig(n_fft=400, hop=160, n_mels=80)
-"""Whisper's log-mel: 25 ms windows every 10 ms, 80 bands, 80 dB under the loudest value."""
+"""Parameters of Whisper's log-mel: windows of 25 ms every 10 ms, 80 bands, 80 dB below the loudest value."""
 
 FRAME_SECONDS = 0.02
-"""The second convolution halves the rate."""
+"""Seconds between frames: the second convolution halves the rate."""
 
 LONGEST_FRAMES = 1500
-"""30 s: what the position code was made for."""
+"""Largest number of frames, 30 s: the range of the position code."""
 
 Size = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -38,7 +38,7 @@ _LAYER = "model.encoder.layers.{}."
 
 
 class WhisperSizes(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes of an encoder, by the names of its config.json (whose other keys are not read)."""
+    """Sizes of an encoder, with the names of its config.json; other keys of the file are ignored."""
 
     d_model: Size = 512
     encoder_layers: Size = 6
@@ -48,10 +48,10 @@ class WhisperSizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WhisperLogMel(nn.Module):
-    """Waveform [b, n] → the log-mel that Whisper reads, [b, 80, n // 160].
+    """Front end to Whisper's log-mel: samples [b, n] at 16 kHz to shape [b, 80, n // 160].
 
-    Beyond its ends a clip is silent, where Whisper reflects it: the first and the last two frames differ a little. A
-    last frame louder than all others, which Whisper never sees, would raise the floor.
+    Beyond its ends a clip is silent; Whisper reflects it. So the first and the last two frames differ slightly. A last
+    frame that is louder than all others raises the floor; Whisper never sees this frame.
     """
 
     def __init__(self) -> None:
@@ -61,13 +61,13 @@ class WhisperLogMel(nn.Module):
         self.log_mel = LogMel(FRAMES)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Compute log10 of the mel power, floored 8 below the maximum, as (x + 4) / 4."""
+        """Return x = log10 of the mel power, at least its maximum - 8, as (x + 4) / 4."""
         decibels: Tensor = self.log_mel(self.power(self.blocks(samples)))
         return decibels[:, :, :-1] / 40 + 1
 
 
 class Attention(nn.Module):
-    """Self-attention over all frames of a clip; [b, t, d] → [b, t, d]."""
+    """Self-attention over all frames of a clip, with output of the input's shape [b, t, d]."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(width, width)
 
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend; `mask` [b, t] is true where a frame belongs to the clip."""
+        """Return attended frames of shape [b, t, d]; `mask` [b, t] is true on the frames of a clip."""
         batch, count, width = frames.shape
         query, key, value = (
             projection(frames).view(batch, count, self.heads, width // self.heads).transpose(1, 2)
@@ -103,27 +103,27 @@ class Block(nn.Module):
         self.fc2: nn.Module = nn.Linear(config.encoder_ffn_dim, width)
 
     def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, d] → [b, t, d]."""
+        """Return the output of the block, of the same shape [b, t, d]."""
         frames = self.attend(frames, mask)
         added: Tensor = frames + self.fc2(self.expand(frames))
         return added
 
     def attend(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Do the first half, attention: [b, t, d] → [b, t, d]."""
+        """Return the output of the first half, attention, of the same shape [b, t, d]."""
         added: Tensor = frames + self.self_attn(self.self_attn_layer_norm(frames), mask)
         return added
 
     def expand(self, frames: Tensor) -> Tensor:
-        """Compute the hidden activations of the second half: [b, t, d] → [b, t, 4 d]."""
+        """Return the hidden activations of the second half for frames [b, t, d], shape [b, t, 4 d]."""
         return functional.gelu(self.fc1(self.final_layer_norm(frames)))
 
 
 class WhisperBlocks(nn.Module):
-    """Log-mel → outputs of the first blocks.
+    """The stem and the first blocks of the encoder, from log-mel.
 
     Args:
         config: sizes of the encoder.
-        n_blocks: how many of its blocks are kept, >= 1.
+        n_blocks: number of blocks, >= 1.
 
     Reference:
         Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022.
@@ -138,24 +138,34 @@ class WhisperBlocks(nn.Module):
         self.wide = config.encoder_ffn_dim
 
     def block(self, index: int) -> Block:
-        """Return a block, counted from 0."""
+        """Return block number `index`, counted from 0."""
         block = self.layers[index]
         assert isinstance(block, Block)
         return block
 
     def stem(self, log_mel: Tensor) -> Tensor:
-        """[b, 80, t], all of one length, t <= 3000 → [b, (t + 1) // 2, d], position code added."""
+        """Return the input of the first block, position code included.
+
+        Args:
+            log_mel: [b, 80, t], all clips of one length, t <= 3000.
+
+        Returns:
+            Shape [b, (t + 1) // 2, d].
+
+        Raises:
+            AudioError: the clips are longer than 30 seconds (not checked in export).
+        """
         if not torch.onnx.is_in_onnx_export() and log_mel.shape[2] > 2 * LONGEST_FRAMES:
             raise AudioError(
                 f"got {log_mel.shape[2] / 100:.1f} s, expected at most 30 s; cut the recording into pieces"
             )
         frames = functional.gelu(self.conv2(functional.gelu(self.conv1(log_mel)))).transpose(1, 2)
-        # computed and not stored: 3 MB less, for 0.15 ms of 3 s
+        # computed, not stored: saves 3 MB and takes 0.15 ms for 3 s
         placed: Tensor = frames + sinusoids(frames.shape[1], frames.shape[2]).to(frames)
         return placed
 
     def forward(self, log_mel: Tensor) -> list[Tensor]:
-        """Return the output [b, t, d] of every block."""
+        """Return the output of every block, each of shape [b, t, d]."""
         frames, outputs = self.stem(log_mel), []
         for block in self.layers:
             frames = block(frames)
@@ -164,22 +174,22 @@ class WhisperBlocks(nn.Module):
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Compute Whisper's fixed position code [length, width]: sines, then cosines, of geometric wavelengths."""
+    """Return Whisper's fixed position code, shape [length, width]: sines, then cosines, of geometric wavelengths."""
     rates = torch.exp(-math.log(10000) / (width // 2 - 1) * torch.arange(width // 2))
     phase = torch.arange(length)[:, None] * rates
     return torch.cat([phase.sin(), phase.cos()], dim=1)
 
 
 def load_whisper(source: str | Path, n_blocks: int) -> WhisperBlocks:
-    """Load the first blocks of an encoder.
+    """Load the first blocks of a Whisper encoder.
 
     Args:
         source: a folder with config.json and model.safetensors, one below $EMOVOX_WEIGHTS, or a name on the Hugging
             Face hub ("openai/whisper-base").
-        n_blocks: how many blocks are kept.
+        n_blocks: number of blocks.
 
     Raises:
-        WeightsError: nothing found there, or no Whisper encoder with so many blocks.
+        WeightsError: the weights are not found, or are not a Whisper encoder with this number of blocks.
     """
     config = read_config(source, WhisperSizes)
     for problem, found in _problems(config, n_blocks).items():

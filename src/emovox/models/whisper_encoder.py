@@ -1,4 +1,4 @@
-"""Emotion from the first blocks of a Whisper encoder: frozen below, learning above, pooled over time."""
+"""An encoder from the first blocks of Whisper: the lower ones frozen, the upper ones learn, pooled over time."""
 
 from __future__ import annotations
 
@@ -15,21 +15,24 @@ from emovox.models.whisper import WhisperBlocks, WhisperLogMel, load_whisper
 from emovox.schema.errors import ConfigError
 
 VIEWS = ("output", "hidden")
-"""What of a block can be pooled, in the order of the statistics."""
+"""Values of a block that can be pooled, in the order of the statistics."""
 
 
 class WhisperConfig(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="whisper"
 ):
-    """Which blocks, and what of them is pooled.
+    """Choice of the blocks and of their pooling.
 
-    `weights` is a folder, a folder below $EMOVOX_WEIGHTS, or a name on the hub. Of `blocks` blocks the first `frozen`
-    never learn. `views` are pooled of each block: mean and deviation of its "output", and the mean of the "hidden"
-    activations of its feed-forward network, four times as wide. A frozen block shows the latter only where all are
-    frozen. With `attention` hidden units above 0, a learnt mixture of all outputs is pooled attentively too.
+    Attributes:
+        weights: a folder, a folder below $EMOVOX_WEIGHTS, or a name on the hub.
+        blocks: number of blocks, >= 1.
+        frozen: number of the first blocks that do not learn, 0 to `blocks`.
+        views: pooled values of each block: mean and deviation of its "output", and the mean of the "hidden" activations
+            of its feed-forward network, four times as wide. A frozen block has the latter only if all are frozen.
+        attention: hidden units, >= 0. Above 0, a learnt mixture of all outputs is pooled attentively, too.
 
     Raises:
-        ConfigError: numbers or views that make no encoder.
+        ConfigError: a number is out of range, or nothing is pooled.
     """
 
     weights: str = "openai/whisper-base"
@@ -39,7 +42,7 @@ class WhisperConfig(
     attention: int = 0
 
     def __post_init__(self) -> None:
-        """Reject numbers and views that make no encoder."""
+        """Raise an error for numbers and views that define no encoder."""
         if not 0 <= self.frozen <= self.blocks or self.blocks < 1:
             got = f"frozen = {self.frozen} and blocks = {self.blocks}"
             raise ConfigError(f"whisper: got {got}, expected blocks >= 1 and frozen from 0 to blocks")
@@ -50,16 +53,16 @@ class WhisperConfig(
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing of it learns: the statistics themselves are then kept on disk."""
+        """Whether nothing learns; the statistics are then cached on disk."""
         return self.frozen == self.blocks and not self.attention
 
 
 class WhisperEncoder(Encoder):
-    """Waveform → log-mel → frozen blocks | learning blocks → pooled over time.
+    """Encoder of log-mel, frozen blocks, blocks that learn, and pooling over time.
 
     Args:
-        config: which blocks, and what of them.
-        whisper: the blocks; unless given, they are loaded from `config.weights`.
+        config: choice of the blocks.
+        whisper: the blocks; None loads them from `config.weights`.
 
     Shape:
         - Input: samples [b, n] at 16 kHz, up to 30 s.
@@ -83,15 +86,17 @@ class WhisperEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the weights that are frozen, and how much of their outputs is kept."""
+        """Key of the frozen weights, and of what is kept of their outputs."""
         stem, blocks = [self.whisper.conv1, self.whisper.conv2], self.whisper.layers[: self.config.frozen]
         frozen = self.whisper if self.config.is_fixed else nn.ModuleList([*stem, *blocks])
         return f"whisper {fingerprint(frozen)} frozen {self.config.frozen} fixed {self.config.is_fixed}"
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → outputs of the frozen blocks side by side [b, t, c]; or, if all are, every view of them [b, 1, c].
+        """Return the outputs of the frozen blocks, concatenated, for samples [b, n].
 
-        All views are kept on disk, whichever are asked for: trying others costs nothing.
+        Returns:
+            Shape [b, t, c]. If all blocks are frozen, every view of them, shape [b, 1, c]: the cache then holds all
+            views, so that a recipe with other views costs nothing.
         """
         outputs, hidden = self._blocks([self.whisper.stem(self.front_end(samples))], 0, self.config.frozen, None)
         if self.config.is_fixed:
@@ -99,7 +104,7 @@ class WhisperEncoder(Encoder):
         return torch.cat(outputs, dim=2)
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[b, t, c] → [b, p]."""
+        """Return the statistics of inputs [b, t, c], shape [b, p]."""
         if self.config.is_fixed:
             border = self.config.blocks * 2 * self.width
             views = {"output": inputs[:, 0, :border], "hidden": inputs[:, 0, border:]}
@@ -108,12 +113,12 @@ class WhisperEncoder(Encoder):
         return self._statistics(*self._blocks(outputs, self.config.frozen, self.config.blocks, mask), mask)
 
     def trim(self) -> None:
-        """Take off what no view reads, once learning is over: the second half of the last block."""
+        """Remove what no view uses after training: the second half of the last block."""
         if self.config.views == ("hidden",) and not self.config.attention:
             self.whisper.block(self.config.blocks - 1).fc2 = nn.Identity()
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, p], without what no view reads."""
+        """Return the statistics of samples [b, n], shape [b, p], without what no view uses."""
         frames = self.whisper.stem(self.front_end(samples))
         outputs, hidden = self._blocks([frames], 0, self.config.blocks, None)
         if not self.config.is_fixed:
@@ -121,7 +126,7 @@ class WhisperEncoder(Encoder):
         return self._statistics(outputs, hidden, None)
 
     def depths(self) -> list[list[nn.Parameter]]:
-        """Stem, each block, attention."""
+        """Return the parameters of the stem, of each block, and of the attention."""
         parts: list[list[nn.Module]] = [[self.whisper.conv1, self.whisper.conv2], *([b] for b in self.whisper.layers)]
         parts += [[self.mixture]] if self.mixture is not None else []
         return [[p for module in part for p in module.parameters() if p.requires_grad] for part in parts]
@@ -129,10 +134,10 @@ class WhisperEncoder(Encoder):
     def _blocks(
         self, outputs: list[Tensor], first: int, last: int, mask: Tensor | None
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Run blocks [first, last) on the last of `outputs`, of which the stem's is none.
+        """Run blocks [first, last) on the last of `outputs`; the output of the stem is not that of a block.
 
         Returns:
-            The outputs [b, t, d] of all blocks so far, and the mean hidden activations [b, 4 d] of those that ran.
+            The outputs [b, t, d] of all blocks so far, and the mean hidden activations [b, 4 d] of the blocks run here.
         """
         means: list[Tensor] = []
         frames, found = outputs[-1], outputs[:first]
@@ -140,7 +145,7 @@ class WhisperEncoder(Encoder):
             block = self.whisper.block(index)
             frames = block.attend(frames, mask)
             hidden = block.expand(frames)
-            if isinstance(block.fc2, nn.Linear):  # else nothing reads what follows
+            if isinstance(block.fc2, nn.Linear):  # else the second half was removed
                 frames = frames + block.fc2(hidden)
             found, means = [*found, frames], [*means, masked_mean(hidden, mask)]
         return found or outputs, means
@@ -154,12 +159,12 @@ class WhisperEncoder(Encoder):
 
 
 class Mixture(nn.Module):
-    """Outputs of all blocks, added up with learnt weights and pooled attentively.
+    """Sum of the outputs of all blocks with learnt weights, pooled attentively.
 
     Args:
-        blocks: how many.
-        width: d.
-        hidden: units of the attention.
+        blocks: number of blocks.
+        width: channels d.
+        hidden: hidden units of the attention.
 
     Shape:
         - Input: outputs, each [b, t, d]; mask [b, t].
@@ -172,7 +177,7 @@ class Mixture(nn.Module):
         self.pooling = AttentiveStatistics(width, hidden, heads=8)
 
     def forward(self, outputs: list[Tensor], mask: Tensor | None = None) -> Tensor:
-        """Mix and pool."""
+        """Return the statistics of the mixture."""
         shares = self.weights.softmax(0)
         mixed = torch.stack([share * frames for share, frames in zip(shares, outputs, strict=True)]).sum(0)
         statistics: Tensor = self.pooling(mixed, mask)
@@ -180,7 +185,7 @@ class Mixture(nn.Module):
 
 
 def masked_mean(frames: Tensor, mask: Tensor | None) -> Tensor:
-    """[b, t, c] → [b, c], over a clip's own frames."""
+    """Return the mean of frames [b, t, c] without padding, shape [b, c]."""
     if mask is None:
         return frames.mean(1)
     return (frames * (mask / mask.sum(1, keepdim=True))[:, :, None]).sum(1)

@@ -1,1 +1,1 @@
-"""The front end inside the network: from the waveform to frame features, in operators that every runtime has."""
+"""Front end of the networks: from the waveform to frame features, in operators that every runtime has."""

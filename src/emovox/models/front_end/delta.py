@@ -13,12 +13,12 @@ from emovox.features.delta import savgol_weights
 class Deltas(nn.Module):
     """First and second derivative of each track, by fits of degree one and two, in one grouped convolution.
 
-    A derivative of order p of a polynomial of degree p is constant, so librosa's mode "interp" is to repeat the first
-    and last full fit at the edges (see `features.delta`).
+    A derivative of order p of a polynomial of degree p is constant. So librosa's mode "interp" is equal to a repetition
+    of the first and last full fit at the edges (see `features.delta`).
 
     Args:
-        n_tracks: features.
-        width: of the fit, in frames; a recording needs as many.
+        n_tracks: number of tracks.
+        width: length of the fit in frames, odd; a recording needs at least this many frames.
     """
 
     weight: Tensor
@@ -30,7 +30,7 @@ class Deltas(nn.Module):
         self.register_buffer("weight", torch.from_numpy(np.tile(weight, (n_tracks, 1, 1))), persistent=False)
 
     def forward(self, tracks: Tensor) -> tuple[Tensor, Tensor]:
-        """[b, n_tracks, t], t >= width -> two tensors [b, n_tracks, t], per frame and per frame²."""
+        """Return both derivatives of tracks [b, n_tracks, t], t >= width, of the same shape, per frame and frame²."""
         fits = functional.conv1d(tracks, self.weight, groups=self.n_tracks)
         both = functional.pad(fits, (self.margin, self.margin), mode="replicate")
         return both[:, ::2], both[:, 1::2]

@@ -1,4 +1,4 @@
-"""Power spectra of overlapping frames as two small matrix products."""
+"""Compute power spectra of overlapping frames as two small matrix products."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Blocks(nn.Module):
-    """Pad samples with zeros on both sides and lay them out as columns of `block` samples.
+    """Samples with zeros on both sides, as columns of `block` samples.
 
-    Frames whose length and hop are multiples of `block` are then runs of neighbouring columns, so that no sample is
+    If length and hop of the frames are multiples of `block`, a frame is a run of neighbouring columns. So no sample is
     copied for the overlap. The zeros on the right are cut to whole blocks, which never adds or drops a frame.
 
     Args:
-        block: samples in a column; divides the hop and 2 * margin.
-        margin: zeros on either side, in samples: half a frame for centred frames.
+        block: samples per column; divides the hop and 2 * margin.
+        margin: zeros on each side, in samples: half a frame for centred frames.
     """
 
     def __init__(self, block: int, margin: int) -> None:
@@ -29,26 +29,26 @@ class Blocks(nn.Module):
         self.block, self.margin = block, margin
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[b, n] -> [b, block, (n + 2 * margin) // block]."""
-        # padded by a constant and then cut: padding by what remains costs twenty nodes in the graph
+        """Turn samples [b, n] into columns, shape [b, block, (n + 2 * margin) // block]."""
+        # padded by a constant and then cut: padding by the remainder takes twenty nodes in the graph
         whole = samples.shape[-1] // self.block * self.block + 2 * self.margin
         padded = functional.pad(samples, (self.margin, self.margin))[:, :whole]
         return padded.reshape(samples.shape[0], -1, self.block).transpose(1, 2)
 
 
 def block_length(*, length: int, hop: int, n_fft: int) -> int:
-    """Choose the block that costs the fewest multiplications.
+    """Return the block with the fewest multiplications.
 
-    The stages cost n_fft * (n_fft / block) and n_fft * 2 * block products a frame. Measured for 3 s in ONNX Runtime, 16
-    against 32: 0.35 and 0.38 ms for n_fft 512, 0.52 and 0.53 ms for n_fft 1152.
+    The stages take n_fft * (n_fft / block) and n_fft * 2 * block products per frame. Measured for 3 s in ONNX Runtime,
+    16 against 32: 0.35 and 0.38 ms for n_fft 512, 0.52 and 0.53 ms for n_fft 1152.
 
     Args:
-        length: of a frame, in samples.
-        hop: between frames, in samples.
+        length: length of a frame in samples.
+        hop: step between frames in samples.
         n_fft: points of the transform; n_fft / block must be even.
 
     Returns:
-        The block in samples. It is 1, and the transform a dense one, if hop and length have no common divisor.
+        The block in samples. If hop and length have no common divisor, it is 1 and the transform is dense.
     """
     common = math.gcd(length, hop)
     blocks = [b for b in range(1, common + 1) if common % b == 0 and n_fft % (2 * b) == 0]
@@ -58,18 +58,18 @@ def block_length(*, length: int, hop: int, n_fft: int) -> int:
 class Spectrum(nn.Module):
     """DFT of windowed frames, by one Cooley-Tukey step.
 
-    With n = block * n1 + n2 and k = k1 + rows * k2, stage one transforms over n1 for each n2 (a grouped convolution
-    over block columns that also holds window and twiddle factors), stage two over n2 for each k1 (a batched matrix
-    product). For real input k1 = 0 … rows / 2 suffice; 0 and rows / 2, both real before their twiddles, share one
-    complex slot, so the intermediate is exactly as large as the frame. For 512 points 34 k products a frame instead of
-    263 k: 0.41 ms against 1.6 ms for 3 s.
+    Let n = block * n1 + n2 and k = k1 + rows * k2. Stage one transforms over n1 for each n2: a grouped convolution over
+    block columns, with window and twiddle factors in its weights. Stage two transforms over n2 for each k1: a batched
+    matrix product. For real input k1 = 0 … rows / 2 suffice. 0 and rows / 2 are both real before their twiddles and
+    share one complex slot, so the intermediate is exactly as large as the frame. 512 points take 34 k products per
+    frame instead of 263 k: 0.41 ms against 1.6 ms for 3 s.
 
     Args:
-        window: [length], length <= n_fft.
-        n_fft: points of the transform, even; the frame is followed by zeros up to it.
-        hop: between frames, in samples.
-        phases: sequences that the samples are dealt out to in turn, each transformed by itself; `window`, `n_fft` and
-            `hop` count samples of one of them. Sample n of phase p is taken to lie at n + p / phases.
+        window: window of shape [length], length <= n_fft.
+        n_fft: points of the transform, even; zeros follow the frame up to it.
+        hop: step between frames in samples.
+        phases: number of interleaved sequences in the samples, each transformed separately. `window`, `n_fft` and `hop`
+            count samples of one sequence. Sample n of phase p has the time n + p / phases.
 
     Reference:
         Cooley and Tukey, An algorithm for the machine calculation of complex Fourier series, Math. Comp. 19 (1965).
@@ -93,10 +93,12 @@ class Spectrum(nn.Module):
         self.register_buffer("second", torch.from_numpy(second.astype(np.float32)), persistent=False)
 
     def forward(self, blocks: Tensor) -> Tensor:
-        """[b, block, columns] -> [b, phases, n_pairs, 2 * rows, t], real parts above imaginary ones.
+        """Return the spectra of block columns [b, block, columns].
 
-        The rows of all pairs, one after the other, are in the order of `self.bins`: of a bin and its mirror image
-        n_fft - bin there is one, whichever comes first; -1 marks a row of zeros.
+        Returns:
+            Shape [b, phases, n_pairs, 2 * rows, t], real parts above imaginary ones. The rows of all pairs, in
+            sequence, are in the order of `self.bins`. Of a bin and its mirror image n_fft - bin only the first one is
+            there; -1 marks a row of zeros.
         """
         mixed = functional.conv1d(blocks, self.first, stride=self.stride, groups=self.block)
         n_batch, block = blocks.shape[0], self.block // self.n_phases
@@ -109,9 +111,9 @@ class PowerSpectrum(nn.Module):
     """Squared magnitudes of the DFT of windowed frames.
 
     Args:
-        window: [length], length <= n_fft.
-        n_fft: points of the transform, even; the frame is followed by zeros up to it.
-        hop: between frames, in samples.
+        window: window of shape [length], length <= n_fft.
+        n_fft: points of the transform, even; zeros follow the frame up to it.
+        hop: step between frames in samples.
     """
 
     order: Tensor
@@ -124,21 +126,22 @@ class PowerSpectrum(nn.Module):
         self.register_buffer("order", torch.from_numpy(order[-(n_fft // 2 + 1) :]), persistent=False)
 
     def forward(self, blocks: Tensor) -> Tensor:
-        """[b, block, columns] -> [b, n_fft // 2 + 1, t], power by rising frequency."""
+        """Return the power of block columns [b, block, columns], shape [b, n_fft // 2 + 1, t], by rising frequency."""
         spectrum = self.spectrum(blocks)[:, 0]
         return added_halves(spectrum * spectrum).flatten(1, 2).index_select(1, self.order)
 
 
 def added_halves(values: Tensor) -> Tensor:
-    """[b, n, 2 * rows, t] -> [b, n, rows, t]: what came of real parts and what came of imaginary ones, added."""
+    """Return the sum of the values of real and of imaginary parts: [b, n, 2 * rows, t] to shape [b, n, rows, t]."""
     rows = values.shape[2] // 2
     return values[:, :, :rows] + values[:, :, rows:]
 
 
 def _first_stage(window: Matrix, at: Matrix, *, block: int, n_fft: int) -> Matrix:
-    """[n2 * rows, 1, length / block]: for each n2 the pair k1 = 0, k1 = rows / 2, then re and im of k1 = 1, 2 ….
+    """Return the weights of stage one, shape [n2 * rows, 1, length / block].
 
-    `at` [n2] gives the moments of the samples in a column, 0 to block.
+    For each n2 they hold the pair k1 = 0, k1 = rows / 2, then real and imaginary part of k1 = 1, 2 …. `at` [n2] has the
+    times of the samples in a column, 0 to block.
     """
     rows = n_fft // block
     n1 = np.arange(len(window) // block)[None, :, None]
@@ -151,7 +154,10 @@ def _first_stage(window: Matrix, at: Matrix, *, block: int, n_fft: int) -> Matri
 
 
 def _second_stage(at: Matrix, n_fft: int) -> tuple[Matrix, npt.NDArray[np.int64]]:
-    """[rows / 2, 2 * (block + 1), 2 * block], real parts above imaginary ones, and the bin of each output row."""
+    """Return the matrices of stage two and the bin of each output row.
+
+    The matrices have the shape [rows / 2, 2 * (block + 1), 2 * block], real parts above imaginary ones.
+    """
     block = len(at)
     rows = n_fft // block
     matrix = np.zeros((rows // 2, 2, block + 1, block, 2))

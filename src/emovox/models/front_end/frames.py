@@ -1,4 +1,4 @@
-"""All frame features of a batch of recordings, in one module that exports to ONNX."""
+"""Compute all frame features of a batch of recordings in one module that exports to ONNX."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class FrameTensors(NamedTuple):
 
     Attributes:
         mfcc: [b, t, n_mfcc] cepstral coefficients of the log-mel spectrogram.
-        delta: [b, t, n_mfcc] first derivative of `mfcc` a frame.
-        delta2: [b, t, n_mfcc] second derivative of `mfcc` a frame².
-        log_mel: [b, t, n_mels] in dB, clipped at `top_db` under the loudest value of the recording.
-        rms: [b, t] root mean square over `n_fft` samples.
-        zcr: [b, t] zero crossings a sample, over `n_fft` samples.
+        delta: [b, t, n_mfcc] first derivative of `mfcc`, per frame.
+        delta2: [b, t, n_mfcc] second derivative of `mfcc`, per frame².
+        log_mel: [b, t, n_mels] in dB, clipped at `top_db` below the loudest value of the recording.
+        rms: [b, t] root mean square of `n_fft` samples.
+        zcr: [b, t] zero crossings per sample, over `n_fft` samples.
         centroid: [b, t] in Hz.
         rolloff: [b, t] in Hz.
         f0: [b, t2] in Hz, an estimate for every frame; frame i is centred on sample 2 * i * hop.
-        voiced: [b, t2] 1 where the estimate is one of a voice, else 0.
+        voiced: [b, t2] 1 if the frame is voiced, else 0.
     """
 
     mfcc: Tensor
@@ -48,14 +48,14 @@ class FrameTensors(NamedTuple):
 
 
 class FrameFrontEnd(nn.Module):
-    """From the waveform to frame features: the numbers of `features.frame_features`, F0 at half the rate.
+    """Front end from the waveform to frame features: the values of `features.frame_features`, F0 at half the rate.
 
     It has no parameters and no state: every buffer follows from the configuration. Roll-off, zero-crossing rate and
-    voicing have no gradient, F0 has that of its interpolation only. An output that nothing reads costs nothing in an
-    exported graph.
+    voicing have no gradient; F0 has only that of its interpolation. An unused output costs nothing in an exported
+    graph.
 
     Args:
-        config: frame features; F0 is found with `half_rate(config)`.
+        config: frame features; F0 uses `half_rate(config)`.
     """
 
     def __init__(self, config: FeatureConfig) -> None:
@@ -83,14 +83,14 @@ class FrameFrontEnd(nn.Module):
             The features; time is the second axis.
 
         Raises:
-            AudioError: not two axes, or fewer samples than a derivative needs (checked outside of export only).
+            AudioError: there are not two axes, or fewer samples than a derivative needs (not checked in export).
         """
         frames = self.time_last(samples)
         turned = {name: getattr(frames, name).transpose(1, 2) for name in ("mfcc", "delta", "delta2", "log_mel")}
         return frames._replace(**turned)
 
     def time_last(self, samples: Tensor) -> FrameTensors:
-        """Compute all features as `forward`, but time is the last axis of all: [b, n_mfcc, t], [b, n_mels, t]."""
+        """Compute all features as `forward`, but with time as the last axis: shapes [b, n_mfcc, t], [b, n_mels, t]."""
         self._check(samples)
         blocks = self.blocks(samples)
         power = self.power(blocks)

@@ -1,4 +1,4 @@
-"""Mel spectrum in decibels and cepstral coefficients from a power spectrum."""
+"""Compute the mel spectrum in decibels and cepstral coefficients from a power spectrum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emovox.features.config import FeatureConfig
 from emovox.features.mel import AMIN, dct_matrix, mel_filters
 
 N_SLABS = 4
-"""Groups of neighbouring filters, each multiplied with its own bins only: 0.06 ms instead of 0.10 ms for 3 s."""
+"""Groups of neighbouring filters; each is multiplied only with its bins: 0.06 ms instead of 0.10 ms for 3 s."""
 
 
 class LogMel(nn.Module):
-    """Mel power in decibels, floored at `top_db` below the loudest value of the same row of the batch.
+    """Mel power in dB, clipped at `top_db` below the loudest value of its recording.
 
     Args:
         config: frame features.
@@ -33,7 +33,7 @@ class LogMel(nn.Module):
             self.register_buffer(f"slab{index}", torch.from_numpy(slab[:, start:end].copy()), persistent=False)
 
     def forward(self, power: Tensor) -> Tensor:
-        """[b, bins, t] -> [b, n_mels, t] in dB."""
+        """Return the log-mel of power [b, bins, t], shape [b, n_mels, t], in dB."""
         slabs = [getattr(self, f"slab{i}") @ power[:, start:end] for i, (start, end) in enumerate(self.spans)]
         decibels = torch.cat(slabs, 1).clamp_min(AMIN).log() * (10 / math.log(10))
         return torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - self.top_db)
@@ -54,5 +54,5 @@ class Cepstrum(nn.Module):
         self.register_buffer("basis", basis, persistent=False)
 
     def forward(self, log_mel: Tensor) -> Tensor:
-        """[b, n_mels, t] -> [b, n_mfcc, t]."""
+        """Return the coefficients of log-mel [b, n_mels, t], shape [b, n_mfcc, t]."""
         return self.basis @ log_mel

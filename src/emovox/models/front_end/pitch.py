@@ -1,4 +1,4 @@
-"""Fundamental frequency by YIN on decimated audio, with the autocorrelation by DFT matrices."""
+"""Estimate F0 by YIN on decimated audio, with the autocorrelation by DFT matrices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emovox.schema.errors import ConfigError
 
 
 class Decimator(nn.Module):
-    """Halve the sample rate as `features.decimate`: two products of 64-sample rows, 0.09 ms for 3 s."""
+    """Decimator to half the sample rate, as `features.decimate`: two products of 64-sample rows, 0.09 ms for 3 s."""
 
     here: Tensor
     ahead: Tensor
@@ -30,7 +30,7 @@ class Decimator(nn.Module):
         self.register_buffer("ahead", torch.from_numpy(ahead.copy()), persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[b, n] -> [b, n // 2]."""
+        """Halve the rate of samples [b, n]; return shape [b, n // 2]."""
         n, row = samples.shape[-1], 2 * BLOCK
         padded = functional.pad(samples, (N_TAPS // 2, 2 * row))
         rows = padded[:, : n - n % row + 2 * row].reshape(samples.shape[0], -1, row)
@@ -39,19 +39,19 @@ class Decimator(nn.Module):
 
 
 class Yin(nn.Module):
-    """F0 and voicing of centred frames, the numbers of `features.pitch.yin` and librosa.yin 0.11 for the same audio.
+    """F0 and voicing of centred frames: the values of `features.pitch.yin` and librosa.yin 0.11 for the same audio.
 
     The difference function is linear in the autocorrelation and in the squares of the first samples of the frame. The
-    autocorrelation comes from spectra (Wiener-Khinchin), of the frame's even and odd samples apart: even lags follow
-    from the sum of their powers, odd lags from their cross spectrum, so that both transforms and both matrices that
-    turn them into lags are of half the size. A transform is just long enough that the lags in use do not wrap. 0.82 ms
-    for 3 s every 20 ms; one transform of all samples takes 0.97 ms, a dense one 4.0 ms.
+    autocorrelation comes from the spectra (Wiener-Khinchin) of the even and the odd samples of the frame. Even lags
+    follow from the sum of their powers, odd lags from their cross spectrum. So both transforms, and both matrices that
+    turn them into lags, have half the size. A transform is just long enough that the lags in use do not wrap. It takes
+    0.82 ms for 3 s, every 20 ms; one transform of all samples takes 0.97 ms, a dense one 4.0 ms.
 
     Args:
-        config: `sample_rate`, `hop` and `f0_…` are used, at the rate of the samples that `forward` gets.
+        config: gives `sample_rate` (Hz), `hop` and `f0_…`, for the rate of the samples in `forward`.
 
     Raises:
-        ConfigError: an odd hop.
+        ConfigError: the hop is odd.
 
     Reference:
         De Cheveigné and Kawahara, YIN, JASA 111 (2002), equations 6 to 8 and steps 3 to 5.
@@ -84,7 +84,7 @@ class Yin(nn.Module):
         self._hold("to_odd", to_odd)
         self._hold("heads", heads)
         self._hold("counts", lag)
-        # the first candidate ranks highest, and every candidate above the depth of any lag, which is at most 0
+        # the first candidate ranks highest, and every candidate ranks above the depth of any lag, which is at most 0
         self._hold("ranks", self.high + 2 - lag[self.low - 1 :])
         self.register_buffer("neighbours", torch.arange(3)[:, None], persistent=False)
 
@@ -92,9 +92,9 @@ class Yin(nn.Module):
         self.register_buffer(name, torch.from_numpy(array.astype(np.float32)), persistent=False)
 
     def forward(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """[b, n] -> F0 [b, t] in Hz, for every frame, and voiced [b, t], 0 or 1; t = 1 + n // hop."""
+        """Return F0 in Hz and voicing (0 or 1) of samples [b, n], both of shape [b, t], t = 1 + n // hop."""
         depth, energy = self._normalised_difference(self.blocks(samples))
-        # mirrored at both ends, as are librosa's rules there: one strict comparison, no interpolation
+        # mirrored at both ends, as in librosa: one strict comparison, no interpolation
         depth = torch.cat([depth[:, 1:2], depth, depth[:, -2:-1]], 1)
         before, here, after = depth[:, :-2], depth[:, 1:-1], depth[:, 2:]
         candidate = (here < before) & (here <= after) & (here < self.threshold)
@@ -106,13 +106,13 @@ class Yin(nn.Module):
         return self.sample_rate / period, found.to(samples.dtype)
 
     def _normalised_difference(self, blocks: Tensor) -> tuple[Tensor, Tensor]:
-        """[b, block, columns] -> [b, lags, t], and the mean square of the frames [b, t]."""
+        """Return the normalised difference [b, lags, t] and the mean square [b, t] of frames in [b, block, columns]."""
         even, odd = self.spectra(blocks).unbind(1)
         at_even = self.to_even @ added_halves(even * even + odd * odd).flatten(1, 2)
         energy = at_even[:, :1]
         at_odd = energy - self.to_odd @ added_halves(even * odd).flatten(1, 2)
         product = torch.stack([at_odd, at_even[:, 1:]], 2).flatten(1, 2)[:, : self.high]
-        # a head is shorter than its frame: leave off the last columns, and there are as many heads as frames
+        # a head is shorter than its frame: without the last columns, heads and frames have the same number
         starts = blocks[:, :, : self.heads.shape[-1] - self.n_blocks]
         difference = product - functional.conv1d(starts * starts, self.heads, stride=self.spectra.stride)
         mean = difference.cumsum(1) / self.counts
@@ -121,7 +121,9 @@ class Yin(nn.Module):
 
 
 def transform_length(length: int, hop: int, longest: int) -> int:
-    """Give the shortest transform whose circular autocorrelation is exact up to lag `longest`, in whole block pairs.
+    """Return the shortest transform with an exact circular autocorrelation up to lag `longest`, in whole block pairs.
+
+    All arguments and the result are in samples.
 
     >>> transform_length(1024, 160, 124)
     1152
@@ -131,10 +133,10 @@ def transform_length(length: int, hop: int, longest: int) -> int:
 
 
 def _lag_matrices(bins: npt.NDArray[np.int64], n_fft: int, longest: int) -> tuple[Matrix, Matrix]:
-    """[1 + n, rows] and [n, rows], n = ceil(longest / 2), from summed powers and from the cross spectrum, row by row.
+    """Return the matrices for the summed powers [1 + n, rows] and the cross spectrum [n, rows].
 
-    The first gives 2 r(0), then 2 (r(0) - r(k)) for k = 2, 4 …; the second 2 r(k) for k = 1, 3 …. With the odd samples
-    taken to lie half a sample later, r(2 m + 1) is the sum over both directions in which an odd lag can be read.
+    n is ceil(longest / 2). The first gives 2 r(0), then 2 (r(0) - r(k)) for k = 2, 4 …; the second gives 2 r(k) for
+    k = 1, 3 …. The odd samples are half a sample later, so r(2 m + 1) is the sum over both directions of an odd lag.
     """
     share = np.where((bins == 0) | (bins == n_fft // 2), 1, 2) * (bins >= 0) / n_fft
     lag = np.arange((longest + 1) // 2)[:, None]
@@ -144,14 +146,14 @@ def _lag_matrices(bins: npt.NDArray[np.int64], n_fft: int, longest: int) -> tupl
 
 
 def _head_kernel(block: int, longest: int) -> Matrix:
-    """[longest, block, columns]: kernel that sums the first k squares of a frame, k = 1 … longest."""
+    """Return the kernel [longest, block, columns] that sums the first k squares of a frame, k = 1 … longest."""
     n_blocks = -(-longest // block)
     kernel = np.tri(longest, n_blocks * block)
     return kernel.reshape(longest, n_blocks, block).transpose(0, 2, 1)
 
 
 def _vertex(values: Tensor) -> Tensor:
-    """[b, 3, t] -> [b, t]: where the parabola through three neighbours has its vertex, 0 if not within one step."""
+    """Return the vertex [b, t] of the parabola through three neighbours [b, 3, t], or 0 if it is beyond one step."""
     before, here, after = values.unbind(1)
     curvature = after + before - 2 * here
     slope = (after - before) / 2

@@ -1,4 +1,4 @@
-"""Shape of the magnitude spectrum: centroid and roll-off."""
+"""Compute centroid and roll-off of the magnitude spectrum."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from emovox.features.config import FeatureConfig
 from emovox.features.spectrum import bin_frequencies
 
 TINY_POWER = 1e-30
-"""Below this a power counts as this: the root keeps a finite derivative at silence."""
+"""Lower limit of a power, so that the root has a finite derivative at silence."""
 
 SILENCE = 1e-12
-"""Frames whose magnitudes sum to less are silent, their centroid is 0 as in librosa; the `TINY_POWER`s sum to 3e-13."""
+"""Sum of magnitudes below which a frame is silent: its centroid is 0, as in librosa. `TINY_POWER`s sum to 3e-13."""
 
 
 class SpectralShape(nn.Module):
@@ -38,7 +38,7 @@ class SpectralShape(nn.Module):
         self.register_buffer("step", step, persistent=False)
 
     def forward(self, power: Tensor) -> tuple[Tensor, Tensor]:
-        """[b, bins, t] -> centroid [b, t] in Hz, roll-off [b, t] in Hz."""
+        """Return centroid and roll-off in Hz of power [b, bins, t], both of shape [b, t]."""
         magnitude = power.clamp_min(TINY_POWER).sqrt()
         total, weighted = (self.moments @ magnitude).unbind(1)
         centroid = torch.where(total > SILENCE, weighted, 0.0) / total
