@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emovox.corpora.provenance import card_corpora
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
-from emovox.export.card import KEEP, make_card
+from emovox.export.card import KEEP, model_card
 from emovox.models.trained import TrainedModel
 from emovox.schema.card import Array, CardCorpus, CardHead, ModelCard
 from emovox.training.recipe import Data
@@ -45,8 +46,18 @@ def three_corpora() -> CloudTask:
 
 def trained(task: CloudTask, recipe: SvmRecipe, folder: Path) -> tuple[Run[TrainedModel], ModelCard]:
     run = train_svm(task, recipe, folder)
-    told = {"parameters": 17, "adaptable": True, "temperature": 1.25, "description": "a model", "head": HEAD}
-    return run, make_card(task, recipe, run, **told)  # type: ignore[arg-type]
+    return run, model_card(
+        recipe.name,
+        run.predictions,
+        recipe_sha256=recipe.sha256(),
+        labels=recipe.labels or task.classes,
+        corpora=card_corpora([task.clips[index] for index in run.trained]),
+        parameters=17,
+        adaptable=True,
+        temperature=1.25,
+        description=recipe.description,
+        head=HEAD,
+    )
 
 
 @pytest.fixture(scope="module")

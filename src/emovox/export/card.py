@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from emovox import __version__
-from emovox.corpora.provenance import card_corpora, licence, licence_risk
+from emovox.corpora.provenance import licence, licence_risk
 from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, CardHead, Figure, Golden, ModelCard
 from emovox.schema.figure import SEVEN, TILE, FigureKey
-from emovox.training.data.task import Task
-from emovox.training.recipe import Recipe
-from emovox.training.run import Run
 
 CUT = SegmenterConfig()
 """Parameters of the tiles in training (`emovox.training.data.inputs`); the card has the same, for `predict`."""
@@ -27,46 +23,6 @@ LONGEST, HOP = 30.0, 0.5
 
 KEEP = 0.9
 """Share of out-of-fold clips with a label at the abstention threshold (docs/protocols.md, rule 10)."""
-
-
-def make_card(
-    task: Task,
-    recipe: Recipe,
-    run: Run[Any],
-    *,
-    parameters: int,
-    adaptable: bool,
-    temperature: float,
-    description: str,
-    head: CardHead | None = None,
-) -> ModelCard:
-    """Say of a model that the run fitted on all clips what the run tells: corpora, licences, figures, threshold.
-
-    Args:
-        task: the clips.
-        recipe: what was trained; its description stands on the card.
-        run: gives the figures and the threshold.
-        parameters: how many numbers were learnt.
-        adaptable: whether the model takes a speaker's statistics.
-        temperature: what the graph divides its logits by.
-        description: one line, where the recipe has none.
-        head: the last layer as data, of models that are adapted.
-
-    Returns:
-        All but `sha256` and `golden`, which the export fills in.
-    """
-    return model_card(
-        recipe.name,
-        run.predictions,
-        recipe_sha256=recipe.sha256(),
-        labels=recipe.labels or task.classes,
-        corpora=card_corpora([task.clips[index] for index in run.trained]),
-        parameters=parameters,
-        adaptable=adaptable,
-        temperature=temperature,
-        description=recipe.description or description,
-        head=head,
-    )
 
 
 def model_card(
@@ -82,22 +38,22 @@ def model_card(
     description: str,
     head: CardHead | None = None,
 ) -> ModelCard:
-    """Return the card of a model, from data alone: no run is needed.
+    """Return the card of a model.
 
     Args:
-        name: of the recipe and of the model.
-        predictions: out of fold; they give the figures and the threshold.
+        name: name of the recipe and of the model.
+        predictions: out-of-fold predictions; they give the figures and the threshold.
         recipe_sha256: hash of the recipe.
-        labels: what the model answers, in order.
-        corpora: what the weights learnt from, pretraining included.
-        parameters: as in `make_card`.
-        adaptable: as in `make_card`.
-        temperature: as in `make_card`.
+        labels: labels of the model, in the order of the scores.
+        corpora: training corpora of the weights, pretraining included.
+        parameters: number of weights.
+        adaptable: whether the model takes the statistics of a speaker.
+        temperature: divides the logits, above 0.
         description: one line.
-        head: as in `make_card`.
+        head: the last layer as data, for models that are adapted.
 
     Returns:
-        All but `sha256` and `golden`, which the export fills in.
+        The card without `sha256` and `golden`, which the export fills in; times are in seconds, rates in Hz.
     """
     names = [corpus.name for corpus in corpora]
     return ModelCard(

@@ -36,19 +36,19 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         name: name of the recipe and of the exported files.
         recipe: all keys of the recipe, with defaults.
         recipe_sha256: hash of the recipe.
-        encoder: the configuration of the encoder.
+        encoder: configuration of the encoder.
         classes: classes of the head, in the order of the logits.
         labels: labels of an exported model, in the order of the scores.
         merge: [classes, labels], 0 or 1: the label of each class.
         temperature: divides the logits, above 0.
-        adaptable: whether the head serves with a speaker's statistics too.
-        corpora: what the weights learnt from, pretraining included.
-        fold: number of the fold whose test clips it did not see; None: it learnt from all clips.
-        head: sizes of a head that learnt; filled in from the network.
-        svm: sizes of a head that is an SVM; filled in from the network.
-        sizes: of the pretrained part of a Whisper encoder; filled in from the network.
+        adaptable: whether the head takes the statistics of a speaker.
+        corpora: training corpora of the weights, pretraining included.
+        fold: number of the fold whose test clips are not in training; None if all clips are in training.
+        head: sizes of a `Head`; filled in from the network.
+        svm: sizes of an SVM head; filled in from the network.
+        sizes: sizes of the pretrained part of a Whisper encoder; filled in from the network.
         weights_sha256: hash of network.safetensors; filled in by `TrainedModel.save`.
-        format: of the files.
+        format: version of the files.
     """
 
     name: str
@@ -70,7 +70,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class TrainedModel:
-    """A trained network and what is known of it; two files in one folder.
+    """A trained network and its card, in two files of one folder.
 
     network.safetensors holds all weights, frozen ones and the statistics of normalisation included. So loading needs
     neither the network nor the pretrained weights that the encoder started from.
