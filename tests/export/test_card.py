@@ -110,11 +110,6 @@ def test_the_threshold_is_that_of_the_labels_of_the_model(
     assert np.mean(pooled.max(axis=1) >= card.threshold) >= KEEP
 
 
-def test_a_recipe_without_a_description_takes_the_one_of_its_kind(tmp_path: Path) -> None:
-    _, card = trained(cloud_task(takes=1), small_recipe(**{**FAST, "description": ""}), tmp_path)
-    assert card.description == "a model"
-
-
 def test_unknown_speakers_are_not_counted(tmp_path: Path) -> None:
     recipe = small_recipe(**{**FAST, "data": Data(corpora=("own.jsonl",), protocol="sd")})
     _, card = trained(cloud_task(speakers=(None,) * 4, takes=1), recipe, tmp_path)

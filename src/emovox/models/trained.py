@@ -76,8 +76,8 @@ class TrainedModel:
     neither the network nor the pretrained weights that the encoder started from.
 
     Args:
-        network: encoder and head, fitted.
-        card: what is known of it.
+        network: fitted encoder and head.
+        card: card of the network.
     """
 
     def __init__(self, network: BaseNetwork, card: NetworkCard) -> None:
@@ -90,7 +90,7 @@ class TrainedModel:
         """Write both files; if the process stops meanwhile, `load` rejects a mixture of old and new.
 
         Args:
-            folder: made where it does not exist; the two files in it are replaced.
+            folder: folder of both files; made if it does not exist, and the two files in it are replaced.
 
         Returns:
             The folder.
@@ -113,10 +113,10 @@ class TrainedModel:
         """Read what `save` wrote.
 
         Returns:
-            The network on the CPU, in eval mode; its scores are those of the saved one, bit by bit.
+            The network on the CPU, in eval mode; its scores are equal to those of the saved one, bit by bit.
 
         Raises:
-            WeightsError: no trained network there, another format, or files that are damaged or contradict each other.
+            WeightsError: there is no trained network, the format is another, or the files are damaged or do not match.
         """
         card = _read_card(folder / ABOUT)
         weights = _read(folder / WEIGHTS)
@@ -128,7 +128,7 @@ class TrainedModel:
         return cls(_network(card, weights, where=folder / WEIGHTS), card)
 
     def recogniser(self) -> Recogniser:
-        """Return a copy for export: waveform → calibrated probabilities, without what the statistics do not need."""
+        """Return a copy for export, from the waveform to probabilities, without what the statistics do not need."""
         network = deepcopy(self.network).cpu().eval()
         network.encoder.trim()
         return Recogniser(network, self.card.merge, self.card.temperature)
