@@ -182,8 +182,8 @@ def no_safetensors(folder: Path) -> None:
     [
         (lambda folder: (folder / ABOUT).unlink(), r"network\.json: cannot be read \(No such file.*expected a folder"),
         (lambda folder: (folder / WEIGHTS).unlink(), r"network\.safetensors: cannot be read"),
-        (lambda folder: (folder / ABOUT).write_text("{"), r"network\.json: tells of no trained network of format 1"),
-        (lambda folder: (folder / ABOUT).write_text("[" * 9999), r"tells of no trained network"),
+        (lambda folder: (folder / ABOUT).write_text("{"), r"network\.json: not a trained network of format 1"),
+        (lambda folder: (folder / ABOUT).write_text("[" * 9999), r"not a trained network"),
         (lambda folder: change_about(folder, format=2), r"format is 2, expected 1; install a version of emovox"),
         (lambda folder: change_about(folder, code="evil"), r"unknown field `code`"),
         (lambda folder: change_about(folder, temperature="hot"), r"Expected `float`, got `str`"),
