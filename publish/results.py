@@ -132,7 +132,7 @@ level). *Through 8 kHz* is what telephone recordings would give: the same tiles,
 that learnt from neither fails on both, so the recipes learn from such copies of the training clips:
 
 {table}
-What remains between whole clips and the path of `predict`, up to one and a half points on RAVDESS and CASIA, comes from
+What remains between whole clips and the path of `predict`, up to 1.6 points on RAVDESS and CASIA, comes from
 there: a fifth of the rows that these recipes learn from are whole clips, and in joint training those of nEMO are not
 among them. `accurate` differs on RAVDESS by -1.6 [-3.7, +0.6] in joint folds and by +1.0 [+0.1, +2.1] when it learnt
 from RAVDESS alone (paired over speakers): it averages over all frames, and 29 % of a clip of RAVDESS lie outside its
