@@ -43,7 +43,7 @@ def emovox(*arguments: str, status: int = 0) -> None:
 
 def pretrain(*arguments: str, status: int = 0) -> None:
     steps = ("learning.optimiser.steps=40", "learning.stopping.every=20", "learning.optimiser.average=0.0")
-    rest = ("learning.optimiser.rate=0.02", "held_out=0.3", "--workers", "1", "--output", "voices")
+    rest = ("learning.optimiser.learning_rate=0.02", "held_out=0.3", "--workers", "1", "--output", "voices")
     recipe = str(RECIPES / "pretrain-voxceleb.toml")
     emovox("train", recipe, "encoder.name=mobile", *SMALL, *steps, *rest, *arguments, status=status)
 

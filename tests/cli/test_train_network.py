@@ -49,11 +49,11 @@ gain = {{ probability = 1.0, low_db = -6.0, high_db = 6.0 }}
 [learning]
 checkpoint_seconds = 0.0
 stopping = {{ share = {share}, every = 30 }}
-optimiser = {{ steps = {steps}, batch = 16, rate = 0.01 }}
+optimiser = {{ steps = {steps}, batch = 16, learning_rate = 0.01 }}
 
 [head_learning]
 checkpoint_seconds = 0.0
-optimiser = {{ steps = 15, batch = 16, rate = 0.01 }}
+optimiser = {{ steps = 15, batch = 16, learning_rate = 0.01 }}
 """
 DATA = '[data]\ncorpora = ["own.jsonl"]\nprotocol = "si"'
 

@@ -25,7 +25,7 @@ def test_defaults_are_in_range() -> None:
         (Plan(optimiser=Optimiser(batch=0)), "optimiser.batch is 0, expected 1 or more"),
         (Plan(optimiser=Optimiser(warm_up=1.5)), "optimiser.warm_up is 1.5, expected 0 to 1"),
         (Plan(optimiser=Optimiser(average=1.0)), "optimiser.average is 1.0, expected 0 to less than 1"),
-        (Plan(optimiser=Optimiser(learning_rate=float("nan"))), "optimiser.rate is nan, expected more than 0"),
+        (Plan(optimiser=Optimiser(learning_rate=float("nan"))), "optimiser.learning_rate is nan, expected more than 0"),
         (Plan(optimiser=Optimiser(depth_decay=0.0)), "optimiser.depth_decay is 0.0, expected more than 0"),
         (Plan(loss=Loss(gamma=-1.0)), "loss.gamma is -1.0, expected 0 or more"),
         (Plan(loss=Loss(alpha={"sad": -1.0})), "loss.alpha.sad is -1.0, expected 0 or more"),

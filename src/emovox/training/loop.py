@@ -230,7 +230,7 @@ def _suspects(examples: Examples, rows: Indices, good: Sequence[Tensor], fabric:
 def _diverged(step: int, what: str, names: Sequence[str], path: Path) -> TrainingError:
     return TrainingError(
         f"step {step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; look at them, or lower "
-        f"optimiser.rate; {path} stays as it was saved last"
+        f"optimiser.learning_rate; {path} stays as it was saved last"
     )
 
 

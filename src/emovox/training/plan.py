@@ -42,8 +42,8 @@ class Mixup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """AdamW with warm-up and cosine.
 
-    A step draws `batch` clips `accumulate` times over. `rate` is the highest learning rate of the last layers; every
-    layer below has `depth_decay` times that of the next. `warm_up` is a share of the `steps`, `clip` the most that the
+    A step draws `batch` clips `accumulate` times over. `learning_rate` is the highest of the last layers; every layer
+    below has `depth_decay` times that of the next. `warm_up` is a share of the `steps`, `grad_clip` the most that the
     norm of all gradients may be (0: no limit), `average` the decay a step of the average over weights (EMA) that is
     used in the end (0: the last weights). `precision` is Lightning Fabric's: "32-true", "16-mixed" or "bf16-mixed".
     """
@@ -51,11 +51,11 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     steps: int = 1200
     batch: int = 64
     accumulate: int = 1
-    learning_rate: float = msgspec.field(default=1e-3, name="rate")
+    learning_rate: float = 1e-3
     depth_decay: float = 1.0
     weight_decay: float = 0.05
     warm_up: float = 0.1
-    grad_clip: float = msgspec.field(default=1.0, name="clip")
+    grad_clip: float = 1.0
     average: float = 0.0
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
 
@@ -128,13 +128,13 @@ def plan_problems(plan: Plan) -> list[str]:
         "loss.gamma": plan.loss.gamma,
         "loss.hint": plan.loss.hint,
         "optimiser.weight_decay": plan.optimiser.weight_decay,
-        "optimiser.clip": plan.optimiser.grad_clip,
+        "optimiser.grad_clip": plan.optimiser.grad_clip,
         "checkpoint_seconds": plan.checkpoint_seconds,
         "crop": plan.crop,
         **{f"loss.alpha.{name}": value for name, value in plan.loss.alpha.items()},
     }
     above = {
-        "optimiser.rate": plan.optimiser.learning_rate,
+        "optimiser.learning_rate": plan.optimiser.learning_rate,
         "optimiser.depth_decay": plan.optimiser.depth_decay,
         "mixup.beta": plan.mixup.beta,
     }
