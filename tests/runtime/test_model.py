@@ -103,6 +103,18 @@ def test_adaptable_needs_the_speaker_inputs(tmp_path: Path) -> None:
         Model.load(path)
 
 
+def test_speaker_inputs_of_one_profile_a_run_are_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    proto = onnx.load_from_string(toy_graph(EMOTIONS, card=card_text(path)))
+    for value in (*proto.graph.input, *proto.graph.initializer):
+        if value.name.startswith("speaker_"):
+            dims = value.dims if isinstance(value, onnx.TensorProto) else value.type.tensor_type.shape.dim
+            del dims[0]
+    replace_graph(path, proto.SerializeToString())
+    with pytest.raises(CardError, match=r"lacks \['speaker_mean', 'speaker_scale'\] of \[1 or batch, p\]; export the"):
+        Model.load(path)
+
+
 def test_broken_graph_is_refused(tmp_path: Path) -> None:
     path = write_toy(tmp_path)
     replace_graph(path, b"not a graph")

@@ -60,8 +60,6 @@ class Model:
         self.card = card
         self.size = size
         self._session, self._path = session, path
-        shapes = [node.shape for node in session.get_overridable_initializers() if node.name in SPEAKER_INPUTS]
-        self._is_flat = any(len(shape) == 1 for shape in shapes)
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Model:
@@ -150,7 +148,7 @@ class Model:
         if any(profile is not None for profile in profiles):
             given |= self._speakers(profiles, len(rows))
         try:
-            outputs: list[Samples] = self._run(session, names, given)
+            outputs: list[Samples] = session.run(list(names), given)
         except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
             raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
         expected, scores = (len(rows), len(self.card.labels)), outputs[0]
@@ -160,19 +158,6 @@ class Model:
                 f"{scores.ravel()[:3]} …; run its golden vector"
             )
         return outputs
-
-    def _run(self, session: Any, names: Sequence[str], given: dict[str, Samples]) -> list[Samples]:
-        if not self._is_flat or SPEAKER_INPUTS[0] not in given:
-            return list(session.run(list(names), given))
-        # graphs of older exports take one profile a run, [p]
-        (rows, *speakers), keys = given.values(), list(given)
-        if len(speakers[0]) == 1:
-            return list(session.run(list(names), dict(zip(keys, (rows, *(one[0] for one in speakers)), strict=True))))
-        each = [
-            session.run(list(names), dict(zip(keys, (rows[at : at + 1], *(one[at] for one in speakers)), strict=True)))
-            for at in range(len(rows))
-        ]
-        return [np.concatenate(column) for column in zip(*each, strict=True)]
 
     def _speakers(self, profiles: Sequence[Profile | None], rows: int) -> dict[str, Samples]:
         """Return the profiles as inputs [1 or batch, p]; None becomes the training set's."""
@@ -245,9 +230,13 @@ def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
             f"{where}: output 'scores' is {width} wide, the card has {len(card.labels)} labels "
             f"({', '.join(card.labels)}); use the card that was exported with this graph"
         )
-    missing = set(SPEAKER_INPUTS) - {node.name for node in session.get_overridable_initializers()}
+    speakers = {node.name for node in session.get_overridable_initializers() if len(node.shape) == 2}
+    missing = set(SPEAKER_INPUTS) - speakers
     if card.adaptable and missing:
-        raise CardError(f"{where}: card says adaptable, but the graph lacks {sorted(missing)}; export the model again")
+        raise CardError(
+            f"{where}: card says adaptable, but the graph lacks {sorted(missing)} of [1 or batch, p]; "
+            "export the model again"
+        )
     _check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=where)
 
 
