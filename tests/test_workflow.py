@@ -65,7 +65,7 @@ def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.
     assert run.model is None
     again = Run.load(run.folder)
     assert (again.temperatures, set(again.predictions)) == (run.temperatures, set(run.predictions))
-    with pytest.raises(RecipeError, match="holds a run already; go on with --resume"):
+    with pytest.raises(RecipeError, match="holds a run already; continue it with --resume"):
         train(read_recipe(Path("tiny.toml"), ["name=first"]))
     resumed = train("tiny.toml", ["name=first"], resume=True)
     assert resumed.predictions[key].predicted.tolist() == run.predictions[key].predicted.tolist()

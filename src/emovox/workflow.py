@@ -1,6 +1,6 @@
-"""From a recipe to a run in one call; the one registry of the kinds of recipes.
+"""Train by a recipe in one call; the registry of the kinds of recipes.
 
-A kind names the structure of its recipes, what is out of range in them, and what runs them. Libraries that only one
+A kind has the structure of its recipes, a check of their values, and the function that trains. Libraries that only one
 kind needs are imported by that kind.
 """
 
@@ -37,25 +37,25 @@ DEFAULT_KIND = "svm"
 
 
 class Watcher:
-    """Follows a training; this one shows nothing. The command line has one that prints."""
+    """Follows a training. This class shows nothing; the command line has a subclass that prints."""
 
     steps: Report | None = None
-    """Called by the loop with steps done, steps in all, and a sentence."""
+    """Called by the loop with the steps done, all steps, and a message."""
 
     def say(self, sentence: str) -> None:
-        """Show a sentence."""
+        """Show a message."""
 
     def fold(self, done: int, total: int, sentence: str) -> None:
-        """Show that a fold is done."""
+        """Show that `done` of `total` folds are done, with a message about the last one."""
 
     def progress(self, title: str) -> AbstractContextManager[Progress]:  # noqa: ARG002
-        """Show how many clips are done, for as long as the block lasts."""
+        """Return a context in which the number of clips done is shown."""
         return nullcontext(no_progress)
 
 
 @dataclass(frozen=True)
 class TrainingJob(Generic[R]):
-    """What a kind runs: a recipe on clips, in a run folder."""
+    """A training to run: a recipe, clips, and a run folder."""
 
     recipe: R
     clips: Sequence[Clip]
@@ -70,8 +70,8 @@ class Kind(Generic[R]):
     """A kind of recipe.
 
     Attributes:
-        struct: its structure.
-        problems: names values out of range in its tables.
+        struct: structure of its recipes.
+        problems: returns a message for each value out of range in its tables.
         run: trains, and writes the run folder.
     """
 
@@ -102,17 +102,17 @@ def _pretraining() -> Kind[PretrainingRecipe]:
 
 
 KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network, "pretraining": _pretraining}
-"""Every kind by the recipe's key `kind`."""
+"""All kinds, by the recipe's key `kind`."""
 
 
 def read_recipe(path: Path, assignments: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply `key=value` arguments; see `emovox.training.read` for `base` and `teacher.recipe`.
+    """Return a recipe with `key=value` arguments applied; see `emovox.training.read` for `base` and `teacher.recipe`.
 
     Returns:
         The structure of the recipe's kind (`SvmRecipe` …).
 
     Raises:
-        RecipeError: not readable, unknown kind or key, wrong type, or a value out of range; names the file and the key.
+        RecipeError: the file cannot be read, or a kind, key, type or value is wrong; the message names file and key.
     """
     data = read_document(path, assignments)
     name = data.get("kind", DEFAULT_KIND)
@@ -123,7 +123,7 @@ def read_recipe(path: Path, assignments: Sequence[str] = ()) -> Recipe:
         recipe: Recipe = convert(data, kind.struct, where=str(path))
     except RecipeError:
         raise
-    except ConfigError as error:  # of a table that checks itself
+    except ConfigError as error:  # from a table that checks itself
         raise RecipeError(f"{path}: {error}") from error
     for problem in (*recipe_problems(recipe), *kind.problems(recipe)):
         raise RecipeError(f"{path}: {problem}")
@@ -139,25 +139,25 @@ def train(
     workers: int = 2,
     watcher: Watcher | None = None,
 ) -> Run[Any]:
-    """Train by a recipe: every fold of its protocol, and the exported model if the recipe wants one.
+    """Train by a recipe: all folds of its protocol, and the exported model if the recipe has `export`.
 
     Args:
-        recipe: path of a .toml, or a recipe that was read.
-        assignments: changes of a recipe that is read, `key=value`.
-        folder: the run folder; `runs/NAME` in the cache folder unless given, which outlives a stop.
-        resume: go on with a training that was stopped; it gives the same figures.
-        workers: processes that compute features.
+        recipe: path of a .toml file, or a recipe from `read_recipe`.
+        assignments: changes of the file, each `key=value`.
+        folder: the run folder. Default: `runs/NAME` in the cache folder.
+        resume: continue a training that was stopped; the figures come out the same.
+        workers: number of processes that compute features.
         watcher: follows the training.
 
     Returns:
-        The run; `Run.load(folder)` gives it again. Of a pretraining it holds no predictions.
+        The run; `Run.load(folder)` reads it again. That of a pretraining has no predictions.
 
     Raises:
-        RecipeError: the recipe cannot be read, does not fit the clips, or the folder holds another run.
-        MissingExtraError: a library is not installed; says which extra brings it.
+        RecipeError: the recipe cannot be read or does not fit the clips, or the folder holds another run.
+        MissingExtraError: a library is not installed; the message names the extra.
         CorpusError: clips that cannot be read or decoded.
-        ProtocolError: the protocol cannot be done honestly on these clips.
-        TrainingError: the loss is no longer a number.
+        ProtocolError: the clips do not allow the protocol.
+        TrainingError: the loss is no longer finite.
     """
     for module in ("numba", "sklearn", "matplotlib"):
         require(module, need="emovox train", extra="evaluate")
@@ -194,7 +194,7 @@ def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
 
 
 def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Run[Any]]:
-    """Prepare a method, run it on every fold, and export its model if the recipe wants one."""
+    """Prepare a method, run it on all folds, and export its model if the recipe has `export`."""
     from emovox.training.data.task import make_task
     from emovox.training.run import check_training, trained_clips
     from emovox.training.run import train as train_folds
@@ -202,7 +202,9 @@ def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Ru
     recipe, watcher = job.recipe, job.watcher
     task = make_task(job.clips, recipe.data)
     watcher.say(_described(task))
-    trained = trained_clips(check_training(task, recipe, job.folder, resume=job.resume))  # before hours of inputs
+    trained = trained_clips(
+        check_training(task, recipe, job.folder, resume=job.resume)
+    )  # before inputs are computed for hours
     for note in _not_augmented(recipe, {task.clips[clip].corpus for clip in trained}):
         watcher.say(note)
     with watcher.progress("clips: inputs") as progress:
@@ -219,7 +221,7 @@ def _run_pretraining(job: TrainingJob[PretrainingRecipe]) -> Run[Any]:
     from emovox.training.pretraining import Pretraining, speaker_task
     from emovox.training.run import is_same_run
 
-    is_same_run(job.folder, job.recipe, resume=job.resume)  # before hours of inputs
+    is_same_run(job.folder, job.recipe, resume=job.resume)  # before inputs are computed for hours
     task = speaker_task(job.clips)
     job.watcher.say(f"{len(task.clips)} clips of {len(task.classes)} speakers")
     with job.watcher.progress("clips: inputs") as progress:
@@ -235,7 +237,7 @@ def _described(task: Task) -> str:
 
 
 def _not_augmented(recipe: NetworkRecipe | SvmRecipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
-    """Name corpora without copies although changes are switched on, of the recipe and of its teacher."""
+    """Yield a note on corpora without copies although augmentation is on, for the recipe and its teacher."""
     from emovox.augment.config import ORDER, rounds
 
     switched_on = any(getattr(table, name).probability for table in rounds(recipe.augment) for name in ORDER)

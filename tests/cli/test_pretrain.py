@@ -86,7 +86,7 @@ def test_it_says_how_well_voices_are_known(here: Path, capsys: pytest.CaptureFix
     assert "start from it with start=voices" in captured.err
     assert (here / "voices" / "encoder.safetensors").read_bytes() == before
     pretrain(status=1)
-    assert "error: voices: holds a run already; go on with --resume" in capsys.readouterr().err
+    assert "error: voices: holds a run already; continue it with --resume" in capsys.readouterr().err
 
 
 def test_a_model_that_starts_from_it_names_its_corpora(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,7 @@ def test_a_second_training_is_refused_and_resume_changes_nothing(
 ) -> None:
     before = {path: path.read_bytes() for path in (here / "run").rglob("*.csv")}
     emovox("train", "moods.toml", "--output", "run", "--workers", "1", status=1)
-    assert "error: run: holds a run already; go on with --resume" in capsys.readouterr().err
+    assert "error: run: holds a run already; continue it with --resume" in capsys.readouterr().err
     emovox("train", "moods.toml", "svm.c=[1.0]", "--output", "run", "--resume", "--workers", "1", status=1)
     assert "another recipe" in capsys.readouterr().err
     emovox("train", "moods.toml", "--output", "run", "--resume", "--workers", "1")

@@ -165,7 +165,7 @@ def test_front_end_and_network_of_the_graph_are_told_apart(trained: Path) -> Non
 def test_a_second_run_is_refused_and_resume_changes_nothing(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in (trained / "folds").rglob("*")}
     emovox("train", "mobile.toml", "--output", "mobile", status=1)
-    assert "holds a run already; go on with --resume" in capsys.readouterr().err
+    assert "holds a run already; continue it with --resume" in capsys.readouterr().err
     emovox("train", "mobile.toml", "seed=4", "--output", "mobile", "--resume", "--workers", "1", status=1)
     assert "holds a run of another recipe" in capsys.readouterr().err
     known = predictions(trained)

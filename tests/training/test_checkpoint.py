@@ -150,7 +150,7 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [{"key": "k"}, {"format": 0, "key": "k"}, [1]])
 def test_files_of_another_kind_are_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match=f"not a checkpoint of format {FORMAT}; remove it to start anew"):
+    with pytest.raises(CheckpointError, match=f"not a checkpoint of format {FORMAT}; remove it to start again"):
         load(tmp_path / "a.pt", key="k")
 
 

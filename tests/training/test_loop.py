@@ -158,7 +158,7 @@ def test_the_average_is_measured_and_used(tmp_path: Path) -> None:
 def test_nan_stops_with_the_clip_and_keeps_the_last_good_state(tmp_path: Path) -> None:
     values = drawn()
     examples = clips(lambda row: values[row] * np.float32(np.nan if row // 2 == 17 else 1))
-    with pytest.raises(TrainingError, match=r"step (\d+): the loss is no longer .*; clips: casia 17; look at") as error:
+    with pytest.raises(TrainingError, match=r"step (\d+): the loss is no longer .*; clips: casia 17; check") as error:
         learn(network(), examples, small_plan(50), seed=2, folder=tmp_path, key="k")
     step = int(str(error.value).split()[1][:-1])
     assert step > 1
@@ -179,7 +179,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_does_harm(tmp_path: Path) 
     learner = Network(Overflowing(), network(plain=True).head)
     before = {name: value.clone() for name, value in learner.state_dict().items()}
     with pytest.raises(
-        TrainingError, match=r"step 1: the gradient is no longer .*; clips: (\w+ \d\d, ){7}\w+ \d\d; look"
+        TrainingError, match=r"step 1: the gradient is no longer .*; clips: (\w+ \d\d, ){7}\w+ \d\d; check"
     ):
         learn(learner, clips(), small_plan(), seed=0, folder=tmp_path, key="k")
     assert all(bool((value == before[name]).all()) for name, value in learner.state_dict().items())
@@ -188,7 +188,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_does_harm(tmp_path: Path) 
 def test_a_network_that_diverges_names_the_batch(tmp_path: Path) -> None:
     learner = network(plain=True)
     torch.nn.init.constant_(learner.head.classify.bias, torch.inf)
-    with pytest.raises(TrainingError, match=r"step 1: the loss is no longer .*; clips: (\w+ \d\d, ){7}\w+ \d\d; look"):
+    with pytest.raises(TrainingError, match=r"step 1: the loss is no longer .*; clips: (\w+ \d\d, ){7}\w+ \d\d; check"):
         learn(learner, clips(), small_plan(), seed=0, folder=tmp_path, key="k")
 
 

@@ -109,7 +109,7 @@ def test_killed_it_goes_on_and_gives_the_same(
     with pytest.raises(KeyboardInterrupt):
         prepared(clips, cache).run(tmp_path, report=stop)
     assert not (tmp_path / "encoder.safetensors").exists()
-    with pytest.raises(RecipeError, match="holds a run already; go on with --resume"):
+    with pytest.raises(RecipeError, match="holds a run already; continue it with --resume"):
         prepared(clips, cache).run(tmp_path)
     assert prepared(clips, cache).run(tmp_path, resume=True) == finished[1]
     assert (tmp_path / "encoder.safetensors").read_bytes() == (finished[0] / "encoder.safetensors").read_bytes()
@@ -148,7 +148,7 @@ def test_recipes_that_do_not_fit_the_clips(clips: tuple[Clip, ...], cache: Path,
         ({"held_out": 0.0}, "held_out is 0.0, expected more than 0 and less than 1"),
         ({"labels": ("a", "b")}, "labels are ['a', 'b'], expected none: the classes are the speakers"),
         ({"export": True}, "export is true, expected false"),
-        ({"learning": Plan(stopping=Stopping(share=0.2))}, "held_out says what is held out"),
+        ({"learning": Plan(stopping=Stopping(share=0.2))}, "held_out sets what is held out"),
         ({"learning": Plan(loss=Loss(alpha={"id10001": 2.0}))}, "learning.loss.alpha has classes, expected none"),
         ({"learning": Plan(optimiser=Optimiser(steps=0))}, "learning.optimiser.steps is 0, expected 1 or more"),
         ({"head": HeadConfig(hidden=0)}, "head.hidden is 0, expected at least 1"),

@@ -172,7 +172,7 @@ def test_a_base_with_another_encoder_gives_nothing_to_its_table(tmp_path: Path) 
     [
         ("base = 3\n", "base is 3, expected the name of a recipe"),
         ('base = "gone.toml"\n', "gone.toml: no such recipe"),
-        ('base = "turn.toml"\n', "built on this one"),
+        ('base = "turn.toml"\n', "builds on this one"),
     ],
 )
 def test_a_base_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:

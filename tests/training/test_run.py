@@ -108,7 +108,7 @@ def test_progress_is_reported_for_every_fold(tmp_path: Path) -> None:
 def test_a_folder_that_holds_a_run_is_left_alone(tmp_path: Path) -> None:
     train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run")
     before = files(tmp_path / "run")
-    with pytest.raises(RecipeError, match="holds a run already; go on with --resume, or name another folder"):
+    with pytest.raises(RecipeError, match="holds a run already; continue it with --resume, or name another folder"):
         train_svm(cloud_task(seed=1, takes=1), small_recipe(), tmp_path / "run")
     assert files(tmp_path / "run") == before
 
@@ -139,7 +139,7 @@ def test_a_folder_that_another_training_has_taken_over_gets_no_fold(tmp_path: Pa
     def taken(done: int, total: int, sentence: str) -> None:
         (tmp_path / "run" / "recipe.json").write_text(small_recipe(seed=5).to_json(), encoding="utf-8")
 
-    with pytest.raises(RecipeError, match="another training has begun there meanwhile"):
+    with pytest.raises(RecipeError, match="another training has started there meanwhile"):
         train_svm(cloud_task(takes=1), small_recipe(), tmp_path / "run", report=taken)
     assert [path.name for path in sorted((tmp_path / "run" / "folds").glob("*.csv"))] == ["1.csv"]
 

@@ -1,4 +1,4 @@
-"""`emovox train`: from a recipe to out-of-fold predictions, figures, and a model."""
+"""`emovox train`: train by a recipe; out-of-fold predictions, figures, and a model."""
 
 from __future__ import annotations
 
@@ -18,28 +18,31 @@ def train(
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. svm.c=[10].")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/NAME in the cache folder ($EMOVOX_CACHE) unless given.")
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that compute features.")] = 2,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
 ) -> None:
-    """Train by a recipe: every fold of its protocol, predictions as CSV, a report, and the model if it wants one."""
+    """Train by a recipe: all folds of its protocol, predictions as CSV, a report, and the model if it has export."""
     from emovox.cli.evaluate import evaluate
     from emovox.workflow import Watcher
     from emovox.workflow import train as run_recipe
 
     class Printer(Watcher):
-        """Prints on standard error."""
+        """Prints progress on standard error."""
 
         steps = Steps()
 
         def progress(self, title: str) -> AbstractContextManager[Progress]:
+            """Return a context that counts clips."""
             return counting(title)
 
         def say(self, sentence: str) -> None:
+            """Print a message."""
             typer.echo(sentence, err=True)
 
         def fold(self, done: int, total: int, sentence: str) -> None:
+            """Print a message about a fold."""
             typer.echo(f"[{done}/{total}] {sentence}", err=True)
 
     run = run_recipe(recipe, assignments or (), folder=output, resume=resume, workers=workers, watcher=Printer())

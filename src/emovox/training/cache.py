@@ -1,4 +1,4 @@
-"""Where work that can be made again is kept: `$EMOVOX_CACHE`, or ~/.cache/emovox."""
+"""The folder of work that can be computed again: `$EMOVOX_CACHE`, or ~/.cache/emovox."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
-    """Write an .npz: whoever reads it finds all of it or nothing; its folder is made.
+    """Write an .npz file as a whole: a reader never sees a part of it. The folder is made if it is missing.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -34,6 +34,6 @@ def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
-    """Read all arrays of an .npz; pickled objects are refused."""
+    """Return all arrays of an .npz file by name; pickled objects are refused."""
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}

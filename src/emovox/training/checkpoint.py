@@ -1,4 +1,4 @@
-"""All that a run needs to go on where it was killed, in one file that is replaced as a whole."""
+"""Checkpoints: one file, replaced as a whole, from which a run that was killed continues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emovox.training.log import StepRecord
 from emovox.training.optim import EMA
 
 FORMAT = 3
-"""Goes up when an older checkpoint cannot be gone on from."""
+"""Version of the file; it rises when a run cannot continue from an older checkpoint."""
 
 Weights = dict[str, Tensor]
 
@@ -26,22 +26,22 @@ _UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, AttributeError, LookupError, RuntimeError, AssertionError),
     pickle.UnpicklingError,
 )
-"""What torch raises for files that are damaged in one way or another."""
+"""Errors that torch raises for damaged files."""
 
 
 class Stateful(Protocol):
-    """What keeps a state of its own: Lightning Fabric's precision, whose scale of the loss changes with time."""
+    """An object with a state: Lightning Fabric's precision, whose scale of the loss changes over the steps."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state."""
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take a state over."""
+        """Replace the state by this one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Best:
-    """The weights of the step with the highest UAR in [0, 1], and how often it has not been passed since."""
+    """The weights of the step with the highest UAR in [0, 1]; `misses` counts the measurements since then."""
 
     uar: float
     step: int
@@ -51,7 +51,7 @@ class Best:
 
 @dataclass(eq=False)
 class State:
-    """A run at the end of a step."""
+    """The state of a run at the end of a step."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
@@ -63,12 +63,12 @@ class State:
 
     @property
     def step(self) -> int:
-        """Steps done."""
+        """Return the number of steps done."""
         return len(self.history)
 
 
 def learnt_weights(network: nn.Module) -> Weights:
-    """Return what a run may change, by name and not copied: parameters that learn, and buffers."""
+    """Return what training changes, by name and not copied: parameters that learn, and buffers."""
     frozen = {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
     return {name: value for name, value in network.state_dict().items() if name not in frozen}
 
@@ -78,25 +78,25 @@ def put_weights(network: nn.Module, weights: Weights) -> None:
     """Copy weights of the same network back into it.
 
     Raises:
-        ValueError: other names or other shapes.
+        ValueError: names or shapes differ.
     """
-    own = learnt_weights(network)
-    if {name: value.shape for name, value in own.items()} != {name: value.shape for name, value in weights.items()}:
+    present = learnt_weights(network)
+    if {name: value.shape for name, value in present.items()} != {name: value.shape for name, value in weights.items()}:
         raise ValueError("the weights are those of another network")
-    for name, value in own.items():
+    for name, value in present.items():
         value.copy_(weights[name])
 
 
 def save(state: State, path: Path, *, key: str) -> None:
-    """Write a checkpoint in the place of an older one.
+    """Write a checkpoint; it replaces an older one.
 
     Args:
-        state: what to write.
-        path: where to; its folder is made.
-        key: names the recipe.
+        state: the state of the run.
+        path: of the file; its folder is made if it is missing.
+        key: identifies the recipe.
 
     Raises:
-        ConfigError: the file cannot be written; an older one is still there.
+        ConfigError: the file cannot be written; the older one is then unchanged.
     """
     best = state.best
     content = {
@@ -110,17 +110,17 @@ def save(state: State, path: Path, *, key: str) -> None:
         "best": None if best is None else (best.uar, best.step, best.weights, best.misses),
         "seconds": dict(state.seconds),
     }
-    buffer = io.BytesIO()  # torch turns a full disk into an error of its own: bytes are written apart
+    buffer = io.BytesIO()  # torch hides the OSError of a full disk, so the bytes are written separately
     torch.save(content, buffer)
     write_whole(path, buffer.getvalue(), make_folder=True)
 
 
 def load(path: Path, *, key: str) -> dict[str, Any] | None:
-    """Read a checkpoint; no code in it is ever run.
+    """Read a checkpoint; no code in the file is run.
 
     Args:
         path: as for `save`.
-        key: names the recipe that goes on.
+        key: identifies the recipe that continues.
 
     Returns:
         The content, on the CPU, for `put_state`; None if there is no such file.
@@ -129,7 +129,7 @@ def load(path: Path, *, key: str) -> dict[str, Any] | None:
         CheckpointError: not a checkpoint of this version, or one of another recipe.
     """
     for part in path.parent.glob(f".{path.name}.*.part"):
-        part.unlink(missing_ok=True)  # of a run that was killed in the middle of a save
+        part.unlink(missing_ok=True)  # left by a run that was killed during a save
     if not path.exists():
         return None
     try:
@@ -137,25 +137,25 @@ def load(path: Path, *, key: str) -> dict[str, Any] | None:
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}; remove it to start anew")
+        raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}; remove it to start again")
     if content.get("key") != key:
         raise CheckpointError(
             f"{path}: checkpoint of another recipe (got '{content.get('key')}', expected '{key}'); "
-            "name another folder, or remove it to start anew"
+            "name another folder, or remove it to start again"
         )
     return content
 
 
 def put_state(state: State, content: dict[str, Any], path: Path) -> None:
-    """Go on from what `load` gave.
+    """Put the content of a checkpoint into a state, so that its run continues.
 
     Args:
         state: of a run that has not begun; changed in place.
-        content: of the checkpoint.
+        content: what `load` returned.
         path: for messages.
 
     Raises:
-        CheckpointError: it does not fit the network.
+        CheckpointError: the content does not fit the network.
     """
     try:
         put_weights(state.network, content["weights"])
@@ -173,11 +173,11 @@ def put_state(state: State, content: dict[str, Any], path: Path) -> None:
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     lines = str(error).splitlines() or [type(error).__name__]
-    return CheckpointError(f"{path}: not a checkpoint of this network ({lines[0]}); remove it to start anew")
+    return CheckpointError(f"{path}: not a checkpoint of this network ({lines[0]}); remove it to start again")
 
 
 def _to_table(history: list[StepRecord]) -> Tensor:
-    """[steps, columns] float64; NaN where UAR was not measured."""
+    """Return the history as [steps, columns] float64; NaN where UAR was not measured."""
     rows = [[math.nan if value is None else value for value in row] for row in history]
     return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(StepRecord._fields))
 

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: what the models of all folds say about their test clips, corpus by corpus."""
+"""Out-of-fold predictions of each corpus, from the scores of all folds on their test clips."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class FoldScores:
     """Scores of a fold's model on the fold's test clips.
 
     Attributes:
-        number: of the fold.
+        number: of the fold, from 1.
         test: [k] indices of the test clips.
         scores: test condition (a key of `CONDITIONS`) → [k, classes] probabilities over all training classes; NaN where
-            no speech was found. `tile` is always there: the path of `predict`.
-        temperature: fitted on held-out training speakers.
-        chosen: what else a method chose or found on held-out training speakers.
+            no speech was found. `tile`, the path of `predict`, is always among them.
+        temperature: divides the logits; fitted on held-out training speakers.
+        chosen: other values that the method chose or measured on held-out training speakers.
     """
 
     number: int
@@ -37,22 +37,24 @@ class FoldScores:
 
 
 def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, condition: str = TILE) -> Predictions:
-    """Predictions for one corpus over its own classes: the others masked, the scores renormalised (PROTOCOLS, rule 8).
+    """Return the predictions for one corpus over its classes: the others masked, the scores renormalised.
+
+    See docs/protocols.md, "Rule 8: label spaces".
 
     Args:
-        task: what the folds were run on.
-        folds: all of them.
-        corpus: the corpus.
-        condition: a test condition of the folds; the path of `predict` unless given.
+        task: the clips and classes of the folds.
+        folds: the scores of all folds.
+        corpus: name of the corpus.
+        condition: a test condition of the folds. Default: `tile`, the path of `predict`.
     """
-    own = [i for i, clip in enumerate(task.clips) if clip.corpus == corpus]
-    allowed = task.allowed[own[0]]
+    first = next(i for i, clip in enumerate(task.clips) if clip.corpus == corpus)
+    allowed = task.allowed[first]
     classes = tuple(name for name, has in zip(task.classes, allowed, strict=True) if has)
     return _predictions(task, folds, corpus, np.diag(allowed.astype(float))[:, allowed], classes, condition=condition)
 
 
 def merged_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, labels: Sequence[str]) -> Predictions:
-    """Predictions over the labels of the exported model, nothing masked; clips whose class it drops are left out."""
+    """Return predictions over the labels of the exported model, without a mask and without clips of dropped classes."""
     merge = np.array(merge_matrix(task.classes, labels))
     return _predictions(task, folds, corpus, merge, tuple(labels), condition=TILE)
 

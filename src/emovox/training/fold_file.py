@@ -1,6 +1,6 @@
-"""A finished fold as text: `N.csv` with the scores of the test clips by condition, `N.json` with what was chosen.
+"""A finished fold as text: `N.csv` has the scores of the test clips by condition, `N.json` the values chosen.
 
-Clips go by corpus and name, so that a cross-validation which was interrupted goes on from these files on any machine.
+Clips are identified by corpus and name. So an interrupted cross-validation continues from these files on any machine.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from emovox.training.data.task import Task
 
 COLUMNS = ("condition", "corpus", "utterance")
 DIGITS = 6
-"""Significant ones of a score: two clips are never told apart by less."""
+"""Significant digits of a score: no decision depends on a smaller difference."""
 
 
 def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
-    """Write `<stem>.csv`, then `<stem>.json`: a fold without the latter is not done.
+    """Write `<stem>.csv`, then `<stem>.json`; a fold without the .json counts as unfinished.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -46,22 +46,22 @@ def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
 
 
 def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
-    """Read a finished fold; None where it is not done.
+    """Return the scores of a finished fold; None if it is unfinished.
 
     Raises:
-        RecipeError: the files are damaged, or say something of other clips or classes than this fold tests.
+        RecipeError: the files are damaged, or have other clips or classes than this fold tests.
     """
     table, about = stem.with_suffix(".csv"), stem.with_suffix(".json")
     if not about.is_file():
         return None
     try:
-        said: dict[str, Any] = json.loads(about.read_bytes())
-        found = _read_conditions(table, task)
+        document: dict[str, Any] = json.loads(about.read_bytes())
+        conditions = _read_conditions(table, task)
         clips = [(task.clips[clip].corpus, task.clips[clip].id) for clip in fold.test]
-        scores = {condition: _in_order(rows, clips, table) for condition, rows in found.items()}
-        # JSON has no NaN: what was not measured, as nobody was held out, is null
-        chosen = {name: math.nan if value is None else float(value) for name, value in said["chosen"].items()}
-        test, temperature = np.array(fold.test, np.int64), float(said["temperature"])
+        scores = {condition: _in_order(rows, clips, table) for condition, rows in conditions.items()}
+        # JSON has no NaN: a value that was not measured, since no speaker was held out, is null
+        chosen = {name: math.nan if value is None else float(value) for name, value in document["chosen"].items()}
+        test, temperature = np.array(fold.test, np.int64), float(document["temperature"])
         return FoldScores(fold.number, test, scores, temperature, chosen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecipeError(

@@ -1,4 +1,4 @@
-"""Choices on held-out training speakers: how they are split off, how good scores are, which temperature fits."""
+"""Held-out training speakers: splits, the UAR of scores on them, and the temperature."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from emovox.training.data.task import Indices, Task
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Tiles of held-out clips: `clips` [k] all of them, `owner` [m] the clip of each tile, `seconds` [m] of speech."""
+    """Tiles of held-out clips: `clips` [k] the clips, `owner` [m] the clip of each tile, `seconds` [m] its speech."""
 
     clips: Indices
     owner: Indices
@@ -26,28 +26,29 @@ class HeldOut:
 def inner_splits(
     task: Task, train: Indices, *, n_splits: int, by_clip: bool, seed: int
 ) -> Iterator[tuple[Indices, Indices]]:
-    """Split training clips into (fit, validation) by speaker; by clip where the protocol is speaker-dependent.
+    """Yield pairs (fit, validation) of training clips, split by speaker; by clip if the protocol is speaker-dependent.
 
-    Every corpus is split on its own, so that each inner fold holds all of them. A corpus with fewer speakers than inner
-    folds is in the validation part of as many; one with a single training speaker can only be split by clip.
+    Each corpus is split separately, so each inner fold has clips of all corpora. A corpus with fewer speakers than
+    inner folds is in the validation part of one fold for each speaker. One with a single training speaker is split by
+    clip.
     """
     part = np.zeros(len(task.clips), dtype=np.int64)
     for corpus in task.corpora:
-        own = [int(i) for i in train if task.clips[i].corpus == corpus]
-        names = [speaker_key(task.clips[i]) for i in own]
+        clips = [int(i) for i in train if task.clips[i].corpus == corpus]
+        names = [speaker_key(task.clips[i]) for i in clips]
         if by_clip or len(set(names)) < 2:
-            # by label first: ids often count through the labels, and a part must not be all of one label
-            names = [f"{task.labels[i]:03d} {task.clips[i].id}" for i in own]
-        # dealt in turn over the sorted names; a seed decides where the order begins
+            # sorted by label first: ids are often numbered label by label, and a part needs clips of all labels
+            names = [f"{task.labels[i]:03d} {task.clips[i].id}" for i in clips]
+        # sorted names are assigned to the folds in turn; the seed sets the first fold
         order = {name: (place + seed) % n_splits for place, name in enumerate(sorted(set(names)))}
-        for i, name in zip(own, names, strict=True):
+        for i, name in zip(clips, names, strict=True):
             part[i] = order[name]
     for number in np.unique(part[train]):
         yield train[part[train] != number], train[part[train] == number]
 
 
 def clip_means(values: Matrix, owner: Indices, seconds: npt.NDArray[np.float64], n_clips: int) -> Matrix:
-    """Average values [m, k] of tiles over each clip, weighted by seconds, as the timeline does.
+    """Average values [m, k] of tiles over each clip, weighted by seconds of speech, as the timeline does.
 
     Returns:
         [n_clips, k]; NaN for clips that have no tile.
@@ -59,11 +60,11 @@ def clip_means(values: Matrix, owner: Indices, seconds: npt.NDArray[np.float64],
 
 
 def held_out_uar(task: Task, held: HeldOut, logits: Matrix) -> float:
-    """Mean over corpora of the UAR in percent of held-out clips; clips without speech count as wrong.
+    """Return the mean over corpora of the UAR of held-out clips, in percent; clips without speech count as wrong.
 
     Args:
         task: clips and classes.
-        held: the tiles.
+        held: the tiles of the clips.
         logits: [m, classes] of the tiles.
     """
     means = clip_means(softmax(logits, task.allowed[held.owner]), held.owner, held.seconds, len(task.clips))
@@ -71,17 +72,17 @@ def held_out_uar(task: Task, held: HeldOut, logits: Matrix) -> float:
     corpora = np.array([clip.corpus for clip in task.clips])
     values = []
     for corpus in task.corpora:
-        own = held.clips[corpora[held.clips] == corpus]
-        recalls = [np.mean(predicted[own[task.labels[own] == k]] == k) for k in np.unique(task.labels[own])]
+        clips = held.clips[corpora[held.clips] == corpus]
+        recalls = [np.mean(predicted[clips[task.labels[clips] == k]] == k) for k in np.unique(task.labels[clips])]
         if recalls:
             values.append(100 * float(np.mean(recalls)))
     return float(np.mean(values))
 
 
 def held_out_temperature(task: Task, held: HeldOut, logits: Matrix) -> float:
-    """Calibrate on tiles; corpora count alike, as in the figure that it serves (PROTOCOLS, rule 10).
+    """Return the temperature that fits tiles of held-out clips; all corpora have equal weight, as in the ECE.
 
-    Arguments as for `held_out_uar`.
+    See docs/protocols.md, "Rule 10: calibration". Arguments as for `held_out_uar`.
     """
     masked = np.where(task.allowed[held.owner], logits, -np.inf)
     corpora = np.array([task.clips[clip].corpus for clip in held.owner])

@@ -1,4 +1,4 @@
-"""What a run writes while it learns: a CSV, TensorBoard events, sentences, curves; and where its time goes."""
+"""The log of a training: a CSV, TensorBoard events, progress, curves, and the time spent on each part."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from emovox.schema.files import write_whole
 CSV, EVENTS = "log.csv", "tensorboard"
 
 MOST_EVENTS = 200
-"""Points enough for a curve on the screen; every one wakes another thread, which a small head's step would feel."""
+"""Most points for TensorBoard: enough for a curve on a screen. Each one wakes a thread and costs time."""
 
 SMOOTHING = 50
-"""The line runs through means over a fiftieth of all steps."""
+"""The curve of the loss is a moving mean over this fraction of all steps: a fiftieth."""
 
 _LOSS, _UAR = EMOTION_COLOURS["sad"], EMOTION_COLOURS["angry"]
 
 REPORT_SECONDS = 0.5
-"""The least time between two sentences."""
+"""Least time between two progress messages, in seconds."""
 
 Report = Callable[[int, int, str], None]
-"""Called with steps done, steps in all, and a sentence."""
+"""Called with the steps done, all steps, and a message."""
 
 
 class StepRecord(NamedTuple):
-    """A step from 1: loss, learning rate of the last layer, UAR in [0, 1] if measured, seconds since the start."""
+    """A step, from 1: loss, learning rate of the last layer, UAR in [0, 1] if measured, seconds since the start."""
 
     step: int
     loss: float
@@ -44,18 +44,18 @@ class StepRecord(NamedTuple):
     seconds: float
 
     def csv(self) -> str:
-        """Render as a line; the loss so that it can be read back exactly."""
+        """Return a line of the CSV; the loss is read back exactly."""
         uar = "" if self.uar is None else repr(self.uar)
         return f"{self.step},{self.loss!r},{self.learning_rate!r},{uar},{self.seconds:.3f}\n"
 
 
 class Log:
-    """Writes every row to the CSV and some to TensorBoard.
+    """Writes every step to the CSV, and some to TensorBoard.
 
     Args:
         folder: gets `log.csv` and `tensorboard/`.
-        history: rows up to where a run goes on; whatever a killed run wrote beyond them is taken back.
-        steps: of the whole run.
+        history: steps up to where a run continues; later rows of a killed run are removed.
+        steps: number of steps of the whole run.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -74,7 +74,7 @@ class Log:
         try:
             self._file = self._path.open("a", encoding="utf-8")
             for old in (folder / EVENTS).glob("events.out.tfevents.*"):
-                old.unlink()  # a killed run has lost what it had not written yet: all is written again
+                old.unlink()  # a killed run loses events that were not written yet, so all are written again
             self._events = SummaryWriter(folder / EVENTS)
             for row in history:
                 self._write_events(row)
@@ -91,7 +91,7 @@ class Log:
         self._events.close()
 
     def write(self, row: StepRecord) -> None:
-        """Add a row.
+        """Write a step.
 
         Raises:
             ConfigError: the disk is full.
@@ -107,7 +107,7 @@ class Log:
             return
         self._file.flush()
         for name, value in (("loss", row.loss), ("learning_rate", row.learning_rate), ("uar", row.uar)):
-            if value is not None:  # the time is that of learning, without the pauses between runs
+            if value is not None:  # the time of training, without the pauses between runs
                 self._events.add_scalar(name, value, row.step, walltime=self._began + row.seconds)
 
 
@@ -116,12 +116,12 @@ def _unwritable(path: Path, error: OSError) -> ConfigError:
 
 
 class ProgressPrinter:
-    """Report how far a run is, now and then.
+    """Reports the progress of a run, at most every `REPORT_SECONDS`.
 
     Args:
-        report: called with each sentence; None: nothing is said.
-        steps: of the whole run.
-        done: steps that were done before, which say nothing about the speed of now.
+        report: called with each message; None: no messages.
+        steps: number of steps of the whole run.
+        done: steps of earlier runs; they are left out when the remaining time is estimated.
     """
 
     def __init__(self, report: Report | None, *, steps: int, done: int) -> None:
@@ -130,7 +130,7 @@ class ProgressPrinter:
         self._uar: float | None = None
 
     def say(self, row: StepRecord) -> None:
-        """Report a step: if UAR was measured, at the end, or if some time has passed since the last sentence."""
+        """Report a step if UAR was measured, if it is the last, or if the last message is `REPORT_SECONDS` old."""
         now = perf_counter()
         self._uar = self._uar if row.uar is None else row.uar
         wanted = row.uar is not None or row.step == self._steps or now - self._last >= REPORT_SECONDS
@@ -143,7 +143,7 @@ class ProgressPrinter:
 
 
 def in_words(seconds: float) -> str:
-    """Round a time to what one wants to know.
+    """Return a time in words, rounded up: seconds, minutes or hours.
 
     >>> in_words(4.2), in_words(59.6), in_words(3599), in_words(7000)
     ('5 s', '1 min', '60 min', '1.9 h')
@@ -154,12 +154,12 @@ def in_words(seconds: float) -> str:
 
 
 class Stopwatch:
-    """Sums up seconds by what they were spent on; every moment counts for the next `lap`.
+    """Sums up the seconds spent on each part; time counts for the part that the next `lap` names.
 
-    On a GPU, work that was only queued counts for the lap in which it is waited for.
+    On a GPU, queued work counts for the lap that waits for it.
 
     Args:
-        seconds: sums so far, added to in place.
+        seconds: sums so far by part; changed in place.
     """
 
     def __init__(self, seconds: dict[str, float]) -> None:
@@ -173,7 +173,7 @@ class Stopwatch:
         self._last = now
 
     def total(self) -> float:
-        """Sum of all parts."""
+        """Return the sum of all parts, in seconds."""
         return sum(self.seconds.values())
 
 
@@ -181,8 +181,8 @@ def curves_figure(history: Sequence[StepRecord], *, title: str) -> Figure:
     """Draw the loss over the steps and, where it was measured, the UAR of held-out training speakers below.
 
     Args:
-        history: at least one row.
-        title: over the picture.
+        history: at least one step.
+        title: above the picture.
     """
     measured = [row for row in history if row.uar is not None]
     figure = new_figure(6.4, 5.2 if measured else 3.2)

@@ -1,7 +1,7 @@
-"""How a network learns, from top to bottom.
+"""The training loop, from top to bottom.
 
-`learn` takes steps until the plan ends or the held-out speakers gain nothing more. Everything random in a step follows
-from the seed and the number of the step, so a run that was killed goes on with the very same losses.
+`learn` runs until the last step of the plan, or until the UAR of held-out speakers stops improving. All randomness of a
+step comes from the seed and the number of the step. So a run that was killed continues with exactly the same losses.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 CHECKPOINT, STEPS, CURVES = "checkpoint.pt", "steps.json", "curves.png"
 
 Validate = Callable[[Network], float]
-"""Gives the UAR in [0, 1] of a network on clips of speakers that it does not learn from."""
+"""Returns the UAR in [0, 1] of a network on clips of held-out speakers."""
 
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
-    """How a run went: every step; the best UAR and its step, if measured; seconds by what they were spent on."""
+    """The course of a run: all steps, the best UAR in [0, 1] and its step if measured, and seconds by part."""
 
     history: tuple[StepRecord, ...]
     uar: float | None
@@ -67,23 +67,23 @@ def learn(
     report: Report | None = None,
     fabric: Fabric | None = None,
 ) -> Learnt:
-    """Let a network learn; in the end it has the best weights if they were measured, else the average or the last.
+    """Train a network; it ends with the best weights if UAR was measured, else with the average or the last ones.
 
     Args:
-        network: changed in place, left in eval mode on the device that it learnt on.
+        network: changed in place; afterwards in eval mode, on the device of the training.
         examples: rows to learn from.
-        plan: how.
-        seed: >= 0, of everything random; the caller's random numbers are not touched.
+        plan: optimiser, steps, batches, augmentation and stopping.
+        seed: of all randomness, >= 0; the caller's random state is unchanged.
         folder: gets checkpoint.pt, log.csv, tensorboard/, curves.png and steps.json.
-        key: names recipe and fold; a checkpoint of another key is refused.
+        key: identifies recipe and fold; a checkpoint with another key is refused.
         validate: called with the network (averaged, in eval mode) every `plan.stopping.every` steps and at the end.
-        objectives: what is made small; those of `plan.loss` unless given.
-        resume: go on from the folder's checkpoint if there is one; else it is replaced.
-        report: shows progress.
-        fabric: launched, where several processes learn together; every one calls this. Default: one device.
+        objectives: terms of the loss. Default: those of `plan.loss`.
+        resume: continue from the folder's checkpoint if there is one; otherwise the checkpoint is replaced.
+        report: called with the progress.
+        fabric: launched, if several processes train together; each of them calls this. Default: one device.
 
     Raises:
-        TrainingError: the loss is no longer a number (the last good checkpoint stays), or nothing can be learnt.
+        TrainingError: the loss is no longer finite (the last good checkpoint is kept), or there is nothing to learn.
         CheckpointError: the checkpoint is damaged or of another recipe.
         ConfigError: a file cannot be written, or the plan does not fit the examples or the number of processes.
     """
@@ -94,15 +94,15 @@ def learn(
     grad_clip = plan.optimiser.grad_clip or math.inf
     rank, world_size, device, is_first = fabric.global_rank, fabric.world_size, fabric.device, fabric.is_global_zero
     path = folder / CHECKPOINT
-    with _own_randomness(device):
-        # what a step changes; where a run goes on, all of it is as it was
-        scaled = bool(fabric.strategy.precision.state_dict())  # half precision: a step that overflows is left out
+    with _fork_randomness(device):
+        # the state that a step changes; a run that continues restores all of it
+        scaled = bool(fabric.strategy.precision.state_dict())  # half precision: a step that overflows is skipped
         optimiser = make_optimiser(network, plan.optimiser, fused=not scaled)
         model, stepper = fabric.setup(network, optimiser)
         ema = EMA(network, plan.optimiser.average) if plan.optimiser.average else None
         averaged = network if ema is None else ema.module
         state = State(network, optimiser, ema, fabric.strategy.precision)
-        if resume:  # every process goes on from what the first one reads: it need not be on the same machine
+        if resume:  # the first process reads for all: the others may be on other machines
             content = fabric.broadcast(load(path, key=key) if is_first else None)
             if content is not None:
                 put_state(state, content, path)
@@ -122,7 +122,7 @@ def learn(
                     clean = examples.batch(part[rank::world_size]).to(device)
                     batch = augmented(clean, plan, generator)
                     watch.lap("data")
-                    # forward; several processes exchange gradients once a step
+                    # forward; several processes exchange gradients once per step
                     with fabric.no_backward_sync(model, enabled=micro_step < accumulate):
                         outputs = model(batch.inputs, batch.mask)
                         losses = weighted_loss(objectives, outputs, batch)
@@ -154,7 +154,7 @@ def learn(
                         uar = fabric.broadcast(validate(averaged) if is_first else 0.0)
                     state.best = _better(state.best, uar, done, averaged)
                     watch.lap("validation")
-                # log, and save now and then
+                # log, and save every `plan.checkpoint_seconds`
                 state.history.append(StepRecord(done, loss_sum / accumulate, learning_rate, uar, watch.total()))
                 if log is not None:
                     log.write(state.history[-1])
@@ -178,7 +178,7 @@ def learn(
 
 
 def one_device(precision: str) -> Fabric:
-    """Return Lightning Fabric on the best device of this machine, a single one."""
+    """Return Lightning Fabric on one device, the best of this machine."""
     require("lightning_fabric", need="training a network", extra="train")
     from lightning_fabric import Fabric
 
@@ -186,22 +186,22 @@ def one_device(precision: str) -> Fabric:
 
 
 @contextmanager
-def _own_randomness(device: torch.device) -> Iterator[None]:
-    """Give the caller's random numbers back as they were."""
+def _fork_randomness(device: torch.device) -> Iterator[None]:
+    """Restore the caller's random state at the end."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         yield
 
 
 def _seed_step(seed: int, step: int, rank: int, device: torch.device) -> torch.Generator:
-    """Seed dropout, and return what draws crops, stripes and mixtures."""
-    # torch.manual_seed looks for other kinds of devices as well: 80 µs against 1
+    """Seed dropout, and return the generator of crops, stripes and mixtures."""
+    # torch.manual_seed also seeds other kinds of devices: 80 µs instead of 1
     seeds = torch.default_generator.manual_seed if device.type == "cpu" else torch.manual_seed
     seeds(derived_seed(seed, step, NOISE, rank))
     return torch.Generator().manual_seed(derived_seed(seed, step, MIXING, rank))
 
 
 def _log(folder: Path, state: State, plan: Plan) -> Log | nullcontext[None]:
-    """Open the log of a run that goes on; one that is finished leaves it as it is."""
+    """Open the log of a run that continues; that of a finished run stays as it is."""
     return nullcontext() if _finished(state, plan) else Log(folder, state.history, steps=plan.optimiser.steps)
 
 
@@ -211,17 +211,17 @@ def _finished(state: State, plan: Plan) -> bool:
 
 
 def _better(best: Best | None, uar: float, step: int, network: Network) -> Best:
-    """Return the weights that were just measured if they are the best so far, else the best with one miss more."""
+    """Return the present weights if they are the best so far; otherwise the best ones with one more miss."""
     if best is not None and uar <= best.uar:
         return replace(best, misses=best.misses + 1)
     return Best(uar, step, {name: value.detach().clone() for name, value in learnt_weights(network).items()})
 
 
 def _suspects(examples: Examples, rows: Indices, good: Sequence[Tensor], fabric: Fabric) -> Sequence[str]:
-    """Name the clips whose inputs are no numbers; if all are, those whose loss is none."""
+    """Return the names of clips whose inputs are not finite; if all inputs are, of those whose loss is not finite."""
     for one in good:
         gathered = cast(Tensor, fabric.all_gather(one.int())).reshape(fabric.world_size, -1)
-        bad = gathered.T.flatten().cpu().numpy() == 0  # in the order of rows, which were dealt out in turn
+        bad = gathered.T.flatten().cpu().numpy() == 0  # in the order of rows: processes took them in turn
         if bad.any():
             return examples.names(rows[bad])
     return examples.names(rows)
@@ -229,8 +229,8 @@ def _suspects(examples: Examples, rows: Indices, good: Sequence[Tensor], fabric:
 
 def _diverged(step: int, what: str, names: Sequence[str], path: Path) -> TrainingError:
     return TrainingError(
-        f"step {step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; look at them, or lower "
-        f"optimiser.learning_rate; {path} stays as it was saved last"
+        f"step {step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; check them, or lower "
+        f"optimiser.learning_rate; {path} is still the last checkpoint"
     )
 
 
@@ -242,10 +242,10 @@ def _check(examples: Examples, plan: Plan, processes: int) -> None:
     if not len(examples):
         raise TrainingError("got no clip to learn from, expected at least one")
     allowed = examples.task.allowed[examples.owner, examples.labels]
-    lost = np.flatnonzero(~allowed)
-    if len(lost):
-        (name,) = examples.names(lost[:1])
+    wrong = np.flatnonzero(~allowed)
+    if len(wrong):
+        (name,) = examples.names(wrong[:1])
         raise TrainingError(
-            f"{name}: got a class that its corpus does not have ({len(lost)} such rows); expected every label among "
+            f"{name}: got a class that its corpus does not have ({len(wrong)} such rows); expected every label among "
             "the allowed classes"
         )

@@ -1,4 +1,4 @@
-"""Networks as a method: fit on a fold's training clips, score its test clips as `predict` would."""
+"""The method of networks: fit on a fold's training clips, score its test clips as `predict` does."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from emovox.training.stages.stage import Context, Fitted, Stage, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 
 STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate())
-"""What a network goes through inside each fold, and once more on all clips."""
+"""Stages of a network, run in each fold and once on all clips."""
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkMethod:
-    """Encoder and head; see `emovox.training.run.Method`."""
+    """Trains encoder and head; see `emovox.training.run.Method`."""
 
     task: Task
     inputs: Inputs
@@ -60,20 +60,20 @@ class NetworkMethod:
         progress: Progress = no_progress,
         report: Report | None = None,
     ) -> NetworkMethod:
-        """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
+        """Check the recipe against the clips, then compute the encoder's inputs or read them from the cache.
 
         Args:
             task: the clips.
-            recipe: what to train.
+            recipe: of a network.
             folder: the cache folder.
             workers: processes that compute inputs.
             progress: called after each clip whose inputs were computed.
-            report: shows the progress of the loop.
+            report: called with the progress of the loop.
 
         Raises:
             RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
-                few, or starts from weights that learnt from one of the corpora.
-            WeightsError: the recipe starts from weights that there are not, or those of another encoder.
+                few, or starts from weights that were trained on one of the corpora.
+            WeightsError: the weights that the recipe starts from are missing, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
         if recipe.conditions:
@@ -82,23 +82,23 @@ class NetworkMethod:
         _check_start(task, recipe)
         _check_held_out(task, recipe)
         _check_teacher(task, recipe)
-        own = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
-        teacher_inputs = None if recipe.teacher is None else own(recipe.teacher.recipe)
-        return cls(task, own(recipe, conditions=recipe.conditions), recipe, report, teacher_inputs)
+        compute = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
+        teacher_inputs = None if recipe.teacher is None else compute(recipe.teacher.recipe)
+        return cls(task, compute(recipe, conditions=recipe.conditions), recipe, report, teacher_inputs)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
         fitted, _ = self._fit(np.array(fold.train, dtype=np.int64), folder, fold.number)
         test = np.array(fold.test, dtype=np.int64)
         rows = {view: self.inputs.select(test, (view,)) for view in scored_views(self.recipe.conditions)}
-        statistics = {view: pooled(fitted.network.encoder, self.inputs, own) for view, own in rows.items()}
+        statistics = {view: pooled(fitted.network.encoder, self.inputs, some) for view, some in rows.items()}
         scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
         if self._adapts:
             scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
         return FoldScores(fold.number, test, scores, fitted.temperature, {"held_out_uar": fitted.held_out_uar})
 
     def fit(self, trained: Indices, folder: Path) -> TrainedModel:
-        """Run the stages on these clips."""
+        """Run the stages on these clips, and return the network."""
         return self._fit(trained, folder, None)[1]
 
     def _fit(self, trained: Indices, folder: Path, fold: int | None) -> tuple[Fitted, TrainedModel]:
@@ -129,7 +129,7 @@ class NetworkMethod:
         )
 
     def sentence(self, scores: FoldScores) -> str:
-        """Tell how good it is on held-out speakers of the training part."""
+        """Return a message with the UAR on held-out training speakers, and the temperature."""
         uar = scores.chosen["held_out_uar"]
         if np.isnan(uar):
             return "no speaker held out, so the scores are not calibrated"
@@ -137,20 +137,20 @@ class NetworkMethod:
 
     @property
     def _adapts(self) -> bool:
-        """Whether the head learns from both views, and speakers are known."""
+        """Return whether the head learns with speakers' statistics too, and all speakers are known."""
         return self.recipe.head_learning is not None and all(clip.speaker for clip in self.task.clips)
 
     def _scores(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
         return self._means(fitted, test, rows, logits(fitted.network.head, statistics))
 
     def _scores_by_speaker(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
-        """Standardise the tiles of a test speaker by all of that speaker's, as a profile does; no label is used."""
+        """Score tiles, standardised by all tiles of their speaker as by a profile; no label is used."""
         speakers = np.array([speaker_key(self.task.clips[owner]) for owner in self.inputs.owner[rows]])
         values = np.empty((len(rows), len(self.task.classes)))
         for speaker in np.unique(speakers):
-            own = speakers == speaker
-            scale = measure(statistics[own])
-            values[own] = logits(fitted.network.head, statistics[own], scale.mean, scale.deviation)
+            tiles = speakers == speaker
+            scale = measure(statistics[tiles])
+            values[tiles] = logits(fitted.network.head, statistics[tiles], scale.mean, scale.deviation)
         return self._means(fitted, test, rows, values)
 
     def _means(self, fitted: Fitted, test: Indices, rows: Indices, values: Matrix) -> Matrix:
@@ -158,7 +158,7 @@ class NetworkMethod:
 
 
 def _check_names(task: Task, recipe: NetworkRecipe) -> None:
-    """Refuse slips before hours of inputs. A recipe for several corpora serves for one of them too."""
+    """Refuse unknown names before inputs are computed for hours; corpora that the task lacks are allowed in copies."""
     alphas = {
         f"{name}.loss.alpha": (plan.loss.alpha, task.classes, task.classes) for name, plan in recipe.plans.items()
     }
@@ -178,23 +178,23 @@ def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
 
 
 def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
-    """Refuse folds in which nobody can be held out, where the first stage is to hold somebody out."""
+    """Refuse folds with too few speakers for the share that the first stage holds out."""
     both = (recipe, *([] if recipe.teacher is None else [recipe.teacher.recipe]))
-    holding = [own for own in both if own.learning.stopping.share]
-    holding = [own for own in holding if own.head_learning is None or build_encoder(own.encoder).learns]
+    holding = [each for each in both if each.learning.stopping.share]
+    holding = [each for each in holding if each.head_learning is None or build_encoder(each.encoder).learns]
     for fold in task_folds(task, recipe.data, seed=recipe.seed) if holding else ():
         learnt = np.array(fold.train, dtype=np.int64)
-        for own in holding:
-            learnt, _ = held_out(task, learnt, own)
+        for each in holding:
+            learnt, _ = held_out(task, learnt, each)
 
 
 def _check_start(task: Task, recipe: NetworkRecipe) -> None:
-    """Refuse weights that do not fit, and those that have heard the clips that are tested."""
+    """Refuse weights that do not fit, and weights that were trained on a corpus of the task."""
     if not recipe.start:
         return
     starting_encoder(recipe.encoder, recipe.start)
-    heard = {corpus.name for corpus in read_start(recipe.start).corpora}
-    if known := sorted(heard & set(task.corpora)):
+    trained_on = {corpus.name for corpus in read_start(recipe.start).corpora}
+    if known := sorted(trained_on & set(task.corpora)):
         raise RecipeError(
             f"start is '{recipe.start}', which was pretrained on {', '.join(known)}: the encoder would know the voices "
             "that are tested; expected other corpora; pretrain without it"

@@ -1,4 +1,4 @@
-"""Recipes of networks: which encoder, how its head looks, what it learns from, and how."""
+"""Recipes of networks: encoder, head, inputs, and training."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ from emovox.training.recipe import Recipe, failed, recipe_problems
 
 
 class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A network learns in up to two stages.
+    """The recipe of a network, which learns in up to two stages.
 
-    In the first, encoder and head learn together by `learning`, unless nothing of the encoder learns. In the second a
-    new head learns by `head_learning` from the pooled statistics, as they are and normalised by each speaker's own: one
-    head then serves with and without a speaker's profile. Without that table the head of the first stage stays. With
-    `members` above 1 so many heads learn, each from draws of its own, and are joined into one that averages them.
+    In the first, encoder and head learn together by `learning`, if a part of the encoder learns. In the second a new
+    head learns by `head_learning` from the pooled statistics, both as they are and normalised by those of each speaker.
+    So one head serves with and without a speaker's profile. Without that table the head of the first stage is kept.
 
-    `start` names the encoder.safetensors of a pretraining, or its run folder: the encoder of every fold starts from
-    these weights instead of random ones.
+    The temperature comes from held-out training speakers: by `inner_folds` without a first stage, else by
+    `learning.stopping`. If no speaker is held out, it is 1.
 
-    With a `teacher` the encoder learns from a larger network too, which learns first, from the same clips.
-
-    `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed, once, before
-    training. `whole` lets training clips in one piece be learnt from beside their tiles.
-
-    The temperature comes from training speakers that were held out: by `inner_folds` where the first stage is left out,
-    else by `learning.stopping`; if that holds nobody out, it is 1.
+    Attributes:
+        encoder: its name and sizes.
+        start: the encoder.safetensors of a pretraining, or its run folder; the encoder of each fold starts from these
+            weights. "": random weights.
+        head: its sizes and dropout.
+        members: number of heads that learn from different draws and are averaged into one.
+        teacher: a larger network that is trained first, on the same clips; the encoder learns from its outputs too.
+        copies: corpus → number of changed copies of its tiles.
+        augment: how copies are changed, once, before training.
+        whole: whether the encoder also learns from whole training clips, beside their tiles.
+        learning: the first stage.
+        head_learning: the second stage.
+        inner_folds: number of splits of the training speakers for the temperature, at least 2.
     """
 
     kind: Literal["network"] = "network"
@@ -49,16 +54,20 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     @property
     def plans(self) -> dict[str, Plan]:
-        """How the stages learn, by key."""
+        """Return the plans of the stages, by key."""
         second = {} if self.head_learning is None else {"head_learning": self.head_learning}
         return {"learning": self.learning, **second}
 
 
 class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A network that learns first, from the clips that the student will learn from, and then says what it hears.
+    """The teacher of a distillation: a network that is trained first, on the training clips of the student.
 
-    `recipe` is its own; data and classes are those of the student. Of a clip's target the label keeps 1 - `share`, and
-    the teacher's scores at this `temperature` take the rest.
+    The target of a clip is (1 - `share`) · label + `share` · scores of the teacher at `temperature`.
+
+    Attributes:
+        recipe: of the teacher; data and labels are those of the student.
+        share: in [0, 1].
+        temperature: divides the teacher's logits, > 0.
 
     Reference:
         Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
@@ -70,7 +79,7 @@ class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 def network_problems(recipe: NetworkRecipe) -> list[str]:
-    """Name what is out of range in the tables of networks."""
+    """Return a message for each value out of range in the tables of networks."""
     stopping = recipe.head_learning.stopping if recipe.head_learning is not None else Stopping()
     return [
         *failed(
@@ -97,17 +106,17 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
 
 def _teacher_problems(teacher: Teacher) -> list[str]:
     share, temperature = teacher.share, teacher.temperature
-    own = {
+    checks = {
         f"teacher.share is {share}, expected 0 to 1": 0 <= share <= 1,
         f"teacher.temperature is {temperature}, expected more than 0": 0 < temperature < math.inf,
-        "teacher.recipe has a teacher of its own, expected none": teacher.recipe.teacher is None,
+        "teacher.recipe has a teacher, expected none": teacher.recipe.teacher is None,
     }
     problems = [*recipe_problems(teacher.recipe), *network_problems(teacher.recipe)]
-    return [*failed(own), *(f"teacher.recipe.{problem}" for problem in problems)]
+    return [*failed(checks), *(f"teacher.recipe.{problem}" for problem in problems)]
 
 
 def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:
-    """Name what is out of range in the tables that every network learns by."""
+    """Return a message for each value out of range in the tables of all networks."""
     return [
         *failed(
             {

@@ -1,4 +1,4 @@
-"""What a network makes small: objectives over its named outputs, each weighed by the recipe."""
+"""Objectives: terms of the loss over named outputs of a network, weighted by the recipe."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from emovox.training.data.examples import Batch
 from emovox.training.plan import Loss
 
 LEAST_DOUBT = 1e-7
-"""Least value of 1 - p under a power: below a power of 1 its slope at 0 is infinite."""
+"""Least value of 1 - p in (1 - p)^gamma: for gamma below 1 the slope at 0 is infinite."""
 
 Outputs = Mapping[str, Tensor]
-"""What a network gives in training, by name: "statistics" [b, p], "embedding" [b, d], "logits" [b, classes] …"""
+"""Outputs of a network in training, by name: "statistics" [b, p], "embedding" [b, d], "logits" [b, classes] …"""
 
 Objective = Callable[[Outputs, Batch], Tensor]
-"""Takes outputs and batch, returns the loss of every row, [b] float32."""
+"""Returns the loss of each row, [b] float32, from outputs and batch."""
 
 Weighted = tuple[float, Objective]
 """An objective and its weight in the sum."""
 
 
 def make_objectives(loss: Loss, classes: Sequence[str]) -> tuple[Weighted, ...]:
-    """Return the objectives of a recipe's table [loss]; a further one is an entry here.
+    """Return the objectives of a recipe's table [loss]; add new objectives here.
 
     Args:
-        loss: how they are weighed.
+        loss: their weights.
         classes: of the task.
 
     Raises:
-        ConfigError: `alpha` names a class that there is not.
+        ConfigError: `alpha` names an unknown class.
     """
     unknown = sorted(set(loss.alpha) - set(classes))
     if unknown:
@@ -40,20 +40,18 @@ def make_objectives(loss: Loss, classes: Sequence[str]) -> tuple[Weighted, ...]:
     alpha = torch.tensor([loss.alpha.get(name, 1.0) for name in classes]) if loss.alpha else None
 
     def classification(outputs: Outputs, batch: Batch) -> Tensor:
+        """Compute the classification loss of each row, [b]."""
         logits = outputs["logits"]
         weights = None if alpha is None else alpha.to(logits.device)
         return classification_loss(
             logits, batch.targets, batch.allowed, gamma=loss.gamma, alpha=weights, smoothing=loss.smoothing
         )
 
-    found: list[Weighted] = [(1.0, classification)]
-    if loss.hint:
-        found.append((loss.hint, hint_loss))
-    return tuple(found)
+    return ((1.0, classification), (loss.hint, hint_loss)) if loss.hint else ((1.0, classification),)
 
 
 def weighted_loss(objectives: Sequence[Weighted], outputs: Outputs, batch: Batch) -> Tensor:
-    """Compute the weighted sum of objectives for every row, [b] float32."""
+    """Compute the weighted sum of the objectives for each row, [b] float32."""
     (first, objective), *others = objectives
     losses = first * objective(outputs, batch)
     for weight, other in others:
@@ -78,18 +76,18 @@ def classification_loss(
     alpha: Tensor | None = None,
     smoothing: float = 0.0,
 ) -> Tensor:
-    """Compute the loss of every row: -Σ alpha · target · (1 - p)^gamma · log p, over the allowed classes.
+    """Compute the loss of each row: -Σ alpha · target · (1 - p)^gamma · log p, over the allowed classes.
 
-    A class that is not allowed has no probability, and its logit no gradient. Rows are not divided by the sum of their
-    alphas, so that the mean over two batches is the mean of their means.
+    A class that is not allowed has probability 0, and its logit gets no gradient. Losses are not divided by the sum of
+    the alphas, so the mean over two batches is the mean of their means.
 
     Args:
         logits: [b, classes], of any precision; computed in float32.
         targets: [b, classes] shares that sum to 1, all on allowed classes.
-        allowed: [b, classes] bool, at least one a row.
+        allowed: [b, classes] bool, at least one class per row.
         gamma: >= 0; 0 is cross-entropy.
-        alpha: [classes] weights >= 0; None: all 1.
-        smoothing: share of the target in [0, 1) that is spread evenly over the allowed classes.
+        alpha: [classes] weights >= 0; None: 1 for each class.
+        smoothing: share of the target, in [0, 1), that is spread evenly over the allowed classes.
 
     Returns:
         [b] float32.
@@ -102,7 +100,7 @@ def classification_loss(
     tensor([0.6931])
     """
     masked = logits.float().masked_fill(~allowed, -torch.inf)
-    # 0 in place of -inf after the logarithm: a target of 0 times it would be NaN
+    # 0 instead of -inf after the logarithm: a target of 0 times -inf would be NaN
     log_p = torch.log_softmax(masked, dim=1).masked_fill(~allowed, 0.0)
     if smoothing:
         targets = (1 - smoothing) * targets + smoothing * allowed / allowed.sum(1, keepdim=True)

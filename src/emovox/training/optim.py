@@ -1,4 +1,4 @@
-"""How the weights move: learning rates by step and depth, AdamW in groups, and the average over steps."""
+"""Optimisation: learning rates by step and depth, AdamW in groups, and the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from emovox.schema.errors import TrainingError
 from emovox.training.plan import Optimiser
 
 SCALE = "scale"
-"""Key of a parameter group: its learning rate as a share of the last layer's."""
+"""Key of a parameter group: its learning rate as a fraction of that of the last layer."""
 
 
 def learning_rate_at(step: int, plan: Optimiser) -> float:
-    """Return the learning rate of the last layer in a step from 0: up in a line, then down along a cosine to 0.
+    """Return the learning rate of the last layer in a step, counted from 0: linear warm-up, then a cosine down to 0.
 
     Reference:
         Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5.
@@ -32,15 +32,15 @@ def learning_rate_at(step: int, plan: Optimiser) -> float:
 
 
 def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> torch.optim.AdamW:
-    """Make AdamW over what learns, in groups by depth and by whether the weights decay; biases and norms do not.
+    """Return AdamW over the parameters that learn, grouped by depth and weight decay; biases and norms do not decay.
 
     Args:
         network: encoder and head.
-        plan: learning rate, weight decay, and how much slower lower layers are.
-        fused: in one pass over the weights, 3.7 times as fast for a small head; not for gradients that are scaled.
+        plan: learning rate, weight decay, and decay of the learning rate by depth.
+        fused: one pass over the weights, 3.7 times as fast for a small head; not possible with scaled gradients.
 
     Raises:
-        TrainingError: a parameter learns but is in no group of `Encoder.depths`, or in several; or none learns.
+        TrainingError: a parameter that learns is in no group of `Encoder.depths`, or in several; or none learns.
 
     Reference:
         Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
@@ -58,19 +58,19 @@ def make_optimiser(network: Network, plan: Optimiser, *, fused: bool = True) -> 
 
 
 def set_learning_rate(optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Set the learning rate of the last layer; the layers below keep their share of it."""
+    """Set the learning rate of the last layer; lower layers get their fraction of it."""
     for group in optimiser.param_groups:
         group["lr"] = learning_rate * group[SCALE]
 
 
 class EMA(AveragedModel):
-    """Exponential moving average of a network's weights, which often does better than the weights of any step.
+    """Exponential moving average of a network's weights, which is often better than the weights of any step.
 
-    Buffers, such as the statistics of a batch normalisation, are moving averages already: they are copied.
+    Buffers, such as the statistics of batch normalisation, are copied: they are moving averages already.
 
     Args:
-        network: whose weights are followed; `module` is the averaged copy.
-        decay: share of the old average that a step keeps, in [0, 1); 0 copies the weights.
+        network: the network that is averaged; `module` is the averaged copy.
+        decay: fraction of the old average that a step keeps, in [0, 1); 0 copies the weights.
 
     Reference:
         Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992.
@@ -82,11 +82,11 @@ class EMA(AveragedModel):
         super().__init__(
             network, avg_fn=lambda mean, weight, done: mean.lerp(weight, 1 - decay_at(int(done) - 1, decay))
         )
-        self.n_averaged.fill_(1)  # the weights before the first step are the first of the average
+        self.n_averaged.fill_(1)  # the weights before the first step are part of the average
 
 
 def decay_at(step: int, decay: float) -> float:
-    """Return the decay of a step, counted from 0: low at first, so that the first weights are soon forgotten.
+    """Return the decay of a step, counted from 0: low at first, so that the first weights soon lose their influence.
 
     >>> [round(decay_at(step, 0.99), 2) for step in (0, 8, 90, 10_000)]
     [0.1, 0.5, 0.91, 0.99]
@@ -97,10 +97,10 @@ def decay_at(step: int, decay: float) -> float:
 def _check(network: nn.Module, depths: list[list[nn.Parameter]]) -> None:
     found = [id(parameter) for depth in depths for parameter in depth]
     learning = {id(parameter): name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    lost = [name for number, name in learning.items() if found.count(number) != 1]
-    if lost:
+    wrong = [name for number, name in learning.items() if found.count(number) != 1]
+    if wrong:
         raise TrainingError(
-            f"{lost[0]}: got {len(lost)} parameters that Encoder.depths() and the head do not name once"
+            f"{wrong[0]}: got {len(wrong)} parameters that Encoder.depths() and the head do not name once"
         )
     if not found:
         raise TrainingError("got a network without a parameter that learns, expected some with requires_grad")

@@ -1,4 +1,4 @@
-"""How a network learns: the tables [loss], [optimiser], [mixing] … of a recipe, as frozen typed structures."""
+"""The plan of a training: the tables [loss], [optimiser], [mixup] … of a recipe, as frozen typed structures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import msgspec
 
 
 class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is made small.
+    """The loss.
 
-    `gamma` weighs easy clips down (focal loss; 0 is cross-entropy), `alpha` weighs classes by name (others 1),
-    `smoothing` is the share of the target that is spread over all classes of the clip's corpus. `hint` weighs the mean
-    squared distance to a teacher's embedding, which comes to it.
+    Attributes:
+        gamma: >= 0; lowers the weight of easy clips (focal loss). 0 is cross-entropy.
+        alpha: weight >= 0 of classes by name; 1 for classes that are not named.
+        smoothing: share of the target, in [0, 1), that is spread over all classes of the clip's corpus.
+        hint: weight >= 0 of the mean squared distance to a teacher's embedding, which is added; 0: none.
     """
 
     gamma: float = 0.0
@@ -23,7 +25,15 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class SpecAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Stripes of frames and of channels that are set to 0, with this probability a clip; widths as shares of all."""
+    """SpecAugment: stripes of frames and channels that are set to 0.
+
+    Attributes:
+        probability: of a clip, in [0, 1].
+        time: greatest width of a stripe of frames, as a share of the clip's frames in [0, 1].
+        n_time: number of stripes of frames, at least 1.
+        channels: greatest width of a stripe of channels, as a share of all channels in [0, 1].
+        n_channels: number of stripes of channels, at least 1.
+    """
 
     probability: float = 0.0
     time: float = 0.1
@@ -33,7 +43,12 @@ class SpecAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class Mixup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A batch is mixed with itself in another order, with this probability; shares are drawn from Beta(beta, beta)."""
+    """Mixup: a batch is mixed with itself in another order.
+
+    Attributes:
+        probability: of a batch, in [0, 1].
+        beta: > 0; the share of each row is drawn from Beta(beta, beta).
+    """
 
     probability: float = 0.0
     beta: float = 0.4
@@ -42,10 +57,18 @@ class Mixup(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """AdamW with warm-up and cosine.
 
-    A step draws `batch` clips `accumulate` times over. `learning_rate` is the highest of the last layers; every layer
-    below has `depth_decay` times that of the next. `warm_up` is a share of the `steps`, `grad_clip` the most that the
-    norm of all gradients may be (0: no limit), `average` the decay a step of the average over weights (EMA) that is
-    used in the end (0: the last weights). `precision` is Lightning Fabric's: "32-true", "16-mixed" or "bf16-mixed".
+    Attributes:
+        steps: number of steps, at least 1.
+        batch: rows of a batch, at least 1; of all processes together.
+        accumulate: batches of a step (gradient accumulation), at least 1.
+        learning_rate: highest learning rate of the last layers, > 0.
+        depth_decay: > 0; the learning rate of a layer is this times that of the layer above.
+        weight_decay: >= 0; of matrices only.
+        warm_up: share of the steps, in [0, 1], in which the learning rate rises.
+        grad_clip: greatest norm of all gradients (gradient clipping); 0: no limit.
+        average: decay per step of the average of the weights (EMA), in [0, 1), which is used in the end; 0: the last
+            weights are used.
+        precision: that of Lightning Fabric.
     """
 
     steps: int = 1200
@@ -61,7 +84,7 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which clips come how often: with "corpus" every corpus alike, with "class" every class of a corpus alike."""
+    """How often clips are drawn: with "corpus" all corpora equally, with "class" all classes of a corpus equally."""
 
     balance: Literal["none", "corpus", "class", "corpus-class"] = "corpus"
 
@@ -69,9 +92,11 @@ class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Early stopping on held-out training speakers.
 
-    `share` of the speakers of every corpus with at least `least` training speakers; 0 holds nobody out, and the last
-    step counts. UAR is measured every `every` steps; training stops when it has not risen `patience` times, and the
-    best weights are used.
+    Attributes:
+        share: of the speakers of a corpus that are held out, in [0, 1). 0: none; the weights of the last step are used.
+        least: speakers are held out only of corpora with at least this number of training speakers.
+        every: steps between two measurements of the UAR.
+        patience: training stops after this number of measurements without a new best UAR; the best weights are used.
     """
 
     share: float = 0.0
@@ -81,9 +106,12 @@ class Stopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One run of the loop.
+    """One run of the training loop.
 
-    `crop` is the most frames of a clip that a step learns from, a piece that begins at random (0: all).
+    Attributes:
+        loss, optimiser, mixup, spec_augment, draw, stopping: the tables of these names.
+        crop: greatest number of frames of a clip in a step, as a piece with a random start; 0: all frames.
+        checkpoint_seconds: seconds between two checkpoints. One minute: little is lost, and saving costs little.
     """
 
     loss: Loss = Loss()
@@ -97,7 +125,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 def plan_problems(plan: Plan) -> list[str]:
-    """Name what is out of range: key, what it is, what was expected.
+    """Return a message for each value out of range: key, value, and what was expected.
 
     >>> plan_problems(Plan(optimiser=Optimiser(steps=0)))
     ['optimiser.steps is 0, expected 1 or more']

@@ -1,6 +1,6 @@
-"""Pretraining: an encoder learns who speaks, before it learns what is felt; recipes of networks start from it.
+"""Pretraining: an encoder learns to tell speakers apart; recipes of networks start from its weights.
 
-It runs once, on corpora that no fold tests: `emovox.training.stages.start` puts its weights into every fold.
+It runs once, on corpora that no fold tests. `emovox.training.stages.start` puts the weights into each fold.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from emovox.training.stages.start import Start, encoder_bytes, write_start
 VERSIONS = ("emovox", "numpy", "torch", "lightning-fabric", "soundfile", "soxr")
 
 INITIAL, LEARNING = 0, 1
-"""Purposes of the random numbers."""
+"""Purposes of random numbers: first weights; the training loop."""
 
 
 class Voices(Data, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The clips, speaker-dependent by nature: what is held out are other videos of the speakers that are learnt."""
+    """The clips. They are speaker-dependent by nature: other videos of the same speakers are held out."""
 
     protocol: Literal["sd"] = "sd"
     view: Literal["own"] = "own"
@@ -58,12 +58,19 @@ class Voices(Data, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class PretrainingRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Encoder and head learn by `learning` whose voice a clip is; the encoder is kept, the head is not.
+    """The recipe of a pretraining: encoder and head learn the speaker of each clip; only the encoder is kept.
 
-    Of every speaker the share `held_out` of the videos is held out. UAR on them is measured every
-    `learning.stopping.every` steps, it stops the learning, and the weights of the best measurement are kept.
+    The UAR on held-out videos is measured every `learning.stopping.every` steps. It decides when training stops, and
+    which weights are kept.
 
-    `copies` says how many changed copies of its tiles a corpus has; `augment` how they are changed.
+    Attributes:
+        data: the clips; each needs a speaker.
+        encoder: its name and sizes.
+        head: its sizes and dropout.
+        copies: corpus → number of changed copies of its tiles.
+        augment: how copies are changed.
+        learning: the plan of the training loop.
+        held_out: share of the videos of each speaker that is held out, in (0, 1).
     """
 
     kind: Literal["pretraining"] = "pretraining"
@@ -77,7 +84,7 @@ class PretrainingRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
-    """Name what is out of range in the tables of pretraining."""
+    """Return a message for each value out of range in the tables of pretraining."""
     stopping = recipe.learning.stopping
     return [
         *failed(
@@ -85,12 +92,12 @@ def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
                 f"held_out is {recipe.held_out}, expected more than 0 and less than 1": 0 < recipe.held_out < 1,
                 f"conditions are {list(recipe.conditions)}, expected none: nothing is tested": not recipe.conditions,
                 f"labels are {list(recipe.labels)}, expected none: the classes are the speakers": not recipe.labels,
-                "export is true, expected false: of a pretraining the encoder is kept, and no model": not recipe.export,
-                f"learning.stopping is {stopping}, expected no share and no least: held_out says what is held out": (
+                "export is true, expected false: a pretraining keeps an encoder, not a model": not recipe.export,
+                f"learning.stopping is {stopping}, expected no share and no least: held_out sets what is held out": (
                     stopping == Stopping(every=stopping.every, patience=stopping.patience)
                 ),
-                "learning.loss.hint is set, expected 0: nobody teaches a pretraining": recipe.learning.loss.hint == 0,
-                "learning.loss.alpha has classes, expected none: speakers count alike": not recipe.learning.loss.alpha,
+                "learning.loss.hint is set, expected 0: a pretraining has no teacher": recipe.learning.loss.hint == 0,
+                "learning.loss.alpha has classes, expected none for speakers": not recipe.learning.loss.alpha,
             }
         ),
         *learning_problems(recipe.head, recipe.copies, recipe.augment, {"learning": recipe.learning}),
@@ -98,7 +105,7 @@ def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
 
 
 def speaker_task(clips: Sequence[Clip]) -> Task:
-    """Take the speakers as classes; dropped clips (without a label) are left out.
+    """Return the task of telling speakers apart; dropped clips (without a label) are left out.
 
     Raises:
         RecipeError: a clip without a speaker, or fewer than two speakers.
@@ -114,16 +121,16 @@ def speaker_task(clips: Sequence[Clip]) -> Task:
     classes = sorted(set(names))
     if len(classes) < 2:
         raise RecipeError(f"data.corpora has {len(classes)} speaker(s) ({some(classes)}), expected at least two")
-    own = tuple(replace(clip, native=name, label=name) for clip, name in zip(kept, names, strict=True))
+    labelled = tuple(replace(clip, native=name, label=name) for clip, name in zip(kept, names, strict=True))
     labels = np.searchsorted(classes, names)
-    # a view that takes no memory: 9 GB otherwise for all of VoxCeleb
-    allowed = np.broadcast_to(np.True_, (len(own), len(classes)))
-    return Task(own, tuple(classes), labels, allowed)
+    # a broadcast view takes no memory; an array would take 9 GB for all of VoxCeleb
+    allowed = np.broadcast_to(np.True_, (len(labelled), len(classes)))
+    return Task(labelled, tuple(classes), labels, allowed)
 
 
 @dataclass(frozen=True, eq=False)
 class Pretraining:
-    """A pretraining that is ready to begin: `learnt` and `held` are numbers of clips, of different videos."""
+    """A prepared pretraining: `learnt` and `held` are numbers of clips, of different videos."""
 
     task: Task
     inputs: Inputs
@@ -135,17 +142,17 @@ class Pretraining:
     def prepared(
         cls, task: Task, recipe: PretrainingRecipe, *, folder: Path, workers: int = 2, progress: Progress = no_progress
     ) -> Pretraining:
-        """Check the recipe against the clips, then compute the encoder's inputs or find them in the cache.
+        """Check the recipe against the clips, then compute the encoder's inputs or read them from the cache.
 
         Args:
             task: of `speaker_task`.
-            recipe: what to do.
+            recipe: of the pretraining.
             folder: the cache folder.
             workers: processes that compute inputs.
             progress: called after each clip whose inputs were computed.
 
         Raises:
-            RecipeError: nothing of the encoder learns, or copies of a corpus that there is not.
+            RecipeError: no part of the encoder learns, or `copies` names an unknown corpus.
             ProtocolError: no speaker has two clips, so that none can be held out.
             CorpusError: clips that cannot be read or decoded.
         """
@@ -158,20 +165,20 @@ class Pretraining:
         return cls(task, inputs, recipe, np.array(learnt), np.array(held))
 
     def run(self, folder: Path, *, resume: bool = False, report: Report | None = None) -> Start:
-        """Learn, and write the encoder into the run folder.
+        """Train the encoder, and write it into the run folder.
 
         Args:
             folder: gets what the loop writes, encoder.safetensors and encoder.json.
-            resume: go on in a folder that holds the same pretraining; it gives the same weights.
-            report: shows progress.
+            resume: continue in a folder that holds the same pretraining; the weights come out the same.
+            report: called with the progress.
 
         Returns:
-            What stands in encoder.json.
+            The content of encoder.json.
 
         Raises:
-            RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
-            TrainingError: the loss is no longer a number.
-            CheckpointError: the folder's checkpoint learnt from other clips.
+            RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false.
+            TrainingError: the loss is no longer finite.
+            CheckpointError: the folder's checkpoint was trained on other clips.
         """
         open_folder(folder, self.recipe, VERSIONS, resume=resume)
         network = seeded(self._new_network, derived_seed(self.recipe.seed, INITIAL))
@@ -200,7 +207,7 @@ class Pretraining:
         return Examples(self.task, self.inputs.owner[rows], self.inputs.loader(rows))
 
     def _fingerprint(self) -> str:
-        """Name the clips and how they are divided."""
+        """Return a hash of the clips and their division."""
         clips = self.task.clips
         divided = [[(clips[i].corpus, clips[i].id) for i in part] for part in (self.learnt, self.held)]
         return hashlib.sha256(repr(divided).encode()).hexdigest()

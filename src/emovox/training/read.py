@@ -1,4 +1,4 @@
-"""Read recipes from TOML: `base` names a recipe that one is built on, `teacher.recipe` one that teaches it."""
+"""Read recipes from TOML: `base` names the recipe that one builds on, `teacher.recipe` that of its teacher."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from emovox.schema.errors import RecipeError
 
 
 def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]:
-    """Read the tables of a recipe and apply `key=value` arguments.
+    """Return the tables of a recipe, with `key=value` arguments applied.
 
-    A recipe with the key `base` is another one with changes: what it does not say, that one says. The key
-    `teacher.recipe` names a recipe too; its data and labels are those of the student, and "" is no teacher.
+    A recipe with the key `base` changes another one: keys that it lacks come from there. The key `teacher.recipe` names
+    a recipe too; the teacher uses the data and labels of the student, and "" means no teacher.
 
     Returns:
-        Its keys; `name` is that of the file unless given.
+        The keys and values; the default of `name` is the name of the file.
 
     Raises:
-        RecipeError: not readable, or a recipe that is built on itself; names the file and the key.
+        RecipeError: the file cannot be read, or a recipe builds on itself; the message names the file and the key.
     """
     data = _with_base(path)
     for assignment in assignments:
@@ -29,21 +29,21 @@ def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]
 
 
 def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a recipe over the one that it names as its base, which may have a base of its own."""
-    own = _with_teacher(read_toml(path), path, seen)
-    base = own.pop("base", None)
+    """Return a recipe merged over its base, which may have a base itself."""
+    document = _with_teacher(read_toml(path), path, seen)
+    base = document.pop("base", None)
     if base is None:
-        return own
+        return document
     if not isinstance(base, str):
         raise RecipeError(f"{path}: base is {base!r}, expected the name of a recipe beside this one")
     found = path.parent / base
     if found.resolve() in (path.resolve(), *seen):
-        raise RecipeError(f"{path}: base is '{base}', which is built on this one; expected an end")
-    return _merged(_with_base(found, (*seen, path.resolve())), own)
+        raise RecipeError(f"{path}: base is '{base}', which builds on this one; expected a recipe that does not")
+    return _merged(_with_base(found, (*seen, path.resolve())), document)
 
 
 def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Put the teacher's recipe in the place of its name; "" takes the teacher away."""
+    """Replace the name of the teacher's recipe by the recipe; "" removes the teacher."""
     teacher = data.get("teacher")
     named = teacher.get("recipe") if isinstance(teacher, dict) else None
     if not isinstance(teacher, dict) or not isinstance(named, str):
@@ -61,20 +61,20 @@ def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ())
 
 
 def _with_students_data(data: dict[str, Any]) -> dict[str, Any]:
-    """Let the teacher learn from the student's data, or leave out one that was taken away."""
+    """Give the teacher the data and labels of the student, or remove a teacher without a recipe."""
     teacher = data.get("teacher")
     if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), dict):
         return data
     if not teacher["recipe"]:
         return {key: value for key, value in data.items() if key != "teacher"}
-    own = {key: data[key] for key in ("data", "labels") if key in data}
-    return {**data, "teacher": {**teacher, "recipe": {**teacher["recipe"], **own}}}
+    shared = {key: data[key] for key in ("data", "labels") if key in data}
+    return {**data, "teacher": {**teacher, "recipe": {**teacher["recipe"], **shared}}}
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return both, tables key by key; of other values that stand in both the one above counts.
+    """Merge two documents, tables key by key; where both have a value, that of `above` is used.
 
-    A table that names another thing (an encoder of another name) takes the place of the one below: their keys differ.
+    A table with another `name` (another encoder) replaces the one below as a whole: their keys differ.
     """
     tables = {}
     for key, value in above.items():

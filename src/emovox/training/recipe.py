@@ -1,4 +1,4 @@
-"""What every recipe says: on which data is trained, by which protocol, and what comes out."""
+"""What all recipes have in common: data, protocol, and outputs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ import msgspec
 Protocol = Literal["si", "joint", "sd", "zero-shot"]
 
 MOST_SEED = 2**32 - 1
-"""What scikit-learn takes."""
+"""Highest seed: the limit of scikit-learn."""
 
 _FILE_NAME = re.compile(r"\w[\w.-]*")
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The clips.
+    """The clips of a training.
 
-    `corpora` are names of published corpora or paths of manifests (.jsonl). `view` names the label view of a single
-    corpus ("ravdess-8"), or is "seven" (calm becomes neutral, boredom is dropped); "own" takes the labels as they are.
-    `target` is the corpus that "zero-shot" tests on.
+    Attributes:
+        corpora: names of published corpora, or paths of manifests (.jsonl).
+        protocol: how folds are made; see docs/protocols.md.
+        view: the labels. "own" keeps those of the corpora. "seven" merges calm into neutral and drops boredom. The name
+            of a label view ("ravdess-8") serves for a single corpus.
+        target: the corpus that "zero-shot" tests on.
     """
 
     corpora: tuple[str, ...]
@@ -31,12 +34,18 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One training: `labels` are the outputs of the exported model (default: all classes), `export` makes one.
+    """The recipe of a training. Each kind adds its tables in a subclass, which `emovox.workflow` registers.
 
-    Test clips are scored as `predict` hears them, whole, and through 8 kHz; `conditions` names further test conditions
-    (`emovox.augment.conditions`).
-
-    A kind of method adds its tables in a structure of its own, and is made known in `emovox.training.read`.
+    Attributes:
+        name: of the recipe and of files made from it.
+        data: the clips.
+        kind: of method, a key of `emovox.workflow.KINDS`.
+        seed: of all randomness, 0 to `MOST_SEED`.
+        labels: outputs of the exported model; none: all classes.
+        description: one sentence for readers.
+        export: whether a model is exported.
+        conditions: further test conditions (`emovox.augment.conditions`). Test clips are always scored in tiles as by
+            `predict`, as a whole, and through 8 kHz.
     """
 
     name: str
@@ -49,36 +58,36 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     conditions: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """Render the resolved recipe, every default spelled out."""
+        """Return the recipe as JSON, with all defaults written out."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"
 
     def sha256(self) -> str:
-        """Return the hash of what the recipe says: with one version and machine, equal ones give equal figures.
+        """Return the hash of the recipe: with the same version and machine, equal hashes give equal figures.
 
-        Values that are the default count as not said, so that a key that a later version adds changes no hash.
+        Defaults are left out, so a key that a later version adds changes no hash.
         """
-        said = {**_said(self), "kind": self.kind}
-        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()
+        content = {**_without_defaults(self), "kind": self.kind}
+        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def _said(value: Any) -> Any:
-    """Leave out of a structure, and of those within it, what is the default."""
+def _without_defaults(value: Any) -> Any:
+    """Return a structure, and those within it, without the values that are the default."""
     if isinstance(value, tuple):
-        return [_said(one) for one in value]
+        return [_without_defaults(one) for one in value]
     if not isinstance(value, msgspec.Struct):
         return value
     kind = value.__struct_config__
     found = {kind.tag_field: kind.tag} if kind.tag_field is not None else {}
     for field in msgspec.structs.fields(value):
-        own = getattr(value, field.name)
+        current = getattr(value, field.name)
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-        if own != default:
-            found[field.encode_name] = _said(own)
+        if current != default:
+            found[field.encode_name] = _without_defaults(current)
     return found
 
 
 def recipe_problems(recipe: Recipe) -> list[str]:
-    """Name what is out of range in what all recipes share: key, what it is, what was expected."""
+    """Return a message for each value out of range in the keys of all recipes: key, value, and what was expected."""
     data = recipe.data
     return failed(
         {

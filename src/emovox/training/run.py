@@ -1,4 +1,4 @@
-"""One training: every fold, its predictions, and the model fitted on all clips, kept in a run folder that resumes."""
+"""A run: all folds, their predictions, and the model fitted on all clips, in a folder from which it can resume."""
 
 from __future__ import annotations
 
@@ -31,49 +31,49 @@ if TYPE_CHECKING:
     from emovox.models.trained import TrainedModel
 
 MODEL = "model"
-"""Folder, within that of a fold, of the trained network."""
+"""Name of the folder of the trained network, within that of a fold."""
 
 RESOLVED, VERSIONS = "recipe.json", "versions.json"
-"""The recipe of a run folder, every default spelled out; what it was made with."""
+"""Files of a run folder: the recipe with all defaults written out; the versions of packages."""
 
 Report = Callable[[int, int, str], None]
-"""Called with folds done, folds in all, and a sentence about the last one."""
+"""Called with the folds done, all folds, and a message about the last one."""
 
 Model = TypeVar("Model")
 Fitted = TypeVar("Fitted", covariant=True)
 
 
 class Method(Protocol[Fitted]):
-    """What is trained, on a task and by a recipe that it holds.
+    """A kind of model that is trained; it holds task and recipe.
 
-    Folders are the method's own, to keep checkpoints in; they exist only where it makes them. What it finds there is
-    its own work on the same recipe, and it must give the same whether it goes on from there or begins anew.
+    The method may keep checkpoints in the folders that it gets; it makes these folders itself. What is in them comes
+    from the same method and recipe. The result must be the same whether it continues from there or starts again.
     """
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """Distributions whose versions the run records."""
+        """Return the names of distributions whose versions the run records."""
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
-        """Fit on the fold's training clips, and score its test clips as `predict` would, in all three views."""
+        """Fit on the fold's training clips, and return the scores of its test clips under all test conditions."""
 
     def fit(self, trained: Indices, folder: Path) -> Fitted:
-        """Fit on these clips: the model that is exported."""
+        """Fit on these clips, and return the model that is exported."""
 
     def sentence(self, scores: FoldScores) -> str:
-        """Say in few words how a fold went."""
+        """Return a short message about a fold."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run(Generic[Model]):
-    """What a training gives.
+    """The result of a training.
 
     Attributes:
         folder: the run folder.
         temperatures: of the folds, in their order.
         predictions: out of fold, by figure.
-        trained: numbers of the clips that the model learnt from.
-        model: what learnt from them; None where the recipe exports none.
+        trained: numbers of the clips that the model was trained on.
+        model: trained on all of these clips; None if the recipe exports no model.
     """
 
     folder: Path
@@ -84,21 +84,21 @@ class Run(Generic[Model]):
 
     @property
     def temperature(self) -> float:
-        """The median of the folds' temperatures (docs/protocols.md, rule 10)."""
+        """Return the median of the folds' temperatures (docs/protocols.md, rule 10)."""
         return float(np.median(self.temperatures))
 
     @classmethod
     def load(cls, folder: Path) -> Run[TrainedModel]:
-        """Read a run again: all that was written of it, finished or not.
+        """Read a run from its folder, finished or not.
 
         Args:
             folder: the run folder.
 
         Returns:
-            The run; `trained` is empty, as the network's card says what it learnt from.
+            The run; `trained` is empty, since the network's card names the training data.
 
         Raises:
-            RecipeError: no run lies there.
+            RecipeError: the folder holds no run.
             WeightsError: its network is damaged.
         """
         from emovox.models.trained import TrainedModel
@@ -119,7 +119,7 @@ class Run(Generic[Model]):
 
 
 def model_folder(folder: Path, fold: int | None = None) -> Path:
-    """Return where a run keeps the trained network of a fold; of all clips unless given."""
+    """Return the folder of the trained network of a fold. Default: that of all clips."""
     return folder / "folds" / ("all" if fold is None else str(fold)) / MODEL
 
 
@@ -134,21 +134,22 @@ def train(
 ) -> Run[Model]:
     """Cross-validate by the recipe's protocol, and fit on all clips if the recipe exports a model.
 
-    A fold is written as soon as it is done; a stopped training goes on from there with `resume`, and gives the same
+    Each fold is written as soon as it is done. With `resume` a stopped training continues from there; it gives the same
     figures as one that was not stopped.
 
     Args:
         task: clips and classes.
-        recipe: what to do.
-        folder: the run folder; its `predictions/*.csv` are what `emovox evaluate FOLDER` reads.
-        method: what fits and scores, made for this task and recipe; its folders are `folds/<number>` and `folds/all`.
-        resume: go on in a folder that holds folds of the same recipe.
-        report: shows progress.
+        recipe: of this kind of method.
+        folder: the run folder; `emovox evaluate FOLDER` reads its `predictions/*.csv`.
+        method: fits and scores, made for this task and recipe; its folders are `folds/<number>` and `folds/all`.
+        resume: continue in a folder that holds folds of the same recipe.
+        report: called with the progress.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed; or the recipe names
-            labels that do not fit the clips.
-        ProtocolError: the protocol cannot be done honestly on these clips, or a fold tests a class that it lacks.
+        RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false; or the
+            labels of the recipe do not fit the clips.
+        ProtocolError: the clips do not allow the protocol, or a fold tests a class that is missing in its training
+            clips.
     """
     folds = check_training(task, recipe, folder, resume=resume)
     open_folder(folder, recipe, method.versions, resume=resume)
@@ -168,7 +169,7 @@ def train(
 
 
 def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) -> tuple[Fold, ...]:
-    """Refuse what `train` would refuse, before anything is computed or written.
+    """Check all that `train` checks, before anything is computed or written.
 
     Returns:
         The folds.
@@ -185,14 +186,14 @@ def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) ->
 
 
 def trained_clips(folds: Sequence[Fold]) -> Indices:
-    """Return the clips that the exported model learns from: all that some fold trains on (TESS is only ever scored)."""
+    """Return the clips that the exported model is trained on: all that some fold trains on (TESS is only tested)."""
     return np.unique(np.concatenate([np.array(fold.train, dtype=np.int64) for fold in folds]))
 
 
 def all_predictions(
     task: Task, folds: Sequence[FoldScores], recipe: Recipe, *, trained: Indices
 ) -> dict[FigureKey, Predictions]:
-    """Collect the predictions of all folds by corpus: under every test condition, and merged to the model's labels."""
+    """Return the predictions of all folds by corpus: under each test condition, and merged to the model's labels."""
     found = {}
     tested = {int(clip) for fold in folds for clip in fold.test}
     learnt = {task.clips[clip].corpus for clip in trained}
@@ -215,11 +216,11 @@ def _check_labels(task: Task, recipe: Recipe) -> None:
 
 
 def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
-    """Refuse folds whose every test clip of a class is lost beforehand."""
+    """Refuse folds that test a class without training clips: all these clips would be wrong."""
     for fold in folds:
-        lost = np.setdiff1d(task.labels[list(fold.test)], task.labels[list(fold.train)])
-        if len(lost):
-            names = ", ".join(task.classes[label] for label in lost)
+        missing = np.setdiff1d(task.labels[list(fold.test)], task.labels[list(fold.train)])
+        if len(missing):
+            names = ", ".join(task.classes[label] for label in missing)
             raise ProtocolError(
                 f"fold {fold.number}: tests {names} on {', '.join(fold.test_speakers)}, but no other speaker has a "
                 "clip of it to train on; record it with others, or drop the class by --map when the corpus is indexed"
@@ -227,10 +228,10 @@ def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
 
 
 def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:
-    """Write the resolved recipe and the versions of distributions into a new run folder, or see that it is the same.
+    """Write recipe and versions of distributions into a new run folder; leave that of the same run as it is.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe, or one that was not to be resumed.
+        RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false.
     """
     if is_same_run(folder, recipe, resume=resume):
         return
@@ -241,9 +242,9 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
 
 
 def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
-    """Whether a folder holds a run of this recipe that is to be resumed; False: it holds none.
+    """Return whether a folder holds a run of this recipe to resume; False: it holds no run.
 
-    A run of another recipe that failed before it kept anything is none: there is nothing to lose.
+    A run of another recipe that failed before it kept any work does not count.
 
     Raises:
         RecipeError: as by `open_folder`.
@@ -255,14 +256,16 @@ def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
     if not same and not _has_work(folder):
         return False
     if not resume:
-        raise RecipeError(f"{folder}: holds a run already; go on with --resume, or name another folder by --output")
+        raise RecipeError(
+            f"{folder}: holds a run already; continue it with --resume, or name another folder by --output"
+        )
     if not same:
         raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
     return True
 
 
 def _is_same(resolved: Path, recipe: Recipe) -> bool:
-    """Whether a resolved recipe says the same; keys that a later version added have their defaults."""
+    """Return whether a resolved recipe equals this one; keys that a later version added have their defaults."""
     try:
         return msgspec.json.decode(resolved.read_bytes(), type=type(recipe)) == recipe
     except msgspec.DecodeError:
@@ -270,26 +273,26 @@ def _is_same(resolved: Path, recipe: Recipe) -> bool:
 
 
 def _has_work(folder: Path) -> bool:
-    """Whether there is a fold, a checkpoint, or anything but recipe, versions and the log of lost steps."""
+    """Return whether there is a fold, a checkpoint, or anything but recipe, versions and logs."""
     files = (path.name for path in folder.rglob("*") if path.is_file())
     return any(name not in (RESOLVED, VERSIONS, "log.csv") and not name.startswith("events.") for name in files)
 
 
 def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe: Recipe) -> FoldScores:
-    """Run one fold in an open run folder, or read it where it is done.
+    """Run one fold in an open run folder, or read it if it is done.
 
     Raises:
-        RecipeError: another training has taken the folder over.
+        RecipeError: another training has started in the folder.
     """
     stem = folder / "folds" / str(fold.number)
     known = read_fold(stem, task, fold)
     if known is not None:
         return known
     scores = method.fold(fold, stem)
-    if not _is_same(folder / RESOLVED, recipe):  # until its first fold a folder can be taken over
-        raise RecipeError(f"{folder}: another training has begun there meanwhile; name another folder by --output")
+    if not _is_same(folder / RESOLVED, recipe):  # another recipe may replace a run that has no work yet
+        raise RecipeError(f"{folder}: another training has started there meanwhile; name another folder by --output")
     write_fold(stem, task, scores)
-    # read back: a resumed run gives the same figures, to the last digit
+    # read back, so that a resumed run gives the same figures to the last digit
     written = read_fold(stem, task, fold)
     assert written is not None
     return written

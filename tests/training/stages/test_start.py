@@ -106,13 +106,13 @@ def test_what_is_no_pretraining_is_refused(tmp_path: Path) -> None:
     write(tmp_path)
     weights, about = tmp_path / "encoder.safetensors", tmp_path / "encoder.json"
     weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(WeightsError, match=r"is not the file that encoder\.json beside it tells of"):
+    with pytest.raises(WeightsError, match=r"is not the file that encoder\.json beside it describes"):
         starting_encoder(MOBILE, str(tmp_path))
     weights.unlink()
     with pytest.raises(WeightsError, match=r"encoder\.safetensors: cannot be used .*No such file"):
         starting_encoder(MOBILE, str(tmp_path))
     about.write_text("{}", encoding="utf-8")
-    with pytest.raises(WeightsError, match=r"encoder\.json: tells of no pretraining"):
+    with pytest.raises(WeightsError, match=r"encoder\.json: has no pretraining"):
         starting_encoder(MOBILE, str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""What the loop learns from: rows of inputs of different lengths, taken by number, padded to a batch."""
+"""Training examples: rows of inputs of different lengths, read by number and padded to a batch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from torch.nn.functional import one_hot
 from emovox.training.data.task import Indices, Task
 
 Load = Callable[[Indices], tuple[Tensor, Tensor]]
-"""Takes numbers [b] of rows, returns inputs [b, t, c] float32, padded with 0, and mask [b, t]."""
+"""Returns inputs [b, t, c] float32, padded with 0, and mask [b, t] of the rows with these numbers [b]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """b rows.
+    """A batch of b rows.
 
     Attributes:
         inputs: [b, t, c] float32, padded with 0.
-        mask: [b, t], true on the frames of the row itself.
+        mask: [b, t], true on the frames of the row, false on padding.
         targets: [b, classes] shares that sum to 1.
         allowed: [b, classes], true for the classes that the row's corpus has.
-        speaker, corpus, language: [b] int64 numbers, as `Task` gives them; -1: unknown. A mixture of two rows keeps
+        speaker, corpus, language: [b] int64 numbers, as `Task` gives them; -1: unknown. A mixture of two rows has
             those of the first.
         names: [b] names of clips, for messages.
         hints: [b, d] a teacher's embeddings of the clips; None: no teacher.
@@ -43,14 +43,14 @@ class Batch:
     hints: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """Return the same on another device."""
+        """Return the batch on another device."""
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
 class DistillationTargets:
-    """What a teacher says of n clips: `targets` [n, classes] shares of sum 1, `hints` [n, d] its embeddings."""
+    """Outputs of a teacher for n clips: `targets` [n, classes] shares that sum to 1, `hints` [n, d] its embeddings."""
 
     targets: npt.NDArray[np.float32]
     hints: npt.NDArray[np.float32]
@@ -58,13 +58,13 @@ class DistillationTargets:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """n rows to learn from, each one view of a clip.
+    """n rows to learn from, each of them a view of a clip.
 
     Attributes:
         task: clips and classes.
         owner: [n] number of each row's clip.
         load: reads rows.
-        distillation: what a teacher says of all clips; None: the label is the target.
+        distillation: outputs of a teacher for all clips; None: the label is the target.
     """
 
     task: Task
@@ -77,7 +77,7 @@ class Examples:
 
     @property
     def labels(self) -> Indices:
-        """[n] numbers of classes."""
+        """Return the class of each row, [n] numbers."""
         labels: Indices = self.task.labels[self.owner]
         return labels
 
@@ -86,7 +86,7 @@ class Examples:
         return tuple(self.task.name(int(clip)) for clip in self.owner[rows])
 
     def batch(self, rows: Indices) -> Batch:
-        """Make a batch of some rows."""
+        """Return a batch of the rows with these numbers."""
         task, clips = self.task, self.owner[rows]
         inputs, mask = self.load(rows)
         targets = one_hot(torch.from_numpy(task.labels[clips]), len(task.classes)).float()
@@ -100,9 +100,10 @@ class Examples:
 
 
 def vectors(values: npt.NDArray[np.float32] | npt.NDArray[np.float16]) -> Load:
-    """Load rows [n, c] that lie in memory as clips of one frame."""
+    """Return a loader of rows [n, c] in memory, each as a clip of one frame."""
 
     def load(rows: Indices) -> tuple[Tensor, Tensor]:
+        """Return inputs [b, 1, c] and mask [b, 1] of rows."""
         inputs = torch.from_numpy(values[rows][:, None]).float()
         return inputs, torch.ones(inputs.shape[:2], dtype=torch.bool)
 
@@ -110,7 +111,7 @@ def vectors(values: npt.NDArray[np.float32] | npt.NDArray[np.float16]) -> Load:
 
 
 def pad(values: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """Put rows [t, c] of different lengths into inputs [b, t, c], followed by 0, and mask [b, t]."""
+    """Return rows [t, c] of different lengths as inputs [b, t, c], padded with 0, and mask [b, t]."""
     lengths = np.array([len(value) for value in values])
     inputs = np.zeros((len(values), lengths.max(), values[0].shape[1]), np.float32)
     for row, value in zip(inputs, values, strict=True):

@@ -1,8 +1,8 @@
-"""What an encoder's fixed half gives for every view of every clip: computed once, kept on disk, read when drawn.
+"""Outputs of an encoder's frozen half for each view of each clip: computed once, kept on disk, read when drawn.
 
-One pair of files for each corpus and part: the views that every clip has (tiles, whole, telephone's band), each further
-test condition, and each round of changed copies. A part is named by all that it follows from,
-the bytes of the recordings included.
+Each corpus and part has a pair of files. Parts are the views of all clips (tiles, whole, 8 kHz), each further test
+condition, and each round of changed copies. The name of a part is a hash of all that it depends on, including the
+bytes of the recordings.
 """
 
 from __future__ import annotations
@@ -38,18 +38,23 @@ from emovox.training.data.views import COPY, TILE, WHOLE, Changed, Frames, Part,
 from emovox.training.held_out import clip_means
 
 VERSION = 1
-"""Goes up when tiles, views or copies change their meaning: caches made before are then not found."""
+"""Version of tiles, views and copies; it rises when they change, and older caches are then not used."""
 
 FRAMES, INDEX = ".frames", ".npz"
-"""Suffixes of the two files of a part: values row by row, in the encoder's `inputs_dtype`, and where each row is."""
+"""Suffixes of the two files of a part: values row by row in the encoder's `inputs_dtype`; the place of each row."""
 
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """m rows, each a view of a clip.
+    """m rows of inputs, each of them a view of a clip.
 
-    `owner` [m] number of the clip; `seconds` [m]; `view` [m] name; `file` [m] which of `stores` holds the row, `start`
-    and `length` [m] its frames there; `stores` [frames, c] arrays on disk.
+    Attributes:
+        owner: [m] number of the clip.
+        seconds: [m] of speech.
+        view: [m] name of the view.
+        file: [m] number of the store that has the row.
+        start, length: [m] first frame and number of frames in that store.
+        stores: [frames, c] arrays on disk.
     """
 
     owner: Indices
@@ -61,20 +66,20 @@ class Inputs:
     stores: tuple[Frames, ...]
 
     def select(self, clips: Sequence[int] | Indices, views: Sequence[str] = (TILE,)) -> Indices:
-        """Return the numbers of the rows of some clips, of the views named."""
+        """Return the numbers of the rows of these clips and views."""
         return np.flatnonzero(np.isin(self.owner, clips) & np.isin(self.view, views))
 
     def learnt(self, clips: Indices, *, whole: Indices, narrow: Indices) -> Indices:
-        """Return the rows that clips are learnt from: tiles and copies; whole and narrow of those clips named so."""
+        """Return the training rows: tiles and copies of `clips`, whole clips of `whole`, narrow tiles of `narrow`."""
         copies = [name for name in np.unique(self.view) if name.startswith(COPY)]
         parts = (self.select(clips, [TILE, *copies]), self.select(whole, [WHOLE]), self.select(narrow, [NARROW]))
         return np.sort(np.concatenate(parts))
 
     def clip_means(self, values: Matrix, rows: Indices, clips: Indices) -> Matrix:
-        """Average values [len(rows), k] of rows over each of some clips [n], weighted by seconds, as the timeline does.
+        """Average values [len(rows), k] of rows over each of these clips [n], weighted by seconds as in the timeline.
 
         Returns:
-            [n, k]; NaN for clips that have none of these rows.
+            [n, k]; NaN for clips without a row.
         """
         total = 1 + int(max(clips.max(), self.owner.max()))
         means: Matrix = clip_means(values, self.owner[rows], self.seconds[rows], total)[clips]
@@ -88,32 +93,32 @@ class Inputs:
         return found
 
     def loader(self, rows: Indices) -> Load:
-        """Return what reads some of these rows, counted from 0."""
+        """Return a loader of these rows, which it numbers from 0."""
         return lambda chosen: self.padded(rows[chosen])
 
     def padded(self, rows: Indices) -> tuple[Tensor, Tensor]:
-        """Return inputs [b, t, c], padded with 0, and mask [b, t] of some rows."""
+        """Return inputs [b, t, c], padded with 0, and mask [b, t] of these rows."""
         return pad([self.values(row) for row in rows])
 
 
 class InputsRecipe(Protocol):
-    """What a recipe says of inputs."""
+    """The keys of a recipe that inputs depend on."""
 
     @property
     def encoder(self) -> EncoderConfig:
-        """Whose `inputs` are wanted."""
+        """Return the encoder that computes the inputs."""
 
     @property
     def copies(self) -> dict[str, int]:
-        """Corpus → number of changed copies."""
+        """Return the number of changed copies by corpus."""
 
     @property
     def augment(self) -> Augment | tuple[Augment, ...]:
-        """How copies are changed: each round by the same table, or rounds by several in turn."""
+        """Return how copies are changed: by one table in all rounds, or by several tables in turn."""
 
     @property
     def seed(self) -> int:
-        """Draws the changes."""
+        """Return the seed of the changes."""
 
 
 def recipe_inputs(
@@ -125,7 +130,7 @@ def recipe_inputs(
     workers: int = 2,
     progress: Progress = no_progress,
 ) -> Inputs:
-    """Compute or find what a recipe asks for, and further test conditions; see `make_inputs`."""
+    """Return the inputs of a recipe and of further test conditions; see `make_inputs`."""
     return make_inputs(
         clips,
         recipe.encoder,
@@ -151,21 +156,21 @@ def make_inputs(
     workers: int = 2,
     progress: Progress = no_progress,
 ) -> Inputs:
-    """Compute the fixed half of an encoder for all views of clips, or find it in the cache.
+    """Compute the outputs of an encoder's frozen half for all views of clips, or read them from the cache.
 
     Args:
         clips: any corpora.
-        encoder: whose `inputs` are wanted.
-        copies: corpus → number of changed copies of its tiles; corpora that are not named have none.
-        augment: how copies are changed; of several tables, the rounds of copies take one after another.
-        seed: draws the changes.
-        folder: the cache folder; parts lie in `inputs` below it.
-        conditions: names of further test conditions; the tile, the whole and "narrow" are always there.
-        workers: processes; 1 runs in this one.
-        progress: called after each clip of a part that is not there yet.
+        encoder: computes the inputs.
+        copies: corpus → number of changed copies of its tiles; 0 for corpora that are not named.
+        augment: how copies are changed; rounds of copies take several tables in turn.
+        seed: of the changes.
+        folder: the cache folder; the files are in its folder `inputs`.
+        conditions: names of further test conditions; tiles, whole clips and "narrow" are always computed.
+        workers: number of processes; 1: no further process.
+        progress: called after each clip of a part that is not in the cache.
 
     Returns:
-        The rows, `owner` counting in the order of `clips`.
+        The rows; `owner` counts in the order of `clips`.
 
     Raises:
         CorpusError: clips that cannot be read or decoded; names them.
@@ -177,8 +182,8 @@ def make_inputs(
     sources = [load_sources(table).fingerprint for table in tables]
     jobs = []
     for corpus in dict.fromkeys(clip.corpus for clip in clips):
-        own = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
-        paths = tuple(clips[i].path for i in own)
+        members = np.array([i for i, clip in enumerate(clips) if clip.corpus == corpus])
+        paths = tuple(clips[i].path for i in members)
         content = _content(paths)
         parts: dict[str, tuple[Part | Changed, str]] = {"0": (Part(), "")}
         for number in range(1, copies.get(corpus, 0) + 1):
@@ -186,10 +191,10 @@ def make_inputs(
             parts[str(number)] = Part(copy=number, seed=seed, augment=tables[turn]), sources[turn]
         parts |= {name: (Changed(condition=name), found) for name, found in noises.items()}
         for label, (part, source) in parts.items():
-            said = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
-            made = f"{VERSION} {built.inputs_key} {said} {content}"
-            stem = folder / "inputs" / f"{corpus}-{label}-{hashlib.sha256(made.encode()).hexdigest()[:16]}"
-            jobs.append(_Job(own, paths, part, stem))
+            settings = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
+            key = f"{VERSION} {built.inputs_key} {settings} {content}"
+            stem = folder / "inputs" / f"{corpus}-{label}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+            jobs.append(_Job(members, paths, part, stem))
     missing = [job for job in jobs if not job.is_done]
     forget()
     done, total = 0, sum(len(job.paths) for job in missing)
@@ -212,14 +217,17 @@ class _Job:
 
     @property
     def frames(self) -> Path:
+        """Return the path of the values."""
         return self.stem.with_name(self.stem.name + FRAMES)
 
     @property
     def index(self) -> Path:
+        """Return the path of the places of the rows."""
         return self.stem.with_name(self.stem.name + INDEX)
 
     @property
     def is_done(self) -> bool:
+        """Return whether both files are there."""
         return self.index.is_file() and self.frames.is_file()
 
 
@@ -239,7 +247,7 @@ def _bytes(path: str) -> bytes:
 
 
 def _later(progress: Progress, before: int, total: int) -> Progress:
-    """Count the clips of all parts that are missing, not of one."""
+    """Return a progress that counts the clips of all missing parts, not of one."""
     return lambda done, _: progress(before + done, total)
 
 
@@ -262,7 +270,7 @@ def _good(answers: Iterable[list[View] | str], total: int) -> Iterator[list[View
 
 
 def _write(job: _Job, clips: Iterable[list[View]]) -> None:
-    """Write frames as they come, then what says where they are: a part without the latter is not there."""
+    """Write frames as they come, then the index; a part without an index counts as missing."""
     found: list[tuple[int, str, float, int]] = []
     width = 0
     with replacing(job.frames, make_folder=True) as file:

@@ -1,4 +1,4 @@
-"""What is done to a batch before it is learnt from: cropping, stripes (SpecAugment) and mixtures (mixup)."""
+"""Changes of a training batch: cropping, stripes (SpecAugment) and mixtures (mixup)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emovox.training.plan import Mixup, Plan, SpecAugment
 
 
 def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
-    """Apply what a recipe says; `generator` is one of the CPU, wherever the batch lies."""
+    """Apply the changes of a plan; `generator` is one of the CPU, on whatever device the batch is."""
     stripes, mixing = plan.spec_augment, plan.mixup
     if plan.crop:
         batch = crop(batch, plan.crop, generator)
@@ -23,36 +23,36 @@ def augmented(batch: Batch, plan: Plan, generator: torch.Generator) -> Batch:
 
 
 def crop(batch: Batch, frames: int, generator: torch.Generator) -> Batch:
-    """Cut clips that are longer than so many frames down to a piece of that length, which begins at random.
+    """Cut longer clips down to a piece of `frames` frames with a random start.
 
-    A step takes as long as its longest clip: with pieces of 2 s one of the small networks takes half as long.
+    A step takes as long as its longest clip. With pieces of 2 s a small network needs half the time.
 
     Args:
-        batch: b rows, own frames first.
-        frames: the most that is left of a row.
-        generator: of all draws.
+        batch: b rows, padding last.
+        frames: greatest length of a row afterwards.
+        generator: of all random numbers.
 
     Returns:
-        Inputs and mask [b, at most `frames`]; targets, allowed and names as before.
+        The batch with inputs and mask [b, at most `frames`]; all else is unchanged.
     """
     device, lengths = batch.inputs.device, batch.mask.sum(1).cpu()
     kept = lengths.clamp(max=frames)
     starts = (torch.rand(len(lengths), generator=generator) * (lengths - kept + 1)).floor().long()
-    own = torch.arange(int(kept.max())) < kept[:, None]
-    places = torch.where(own, starts[:, None] + torch.arange(own.shape[1]), 0).to(device)
+    mask = torch.arange(int(kept.max())) < kept[:, None]
+    places = torch.where(mask, starts[:, None] + torch.arange(mask.shape[1]), 0).to(device)
     pieces = batch.inputs.gather(1, places[:, :, None].expand(-1, -1, batch.inputs.shape[2]))
-    own = own.to(device)
-    return replace(batch, inputs=pieces.masked_fill(~own[:, :, None], 0.0), mask=own)
+    mask = mask.to(device)
+    return replace(batch, inputs=pieces.masked_fill(~mask[:, :, None], 0.0), mask=mask)
 
 
 def spec_augment(inputs: Tensor, mask: Tensor, plan: SpecAugment, generator: torch.Generator) -> Tensor:
-    """Set stripes of some clips to 0: frames within the clip's own, and channels; widths are drawn from 0 up.
+    """Set random stripes of clips to 0: frames within the clip, and channels.
 
     Args:
-        inputs: [b, t, c]; around 0, or a stripe stands out more than it hides.
-        mask: [b, t] true on a clip's own frames, which come first.
-        plan: probability, widths and numbers of stripes.
-        generator: of all draws.
+        inputs: [b, t, c] with a mean near 0; otherwise a stripe adds an edge instead of hiding one.
+        mask: [b, t] true on the frames of a clip, which come before the padding.
+        plan: probability, greatest widths and numbers of stripes.
+        generator: of all random numbers.
 
     Returns:
         [b, t, c], a new tensor.
@@ -70,7 +70,7 @@ def spec_augment(inputs: Tensor, mask: Tensor, plan: SpecAugment, generator: tor
 
 
 def _stripes(lengths: Tensor, size: int, share: float, count: int, generator: torch.Generator) -> Tensor:
-    """[b, size], true within `count` stripes of up to `share` of a row's length, all inside that length."""
+    """Return [b, size], true within `count` stripes of up to `share` of a row's length, all inside that length."""
     widths = (torch.rand(len(lengths), count, generator=generator) * (share * lengths[:, None] + 1)).floor()
     widths = widths.minimum((share * lengths[:, None]).floor())
     starts = (torch.rand(len(lengths), count, generator=generator) * (lengths[:, None] - widths + 1)).floor()
@@ -82,15 +82,15 @@ def _stripes(lengths: Tensor, size: int, share: float, count: int, generator: to
 def mixup(batch: Batch, plan: Mixup, generator: torch.Generator) -> Batch:
     """Mix a batch with itself in another order, or leave it as it is.
 
-    A mixture of two corpora may be any class of either: else a target could fall on a class that is not allowed.
+    A mixture of two corpora has the allowed classes of both, so that its target falls on allowed classes only.
 
     Args:
         batch: b rows.
-        plan: probability of a batch, and `beta` of Beta(beta, beta), from which every row's share is drawn.
-        generator: of all draws.
+        plan: probability of a batch, and `beta` of Beta(beta, beta), from which the share of each row is drawn.
+        generator: of all random numbers.
 
     Returns:
-        Inputs, targets and hints mixed; mask and allowed of either clip; names as before.
+        The batch with mixed inputs, targets and hints; mask and allowed are unions; names are unchanged.
 
     Reference:
         Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, equation 1.

@@ -1,4 +1,4 @@
-"""Which rows a step learns from: a function of seed and step, so that a stopped run needs no state of the sampler."""
+"""The rows of a training step: a function of seed and step, so a resumed run needs no state of the sampler."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emovox.training.data.examples import Examples
 Balance = Literal["none", "corpus", "class", "corpus-class"]
 
 ROWS, NOISE, MIXING = 0, 1, 2
-"""Purposes of the random numbers of a step: which rows; dropout; stripes and mixtures."""
+"""Purposes of the random numbers of a step: rows; dropout; crops, stripes and mixtures."""
 
 
 def derived_seed(seed: int, *numbers: int) -> int:
-    """Return the seed of one purpose in one place, in [0, 2^63): different for different `numbers`, all >= 0.
+    """Return a seed in [0, 2^63) that is different for different `numbers`, all >= 0.
 
     >>> derived_seed(0, 1) == derived_seed(0, 1), derived_seed(0, 1) == derived_seed(0, 2)
     (True, False)
@@ -25,11 +25,11 @@ def derived_seed(seed: int, *numbers: int) -> int:
 
 
 def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]:
-    """Return how often each row shall come, [n], sum 1.
+    """Return the probability of each row, [n], sum 1.
 
-    Rows of a clip share what the clip is due, and clips of one class of a corpus are due alike. By `balance`:
-    "none" all clips alike; "corpus" all corpora alike; "class" all classes of a corpus alike, and a corpus by its
-    number of clips; "corpus-class" both.
+    Rows of a clip share the probability of the clip. Clips of one class of a corpus have equal probability. `balance`
+    makes equal: "none" all clips; "corpus" all corpora; "class" all classes of a corpus, with a corpus in proportion
+    to its clips; "corpus-class" both.
     """
     _, clip, rows_of_clip = np.unique(examples.owner, return_inverse=True, return_counts=True)
     share = 1 / rows_of_clip[clip]
@@ -47,14 +47,14 @@ def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]
 
 
 class StratifiedSampler:
-    """Draw the rows of a step.
+    """Draws the rows of a step, stratified by corpus, class and clip.
 
-    Rows lie beside their like (corpus, class, clip) on a line, each as long as its weight; a step cuts the line in as
-    many equal parts as it draws rows, and draws a point in each. So every row comes as often as its weight says, and
-    every step has nearly the due number of each corpus and class.
+    Rows are sorted by corpus, class and clip, and put on a line, each as long as its weight. A step of n rows cuts the
+    line into n equal parts and draws a point in each. So each row is drawn as often as its weight demands, and each
+    step has nearly the expected number of each corpus and class.
 
     Args:
-        examples: all that can be drawn.
+        examples: the rows.
         balance: see `row_weights`.
 
     Reference:
@@ -66,7 +66,7 @@ class StratifiedSampler:
         self._ends = np.cumsum(row_weights(examples, balance)[self._rows])
 
     def rows(self, count: int, *, seed: int, step: int) -> npt.NDArray[np.int64]:
-        """Return the numbers [count] of the rows of a step, in random order, some perhaps twice."""
+        """Return the numbers [count] of the rows of a step, in random order; a row may occur twice."""
         rng = np.random.default_rng(derived_seed(seed, step, ROWS))
         points = (np.arange(count) + rng.random(count)) / count * self._ends[-1]
         places = np.searchsorted(self._ends, points, side="right")

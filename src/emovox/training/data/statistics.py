@@ -1,4 +1,4 @@
-"""Statistics over time of all rows, and how they look to the head: by the training set, and by each speaker's own."""
+"""Statistics over time of rows, standardised by those of the training set and by those of each speaker."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from emovox.training.data.views import COPY, TILE, WHOLE
 Values = npt.NDArray[np.float32]
 
 BATCH = 32
-"""Rows that are pooled at once; they are sorted by length, so that little is padded."""
+"""Number of rows pooled at once. Rows are sorted by length, so there is little padding."""
 
 CLEAN = (TILE, WHOLE)
-"""Views whose statistics a speaker's clean clips stand for; changed copies and narrow tiles have their own."""
+"""Views that are standardised by the speaker's clean tiles; copies and conditions are standardised by themselves."""
 
 
 @dataclass(frozen=True, eq=False)
 class Standardizer:
-    """What statistics [p] are standardised by."""
+    """Mean and deviation, [p] each, that statistics are standardised by."""
 
     mean: Values
     deviation: Values
 
     def __call__(self, values: Values) -> Values:
-        """[n, p] → [n, p]."""
+        """Return values [n, p] standardised, [n, p]."""
         standard: Values = (values - self.mean) / self.deviation
         return standard
 
 
 def pooled(encoder: Encoder, inputs: Inputs, rows: Indices) -> Values:
-    """Pool rows over time with an encoder that has learnt.
+    """Pool rows over time with a trained encoder.
 
     Returns:
-        [len(rows), p].
+        Statistics, [len(rows), p] float32.
     """
     encoder.eval()
     device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
@@ -57,18 +57,18 @@ def pooled(encoder: Encoder, inputs: Inputs, rows: Indices) -> Values:
 
 
 def measure(values: Values) -> Standardizer:
-    """Measure mean and deviation of rows [n, p]."""
+    """Return mean and deviation of rows [n, p]."""
     deviation = np.sqrt(values.var(axis=0, dtype=np.float64) + EPSILON)
     return Standardizer(values.mean(axis=0, dtype=np.float64).astype(np.float32), deviation.astype(np.float32))
 
 
 class Statistics:
-    """Statistics of some rows, computed once for all heads that learn from them.
+    """Statistics of rows, computed once for all heads that learn from them.
 
     Args:
         task: the clips.
         inputs: rows of all views.
-        encoder: has learnt.
+        encoder: a trained one.
         rows: numbers of the rows, ascending.
     """
 
@@ -78,11 +78,11 @@ class Statistics:
         self._by_speaker = by_speaker(task, inputs, rows, self._values).astype(np.float16)
 
     def values(self, rows: Indices) -> Values:
-        """[len(rows), p], of rows among those that were computed."""
+        """Return the statistics [len(rows), p] of rows that were computed."""
         return self._values[np.searchsorted(self._rows, rows)]
 
     def examples(self, rows: Indices, standardize: Standardizer) -> Examples:
-        """Return every row twice: standardised by `standardize`, and by the speaker's own statistics."""
+        """Return each row twice: standardised by `standardize`, and by the statistics of its speaker."""
         by_speaker = self._by_speaker[np.searchsorted(self._rows, rows)]
         both = np.concatenate([standardize(self.values(rows)), by_speaker])
         # half precision halves the memory: 0.3 GB for 23,000 rows of 3,072 statistics
@@ -97,12 +97,12 @@ def by_speaker(task: Task, inputs: Inputs, rows: Indices, values: Values) -> Val
 
     Args:
         task: the clips.
-        inputs: says whose and what each row is.
+        inputs: clip and view of each row.
         rows: [n] numbers of the rows.
         values: [n, p] their statistics.
 
     Returns:
-        [n, p].
+        [n, p] standardised.
     """
     speakers = np.array([speaker_key(task.clips[owner]) for owner in inputs.owner[rows]])
     view = inputs.view[rows]
@@ -110,7 +110,7 @@ def by_speaker(task: Task, inputs: Inputs, rows: Indices, values: Values) -> Val
     standard = np.empty_like(values)
     for speaker in np.unique(speakers):
         for name in np.unique(kind[speakers == speaker]):
-            own = (speakers == speaker) & (kind == name)
-            base = own & (view == TILE) if (own & (view == TILE)).any() else own
-            standard[own] = measure(values[base])(values[own])
+            group = (speakers == speaker) & (kind == name)
+            base = group & (view == TILE) if (group & (view == TILE)).any() else group
+            standard[group] = measure(values[base])(values[group])
     return standard

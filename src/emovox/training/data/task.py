@@ -1,4 +1,4 @@
-"""A classification task: clips with their classes, and what each corpus can say."""
+"""A classification task: clips with their classes, and the classes that each corpus has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ Indices = npt.NDArray[np.int64]
 class Task:
     """n clips to learn from.
 
-    `labels` [n] index into `classes`; `allowed` [n, classes] marks the classes that the clip's corpus has.
+    Attributes:
+        clips: [n].
+        classes: their names.
+        labels: [n] index into `classes`.
+        allowed: [n, classes], true for the classes that the clip's corpus has.
     """
 
     clips: tuple[Clip, ...]
@@ -33,22 +37,22 @@ class Task:
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """The corpora, in order of first appearance."""
+        """Return the names of the corpora, in order of first appearance."""
         return tuple(dict.fromkeys(clip.corpus for clip in self.clips))
 
     @cached_property
     def corpus(self) -> Indices:
-        """[n] number of each clip's corpus, by name."""
+        """Return the number of each clip's corpus, [n]; corpora are numbered by name."""
         return _codes([clip.corpus for clip in self.clips])
 
     @cached_property
     def speaker(self) -> Indices:
-        """[n] number of each clip's speaker, by corpus and name; -1: unknown."""
+        """Return the number of each clip's speaker, [n]; speakers are numbered by corpus and name; -1: unknown."""
         return _codes([speaker_key(clip) if clip.speaker else None for clip in self.clips])
 
     @cached_property
     def language(self) -> Indices:
-        """[n] number of each clip's language, by its ISO 639-1 code; -1: unknown."""
+        """Return the number of each clip's language, [n]; languages are numbered by ISO 639-1 code; -1: unknown."""
         return _codes([clip.language for clip in self.clips])
 
     def name(self, clip: int) -> str:
@@ -57,7 +61,7 @@ class Task:
 
 
 def _codes(names: Sequence[str | None]) -> Indices:
-    """Number names in their order; None is -1.
+    """Return the rank of each name in alphabetical order; -1 for None.
 
     >>> _codes(["b", None, "a", "b"]).tolist()
     [1, -1, 0, 1]
@@ -67,11 +71,11 @@ def _codes(names: Sequence[str | None]) -> Indices:
 
 
 def make_task(clips: Sequence[Clip], data: Data) -> Task:
-    """Choose the clips that have a class in the label view.
+    """Return the task of the clips that have a class in the label view.
 
     Raises:
         RecipeError: fewer than two classes are left.
-        ProtocolError: the protocol cannot be done on these clips; said before hours of features.
+        ProtocolError: the clips do not allow the protocol; raised before inputs are computed for hours.
     """
     labels: Sequence[str | None] = [clip.label for clip in clips] if data.view == "own" else view(clips, data.view)[1]
     kept = [i for i, label in enumerate(labels) if label is not None]
@@ -88,10 +92,10 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
 
 
 def task_folds(task: Task, data: Data, *, seed: int) -> tuple[Fold, ...]:
-    """Divide the task by the recipe's protocol; see `emovox.corpora.folds`.
+    """Return the folds of the recipe's protocol; see `emovox.corpora.folds`.
 
     Raises:
-        ProtocolError: the protocol cannot be done honestly on these clips (no speakers, too few, wrong corpus).
+        ProtocolError: the clips do not allow the protocol (no speakers, too few, wrong corpus).
     """
     names = [task.classes[label] for label in task.labels]
     return make_folds(data.protocol, task.clips, labels=names, target=data.target, seed=seed)

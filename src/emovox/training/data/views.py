@@ -1,4 +1,4 @@
-"""The views of a clip as an encoder's fixed half gives them: tiles, the whole, test conditions, changed copies."""
+"""The views of a clip, computed by an encoder's frozen half: tiles, whole clip, test conditions, changed copies."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import EmovoxError
 
 TILE = "tile"
-"""A tile as `predict` cuts it."""
+"""View: a tile as `predict` cuts it."""
 
 WHOLE = "whole"
-"""The clip in one piece."""
+"""View: the whole clip."""
 
 SPEAKER = "speaker-norm"
-"""The tiles of a clip, normalised by the statistics of its speaker: a figure, and no view of its sound."""
+"""Condition of figures: tiles normalised by the statistics of the speaker. It has no inputs of its own."""
 
 COPY = "copy "
-"""A changed copy of a tile is called by this and its number, from 1."""
+"""Prefix of the name of a changed copy of a tile; its number follows, from 1."""
 
 LONGEST, SHORTEST = 30.0, 0.3
-"""Seconds: longer clips are cut where they are taken in one piece, shorter ones filled up with silence."""
+"""Length of a view in seconds: longer whole clips are cut, shorter views are padded with silence."""
 
 Frames = npt.NDArray[np.floating]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Views of the clips of a corpus: round `copy` of changed copies, drawn by `seed`; or 0, the views of all clips."""
+    """Views of the clips of a corpus: round `copy` of changed copies, drawn with `seed`; 0: the views of all clips."""
 
     copy: int = 0
     seed: int = 0
@@ -52,13 +52,13 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """Views of the clips of a corpus: their tiles under a further test condition."""
+    """Views of the clips of a corpus: tiles under a further test condition."""
 
     condition: str
 
 
 class View(NamedTuple):
-    """One view of a clip: its name, seconds of speech in it (1 for a whole clip), and the inputs [t, c]."""
+    """One view of a clip: its name, its seconds of speech (1 for a whole clip), and the inputs [t, c]."""
 
     name: str
     seconds: float
@@ -66,12 +66,12 @@ class View(NamedTuple):
 
 
 def scored_views(conditions: Sequence[str]) -> tuple[str, ...]:
-    """Return what test clips are scored from, each once: tiles, whole clips, narrow tiles, further test conditions."""
+    """Return the views that test clips are scored from: tiles, whole clips, narrow tiles, further test conditions."""
     return tuple(dict.fromkeys((TILE, WHOLE, NARROW, *conditions)))
 
 
 def copy_view(number: int) -> str:
-    """Name a changed copy.
+    """Return the name of a changed copy.
 
     >>> copy_view(2)
     'copy 2'
@@ -80,7 +80,7 @@ def copy_view(number: int) -> str:
 
 
 def clip_views(path: str, encoder: Encoder, part: Part | Changed) -> list[View]:
-    """Decode a clip, cut it into tiles as `predict` does, and compute the inputs of the views of a part.
+    """Return the views of a clip that belong to a part, from tiles as `predict` cuts them.
 
     Raises:
         AudioError: the clip cannot be decoded.
@@ -93,6 +93,7 @@ def clip_views(path: str, encoder: Encoder, part: Part | Changed) -> list[View]:
     seconds = [(tile.end - tile.start) / rate for tile in tiles]
 
     def views(view: str, change: Callable[[Samples], Samples]) -> list[View]:
+        """Return a view of each tile, after a change."""
         return [_view(view, length, change(tile.samples), encoder) for length, tile in zip(seconds, tiles, strict=True)]
 
     if isinstance(part, Changed):
@@ -107,7 +108,7 @@ def clip_views(path: str, encoder: Encoder, part: Part | Changed) -> list[View]:
 
 
 def _generator(name: str, *numbers: int) -> np.random.Generator:
-    """Draw for one clip: the same numbers wherever its file lies."""
+    """Return the generator of one clip; it depends on the file's name, not on its folder."""
     return np.random.default_rng([*numbers, *hashlib.sha256(name.encode()).digest()[:8]])
 
 
@@ -120,7 +121,7 @@ def _view(name: str, seconds: float, samples: Samples, encoder: Encoder) -> View
 
 
 def views_or_problem(path: str, *, encoder: EncoderConfig, part: Part | Changed) -> list[View] | str:
-    """Return the views of a clip, or what is wrong with it; encoder and noises are built once a process."""
+    """Return the views of a clip, or an error message; encoder and noises are built once per process."""
     try:
         return clip_views(path, _built(msgspec.json.encode(encoder)), part)
     except EmovoxError as error:
@@ -128,7 +129,7 @@ def views_or_problem(path: str, *, encoder: EncoderConfig, part: Part | Changed)
 
 
 def forget() -> None:
-    """Build encoders and noises anew: the files that they are made from may have changed."""
+    """Forget encoders and noises that were built: their files may have changed."""
     _built.cache_clear()
     _augmenter.cache_clear()
 
@@ -136,7 +137,7 @@ def forget() -> None:
 @cache
 def _built(config: bytes) -> Encoder:
     if parent_process() is not None:
-        torch.set_num_threads(1)  # one process a core: more threads than cores make everything slower
+        torch.set_num_threads(1)  # one process per core: more threads than cores are slower
     return build_encoder(msgspec.json.decode(config, type=EncoderConfig)).eval()
 
 

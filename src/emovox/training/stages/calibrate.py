@@ -1,4 +1,4 @@
-"""Stage: the temperature, and how good the network is, from training speakers that were held out."""
+"""Stage: the temperature and the UAR of the network, from held-out training speakers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from emovox.training.stages.stage import INNER, UNCALIBRATED, Context, Fitted, J
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Fit the temperature on clips that a network like this one did not learn from.
+    """Fits the temperature on clips that the network was not trained on.
 
-    A head that learnt from all training clips cannot be judged by them: for each split another head learns on one side,
-    and is judged on the other.
+    A head that was trained on all training clips cannot be measured on them. So for each split another head is trained
+    on one side and measured on the other.
     """
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
-        """Find the temperature and the UAR; see `Stage`."""
+        """Return the network with temperature and UAR; see `Stage`."""
         judged = list(_judged(context, fitted))
         if not judged:
             return fitted
@@ -44,7 +44,7 @@ def _judged(context: Context, fitted: Fitted) -> Iterable[Judged]:
 
 
 def _splits(context: Context, held: Indices | None) -> Iterable[tuple[Indices, Indices]]:
-    """Return clips to learn from and clips to judge by; none where the encoder has learnt from all of them."""
+    """Return pairs of training and held-out clips; none if the encoder was trained on all of them."""
     if held is None:
         by_clip = context.recipe.data.protocol == "sd"
         n_splits, seed = context.recipe.inner_folds, context.recipe.seed

@@ -1,4 +1,4 @@
-"""Distillation: what a teacher says of clips becomes the targets from which a student learns."""
+"""Distillation: a student learns from the outputs of a teacher."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from emovox.training.stages.head import embeddings, logits
 def distillation_targets(
     task: Task, inputs: Inputs, clips: Indices, network: Network, *, share: float, temperature: float
 ) -> DistillationTargets:
-    """Ask a network that has learnt about clips, as they are; their changed copies have the same targets.
+    """Return targets and embeddings of unchanged clips by a teacher; changed copies have those of their clip.
 
     Args:
         task: all clips.
-        inputs: the teacher's.
-        clips: [n] those that it is asked about; of others there is nothing but zeros.
-        network: the teacher.
-        share: of the target that its scores take from the label.
-        temperature: divides its logits.
+        inputs: of the teacher.
+        clips: [n] numbers of the clips that it scores; all others get zeros.
+        network: the teacher, trained.
+        share: of the target that comes from the teacher's scores, in [0, 1]; the rest is the label.
+        temperature: divides the teacher's logits, > 0.
 
     Returns:
-        Targets, all on the classes of the clip's corpus, and embeddings, moved and divided as a whole so that their
-        values have mean 0 in each place and variance 1 over all. A clip without speech has its label and zeros.
+        Targets on the classes of the clip's corpus, and embeddings. The embeddings are centred in each dimension and
+        divided by one number, so that their mean variance is 1. A clip without speech has its label, and zeros.
     """
     tiles = inputs.select(clips)
     voiced = np.unique(inputs.owner[tiles])  # clips in which no speech was found have no tile
@@ -50,11 +50,11 @@ def distillation_targets(
 
 
 class Student(Network):
-    """A network that also guesses, while it learns, its teacher's embedding: by a linear map of its statistics.
+    """A network that in training also predicts its teacher's embedding, by a linear map of its statistics.
 
     Shape:
         - Input: inputs [b, t, c], mask [b, t].
-        - Output: as of `Network`, and while it learns "hints" [b, d].
+        - Output: that of `Network`, and in training "hints" [b, d].
 
     Reference:
         Romero et al., "FitNets: Hints for Thin Deep Nets", ICLR 2015, equation 3.

@@ -1,4 +1,4 @@
-"""Stage: encoder and head learn together, from labels and perhaps from a teacher."""
+"""Stage: encoder and head learn together, from labels and optionally from a teacher."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judg
 
 @dataclass(frozen=True)
 class LearnEncoder:
-    """Learn by `learning`, stopped by held-out speakers; left out where nothing of the encoder learns."""
+    """Trains by `learning`, with early stopping on held-out speakers; skipped if no part of the encoder learns."""
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
-        """Let encoder and head learn; see `Stage`."""
+        """Train encoder and head; see `Stage`."""
         recipe, network = context.recipe, fitted.network
         if not (network.encoder.learns or recipe.head_learning is None):
             return fitted
@@ -43,7 +43,7 @@ class LearnEncoder:
 
 
 def teach(context: Context, clips: Indices) -> DistillationTargets | None:
-    """Let the recipe's teacher learn from the clips that the student will learn from, and ask it about them."""
+    """Train the recipe's teacher on the training clips of the student, and return its targets for them."""
     teacher, inputs = context.recipe.teacher, context.teacher_inputs
     if teacher is None:
         return None
@@ -57,7 +57,7 @@ def teach(context: Context, clips: Indices) -> DistillationTargets | None:
 
 
 def judge(context: Context, network: Network, held: Indices) -> Judged:
-    """Score the tiles of held-out clips."""
+    """Return held-out clips with the logits of their tiles."""
     return held, logits(network.head, pooled(network.encoder, context.inputs, context.inputs.select(held)))
 
 
@@ -66,10 +66,10 @@ def _validate(context: Context, held: Indices) -> Validate:
 
 
 def held_out(task: Task, train: Indices, recipe: NetworkRecipe) -> tuple[Indices, Indices]:
-    """Split training clips into those that are learnt from first, and speakers on whom it is stopped and calibrated.
+    """Split training clips into clips of the first stage, and clips of held-out speakers for stopping and calibration.
 
     Raises:
-        RecipeError: speakers are to be held out, and no corpus has enough of them.
+        RecipeError: the recipe holds out speakers, and no corpus has enough of them.
     """
     stopping = recipe.learning.stopping
     if not stopping.share:
@@ -83,7 +83,7 @@ def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
     """Return the training clips of corpora with at least `least` training speakers.
 
     Raises:
-        RecipeError: no corpus has as many.
+        RecipeError: no corpus has enough of them.
     """
     clips = task.clips
     speakers = {corpus: {clips[i].speaker for i in train if clips[i].corpus == corpus} for corpus in task.corpora}
@@ -92,6 +92,6 @@ def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
         counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
         raise RecipeError(
             f"learning.stopping.least is {least}, expected at most the training speakers of some corpus "
-            f"({counts}); or set learning.stopping.share to 0, and nobody is held out"
+            f"({counts}); or set learning.stopping.share to 0 to hold out no speaker"
         )
     return rich

@@ -1,4 +1,4 @@
-"""Stage: a new head learns from statistics that are there already, as they are and normalised by each speaker's."""
+"""Stage: a new head learns from pooled statistics, as they are and normalised by those of each speaker."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from emovox.training.stages.stage import HEAD, Context, Fitted
 
 @dataclass(frozen=True)
 class LearnHead:
-    """Learn by `head_learning` from all training clips; left out without that table."""
+    """Trains a head by `head_learning` on all training clips; skipped without that table."""
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
-        """Put a new head in the place of the present one; see `Stage`."""
+        """Replace the present head by a new one; see `Stage`."""
         if context.recipe.head_learning is None:
             return fitted
         encoder = fitted.network.encoder
@@ -33,7 +33,7 @@ class LearnHead:
 
 
 def fit_head(context: Context, encoder: Encoder, plan: Plan, clips: Indices, purpose: int, name: str) -> Head:
-    """Let the recipe's number of heads learn from some training clips, and join them into one that averages them."""
+    """Train the recipe's number of heads on these clips, and return one head that averages them."""
     statistics, rows = context.statistics(encoder), context.rows(clips)
     standardize = measure(statistics.values(rows))
     examples, heads = statistics.examples(rows, standardize), []
@@ -47,19 +47,19 @@ def fit_head(context: Context, encoder: Encoder, plan: Plan, clips: Indices, pur
 
 
 class Pooled(Encoder):
-    """Stand in for an encoder whose statistics are there already; they take the place of the waveform."""
+    """Takes the place of an encoder when statistics are computed already; they replace the waveform."""
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """Take statistics [b, p] as a clip of one frame, [b, 1, p]."""
+        """Return statistics [b, p] as a clip of one frame, [b, 1, p]."""
         return samples[:, None]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """Take the one frame."""
+        """Return the one frame, [b, p]."""
         return inputs[:, 0]
 
 
 class HeadAlone(Network):
-    """A head, for the loop: learns from statistics [b, 1, p] that are standardised already, each row in its own way."""
+    """A head as a network, for the loop; its inputs are statistics [b, 1, p] that are standardised already."""
 
     def __init__(self, head: Head) -> None:
         super().__init__(Pooled(), head)
@@ -70,9 +70,9 @@ class HeadAlone(Network):
 
 
 def merged(heads: Sequence[Head]) -> Head:
-    """Join heads that learnt from the same statistics into one, whose logits are the mean of theirs.
+    """Return one head whose logits are the mean of those of several heads, trained on the same statistics.
 
-    The hidden layers stand side by side, so the last map stays affine.
+    Their hidden layers are concatenated, so the last map stays affine.
     """
     if len(heads) == 1:
         return heads[0]
@@ -95,7 +95,7 @@ def merged(heads: Sequence[Head]) -> Head:
 
 
 def logits(head: BaseHead, statistics: Values, mean: Values | None = None, deviation: Values | None = None) -> Matrix:
-    """Compute the logits [n, classes] of statistics [n, p], standardised by the training set or as is given."""
+    """Compute the logits [n, classes] of statistics [n, p], standardised by the training set unless `mean` is given."""
     with torch.inference_mode():
         return _matrix(head.classify(_embedded(head, statistics, mean, deviation)))
 

@@ -1,7 +1,7 @@
-"""What every stage of a training shares: what it works on, and what it hands to the next.
+"""What all stages of a training share: their context, and the network that one hands to the next.
 
-The fold runner puts stages one after another inside each fold. A new one (pruning, quantisation) is a class with
-`run`, named in the list of a method; the runner stays as it is.
+The stages run one after another in each fold. A new stage (pruning, quantisation) is a class with `run` that is added
+to `STAGES` of a method; nothing else changes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from emovox.training.plan import Plan
 from emovox.training.stages.start import read_start, starting_encoder
 
 INITIAL, ENCODER, HEAD, INNER = 0, 1, 2, 3
-"""Purposes of the random numbers of a fit; inner heads count on from the last."""
+"""Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …"""
 
 UNCALIBRATED = 1.0
-"""The temperature where nobody was held out: one fitted on clips that were learnt from would be too low."""
+"""The temperature if no speaker was held out: one fitted on training clips would be too low."""
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -49,10 +49,10 @@ class Fitted:
 
     Attributes:
         network: encoder and head.
-        held: numbers of the training clips that the encoder did not learn from, perhaps none; None: it learnt from no
-            clip at all.
+        held: numbers of the training clips that the encoder was not trained on, perhaps none; None: the encoder was not
+            trained at all.
         temperature: divides the logits.
-        held_out_uar: UAR in percent on held-out training speakers; NaN: nobody was held out.
+        held_out_uar: UAR in percent on held-out training speakers; NaN: no speaker was held out.
     """
 
     network: Network
@@ -65,21 +65,21 @@ class Stage(Protocol):
     """One step of a fit."""
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
-        """Change the network, or what is known of it; no clip but `context.train` may be looked at."""
+        """Return the network, changed or measured; only the clips `context.train` may be used."""
 
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What the stages of one fit work on.
+    """Data and settings of one fit, the same for all stages.
 
     Attributes:
         task: the clips.
         inputs: rows of all their views.
-        recipe: what to do.
+        recipe: of the network.
         train: numbers of the training clips, ascending.
-        folder: for checkpoints and logs, one folder a run of the loop.
-        report: shows the progress of the loop.
-        teacher_inputs: rows of the teacher's inputs, where the recipe has one.
+        folder: for checkpoints and logs; each run of the loop has a folder in it.
+        report: called with the progress of the loop.
+        teacher_inputs: rows of the teacher's inputs; None without a teacher.
     """
 
     task: Task
@@ -92,23 +92,23 @@ class Context:
 
     @cached_property
     def key(self) -> str:
-        """Names recipe, clips and starting weights: a checkpoint of another key is of other work."""
+        """Return a key of recipe, clips and starting weights; a checkpoint with another key is refused."""
         key = f"{self.recipe.sha256()} {derived_seed(0, *self.train.tolist())}"
         return f"{key} {read_start(self.recipe.start).weights_sha256}" if self.recipe.start else key
 
     def rows(self, clips: Indices) -> Indices:
-        """Return the rows that clips are learnt from: tiles, copies, and the whole where the recipe says so."""
+        """Return the training rows of clips: tiles, copies, and whole clips if the recipe has `whole`."""
         return self.inputs.learnt(clips, whole=clips if self.recipe.whole else clips[:0], narrow=clips[:0])
 
     def statistics(self, encoder: Encoder) -> Statistics:
-        """Pool the training clips' rows with an encoder that no longer changes; kept for the next stage."""
+        """Return the statistics of the training rows by a trained encoder; they are kept for the next stage."""
         kept: list[tuple[Encoder, Statistics]] = self.__dict__.setdefault("_statistics", [])
         if not kept or kept[0][0] is not encoder:
             kept[:] = [(encoder, Statistics(self.task, self.inputs, encoder, self.rows(self.train)))]
         return kept[0][1]
 
     def tiles(self, judged: Sequence[Judged]) -> tuple[HeldOut, Matrix]:
-        """Join the tiles of held-out clips and their logits."""
+        """Return the tiles of held-out clips and their logits, concatenated."""
         clips, values = (np.concatenate(column) for column in zip(*judged, strict=True))
         tiles = np.concatenate([self.inputs.select(held) for held, _ in judged])
         return HeldOut(clips, self.inputs.owner[tiles], self.inputs.seconds[tiles]), values
@@ -122,29 +122,29 @@ class Context:
         name: str,
         validate: Validate | None = None,
     ) -> None:
-        """Run the loop in the folder `name`, with random numbers of its own `purpose`."""
+        """Run the loop in the folder `name`; `purpose` sets its random numbers."""
         seed, report = derived_seed(self.recipe.seed, *purpose), named(self.report, name)
         key, folder = f"{self.key} {name}", self.folder / name
         learn(network, examples, plan, seed=seed, folder=folder, key=key, validate=validate, report=report)
 
     def new_head(self, encoder: Encoder, *purpose: int) -> Head:
-        """Draw a head for an encoder."""
+        """Return a head for an encoder, with random weights."""
         n_classes, config = len(self.task.classes), self.recipe.head
         return self.seeded(lambda: Head(encoder.n_statistics, n_classes, config), *purpose)
 
     def seeded(self, build: Callable[[], Module], *purpose: int) -> Module:
-        """Build a module whose first weights follow from the recipe's seed and a purpose."""
+        """Build a module with random weights that depend on the recipe's seed and a purpose."""
         return seeded(build, derived_seed(self.recipe.seed, *purpose))
 
 
 def run_stages(stages: Sequence[Stage], context: Context) -> Fitted:
-    """Run stages one after another, from a network whose weights are drawn, or start from a pretraining.
+    """Run stages one after another, from a network with random weights or those of a pretraining.
 
     Raises:
-        WeightsError: the recipe starts from weights that do not fit.
-        RecipeError: speakers are to be held out, and no corpus has enough of them.
-        TrainingError: the loss is no longer a number.
-        CheckpointError: the folder holds checkpoints of other work.
+        WeightsError: the weights of the pretraining do not fit.
+        RecipeError: the recipe holds out speakers, and no corpus has enough of them.
+        TrainingError: the loss is no longer finite.
+        CheckpointError: the folder holds checkpoints of another recipe or of other clips.
     """
     encoder = context.seeded(lambda: starting_encoder(context.recipe.encoder, context.recipe.start), INITIAL)
     fitted = Fitted(Network(encoder, context.new_head(encoder, INITIAL)).eval())
@@ -154,12 +154,12 @@ def run_stages(stages: Sequence[Stage], context: Context) -> Fitted:
 
 
 def named(report: Report | None, stage: str) -> Report | None:
-    """Let a report say which stage it is of."""
-    return None if report is None else lambda done, total, said: report(done, total, f"{stage}: {said}")
+    """Return a report that puts the name of a stage before each message."""
+    return None if report is None else lambda done, total, message: report(done, total, f"{stage}: {message}")
 
 
 def seeded(build: Callable[[], Module], seed: int) -> Module:
-    """Build a module with a seed; the caller's random numbers are not touched."""
+    """Build a module with a seed; the caller's random state is unchanged."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return build()

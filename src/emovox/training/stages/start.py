@@ -1,8 +1,8 @@
-"""Weights that an encoder starts from: what a pretraining writes, and what a recipe's `start` reads.
+"""Weights that an encoder starts from: a pretraining writes them, a recipe's `start` names them.
 
-Two files. `encoder.safetensors` holds what learns and the running statistics of normalisation; frozen weights are
-where they came from. So the inputs on disk, which come from the frozen half, are the same with and without a start.
-`encoder.json` says what the weights fit and who taught them.
+There are two files. `encoder.safetensors` has the weights that learn, and the running statistics of normalisation. It
+has no frozen weights. So the inputs on disk, which come from the frozen half, are the same with and without a start.
+`encoder.json` has the encoder that the weights fit, the corpora, and figures.
 """
 
 from __future__ import annotations
@@ -26,11 +26,17 @@ _AGAIN = "pretrain again with this encoder, or take the encoder of the pretraini
 
 
 class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is known of pretrained weights.
+    """Description of pretrained weights.
 
-    `inputs_key` says what the frozen half gave that they learnt from. `accuracy` (of clips), `uar` (mean over speakers)
-    and `chance` are in percent, on `held_out_clips` of other videos than those that were learnt from; the step was
-    chosen by them.
+    Attributes:
+        recipe, recipe_sha256: name and hash of the recipe of the pretraining.
+        weights_sha256: hash of encoder.safetensors.
+        encoder: that the weights fit.
+        inputs_key: identifies the outputs of the frozen half that the weights were trained on.
+        corpora: of the training.
+        speakers, clips: their numbers.
+        held_out_clips: number of clips of held-out videos. The best step was chosen by them.
+        accuracy, uar, chance: in percent, on the held-out clips; `uar` is a mean over speakers.
     """
 
     recipe: str
@@ -48,7 +54,7 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 def encoder_bytes(encoder: Encoder) -> bytes:
-    """Render what has learnt, as a safetensors file."""
+    """Return the weights that learn as the bytes of a safetensors file."""
     from safetensors.torch import save
 
     return save({name: value.detach().cpu().contiguous() for name, value in learnt_weights(encoder).items()})
@@ -66,13 +72,13 @@ def write_start(folder: Path, weights: bytes, about: Start) -> Path:
 
 
 def read_start(source: str) -> Start:
-    """Read what is known of pretrained weights.
+    """Return the description of pretrained weights.
 
     Args:
-        source: an encoder.safetensors, or the run folder that it lies in.
+        source: an encoder.safetensors, or its run folder.
 
     Raises:
-        WeightsError: no pretraining has finished there.
+        WeightsError: there is no finished pretraining.
     """
     path = _weights_path(source).with_name(ABOUT)
     try:
@@ -83,18 +89,18 @@ def read_start(source: str) -> Start:
             "finished pretraining, or its encoder.safetensors beside its encoder.json"
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path}: tells of no pretraining that this version knows ({error}); {_AGAIN}") from error
+        raise WeightsError(f"{path}: has no pretraining that this version knows ({error}); {_AGAIN}") from error
 
 
 def starting_encoder(config: EncoderConfig, source: str = "") -> Encoder:
-    """Build an encoder; weights that learn are drawn from torch's generator, or are those of a pretraining.
+    """Build an encoder; weights that learn come from torch's random generator, or from a pretraining.
 
     Args:
-        config: which.
-        source: see `read_start`; "" draws.
+        config: name and sizes of the encoder.
+        source: see `read_start`; "": random weights.
 
     Raises:
-        WeightsError: there are no such weights, or those of another encoder.
+        WeightsError: the weights are missing, or those of another encoder.
     """
     encoder = build_encoder(config)
     if source:
@@ -117,7 +123,7 @@ def _put(encoder: Encoder, config: EncoderConfig, source: str) -> None:
     try:
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != about.weights_sha256:
-            raise WeightsError(f"{path}: is not the file that {ABOUT} beside it tells of; {_AGAIN}")
+            raise WeightsError(f"{path}: is not the file that {ABOUT} beside it describes; {_AGAIN}")
         put_weights(encoder, load(data))
     except (OSError, SafetensorError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be used ({error}); {_AGAIN}") from error

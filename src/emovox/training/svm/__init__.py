@@ -1,1 +1,1 @@
-"""The baseline: from functionals of clips to a head that scikit-learn fits, `emovox.models.svm.SvmHead`."""
+"""The baseline: functionals of clips, and a head that scikit-learn fits (`emovox.models.svm.SvmHead`)."""

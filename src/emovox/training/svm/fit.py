@@ -1,4 +1,4 @@
-"""Fit the baseline on training clips: hyper-parameters and temperature by held-out training speakers, then all."""
+"""Fit the baseline: hyper-parameters and temperature on held-out training speakers, then all training clips."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from emovox.training.svm.recipe import SvmRecipe
 
 @dataclass(frozen=True)
 class Choice:
-    """A point of the grid, and the mean UAR in percent that it reached on held-out training speakers."""
+    """A point of the grid, and its mean UAR in percent on held-out training speakers."""
 
     c: float
     gamma: float
@@ -40,7 +40,7 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class FittedSvm:
-    """A network with its temperature, and the choice that led to it."""
+    """A network with its temperature, and the point of the grid that was chosen."""
 
     network: BaseNetwork
     temperature: float
@@ -51,8 +51,12 @@ class FittedSvm:
 class Fit:
     """A fit of the baseline.
 
-    `inputs` says what each row is, `values` [m, p] are the statistics of all m rows; of `train`, the numbers of the
-    training clips, alone is learnt.
+    Attributes:
+        task: the clips.
+        inputs: clip and view of each of m rows.
+        values: [m, p] statistics of all rows.
+        train: numbers of the training clips; only these are used.
+        recipe: of the baseline.
     """
 
     task: Task
@@ -62,7 +66,7 @@ class Fit:
     recipe: SvmRecipe
 
     def run(self) -> FittedSvm:
-        """Choose on inner folds of the training speakers, calibrate there, and fit on all training clips."""
+        """Choose and calibrate on inner folds of the training speakers, then fit on all training clips."""
         columns, recipe = self.columns(), self.recipe
         by_clip = recipe.data.protocol == "sd"
         splits = list(
@@ -83,7 +87,7 @@ class Fit:
         return FittedSvm(network, temperature, Choice(*grid[best], scores[best]))
 
     def columns(self) -> Indices:
-        """Return the functionals of the recipe's groups, or of these the `select` that tell most about the class.
+        """Return the columns of the recipe's groups; with `select`, only those with the most information on the class.
 
         Reference:
             Kraskov, Stögbauer and Grassberger, "Estimating mutual information", Phys. Rev. E 69 (2004).
@@ -96,11 +100,11 @@ class Fit:
 
         tiles = self.inputs.select(self.train)
         labels = self.task.labels[self.inputs.owner[tiles]]
-        told = mutual_info_classif(self.values[tiles][:, columns], labels, random_state=self.recipe.seed)
-        return np.sort(columns[np.argsort(-told, kind="stable")[: features.select]])
+        information = mutual_info_classif(self.values[tiles][:, columns], labels, random_state=self.recipe.seed)
+        return np.sort(columns[np.argsort(-information, kind="stable")[: features.select]])
 
     def rows(self, clips: Indices) -> Indices:
-        """Return the rows that clips are learnt from, by the recipe."""
+        """Return the training rows of clips, by the recipe."""
         whole = self.recipe.whole
         named = self.task.corpora if whole is True else whole or ()
         taken = np.array([clip for clip in clips if self.task.clips[clip].corpus in named], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""The baseline as a method: fit on a fold's training clips, score its test clips as `predict` would."""
+"""The method of the baseline: fit on a fold's training clips, score its test clips as `predict` does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from emovox.training.svm.recipe import SvmRecipe
 
 @dataclass(frozen=True, eq=False)
 class SvmMethod:
-    """Functionals, PCA and one machine a class; see `emovox.training.run.Method`. A fit keeps no checkpoints."""
+    """Functionals, PCA and one machine per class; see `emovox.training.run.Method`. It keeps no checkpoints."""
 
     task: Task
     inputs: Inputs
@@ -45,11 +45,11 @@ class SvmMethod:
     def prepared(
         cls, task: Task, recipe: SvmRecipe, *, folder: Path, workers: int = 2, progress: Progress = no_progress
     ) -> SvmMethod:
-        """Check the recipe against the clips, then compute the functionals or find them in the cache.
+        """Check the recipe against the clips, then compute the functionals or read them from the cache.
 
         Args:
             task: the clips.
-            recipe: what to fit.
+            recipe: of the baseline.
             folder: the cache folder.
             workers: processes that compute functionals.
             progress: called after each clip whose functionals were computed.
@@ -72,7 +72,7 @@ class SvmMethod:
 
     @cached_property
     def values(self) -> Values:
-        """Functionals [m, p] of all rows of the inputs."""
+        """Return the functionals [m, p] of all rows of the inputs."""
         return pooled(build_encoder(self.recipe.encoder), self.inputs, np.arange(len(self.inputs.owner)))
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
@@ -85,11 +85,11 @@ class SvmMethod:
         return FoldScores(fold.number, test, scores, fitted.temperature, chosen)
 
     def fit(self, trained: Indices, folder: Path) -> TrainedModel:
-        """Choose, calibrate and fit on these clips."""
+        """Choose, calibrate and fit on these clips, and return the network."""
         return self._fit(trained, folder, None)[1]
 
     def sentence(self, scores: FoldScores) -> str:
-        """Tell what was chosen, and how good it is on speakers of the training part."""
+        """Return a message with the chosen point, its UAR on held-out training speakers, and the temperature."""
         chosen = scores.chosen
         return (
             f"C {chosen['c']:g}, gamma {chosen['gamma']:g} "

@@ -1,4 +1,4 @@
-"""Pictures of the functionals that a model learns from: who lies near whom, and how many components it takes."""
+"""Pictures of the functionals: neighbours by t-SNE, and the variance that principal components keep."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from emovox.training.data.views import WHOLE
 from emovox.training.svm.method import SvmMethod
 
 MOST_CLIPS = 1500
-"""More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
+"""Most clips in a picture; more are thinned evenly: time grows with their number, and points hide each other."""
 
 
 def write_pictures(method: SvmMethod, folder: Path) -> list[Path]:
-    """Draw t-SNE by emotion, by speaker and (of several) by corpus, and the variance that the components keep.
+    """Write t-SNE by emotion, speaker and (of several) corpus, and the variance that the components keep.
 
-    Speaker and corpus show what the features tell beside the emotion: clusters of one speaker are what makes an unknown
-    voice hard.
+    Speaker and corpus show what the features express beside the emotion. Clusters of one speaker are the reason why an
+    unknown voice is hard.
 
     Args:
-        method: its clips, a point each, and their functionals; its recipe names groups and seed.
-        folder: where the PNGs go.
+        method: has the clips, a point each, and their functionals; its recipe has groups and seed.
+        folder: gets the PNGs.
 
     Returns:
-        The files written.
+        The paths of the files.
     """
     task, recipe = method.task, method.recipe
     rows = np.flatnonzero(method.inputs.view == WHOLE)

@@ -1,4 +1,4 @@
-"""Recipes of the baseline: functionals, views to learn from, and the grid of its machines."""
+"""Recipes of the baseline: functionals, training views, and the grid of its machines."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from emovox.training.recipe import Recipe, failed
 
 
 class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What of the functionals is used.
+    """The functionals that are used.
 
-    `groups` of `emovox.features.groups`; `pca` the share of variance kept (0: no PCA); `select` how many (0: all).
+    Attributes:
+        groups: names of `emovox.features.groups`.
+        pca: share of the variance that the principal components keep, in [0, 1); 0: no PCA.
+        select: number of functionals kept, by mutual information with the class; 0: all.
     """
 
     groups: tuple[str, ...] = tuple(GROUPS)
@@ -26,9 +29,12 @@ class Features(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The grid that is searched on training speakers: penalties `c`, widths `gamma` relative to 1 / (d · variance).
+    """The grid that is searched on training speakers.
 
-    `inner_folds` splits the training speakers; with one point in the grid it only serves the temperature.
+    Attributes:
+        c: penalties, > 0.
+        gamma: kernel widths relative to 1 / (d · variance), > 0.
+        inner_folds: number of splits of the training speakers, at least 2; they choose the point and the temperature.
     """
 
     c: tuple[float, ...] = (1.0, 3.0, 10.0)
@@ -37,11 +43,17 @@ class Svm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class SvmRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One training of the baseline.
+    """The recipe of the baseline.
 
-    `copies`, `augment` and `whole` are as for networks; further, `augment` may be several tables, which the rounds of
-    copies take in turn, and `whole` may name the corpora whose clips are learnt from in one piece, too. `narrow` adds
-    all tiles as they sound through 8 kHz: without it telephone recordings of RAVDESS fall from 55 to 22 % UAR.
+    Attributes:
+        encoder: always the functionals.
+        copies: corpus → number of changed copies of its tiles.
+        augment: how copies are changed; rounds of copies take several tables in turn.
+        whole: whether whole clips are trained on, beside their tiles; or the corpora of which they are.
+        narrow: whether all tiles are also trained on through 8 kHz. Without it telephone recordings of RAVDESS fall
+            from 55 to 22 % UAR.
+        features: the functionals that are used.
+        svm: the grid.
     """
 
     kind: Literal["svm"] = "svm"
@@ -55,7 +67,7 @@ class SvmRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def svm_problems(recipe: SvmRecipe) -> list[str]:
-    """Name what is out of range in the tables of the baseline: key, what it is, what was expected."""
+    """Return a message for each value out of range in the tables of the baseline: key, value, what was expected."""
     features, svm = recipe.features, recipe.svm
     unknown = [group for group in features.groups if group not in GROUPS]
     return [
