@@ -1,1 +1,1 @@
-"""Run a model over labelled clips; `figures` computes from its predictions, `report` shows them."""
+"""Run a model on labelled clips; `figures` computes metrics from its predictions, `report` presents them."""

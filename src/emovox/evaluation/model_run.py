@@ -1,4 +1,4 @@
-"""Evaluate a finished model on corpora: both label views, and what must be said about it."""
+"""Evaluate a finished model on corpora, in both label views, with notes for the report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from emovox.schema.result import Failure
 
 @dataclass(frozen=True)
 class ModelRun:
-    """What came of it: entries for the tables, facts for the report, and the recordings that could not be used."""
+    """The result: entries for the tables, facts for the report, and the recordings that could not be used."""
 
     entries: tuple[Entry, ...]
     facts: Facts
@@ -37,19 +37,19 @@ def evaluate_model(
     progress: Progress = no_progress,
     pictures: bool = False,
 ) -> ModelRun:
-    """Predict the clips and gather what a report needs.
+    """Predict the clips, and return the entries and facts of a report.
 
-    A shipped model has been trained on all speakers of its corpora, so on these it is not tested at all: the facts then
-    name the corpora, for the warning.
+    A shipped model was trained on all speakers of its corpora, so these do not test it. The facts then name the corpora
+    for a warning.
 
     Args:
         predictor: the model.
         clips: of one or more corpora.
-        protocol: divides the clips into folds, for mean and deviation over folds; none unless given.
+        protocol: divides the clips into folds, for mean and deviation over folds. Default: one fold.
         command: the command line, for the report.
-        work: file that keeps what is done, so that a killed run goes on.
+        work: file that keeps finished clips, so that a killed run can resume.
         progress: called after each clip.
-        pictures: whether to draw the embedding of the clips, which takes some seconds.
+        pictures: whether to draw the embedding of the clips; it takes some seconds.
 
     Raises:
         ProtocolError: the clips do not fit the model or the protocol.

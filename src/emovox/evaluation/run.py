@@ -1,4 +1,4 @@
-"""Measure a predictor over the clips of a manifest, on the path that `predict` takes; a killed run goes on later."""
+"""Predict the clips of a manifest on the path of `predict`; a killed run can resume."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.result import Failure, Notice, Result
 
 EXACT_DIGITS = 17
-"""Significant digits of the work file: a resumed run gives the same predictions as one that was not killed."""
+"""Significant digits of the work file: enough for the same predictions after a resume."""
 
 OnFailure = Callable[[Failure], None]
 
 
 class FilePredictor(Protocol):
-    """What can be evaluated: `emovox.runtime.predictor.Predictor`, or a stand-in."""
+    """A predictor that can be evaluated, such as `emovox.runtime.predictor.Predictor`."""
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the scores."""
+        """Return the labels, in the order of the scores."""
 
     def predict(self, source: str) -> Result:
-        """Analyse the recording at this path."""
+        """Return the analysis of the recording at this path."""
 
 
 def evaluate(
@@ -45,17 +45,17 @@ def evaluate(
     progress: Progress = no_progress,
     on_failure: OnFailure | None = None,
 ) -> Predictions:
-    """Predict every clip and keep the scores.
+    """Return the predictions of a model for all clips.
 
-    Clips whose label the model does not have and `SEVEN_MAP` drops (boredom) are left out; `dropped` counts them. A
-    recording that cannot be used stays in as a clip without an answer, which counts as wrong.
+    Clips are left out if the model lacks their label and `SEVEN_MAP` drops it (boredom); `dropped` counts them. A
+    recording that cannot be used is a clip without an answer, which counts as wrong.
 
     Args:
         predictor: the model.
         clips: of one or more corpora.
-        folds: the fold of each clip, for mean and deviation over folds; "1" for all unless given.
+        folds: the fold of each clip, for mean and deviation over folds. Default: "1" for all.
         masked: keep only the classes of the corpus (docs/protocols.md, rule 8); otherwise all labels, as shipped.
-        work: file to which each clip is added when it is done. If it is there, its clips are not predicted again.
+        work: file to which each finished clip is added. Clips that it already has are not predicted again.
         progress: called after each clip.
         on_failure: called with each recording that cannot be used.
 
@@ -84,9 +84,9 @@ def evaluate(
 
 
 def mask(predictions: Predictions) -> Predictions:
-    """Allow each corpus only the classes that its labels have: other scores become 0, the rest is renormalised.
+    """Return predictions with only the classes of each corpus: other scores become 0, the rest is renormalised.
 
-    Clips without an answer stay so. When all scores of the allowed classes are 0, they become equal.
+    Clips without an answer stay so. If all scores of the allowed classes are 0, they become equal.
     """
     scores = predictions.scores.copy()
     predicted = predictions.predicted_index.copy()
@@ -111,19 +111,19 @@ def mask(predictions: Predictions) -> Predictions:
 
 
 def labels_for(clips: Sequence[Clip], labels: Sequence[str]) -> tuple[str | None, ...]:
-    """Translate the clips' labels into a model's: kept if it has them, calm to neutral, boredom dropped.
+    """Return the clips' labels as those of a model: kept if it has them, calm as neutral, boredom dropped.
 
     Returns:
-        One of `labels` for each clip, or None where it is dropped.
+        One of `labels` for each clip; None if the clip is dropped.
 
     Raises:
-        ProtocolError: a label that is neither the model's nor in `SEVEN_MAP`.
+        ProtocolError: a label is neither the model's nor in `SEVEN_MAP`.
     """
     return tuple(_translate(clip, labels) for clip in clips)
 
 
 def dropped(clips: Sequence[Clip], labels: Sequence[str]) -> Mapping[tuple[str, str], int]:
-    """Count the clips that a model with these labels cannot be asked about, by (corpus, the corpus's own label)."""
+    """Count the clips that a model with these labels cannot classify, by (corpus, label of the corpus)."""
     counts: dict[tuple[str, str], int] = {}
     for clip, label in zip(clips, labels_for(clips, labels), strict=True):
         if label is None:
@@ -133,12 +133,12 @@ def dropped(clips: Sequence[Clip], labels: Sequence[str]) -> Mapping[tuple[str, 
 
 
 def fold_names(protocol: str, clips: Sequence[Clip], labels: Sequence[str | None]) -> list[str]:
-    """Tell in which fold of a protocol each clip is tested; "1" for "unheard" and "zero-shot", which have one.
+    """Return the fold of a protocol that tests each clip; "1" for "unheard" and "zero-shot", which have one fold.
 
     Args:
         protocol: a key of `emovox.schema.figure.PROTOCOLS`.
         clips: of one or more corpora; "joint" divides them together, the others one by one.
-        labels: the label of each clip, None where it is dropped.
+        labels: the label of each clip; None if the clip is dropped.
 
     Raises:
         ProtocolError: speakers are missing or the protocol does not fit the corpus.
@@ -190,14 +190,14 @@ def _key(clip: Clip) -> tuple[str, str]:
 
 def _append(work: Path, row: Row, labels: Sequence[str]) -> None:
     if row.scores is None:
-        return  # predicted again next time: it is quick, and its failure is told again
+        return  # predicted again after a resume: that is quick, and the failure is reported again
     fresh = not work.exists()
     with work.open("a", encoding="utf-8", newline="") as file:
         file.write((header_line(labels) if fresh else "") + row_line(row, labels, digits=EXACT_DIGITS))
 
 
 def _resume(work: Path, labels: Sequence[str]) -> dict[tuple[str, str], list[float]]:
-    """Read what an earlier run has done, without a last line that was cut off when it was killed."""
+    """Return the scores of an earlier run, without a last line that was cut off when the run was killed."""
     work.parent.mkdir(parents=True, exist_ok=True)
     if not work.exists():
         return {}

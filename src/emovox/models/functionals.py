@@ -34,7 +34,7 @@ from emovox.models.network import Encoder
 FRAME_SECONDS = FRAMES.hop / FRAMES.sample_rate
 PITCH_SECONDS = PITCH.hop / PITCH.sample_rate
 VERSION = 1
-"""Goes up when the functionals of the same audio change: inputs that were cached before are then not found."""
+"""Version of the functionals; it rises when those of the same audio change, and cached inputs are then not used."""
 
 LARGE = 1e9
 """Sorts behind every pitch: unvoiced frames come last."""
@@ -62,7 +62,7 @@ class Functionals(nn.Module):
         level = 20 * torch.log10(frames.rms + LEVEL_FLOOR)
         other = torch.stack([level, frames.zcr, frames.centroid / 1000, frames.rolloff / 1000], dim=1)
         static = torch.cat([frames.mfcc, other], dim=1)
-        # the derivatives are taken here for all tracks at once: the front end's own, now unread, leave the graph
+        # the derivatives of all tracks are computed at once; those of the front end, now unused, leave the graph
         delta, delta2 = self.deltas(static)
         n = FRAMES.n_mfcc
         tracks = torch.cat([static, delta[:, :n], delta2[:, :n], delta[:, n:]], dim=1)
@@ -86,11 +86,11 @@ class Functionals(nn.Module):
 class FunctionalsConfig(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="name", tag="functionals"
 ):
-    """All functionals; nothing to choose: a recipe of kind svm selects by its table [features]."""
+    """All functionals, without options; a recipe of kind svm selects by its table [features]."""
 
 
 class FunctionalsEncoder(Encoder):
-    """Waveform → functionals, of which nothing learns: a clip is one frame, and pooling takes that frame.
+    """Waveform → functionals, without weights that learn: a clip is one frame, and pooling returns it.
 
     Shape:
         - Input: samples [b, n] at 16 kHz.
@@ -106,20 +106,20 @@ class FunctionalsEncoder(Encoder):
 
     @property
     def inputs_key(self) -> str:
-        """Name the functionals."""
+        """Return a key of the functionals and their version."""
         return f"functionals {VERSION} {','.join(functional_names())}"
 
     def inputs(self, samples: Tensor) -> Tensor:
-        """[b, n] → functionals as one frame [b, 1, 609]."""
+        """Return the functionals of samples [b, n] as one frame [b, 1, 609]."""
         values: Tensor = self.front_end(samples)
         return values[:, None]
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:  # noqa: ARG002
-        """[b, 1, 609] → [b, 609]."""
+        """Return the one frame of inputs [b, 1, 609], [b, 609]."""
         return inputs[:, 0]
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[b, n] → [b, 609], with no frame in between that the graph would have to take off again."""
+        """Return the functionals [b, 609] of samples [b, n], without a frame axis that the graph would remove again."""
         values: Tensor = self.front_end(samples)
         return values
 
@@ -175,7 +175,7 @@ def slopes(tracks: Tensor) -> Tensor:
 def pitch_statistics(pitch: Tensor, voiced: Tensor) -> Tensor:
     """Compute the pitch functionals [b, 15] of semitones [b, t] over the frames where voiced [b, t] is 1."""
     change, both = pitch[:, 1:] - pitch[:, :-1], _neighbours(voiced)
-    # one more step, that does not count, so that both tracks are sorted in one go
+    # one more step, which is masked, so that both tracks are sorted together
     tracks = torch.stack([pitch, functional.pad(change, (0, 1))], dim=1)
     mask = torch.stack([voiced, functional.pad(both, (0, 1))], dim=1)
     count = mask.sum(2, keepdim=True)
@@ -221,7 +221,7 @@ def rhythm(level: Tensor, voiced: Tensor, *, median: Tensor) -> Tensor:
 
 
 def _flux(bands: Tensor) -> Tensor:
-    """[b, n_mels, t] → [b, 1, t - 1], root mean square over the bands of the change."""
+    """Return the root mean square over the bands [b, n_mels, t] of their change, [b, 1, t - 1]."""
     change = bands[:, :, 1:] - bands[:, :, :-1]
     return (change * change).mean(1, keepdim=True).sqrt()
 
@@ -237,7 +237,7 @@ def _centred_time(tracks: Tensor) -> Tensor:
 
 
 def _percentiles(tracks: Tensor, last: Tensor) -> Tensor:
-    """[b, k, 5] of tracks [b, k, t], whose highest sorted frame that counts is number `last` [b, k, 1]."""
+    """Return percentiles [b, k, 5] of sorted tracks [b, k, t], of which frames up to `last` [b, k, 1] count."""
     ordered = tracks.sort(dim=2).values
     position = last * (tracks.new_tensor(PERCENTS) / 100)
     below = torch.floor(position)
@@ -248,7 +248,7 @@ def _percentiles(tracks: Tensor, last: Tensor) -> Tensor:
 
 
 def _masked_rise(centred: Tensor, mask: Tensor, some: Tensor) -> Tensor:
-    """[b, 1] of a track [b, t] from which the mean of its marked frames is taken off, and which is 0 elsewhere."""
+    """Return the rise [b, 1] of a track [b, t] whose masked frames are centred and whose other frames are 0."""
     time = _centred_time(mask)
     time = (time - (time * mask).sum(1, keepdim=True) / some) * mask
     return (time * centred).sum(1, keepdim=True) / (time * time).sum(1, keepdim=True).clamp(min=1e-9)

@@ -1,8 +1,8 @@
 """The classical baseline as a head: standardise, PCA, one-vs-rest RBF machines, fitted with scikit-learn.
 
-Every class has a machine of its own (class against the rest), so a graph of it is plain MatMul and Exp. A machine sees
-only clips of corpora that have its class: a corpus without "surprise" says nothing about surprise
-(docs/protocols.md, rule 8).
+Each class has one machine (class against the rest), so its graph is plain MatMul and Exp. A machine is fitted only on
+clips of corpora that have its class: a corpus without "surprise" is no evidence about surprise (docs/protocols.md,
+rule 8).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from emovox.models.head import BaseHead
 from emovox.models.scores import Matrix
 
 CLIP = 6.0
-"""Standardised functionals beyond this many deviations are cut off: a click must not carry a clip out of the kernel."""
+"""Limit of standardised functionals, in deviations: a click must not move a clip out of reach of the kernel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Projection:
     """Standardisation and PCA, fitted on training rows: `mean`, `scale` [p]; `components` [p, d].
 
-    Statistics that are not used have components of 0.
+    Unused statistics have components of 0.
     """
 
     mean: Matrix
@@ -46,11 +46,11 @@ class SvmSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Machines(nn.Module):
-    """One RBF machine a class: embedding → decision values.
+    """One RBF machine per class: embedding → decision values.
 
     Args:
-        support: [s, d] projected training rows; stored in half precision (6 MB less of 12), as kernel values move by
-            about 1e-5 only.
+        support: [s, d] projected training rows, in half precision: 6 MB instead of 12, and kernel values change by
+            only about 1e-5.
         weights: [s, classes].
         bias: [classes].
         gamma: of the kernel exp(-gamma |a - b|²).
@@ -67,7 +67,7 @@ class Machines(nn.Module):
         self.register_buffer("reach", torch.from_numpy((-gamma * np.square(rounded).sum(axis=1)).astype(np.float32)))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """[b, d] → decision values [b, classes]."""
+        """Return the decision values [b, classes] of embeddings [b, d]."""
         # exp(-gamma |x - s|²) with the squares of s folded in: four passes over the support vectors instead of seven
         near = self.reach + (2 * self.gamma * embedding) @ self.support
         kernel = torch.exp((near - self.gamma * embedding.square().sum(1, keepdim=True)).clamp(max=0))
@@ -75,7 +75,7 @@ class Machines(nn.Module):
 
 
 class SvmHead(BaseHead):
-    """Statistics → decision values: standardise, cut off, PCA, one machine a class.
+    """Statistics → decision values: standardise, clip, PCA, one machine per class.
 
     Args:
         projection: p statistics to d.
@@ -95,25 +95,25 @@ class SvmHead(BaseHead):
 
     @classmethod
     def empty(cls, n_statistics: int, n_classes: int, sizes: SvmSizes) -> SvmHead:
-        """Build a head of some sizes; the caller fills in all numbers."""
+        """Return a head of these sizes; the caller sets all weights."""
         p, d, s = n_statistics, sizes.components, sizes.support
         machines = Machines(np.zeros((s, d)), np.zeros((s, n_classes)), np.zeros(n_classes), 0.0)
         return cls(Projection(np.zeros(p), np.ones(p), np.zeros((p, d))), machines)
 
     @property
     def sizes(self) -> SvmSizes:
-        """What `empty` needs beside the numbers of statistics and classes."""
+        """Return the sizes that `empty` needs beside the numbers of statistics and classes."""
         components, support = self.classify.support.shape
         return SvmSizes(components=components, support=support)
 
     @property
     def mean(self) -> Tensor:
-        """[p], of the training rows."""
+        """Return the mean of the training rows, [p]."""
         return self.training_mean
 
     @property
     def scale(self) -> Tensor:
-        """[p], of the training rows."""
+        """Return the deviation of the training rows, [p]."""
         return self.training_scale
 
     def embed(self, statistics: Tensor, mean: Tensor | None = None, scale: Tensor | None = None) -> Tensor:
@@ -123,7 +123,7 @@ class SvmHead(BaseHead):
 
 
 def _fixed(values: npt.NDArray[np.floating]) -> nn.Parameter:
-    """Weights that no gradient step changes."""
+    """Return weights that no gradient step changes."""
     return nn.Parameter(torch.from_numpy(np.ascontiguousarray(values, np.float32)), requires_grad=False)
 
 
@@ -132,7 +132,7 @@ def fit_projection(rows: Matrix, columns: npt.NDArray[np.int64], *, variance: fl
 
     Args:
         rows: [n, p] of training clips.
-        columns: which statistics are used.
+        columns: numbers of the statistics that are used.
         variance: in (0, 1).
     """
     from sklearn.decomposition import PCA
@@ -170,7 +170,7 @@ def natural_gamma(projected: Matrix) -> float:
 def fit_machines(
     gram: Matrix, labels: npt.NDArray[np.int64], allowed: npt.NDArray[np.bool_], *, c: float
 ) -> tuple[Matrix, Matrix]:
-    """Fit one machine a class on a kernel matrix that was computed once for all of them.
+    """Fit one machine per class on a kernel matrix that is shared by all of them.
 
     Args:
         gram: [n, n] kernel of the training rows.
@@ -179,17 +179,17 @@ def fit_machines(
         c: penalty of a margin violation; classes are balanced.
 
     Returns:
-        weights [n, classes] (0 for rows that support nothing) and bias [classes]. Where all rows are on one side, there
-        is nothing to separate: the machine answers -1 (no row has the class; so too where no row may) or 1 throughout.
+        weights [n, classes] (0 for rows that are no support vectors) and bias [classes]. If all rows are on one side,
+        the machine always returns -1 (no row has the class, or no row is allowed to) or 1.
     """
     from sklearn.svm import SVC
 
     n, n_classes = allowed.shape
     weights, bias = np.zeros((n, n_classes)), np.zeros(n_classes)
-    for own in np.unique(allowed, axis=1).T:  # classes of the same rows share a matrix: copying it costs two fits
-        rows = np.flatnonzero(own)
-        part = gram if own.all() else gram[np.ix_(rows, rows)]
-        for index in np.flatnonzero((allowed == own[:, None]).all(axis=0)):
+    for members in np.unique(allowed, axis=1).T:  # classes of the same rows share a matrix: copying it costs two fits
+        rows = np.flatnonzero(members)
+        part = gram if members.all() else gram[np.ix_(rows, rows)]
+        for index in np.flatnonzero((allowed == members[:, None]).all(axis=0)):
             positive = labels[rows] == index
             if positive.all() or not positive.any():
                 bias[index] = 1 if positive.any() else -1
@@ -202,6 +202,6 @@ def fit_machines(
 
 
 def prune(model_rows: Matrix, weights: Matrix) -> tuple[Matrix, Matrix]:
-    """Drop the rows that no machine uses: (support [s, d], weights [s, classes])."""
+    """Return the rows that a machine uses: (support [s, d], weights [s, classes])."""
     used = np.flatnonzero(np.abs(weights).max(axis=1) > 0)
     return model_rows[used], weights[used]

@@ -1,7 +1,7 @@
-"""Bootstrap over speakers: how far a figure would move with other people (docs/protocols.md, rule 4).
+"""Bootstrap over speakers: the spread of a figure over other samples of people (docs/protocols.md, rule 4).
 
-Every metric here is a function of sums over clips, so a draw of speakers is a row of weights, and 1,000 draws are one
-matrix product. Corpora are resampled each on its own (strata), so that no draw loses one.
+Each metric is a function of sums over clips. So a draw of speakers is a row of weights, and 1,000 draws are one matrix
+product. Each corpus is resampled separately (strata), so that no draw loses one.
 
 Reference: Efron, Tibshirani, "An introduction to the bootstrap", 1993, chapters 8 and 13 (percentile intervals).
 """
@@ -21,7 +21,7 @@ from emovox.schema.errors import PredictionsError
 
 DRAWS = 1000
 FEWEST_SPEAKERS = 5
-"""Below so many speakers in a corpus its utterances are drawn instead."""
+"""Least number of speakers of a corpus for draws of speakers; below it utterances are drawn."""
 
 BINS = 15
 """Bins of the expected calibration error."""
@@ -40,7 +40,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What is drawn: `index` [n] unit of each clip, `stratum` [units] corpus of each unit, and its name."""
+    """The units of draws: `index` [n] unit of each clip, `stratum` [units] corpus of each unit, and their name."""
 
     index: Integers
     stratum: Integers
@@ -51,7 +51,7 @@ _EXACT = 12  # decimals of a difference: sums in another order must not make equ
 
 
 class Difference(NamedTuple):
-    """Second minus first, with its interval, the share of draws in which the second is not better, and p.
+    """Second minus first, with its 95 % interval, the share of draws in which the second is not better, and p.
 
     `p` is two-sided: twice the share of draws on the rarer side of 0, at least 2 / (draws + 1).
     """
@@ -64,20 +64,20 @@ class Difference(NamedTuple):
 
     @property
     def detectable(self) -> bool:
-        """Whether the interval leaves out 0."""
+        """Return whether the interval excludes 0."""
         return not self.low <= 0 <= self.high
 
 
 def units(predictions: Predictions) -> Units:
-    """Choose what to draw in each corpus: its speakers, or its utterances where fewer than five speakers are known."""
+    """Return the units to draw in each corpus: speakers, or utterances if fewer than five speakers are known."""
     index = np.zeros(len(predictions), dtype=np.int64)
     strata: list[int] = []
     kinds = set()
     for stratum, corpus in enumerate(predictions.corpora):
         rows = np.flatnonzero(predictions.corpus == corpus)
-        speakers, own = np.unique(predictions.speaker[rows], return_inverse=True)
+        speakers, unit = np.unique(predictions.speaker[rows], return_inverse=True)
         by_speaker = len(speakers) >= FEWEST_SPEAKERS and "" not in speakers
-        index[rows] = len(strata) + (own if by_speaker else np.arange(len(rows)))
+        index[rows] = len(strata) + (unit if by_speaker else np.arange(len(rows)))
         strata += [stratum] * (len(speakers) if by_speaker else len(rows))
         kinds.add("speakers" if by_speaker else "utterances")
     name: Unit = "speakers or utterances" if len(kinds) > 1 else "speakers" if "speakers" in kinds else "utterances"
@@ -86,28 +86,28 @@ def units(predictions: Predictions) -> Units:
 
 @dataclass(frozen=True)
 class Sums:
-    """How a row of sums is laid out: confusion counts, then for each corpus and bin the calibration gaps and counts."""
+    """Layout of a row of sums: confusion counts, then calibration gaps and counts for each corpus and bin."""
 
     n_classes: int
     n_corpora: int
 
     @property
     def n_counts(self) -> int:
-        """Number of confusion cells at the front of a row."""
+        """Return the number of confusion cells at the front of a row."""
         return self.n_classes * (self.n_classes + 1)
 
     def confusion(self, rows: Floats) -> Floats:
-        """The counts [..., classes, classes + 1] in rows [..., k]."""
+        """Return the counts [..., classes, classes + 1] in rows [..., k]."""
         return rows[..., : self.n_counts].reshape(*rows.shape[:-1], self.n_classes, self.n_classes + 1)
 
     def calibration_error(self, rows: Floats) -> Floats:
-        """Expected calibration error of each row, [...]: corpora weighted equally (docs/protocols.md, rule 10)."""
+        """Compute the calibration error of each row, [...]: corpora weigh equally (docs/protocols.md, rule 10)."""
         errors = self.calibration_errors(rows)
         known = ~np.isnan(errors)
         return counts.divide(np.nansum(errors, axis=-1), known.sum(axis=-1), missing=np.nan)
 
     def calibration_errors(self, rows: Floats) -> Floats:
-        """Expected calibration error of each row and corpus, [..., corpora]."""
+        """Compute the expected calibration error of each row and corpus, [..., corpora]."""
         gaps, clips = np.split(rows[..., self.n_counts :], 2, axis=-1)
         shape = (*rows.shape[:-1], self.n_corpora, BINS)
         total = clips.reshape(shape).sum(axis=-1)
@@ -115,7 +115,7 @@ class Sums:
 
 
 def sums_by_unit(predictions: Predictions, drawn: Units) -> tuple[Floats, Sums]:
-    """Add up, for each unit, what the metrics are made of: [units, k] and the layout of a row."""
+    """Return the sums of each unit that the metrics need, [units, k], and the layout of a row."""
     layout = Sums(len(predictions.classes), len(predictions.corpora))
     table = np.zeros((len(drawn.stratum), layout.n_counts + 2 * layout.n_corpora * BINS))
     cells = predictions.label_index * (layout.n_classes + 1) + predictions.predicted_index % (layout.n_classes + 1)
@@ -132,10 +132,11 @@ def sums_by_unit(predictions: Predictions, drawn: Units) -> tuple[Floats, Sums]:
 
 
 def metrics_of(layout: Sums) -> Mapping[str, Callable[[Floats], Floats]]:
-    """The metrics as functions of rows of sums [..., k] → [...]."""
+    """Return the metrics, each as a function from rows of sums [..., k] to values [...]."""
     of_counts = (counts.uar, counts.accuracy, counts.weighted_f1, counts.macro_f1)
 
     def over(function: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+        """Return a function of counts as a function of rows."""
         return lambda rows: function(layout.confusion(rows))
 
     return {function.__name__: over(function) for function in of_counts} | {"ece": layout.calibration_error}
@@ -146,8 +147,8 @@ def draw(table: Floats, stratum: Integers, *, rng: np.random.Generator, draws: i
 
     Args:
         table: [units, k] sums of each unit.
-        stratum: [units] within which units are exchanged.
-        rng: source of the draws.
+        stratum: [units] number of the stratum in which a unit is exchanged.
+        rng: random generator of the draws.
         draws: number of draws.
 
     Returns:
@@ -165,7 +166,7 @@ class Resampled(NamedTuple):
 
 
 def intervals(predictions: Predictions, *, rng: np.random.Generator, draws: int = DRAWS) -> Resampled:
-    """Draw speakers and take the 95 % intervals of all figures; only classes that have true clips have a recall."""
+    """Compute the 95 % intervals of all figures from draws of speakers; classes without true clips have no recall."""
     drawn = units(predictions)
     table, layout = sums_by_unit(predictions, drawn)
     rows = draw(table, drawn.stratum, rng=rng, draws=draws)
@@ -179,7 +180,7 @@ def intervals(predictions: Predictions, *, rng: np.random.Generator, draws: int 
 def paired_difference(
     first: Predictions, second: Predictions, *, rng: np.random.Generator, metric: str = "uar", draws: int = DRAWS
 ) -> Difference:
-    """Compare two models on the same utterances: the same people are drawn for both, so what they share cancels.
+    """Compare two models on the same utterances; both use the same draws of people, so common variation cancels.
 
     Args:
         first: the reference.
@@ -202,11 +203,10 @@ def mean_difference(
     metric: str = "uar",
     draws: int = DRAWS,
 ) -> Difference:
-    """Compare two recipes by the means of a metric over runs with several seeds: one draw of people serves all runs.
+    """Compare two recipes by the means of a metric over runs with several seeds; all runs use the same draws of people.
 
-    It is the mean of the runs' metrics, not the metric of their averaged scores: that would be another model, an
-    ensemble. How far another set of seeds would move the mean is in the interval only as far as the seeds differ
-    between speakers.
+    It is the mean of the runs' metrics. The metric of their averaged scores would be that of another model, an
+    ensemble. The interval covers the choice of seeds only as far as seeds differ between speakers.
 
     Args:
         first: runs of the reference, at least one, over the same utterances with the same labels.
@@ -227,6 +227,7 @@ def mean_difference(
     measures = [metrics_of(layout)[metric] for layout in layouts]
 
     def difference(rows: Floats) -> Floats:
+        """Compute second minus first for rows of sums of all runs."""
         parts = zip(np.split(rows, edges, axis=-1), measures, weights, strict=True)
         means: Floats = np.sum([weight * measure(part) for part, measure, weight in parts], axis=0)
         return np.round(means, _EXACT)
@@ -240,7 +241,7 @@ def mean_difference(
 
 
 def aligned(first: Predictions, second: Predictions) -> Predictions:
-    """Put the rows of `second` into the order of `first`.
+    """Return `second` with its rows in the order of `first`.
 
     Raises:
         PredictionsError: the utterances or their labels differ.
@@ -266,13 +267,13 @@ def aligned(first: Predictions, second: Predictions) -> Predictions:
 
 
 def interval(values: Floats) -> Interval:
-    """The 2.5th and 97.5th percentile of draws, draws without a value left out; NaN when none has one."""
+    """Return the 2.5th and 97.5th percentile of draws, without draws that have no value; NaN if none has one."""
     known = values[~np.isnan(values)]
     return Interval(*np.percentile(known, (2.5, 97.5)).tolist()) if known.size else Interval(float("nan"), float("nan"))
 
 
 def _weights(stratum: Integers, draws: int, rng: np.random.Generator) -> Floats:
-    """How often each unit is drawn, [draws, units]; each row adds up to the number of units in each stratum."""
+    """Return how often each unit is drawn, [draws, units]; a row sums to the number of units in each stratum."""
     weights = np.zeros((draws, len(stratum)))
     offset = np.arange(draws)[:, None]
     for value in np.unique(stratum):

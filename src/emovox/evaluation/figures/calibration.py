@@ -1,4 +1,4 @@
-"""Calibration: are the scores probabilities, which temperature makes them so, and when to say nothing.
+"""Calibration: reliability of the scores, the temperature that calibrates them, and abstention.
 
 Reference: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks", ICML 2017 (equations 2, 3 and 9).
 """
@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from emovox.evaluation.figures.predictions import Floats, Integers, Predictions
 
 TEMPERATURES = (0.02, 50.0)
-"""Range that is searched; a fit at its edge means that the logits do not follow the labels at all."""
+"""Range of the search; a fit at its edge means that the logits are unrelated to the labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +31,14 @@ class Reliability:
 
     @property
     def error(self) -> float:
-        """Expected calibration error in [0, 1]: |accuracy - confidence| averaged over the clips; NaN without clips."""
+        """Return the expected calibration error in [0, 1]: mean |accuracy - confidence| of clips; NaN without clips."""
         if not self.count.sum():
             return float("nan")
         return float(np.nansum(np.abs(self.accuracy - self.confidence) * self.count) / self.count.sum())
 
 
 def bin_of(confidence: Floats, *, bins: int) -> Integers:
-    """Bin of each confidence, [n] in 0..bins-1; bins are closed on the right, as in the reference.
+    """Return the bin of each confidence, [n] in 0..bins-1; bins are closed on the right, as in the reference.
 
     >>> bin_of(np.array([0.0, 0.2, 0.21, 1.0]), bins=5).tolist()
     [0, 0, 1, 4]
@@ -49,9 +49,9 @@ def bin_of(confidence: Floats, *, bins: int) -> Integers:
 
 
 def reliability(scores: Floats, labels: Integers, *, bins: int = 15) -> Reliability:
-    """Compare confidence with accuracy, bin by bin.
+    """Compute confidence and accuracy in each bin.
 
-    Clips without scores (a row with NaN: no speech) have no confidence and take no part.
+    Clips without scores (a row with NaN: no speech) are left out.
 
     Args:
         scores: [n, classes] probabilities.
@@ -70,9 +70,9 @@ def reliability(scores: Floats, labels: Integers, *, bins: int = 15) -> Reliabil
 
 
 def joint_error(parts: Sequence[Reliability]) -> float:
-    """Expected calibration error of several sets put together, each of which weighs alike.
+    """Return the expected calibration error of several sets together, with equal weight for each.
 
-    What somebody sees who does not know which set a clip is from: too sure on one and too unsure on another cancel out.
+    It applies when the set of a clip is unknown: overconfidence on one set and underconfidence on another cancel out.
 
     Args:
         parts: with equal bins.
@@ -86,14 +86,14 @@ def joint_error(parts: Sequence[Reliability]) -> float:
 
 
 def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None = None) -> float:
-    """Find the temperature that minimises the negative log likelihood of softmax(logits / temperature).
+    """Return the temperature that minimises the negative log likelihood of softmax(logits / temperature).
 
-    One number cannot change which class wins. A class that a corpus does not have may be masked by a logit of -inf.
+    A temperature does not change which class has the highest score. A logit of -inf masks a class.
 
     Args:
         logits: [n, classes] before the softmax.
         labels: [n] index of the true class; its logit must be finite.
-        weights: [n] how much each row counts, e.g. to let small corpora weigh as much as large ones; None: all alike.
+        weights: [n] weight of each row, e.g. for equal weight of small and large corpora; None: equal.
 
     Returns:
         The temperature, within `TEMPERATURES`.
@@ -106,11 +106,12 @@ def fit_temperature(logits: Floats, labels: Integers, *, weights: Floats | None 
     if not len(labels) or not np.isfinite(logits[np.arange(len(labels)), labels]).all():
         raise ValueError(f"got {len(labels)} rows or a true label whose logit is not finite, expected finite ones")
     logits = logits - logits.max(axis=1, keepdims=True)
-    own = logits[np.arange(len(labels)), labels]
+    true = logits[np.arange(len(labels)), labels]
 
     def loss(log_temperature: float) -> float:
+        """Compute the mean negative log likelihood."""
         factor = np.exp(-log_temperature)
-        return float(np.average(logsumexp(logits * factor, axis=1) - own * factor, weights=weights))
+        return float(np.average(logsumexp(logits * factor, axis=1) - true * factor, weights=weights))
 
     found = minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
@@ -140,7 +141,7 @@ def abstention_threshold(scores: Floats, *, keep: float = 0.9) -> float:
 
 @dataclass(frozen=True)
 class Kept:
-    """What remains above a threshold: the share of clips that are labelled, and the share of these that are right."""
+    """The clips above a threshold: the share that is labelled, and the share of these that is right."""
 
     threshold: float
     share: float
@@ -148,7 +149,7 @@ class Kept:
 
 
 def kept(predictions: Predictions, threshold: float) -> Kept:
-    """Measure abstention at a threshold; the accuracy is NaN when nothing is labelled."""
+    """Measure abstention at a threshold; the accuracy is NaN if no clip is labelled."""
     labelled = predictions.answered & (np.nan_to_num(predictions.scores.max(axis=1), nan=-1.0) >= threshold)
     right = predictions.predicted_index[labelled] == predictions.label_index[labelled]
     return Kept(threshold, float(labelled.mean()), float(right.mean()) if right.size else float("nan"))

@@ -1,4 +1,4 @@
-"""Figures of several sets of predictions side by side, corpus by corpus, and whether they differ."""
+"""Figures of several sets of predictions, corpus by corpus, and their differences."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ COMPARED = ("uar", "accuracy")
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """Predictions with the name that tables give them.
+    """Predictions with their name in tables.
 
-    `protocol` says in words how they came about, or is ""; without `detailed` they stand in the tables and have no
-    section in the report. `key` is what they are a figure of, where that is known.
+    Attributes:
+        name: in tables.
+        predictions: of one or more corpora.
+        protocol: in words; "" if unknown.
+        detailed: whether the report has a section on them, beside the rows in its tables.
+        key: identity of the figure; None if unknown.
     """
 
     name: str
@@ -47,17 +51,17 @@ class Measured:
 
     @property
     def merged(self) -> bool:
-        """Whether the labels are those of the shipped model, nothing masked."""
+        """Return whether the labels are those of the shipped model, without a mask."""
         return self.key is not None and self.key.labels == SEVEN
 
     @property
     def condition(self) -> str:
-        """The test condition; the path of `predict` where it is not known."""
+        """Return the test condition; `tile`, the path of `predict`, if it is unknown."""
         return TILE if self.key is None else self.key.condition
 
     @property
     def abstention(self) -> Kept | None:
-        """The threshold that keeps 90 % labelled, and the accuracy of these; None when no clip has scores."""
+        """Return the threshold that keeps 90 % labelled, and the accuracy of these; None if no clip has scores."""
         if not self.predictions.answered.any():
             return None
         return kept(self.predictions, abstention_threshold(self.predictions.scores))
@@ -65,7 +69,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two entries on the same clips of a corpus: differences by metric, or the reason why there are none."""
+    """Two entries on the same clips of a corpus: differences by metric, or the reason why there is none."""
 
     corpus: str
     first: str
@@ -75,10 +79,10 @@ class Comparison:
 
 
 def check_independent(entry: Entry) -> None:
-    """Refuse to call predictions speaker-independent that cannot be.
+    """Check that predictions can be speaker-independent.
 
     Raises:
-        ProtocolError: a clip without a speaker, or a speaker tested in more than one fold, who so was in training.
+        ProtocolError: a clip has no speaker, or a speaker is tested in several folds and so was in training.
     """
     made = entry.predictions
     unknown = made.utterance[made.speaker == ""]
@@ -100,7 +104,7 @@ def check_independent(entry: Entry) -> None:
 
 
 def measure(entries: Sequence[Entry], *, seed: int = 0, draws: int = DRAWS) -> tuple[Measured, ...]:
-    """Compute the figures of every entry on every corpus in it, ordered by corpus, then as given."""
+    """Compute the figures of each entry on each of its corpora, ordered by corpus, then as given."""
     found = []
     for entry in entries:
         for corpus in entry.predictions.corpora:
@@ -116,11 +120,11 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Compare the entries of each corpus with its first one by a paired bootstrap over the same clips.
 
-    The seven-class view has other labels and clips: it is compared with its own kind only.
+    The seven-class view has other labels and clips, so it is compared only with other seven-class views.
 
     Args:
         measured: ordered by corpus.
-        by_condition: compare an entry with the first one under the same test condition, as several runs want it.
+        by_condition: compare each entry with the first one under the same test condition; for several runs.
         seed: of the bootstrap.
         draws: of speakers.
     """
@@ -134,7 +138,7 @@ def compare(
 
 
 def mean_calibration_errors(measured: Sequence[Measured]) -> dict[str, float]:
-    """Return the ECE of each entry with several corpora: they weigh equally (docs/protocols.md, rule 10)."""
+    """Return the ECE of each entry with several corpora, which weigh equally (docs/protocols.md, rule 10)."""
     by_name: dict[str, list[float]] = {}
     for each in measured:
         by_name.setdefault(each.name, []).append(each.summary.estimates["ece"].value)
@@ -142,7 +146,7 @@ def mean_calibration_errors(measured: Sequence[Measured]) -> dict[str, float]:
 
 
 def as_data(measured: Sequence[Measured], comparisons: Sequence[Comparison] = ()) -> dict[str, Any]:
-    """Turn figures into plain data for JSON; all of them shares in [0, 1], NaN becomes null when encoded."""
+    """Return figures as plain data for JSON, all as shares in [0, 1]; NaN becomes null when encoded."""
     return {
         "results": [_measured_data(each) for each in measured],
         "ece_corpora_weighted_equally": mean_calibration_errors(measured),

@@ -1,4 +1,4 @@
-"""Metrics from confusion counts, over whole stacks of matrices at once: what makes 1,000 bootstrap draws cheap.
+"""Metrics from confusion counts, for stacks of matrices at once, which makes 1,000 bootstrap draws fast.
 
 A count matrix is [..., classes, classes + 1]: rows are true labels, columns predictions, the last column the clips
 without an answer. A class without true clips takes no part in any mean.
@@ -32,27 +32,27 @@ def count(label: Integers, predicted: Integers, *, n_classes: int) -> Integers:
 
 
 def recall(counts: Floats) -> Floats:
-    """Share of each class's clips that got its name: [..., classes], NaN for a class without clips."""
+    """Compute the share of each class's clips that are right, [..., classes]; NaN for a class without clips."""
     return divide(_hits(counts), counts.sum(axis=-1), missing=np.nan)
 
 
 def uar(counts: Floats) -> Floats:
-    """Unweighted average recall, [...] in [0, 1]: the mean of the recalls of the classes that have clips."""
+    """Compute the unweighted average recall, [...] in [0, 1]: the mean recall of the classes that have clips."""
     return _mean_present(np.nan_to_num(recall(counts)), counts)
 
 
 def accuracy(counts: Floats) -> Floats:
-    """Share of right clips, [...] in [0, 1]."""
+    """Compute the share of right clips, [...] in [0, 1]."""
     return divide(_hits(counts).sum(axis=-1), counts.sum(axis=(-1, -2)), missing=np.nan)
 
 
 def macro_f1(counts: Floats) -> Floats:
-    """Mean F1 of the classes that have clips, [...] in [0, 1]."""
+    """Compute the mean F1 of the classes that have clips, [...] in [0, 1]."""
     return _mean_present(_f1(counts), counts)
 
 
 def weighted_f1(counts: Floats) -> Floats:
-    """Mean F1 weighted by the number of true clips, [...] in [0, 1]."""
+    """Compute the mean F1, weighted by the number of true clips, [...] in [0, 1]."""
     support = counts.sum(axis=-1)
     return divide((_f1(counts) * support).sum(axis=-1), support.sum(axis=-1), missing=np.nan)
 

@@ -1,4 +1,4 @@
-"""Which CSVs of predictions an evaluation reads, and what its tables call them."""
+"""The CSVs of predictions that an evaluation reads, and their names in tables."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from emovox.schema.figure import PROTOCOLS, FigureKey
 
 
 def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> list[Path]:
-    """List the predictions of a run folder, the path of `predict` of a corpus before its other views.
+    """Return the CSVs of a run folder, sorted by corpus, the path of `predict` before other conditions.
 
     Args:
-        folder: that `emovox train` has made.
-        views: whether to take whole clips, telephone copies and so on, too.
-        corpus: names of the corpora that are wanted, separated by commas; all unless given.
+        folder: made by `emovox train`.
+        views: whether to include other test conditions, such as whole clips.
+        corpus: names of corpora, separated by commas. Default: all.
 
     Raises:
-        PredictionsError: the folder holds none, or one cannot be read.
-        ProtocolError: none has clips of the corpus.
+        PredictionsError: the folder has no CSV, or one cannot be read.
+        ProtocolError: no CSV has clips of the corpus.
     """
-    # the path of `predict` comes before the other views of its corpus, and is what they are compared with
+    # the path of `predict` comes first in its corpus: the other conditions are compared with it
     found = sorted((Path(folder) / "predictions").glob("*.csv"), key=_place)
     files = [path for path in found if views or _is_headline(path)]
     if not files:
@@ -42,16 +42,16 @@ def run_files(folder: str, *, views: bool = True, corpus: str | None = None) -> 
 
 
 def read_entries(files: Sequence[Path], *, corpus: str | None = None, protocol: str | None = None) -> list[Entry]:
-    """Read CSVs, each called by its own name; by its path where several have that name.
+    """Read CSVs, named by their files, or by their paths if several files have the same name.
 
     Args:
         files: in the order of the tables.
-        corpus: names of the corpora to keep, separated by commas; all unless given.
-        protocol: a key of `PROTOCOLS`; read from each name unless given.
+        corpus: names of corpora, separated by commas. Default: all.
+        protocol: a key of `PROTOCOLS`. Default: read from the name of each file.
 
     Raises:
         PredictionsError: a file cannot be read.
-        ProtocolError: nothing of the corpus in one, or it is called speaker-independent and cannot be.
+        ProtocolError: a file has no clips of the corpus, or is called speaker-independent and cannot be.
     """
     stems = [file.stem for file in files]
     entries = []
@@ -69,11 +69,11 @@ def read_entries(files: Sequence[Path], *, corpus: str | None = None, protocol: 
 def run_entries(
     folders: Sequence[str], *, views: bool = False, corpus: str | None = None, protocol: str | None = None
 ) -> list[Entry]:
-    """Read several runs to stand side by side: each is called by its folder, whatever the corpus.
+    """Read several runs, each named by its folder.
 
     Args:
-        folders: that `emovox train` has made; the first is what the others are compared with.
-        views: whether to take whole clips, telephone copies and so on, too; each is compared with its own kind.
+        folders: made by `emovox train`; the others are compared with the first.
+        views: whether to include other test conditions; each is compared with the same condition.
         corpus: see `read_entries`.
         protocol: see `read_entries`.
 
@@ -104,7 +104,7 @@ def _run_names(folders: Sequence[str]) -> list[str]:
 
 
 def key_of(file: Path) -> FigureKey | None:
-    """Read what a CSV is a figure of from its name; None where the name does not say."""
+    """Return the identity of a figure from the name of its CSV; None if the name has none."""
     try:
         return FigureKey.parse(file.parent.name, file.stem)
     except PredictionsError:

@@ -1,7 +1,7 @@
-"""The CSVs that keep predictions (docs/protocols.md, rule 5): one that stands alone, and the small one of results/.
+"""CSVs of predictions (docs/protocols.md, rule 5): a complete one, and the small one of results/.
 
-The first has a row with all columns for each clip. The small one names a second file, which lists the clips once for
-every model and test condition. Reading is strict: an error names the file, the line and the column.
+The complete one has all columns. The small one names a second file, which lists the clips once for all models and test
+conditions. Reading is strict: an error names the file, the line and the column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from emovox.schema.files import replacing, write_whole
 from emovox.schema.text import csv_line
 
 CLIPS = COLUMNS[:-1]
-"""Columns of a list of clips: all but what a model says."""
+"""Columns of a list of clips: all but those of a model's predictions."""
 
 IDENTITY = "identity"
 """Folder of `results/` that holds the lists of clips."""
@@ -31,14 +31,14 @@ PERCENT = 100
 _ABOUT = re.compile(r"# scores in percent; rows as in (?P<file>\S+), crc32 (?P<crc>[0-9a-f]{8})")
 
 _NEAR = 1.0
-"""A score within one percent of the highest keeps its digits, so that none is rounded above the highest."""
+"""A score within one percent of the highest keeps all its digits, so that none is rounded above the highest."""
 
 Lines = list[tuple[int, list[str]]]
 """Line number and cells."""
 
 
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:
-    """Read a CSV of predictions, of either kind.
+    """Return the predictions of a CSV of either kind.
 
     Raises:
         PredictionsError: no such file, a missing column, an unknown label, a score that is not a number in its range, a
@@ -62,7 +62,7 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
 
 
 def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) -> None:
-    """Write the CSV that stands alone, scores with 6 significant digits: the whole file or none; its folder is made.
+    """Write the complete CSV, scores with 6 significant digits, as a whole; its folder is made if it is missing.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -73,14 +73,14 @@ def write_predictions(predictions: Predictions, path: str | os.PathLike[str]) ->
 
 
 def write_figure(predictions: Predictions, key: FigureKey, results: Path) -> Path:
-    """Write the small CSV of a published figure, and the list of its clips unless that is there.
+    """Write the small CSV of a published figure, and the list of its clips if it is missing.
 
     On the path of `predict` the highest score has six significant digits, as calibration depends on it, and the others
     have two. Under other conditions the highest has four, and the others are whole percents.
 
     Args:
         predictions: of one corpus.
-        key: what they are a figure of.
+        key: identity of the figure.
         results: the folder of all figures.
 
     Returns:
@@ -105,12 +105,12 @@ def write_figure(predictions: Predictions, key: FigureKey, results: Path) -> Pat
 
 
 def header_line(classes: Sequence[str]) -> str:
-    """Return the first line of the CSV that stands alone."""
+    """Return the first line of the complete CSV."""
     return csv_line([*COLUMNS, *classes])
 
 
 def row_line(row: Row, classes: Sequence[str], *, digits: int = 6) -> str:
-    """Return one line of the CSV that stands alone, scores with `digits` significant digits."""
+    """Return one line of the complete CSV, scores with `digits` significant digits."""
     scores = [""] * len(classes) if row.scores is None else [f"{score:.{digits}g}" for score in row.scores]
     return csv_line([*row[: len(COLUMNS)], *scores])
 
@@ -129,7 +129,7 @@ def _percents(scores: Sequence[float] | None, predictions: Predictions, *, fine:
 
 
 def _two_digits(value: float) -> str:
-    """Write with two significant digits, but at most four decimals."""
+    """Return a number with two significant digits, but at most four decimals."""
     return f"{float(f'{value:.2g}'):.4f}".rstrip("0").rstrip(".")
 
 
@@ -151,7 +151,7 @@ def _lines(table: str, path: Path, *, first: int = 1) -> Lines:
 
 
 def _clips(about: str, path: Path) -> list[list[str]]:
-    """Read the list of clips that the first line of a small CSV names."""
+    """Return the list of clips that the first line of a small CSV names."""
     match = _ABOUT.fullmatch(about)
     if match is None:
         raise PredictionsError(
@@ -168,7 +168,7 @@ def _clips(about: str, path: Path) -> list[list[str]]:
 
 
 def _beside(lines: Lines, clips: list[list[str]], path: Path) -> Lines:
-    """Put the columns of the clips before what a model says."""
+    """Return lines with the columns of the clips before those of the model."""
     if lines and lines[0][1][0] != COLUMNS[-1]:
         raise PredictionsError(f"{path}: line 2, column 1: got '{lines[0][1][0]}', expected '{COLUMNS[-1]}'")
     if len(clips) != len(lines):

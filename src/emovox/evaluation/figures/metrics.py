@@ -1,6 +1,6 @@
-"""The figures of PROTOCOLS: UAR, accuracy, F1, calibration error, confusions; pooled, over folds, with intervals.
+"""The figures of docs/protocols.md: UAR, accuracy, F1, calibration error, confusions; pooled, with intervals.
 
-All are shares in [0, 1]. A class without true clips takes no part in a mean, and a clip without an answer is wrong.
+All are shares in [0, 1]. A class without true clips is left out of means, and a clip without an answer is wrong.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ METRICS = ("uar", "accuracy", "weighted_f1", "macro_f1", "ece")
 
 
 UNANSWERED = "no answer"
-"""What a clip without speech was taken for, in tables."""
+"""Predicted label of a clip without speech, in tables."""
 
 
 class Confusion(NamedTuple):
@@ -48,9 +48,9 @@ class Estimate(NamedTuple):
 class Summary:
     """All figures of one set of predictions.
 
-    `unanswered` counts clips without speech found, `resampled` says what the bootstrap drew, `estimates` is keyed by
-    `METRICS`; `ece_by_corpus`, `recalls` and `recall_intervals` are keyed by name; `confusion` is
-    [classes, classes + 1] (last column: no answer).
+    `unanswered` counts clips without speech, `resampled` names the units of the bootstrap, `estimates` is keyed by
+    `METRICS`. `ece_by_corpus`, `recalls` and `recall_intervals` are keyed by name. `confusion` is
+    [classes, classes + 1]; its last column is "no answer".
     """
 
     clips: int
@@ -67,17 +67,17 @@ class Summary:
 
     @property
     def uar(self) -> Estimate:
-        """Unweighted average recall."""
+        """Return the unweighted average recall."""
         return self.estimates["uar"]
 
     @property
     def accuracy(self) -> Estimate:
-        """Share of right clips."""
+        """Return the share of right clips."""
         return self.estimates["accuracy"]
 
 
 def uar(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Unweighted average recall: the mean over the classes of the share of their clips that is right.
+    """Compute the unweighted average recall: the mean over the classes of the share of their clips that is right.
 
     Args:
         labels: [n] true labels, names or indices.
@@ -90,7 +90,7 @@ def uar(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 
 
 def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Share of right clips; arguments as for `uar`.
+    """Compute the share of right clips; arguments as for `uar`.
 
     >>> accuracy(["a", "a", "a", "b"], ["a", "a", "b", "b"])
     0.75
@@ -99,17 +99,17 @@ def accuracy(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
 
 
 def weighted_f1(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Mean F1 of the classes, weighted by their true clips; arguments as for `uar`."""
+    """Compute the mean F1 of the classes, weighted by their true clips; arguments as for `uar`."""
     return float(f1_score(labels, predicted, labels=_present(labels), average="weighted", zero_division=0))
 
 
 def macro_f1(labels: npt.ArrayLike, predicted: npt.ArrayLike) -> float:
-    """Mean F1 of the classes that have true clips; arguments as for `uar`."""
+    """Compute the mean F1 of the classes that have true clips; arguments as for `uar`."""
     return float(f1_score(labels, predicted, labels=_present(labels), average="macro", zero_division=0))
 
 
 def expected_calibration_error(scores: Floats, labels: Integers, *, bins: int = 15) -> float:
-    """Mean distance between confidence and accuracy over bins of equal width; rows with NaN take no part.
+    """Compute the mean distance between confidence and accuracy over bins of equal width, without rows of NaN.
 
     Args:
         scores: [n, classes] probabilities.
@@ -130,13 +130,13 @@ def confusion(predictions: Predictions) -> Integers:
 
 
 def recalls(predictions: Predictions) -> dict[str, float]:
-    """Recall of each class that has true clips, by name."""
+    """Return the recall of each class that has true clips, by name."""
     values = counts.recall(confusion(predictions).astype(np.float64))
     return {name: float(values[predictions.classes.index(name)]) for name in predictions.present}
 
 
 def top_confusions(predictions: Predictions, n: int = 10) -> tuple[Confusion, ...]:
-    """The `n` most frequent mistakes by share of the true label's clips, the most frequent first."""
+    """Return the `n` mistakes with the largest shares of the true label's clips, the largest first."""
     table = confusion(predictions)
     names = (*predictions.classes, UNANSWERED)
     totals = table.sum(axis=1)
@@ -158,7 +158,7 @@ def calibration_by_corpus(predictions: Predictions) -> dict[str, float]:
 
 
 def summary(predictions: Predictions, *, rng: np.random.Generator | int = 0, draws: int = bootstrap.DRAWS) -> Summary:
-    """Compute every figure over the pooled predictions, with intervals, and mean ± deviation over folds.
+    """Compute all figures over the pooled predictions, with intervals, and mean ± deviation over folds.
 
     Args:
         predictions: out-of-fold predictions of one or more corpora.
@@ -191,7 +191,7 @@ def summary(predictions: Predictions, *, rng: np.random.Generator | int = 0, dra
 
 
 def values(predictions: Predictions) -> dict[str, float]:
-    """The figures named in `METRICS` without intervals, each in [0, 1] (ECE is NaN when no clip has scores)."""
+    """Return the figures of `METRICS` without intervals, each in [0, 1]; ECE is NaN if no clip has scores."""
     pair = (predictions.label_index, predictions.predicted_index)
     errors = [error for error in calibration_by_corpus(predictions).values() if not np.isnan(error)]
     return {
@@ -204,7 +204,7 @@ def values(predictions: Predictions) -> dict[str, float]:
 
 
 def by(predictions: Predictions, column: str) -> dict[str, Predictions]:
-    """Split by a column: corpus, fold or speaker (then "corpus/speaker", as two corpora may share a name)."""
+    """Return the parts by a column: corpus, fold or speaker ("corpus/speaker", since two corpora may share a name)."""
     names = getattr(predictions, column)
     if column == "speaker" and len(predictions.corpora) > 1:
         names = np.char.add(np.char.add(predictions.corpus, "/"), names)
@@ -213,7 +213,7 @@ def by(predictions: Predictions, column: str) -> dict[str, Predictions]:
 
 
 def chance(predictions: Predictions) -> dict[str, float]:
-    """Expected figures of uniform guessing among the classes that have clips; ECE is 0, as 1/classes is then true."""
+    """Return the expected figures of a uniform guess among the classes that have clips; its ECE is 0."""
     shares = counts.count(predictions.label_index, predictions.label_index, n_classes=len(predictions.classes)).sum(
         axis=1
     ) / len(predictions)

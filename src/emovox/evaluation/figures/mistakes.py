@@ -1,4 +1,4 @@
-"""The mistakes that a model is surest of: the clips to listen to first."""
+"""The mistakes with the highest confidence: the clips to listen to first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from emovox.evaluation.figures.predictions import Predictions
 
 
 class Mistake(NamedTuple):
-    """A clip that was called something else; `scores` by class, `utterance` is its id in the corpus."""
+    """A clip with a wrong prediction; `scores` by class, `utterance` is its id in the corpus."""
 
     corpus: str
     utterance: str
@@ -21,18 +21,18 @@ class Mistake(NamedTuple):
 
     @property
     def confidence(self) -> float:
-        """The score of the wrong answer, in [0, 1]."""
+        """Return the score of the predicted label, in [0, 1]."""
         return self.scores[self.predicted]
 
 
 def confident_mistakes(predictions: Predictions, n: int = 3) -> tuple[Mistake, ...]:
-    """Find the `n` wrong clips with the highest scores for the wrong answer, the highest first.
+    """Return the `n` wrong clips with the highest scores of the predicted label, the highest first.
 
-    Clips without speech found have no score and are left out.
+    Clips without speech have no score and are left out.
 
     Args:
         predictions: of one or more corpora.
-        n: at most so many.
+        n: greatest number of clips.
 
     >>> from emovox.evaluation.figures.predictions import Row
     >>> made = Predictions.from_rows([Row("own", "u1", "ada", "1", "zen", "meh", (0.2, 0.8))], ("zen", "meh"))

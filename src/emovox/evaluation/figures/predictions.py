@@ -24,7 +24,7 @@ NO_ANSWER = ""
 
 
 class Row(NamedTuple):
-    """One clip: its names, the true label, the predicted one ("" without an answer) and the scores (None likewise)."""
+    """One clip: names, true label, predicted label and scores; "" and None for the last two without an answer."""
 
     corpus: str
     utterance: str
@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Out-of-fold predictions, one row a clip.
+    """Out-of-fold predictions, one row per clip.
 
     Attributes:
         corpus, utterance, speaker, fold, label, predicted: [n] names; a speaker may be "" (unknown), `predicted` is ""
@@ -61,7 +61,7 @@ class Predictions:
     predicted_index: Integers = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Check the shapes and keep the labels as indices too: [n], -1 where there is no answer."""
+        """Check the shapes, and add the labels as indices, [n]; -1 without an answer."""
         for name in COLUMNS:
             object.__setattr__(self, name, np.asarray(getattr(self, name)).astype(np.str_))
         object.__setattr__(self, "classes", tuple(self.classes))
@@ -80,7 +80,7 @@ class Predictions:
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row], classes: Sequence[str]) -> Predictions:
-        """Build from rows; a row whose scores are None gets NaN."""
+        """Return predictions from rows; a row whose scores are None gets NaN."""
         rows = list(rows)
         empty = [float("nan")] * len(classes)
         columns = {name: np.array([getattr(row, name) for row in rows], dtype=np.str_) for name in COLUMNS}
@@ -89,33 +89,33 @@ class Predictions:
 
     @property
     def answered(self) -> npt.NDArray[np.bool_]:
-        """[n] True where speech was found, so that there are scores."""
+        """Return [n], true for clips with speech, which have scores."""
         return self.predicted_index >= 0
 
     @property
     def corpora(self) -> tuple[str, ...]:
-        """The names of the corpora, in order of first appearance."""
+        """Return the names of the corpora, in order of first appearance."""
         return tuple(dict.fromkeys(self.corpus.tolist()))
 
     @property
     def present(self) -> tuple[str, ...]:
-        """The classes that occur among the true labels, in order."""
+        """Return the classes that occur among the true labels, in order."""
         return tuple(self.classes[i] for i in np.unique(self.label_index))
 
     def rows(self) -> Iterator[Row]:
-        """Go through the clips one by one."""
+        """Yield the clips one by one."""
         names = zip(*(getattr(self, name).tolist() for name in COLUMNS), strict=True)
         for cells, scores, answered in zip(names, self.scores.tolist(), self.answered, strict=True):
             corpus, utterance, speaker, fold, label, predicted = cells
             yield Row(corpus, utterance, speaker, fold, label, predicted, scores if answered else None)
 
     def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Predictions:
-        """Keep some rows, by mask [n] or by indices."""
+        """Return some rows, by mask [n] or by indices."""
         names = {name: getattr(self, name)[rows] for name in COLUMNS}
         return Predictions(**names, scores=self.scores[rows], classes=self.classes)
 
     def of_corpus(self, name: str) -> Predictions:
-        """Keep the rows of one corpus, and only the classes that occur in them as a label, a prediction or a score."""
+        """Return the rows of one corpus, with the classes that occur in them as a label, a prediction or a score."""
         part = self.select(self.corpus == name)
         used = np.nan_to_num(part.scores).max(axis=0, initial=0.0) > 0
         used[part.label_index] = True
@@ -125,7 +125,7 @@ class Predictions:
 
 
 def join(parts: Sequence[Predictions]) -> Predictions:
-    """Put predictions over the same classes one below another.
+    """Return predictions over the same classes, concatenated.
 
     Raises:
         PredictionsError: no parts, or the classes differ.
@@ -138,7 +138,7 @@ def join(parts: Sequence[Predictions]) -> Predictions:
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:
-    """Sort key that puts fold "10" after "9".
+    """Return a sort key that puts fold "10" after "9".
 
     >>> sorted(["run10", "run9", "b"], key=natural_key)
     ['b', 'run9', 'run10']

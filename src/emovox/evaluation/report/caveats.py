@@ -1,4 +1,4 @@
-"""What figures do not say: warnings and limits that belong under every table."""
+"""Limits of the figures: warnings for every table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SPEECH = (
     "score says how a voice sounds, not what a person feels."
 )
 _INFLATED = (
-    "Speaker-dependent figures are inflated: the model has heard other clips of the same speakers. Compare them only "
-    "with speaker-dependent figures."
+    "Speaker-dependent figures are inflated: the model was trained on other clips of the same speakers. Compare them "
+    "only with speaker-dependent figures."
 )
 _UTTERANCES = (
     "Where a corpus has fewer than five known speakers, intervals are over utterances; they do not cover what other "
@@ -32,10 +32,10 @@ _METRICS = (
 
 
 def caveats(measured: Sequence[Measured]) -> list[Block]:
-    """What the figures do not say; only what applies to these corpora and protocols."""
+    """Return the limits that apply to these corpora and protocols."""
     known = {re.sub(r"-\d$", "", each.corpus) for each in measured}  # "ravdess-8" and "ravdess" are one corpus
     sentences = [f"{title} has {count}" for name, (title, count) in _SENTENCES.items() if name in known]
-    said = (
+    notes = (
         (bool(sentences), _TEXT.format(", ".join(sentences))),
         (not known.isdisjoint(_ACTED), _SPEECH),
         (any("(inflated)" in each.protocol for each in measured), _INFLATED),
@@ -43,11 +43,11 @@ def caveats(measured: Sequence[Measured]) -> list[Block]:
         (any(each.summary.unanswered for each in measured), _UNANSWERED),
         (True, _METRICS),
     )
-    return [Heading("What these figures do not say"), Items(tuple(text for applies, text in said if applies))]
+    return [Heading("What these figures do not say"), Items(tuple(text for applies, text in notes if applies))]
 
 
 def training_alert(corpora: Sequence[str], *, model: str) -> Alert:
-    """The warning for a model that was trained on the speakers it is measured on."""
+    """Return the warning for a model that was trained on the test speakers."""
     return Alert(
         f"{model} was trained on {', '.join(corpora)}: these speakers were in training, so this is not a "
         "speaker-independent figure. For one, see the cross-validated figures on the model card."

@@ -1,4 +1,4 @@
-"""A small document: blocks that become a Markdown file, and the same as one HTML page."""
+"""A small document: blocks that become a Markdown file, or one HTML page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Alert:
-    """A paragraph that must not be overlooked."""
+    """A warning."""
 
     text: str
 
@@ -77,7 +77,7 @@ _PIXELS_AT_FULL_SIZE = 2  # pictures are drawn twice as large as shown, for dens
 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
-    """Render as one page without anything outside it: its Markdown as HTML, styles and pictures inside."""
+    """Return one HTML page with styles and pictures inside."""
     pictures = {block.file: block.png for block in blocks if isinstance(block, Picture)}
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("image", _image)
@@ -90,12 +90,12 @@ def to_html(title: str, blocks: Sequence[Block]) -> str:
 
 
 def to_markdown(title: str, blocks: Sequence[Block]) -> str:
-    """Render as Markdown; pictures are links to files beside it."""
+    """Return Markdown; pictures are links to files in the same folder."""
     return "\n\n".join([f"# {_plain(title)}", *(_markdown(block) for block in blocks)]) + "\n"
 
 
 def _image(_: RendererProtocol, tokens: Sequence[Token], index: int, __: OptionsDict, env: Mapping[str, Any]) -> str:
-    """Put a picture into the page, at half its pixels."""
+    """Return the HTML of a picture, at half its size in pixels."""
     png = env["pictures"][unquote(str(tokens[index].attrs["src"]))]
     width = int.from_bytes(png[16:20], "big") // _PIXELS_AT_FULL_SIZE
     alt = html.escape(tokens[index].content.replace("\\", ""))

@@ -1,4 +1,4 @@
-"""Pictures of a model's embedding: which clips it sees as neighbours, by emotion, by speaker and by corpus."""
+"""Pictures of a model's embedding: neighbouring clips, by emotion, by speaker and by corpus."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import AudioError
 
 MOST_CLIPS = 1000
-"""More clips are thinned evenly: the layout takes time in proportion, and the points begin to hide each other."""
+"""Most clips in a picture; more are thinned evenly: time grows with their number, and points hide each other."""
 
 FEWEST_CLIPS = 5
-"""A layout of fewer points says nothing."""
+"""Fewest clips of a picture; a layout of fewer points is meaningless."""
 
 
 def embedding_pictures(predictor: Predictor, clips: Sequence[Clip]) -> tuple[Picture, ...]:
-    """Draw t-SNE of the embedding of each clip in one piece.
+    """Return t-SNE pictures of the embedding of whole clips.
 
-    Clips that cannot be decoded or that the model does not take in one piece are left out: the evaluation itself has
-    named them.
+    Clips that cannot be decoded, or that are too short or long for the model, are left out; the evaluation names them.
 
     Args:
         predictor: the model.
@@ -55,7 +54,7 @@ def embedding_pictures(predictor: Predictor, clips: Sequence[Clip]) -> tuple[Pic
 
 
 def _whole(predictor: Predictor, clip: Clip) -> Samples | None:
-    """Decode a clip as a batch [1, n] of the model, cut at the longest input; None where that cannot be."""
+    """Return a clip as a batch [1, n] for the model, cut to its longest input; None if that is impossible."""
     card = predictor.card
     try:
         samples, rate = load_audio(clip.path, sample_rate=card.sample_rate)

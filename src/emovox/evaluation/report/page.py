@@ -1,4 +1,4 @@
-"""A report as one HTML page, the same as Markdown with pictures, and the predictions it is made from."""
+"""A report as one HTML page, as Markdown with pictures, and with the predictions that it shows."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from emovox.schema.files import write_whole
 
 @dataclass(frozen=True)
 class Facts:
-    """What a report says beside the figures; all of it may be left out.
+    """Further content of a report; all of it is optional.
 
     Attributes:
         command: the command line that makes the report, as typed.
         model: name of the model that the latency and the training corpora belong to.
         parameters: number of parameters by entry name.
         latency: measured latency of the model.
-        trained_on: corpora of the report that the model was trained on; they get a loud warning.
+        trained_on: corpora of the report that the model was trained on; they get a warning.
         sexes: sex of speakers, by (corpus, speaker).
         notes: further sentences: clips that were dropped, files that could not be decoded.
         pictures: of the model's embedding.
@@ -54,13 +54,12 @@ def write_report(
 ) -> Path:
     """Measure predictions and write `report.html`, `report.md`, PNGs and a copy of the predictions.
 
-    The HTML page is complete in itself. The first entry is the one that others are compared with; a baseline is an
-    entry like any other, given last.
+    The HTML page needs no other file. The other entries are compared with the first one. Give a baseline last.
 
     Args:
         entries: sets of predictions, at least one.
-        folder: where to write; made if it is not there.
-        facts: what to say beside the figures.
+        folder: gets the files; it is made if it is missing.
+        facts: further content.
         title: heading of the report.
         seed: of the bootstrap.
 
@@ -77,7 +76,7 @@ def write_report(
 def write_measured(
     measured: Sequence[Measured], comparisons: Sequence[Comparison], folder: Path, *, facts: Facts, title: str
 ) -> Path:
-    """Write the report of figures that are measured already; see `write_report`."""
+    """Write the report of figures that are computed already; see `write_report`."""
     blocks = _blocks(measured, comparisons, facts)
     for block in blocks:
         if isinstance(block, Picture):
@@ -118,13 +117,13 @@ def _blocks(measured: Sequence[Measured], comparisons: Sequence[Comparison], fac
 
 
 def published_sexes(entries: Sequence[Entry]) -> Sexes:
-    """The sex of the speakers of published corpora, where it is known without their files."""
+    """Return the sex of the speakers of published corpora, if it is known without their files."""
     corpora = {corpus for entry in entries for corpus in entry.predictions.corpora} & set(CORPORA)
     return {(name, speaker): sex for name in corpora for speaker, sex in CORPORA[name].layout.speakers.items()}
 
 
 def costs(facts: Facts) -> dict[str, tuple[str, str]]:
-    """Number of parameters and latency of each entry, in words, as far as they are known."""
+    """Return number of parameters and latency of each entry, in words, if they are known."""
     found = {name: (f"{count:,}", "–") for name, count in facts.parameters.items()}
     if facts.latency is not None:
         total = facts.latency.parts["total"]
@@ -134,7 +133,7 @@ def costs(facts: Facts) -> dict[str, tuple[str, str]]:
 
 
 def _file_names(measured: Sequence[Measured]) -> list[str]:
-    """Name the files of each section: safe on every system, and all different."""
+    """Return the names of the files of each section: safe on every system, and all different."""
     names: list[str] = []
     for each in measured:
         told = each.corpus if each.key is None else each.key.stem

@@ -24,14 +24,14 @@ from emovox.evaluation.report.style import (
 )
 
 MOST_IN_LEGEND = 40
-"""With more labels than this (the speakers of several corpora) a legend tells nothing."""
+"""Most labels in a legend; one with more (the speakers of several corpora) is unreadable."""
 
 _MARKERS = "os^DvPX"
 _COMPONENTS = 50  # t-SNE on more dimensions only gets slower (van der Maaten, Hinton, 2008, section 4.2)
 
 
 def tsne(matrix: npt.ArrayLike, *, seed: int = 0, perplexity: float = 30.0) -> Floats:
-    """Lay rows out in the plane so that neighbours stay neighbours; distances between groups mean little.
+    """Return a layout of rows in the plane that keeps neighbours; distances between groups mean little.
 
     Args:
         matrix: [n, d] features, n >= 5; standardised here, and reduced to 50 principal components.

@@ -1,4 +1,4 @@
-"""What a report says: the headline table, and for each corpus recalls, mistakes, calibration, speakers and caveats."""
+"""Sections of a report: the headline table; for each corpus recalls, mistakes, calibration, speakers and limits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from emovox.evaluation.report.document import Block, Heading, Picture, Table, Te
 from emovox.evaluation.report.style import png_of
 
 MOST_SPEAKERS = 40
-"""A table of speakers has at most so many rows, the lowest first."""
+"""Most rows of a table of speakers, the lowest first."""
 
 NOTHING = "–"
-"""What stands in a table where there is no figure."""
+"""Cell of a table without a figure."""
 
 Sexes = Mapping[tuple[str, str], str | None]
 """(corpus, speaker) → "female" or "male"."""
@@ -43,9 +43,9 @@ class Spread(NamedTuple):
 class Latency:
     """Latency over several recordings.
 
-    `parts` is keyed by decode, speech, graph and total, and by "front end" and "network" where the graph tells them
-    apart: their spread is the graph's, scaled by their share. `real_time_factor` is time spent over time of audio:
-    below 1 is faster than speech. `audio` is the median length of a recording in seconds, `count` how many were timed.
+    `parts` is keyed by decode, speech, graph and total. If the profile separates them, it also has "front end" and
+    "network"; their spread is that of the graph, scaled by their share. `real_time_factor` is processing time divided
+    by time of audio. `audio` is the median length of a recording in seconds, `count` the number of recordings.
     """
 
     parts: dict[str, Spread]
@@ -55,7 +55,7 @@ class Latency:
 
 
 def percent(value: float | None) -> str:
-    """A share as percent with one decimal; a dash when there is none.
+    """Return a share as percent with one decimal; a dash without one.
 
     >>> percent(0.5), percent(None), percent(float("nan"))
     ('50.0', '–', '–')
@@ -64,22 +64,22 @@ def percent(value: float | None) -> str:
 
 
 def title_of(each: Measured) -> str:
-    """Name an entry on a corpus, without saying the corpus twice."""
+    """Return the title of an entry on a corpus, which names the corpus once."""
     return each.name if each.name.startswith(each.corpus) else f"{each.name} on {each.corpus}"
 
 
 def with_interval(estimate: Estimate) -> str:
-    """An estimate as "76.1 [72.0, 79.9]"."""
+    """Return an estimate as "76.1 [72.0, 79.9]"."""
     return f"{percent(estimate.value)} [{percent(estimate.low)}, {percent(estimate.high)}]"
 
 
 def over_folds(estimate: Estimate) -> str:
-    """Mean and deviation over folds as "76.0 ± 3.1"; a dash with one fold."""
+    """Return mean and deviation over folds as "76.0 ± 3.1"; a dash with one fold."""
     return NOTHING if estimate.fold_mean is None else f"{percent(estimate.fold_mean)} ± {percent(estimate.fold_sd)}"
 
 
 def headline_table(measured: Sequence[Measured], *, costs: Mapping[str, tuple[str, str]]) -> Table:
-    """One row an entry and corpus, and a row of chance for each corpus; intervals for UAR and accuracy.
+    """Return a row for each entry and corpus, and one of chance for each corpus, with intervals for UAR and accuracy.
 
     Args:
         measured: ordered by corpus.
@@ -103,7 +103,7 @@ def headline_table(measured: Sequence[Measured], *, costs: Mapping[str, tuple[st
 
 
 def calibration_sentences(measured: Sequence[Measured]) -> list[str]:
-    """A sentence for each entry on several corpora: its calibration error with corpora weighted equally."""
+    """Return a sentence for each entry on several corpora: its calibration error with corpora weighted equally."""
     return [
         f"{name}: ECE {percent(value)} %, its corpora weighted equally."
         for name, value in mean_calibration_errors(measured).items()
@@ -111,12 +111,12 @@ def calibration_sentences(measured: Sequence[Measured]) -> list[str]:
 
 
 def points(difference: Difference) -> str:
-    """A difference of shares in points, as "+1.2 [-0.3, +2.7]"."""
+    """Return a difference of shares in points, as "+1.2 [-0.3, +2.7]"."""
     return f"{100 * difference.value:+.1f} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
 
 
 def verdict(difference: Difference) -> str:
-    """Say whether a figure of which more is better has risen, as far as can be told.
+    """Return whether a figure, of which more is better, has improved detectably.
 
     >>> verdict(Difference(0.02, -0.01, 0.05, 0.1, 0.2)), verdict(Difference(0.04, 0.01, 0.07, 0.0, 0.002))
     ('no detectable difference', 'better')
@@ -127,28 +127,28 @@ def verdict(difference: Difference) -> str:
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table:
-    """Differences of each entry from the first, in points, with paired intervals, p, and what can be told from them."""
+    """Return the differences of each entry from the first in points, with paired intervals, p, and a verdict."""
     rows = []
     for each in comparisons:
         cells = [text for d in each.differences.values() for text in (points(d), f"{d.p:.3f}")] or [NOTHING] * 4
-        told = verdict(each.differences["uar"]) if each.differences else NOTHING
-        rows.append((each.corpus, each.second, each.first, *cells, told))
+        outcome = verdict(each.differences["uar"]) if each.differences else NOTHING
+        rows.append((each.corpus, each.second, each.first, *cells, outcome))
     head = ("UAR [points]", "p", "accuracy [points]", "p", "by UAR")
     return Table(("corpus", "model", "against", *head), tuple(rows), names=3)
 
 
 def latency_blocks(latency: Latency) -> list[Block]:
-    """The latency table with what was measured, and what could not be told apart."""
+    """Return the latency table, with a paragraph on what was measured."""
     rows = [(name, f"{spread.median:.2f}", f"{spread.p95:.2f}") for name, spread in latency.parts.items()]
-    told = (
-        "front end and network share the graph's time as ONNX Runtime's profile of its nodes says"
+    division = (
+        "front end and network share the graph's time by ONNX Runtime's profile of its nodes"
         if "network" in latency.parts
-        else "front end and network are one graph, whose nodes do not tell them apart"
+        else "front end and network are one graph, whose nodes do not separate them"
     )
     return [
         Heading("Latency"),
         Text(
-            f"{latency.count} recordings, {latency.audio:.2f} s of audio in the middle one, one thread; {told}. "
+            f"{latency.count} recordings, {latency.audio:.2f} s of audio in the median one, one thread; {division}. "
             f"`speech` is speech detection, tiles and aggregation. Real-time factor {latency.real_time_factor:.4f} "
             f"({1 / latency.real_time_factor:.0f} × real time)."
         ),
@@ -157,12 +157,12 @@ def latency_blocks(latency: Latency) -> list[Block]:
 
 
 def corpus_section(each: Measured, *, file: str, sexes: Sexes) -> list[Block]:
-    """Everything about one entry on one corpus.
+    """Return the section of one entry on one corpus.
 
     Args:
         each: its figures.
-        file: beginning of the names of its pictures.
-        sexes: sex of each speaker, where known.
+        file: prefix of the names of its pictures.
+        sexes: sex of each speaker, if known.
     """
     found = each.summary
     title = title_of(each)
@@ -187,7 +187,7 @@ def corpus_section(each: Measured, *, file: str, sexes: Sexes) -> list[Block]:
 
 
 def _without_empty(table: Table) -> Table:
-    """Leave out the columns in which no row says anything."""
+    """Return a table without its empty columns."""
     full = [n for n in range(len(table.head)) if any(row[n] != NOTHING for row in table.rows)]
     rows = tuple(tuple(row[n] for n in full) for row in table.rows)
     return Table(tuple(table.head[n] for n in full), rows, names=sum(n < table.names for n in full))

@@ -1,6 +1,6 @@
-"""How every picture looks: colours of labels, fonts for any script, and writing to a file; matplotlib only, no state.
+"""The style of all pictures: colours of labels, fonts for any script, writing to a file.
 
-Pictures are made with the object interface (`matplotlib.figure.Figure`), so nothing global changes and threads may
+Pictures use the object interface (`matplotlib.figure.Figure`). So no global state changes, and several threads may
 draw at the same time.
 """
 
@@ -34,7 +34,7 @@ EMOTION_COLOURS: Mapping[str, str] = {
     "calm": "#f0e442",
     "boredom": "#7f5539",
 }
-"""Fixed colours: the palette of Okabe and Ito (2008), told apart with every common kind of colour blindness."""
+"""Fixed colours: the palette of Okabe and Ito (2008), distinct for all common kinds of colour blindness."""
 
 SCRIPT_FONTS = (
     "Noto Sans CJK SC",
@@ -51,7 +51,7 @@ SCRIPT_FONTS = (
     "Arial Unicode MS",
     "Unifont",
 )
-"""Families that have Chinese characters, the first installed ones are used after the Latin one."""
+"""Font families with Chinese characters; those that are installed are used after the Latin one."""
 
 BASE_FONT = "DejaVu Sans"
 INK = "#222222"
@@ -63,7 +63,7 @@ _GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
 
 def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """Give each label a colour: the fixed one of an emotion, else one that is not taken.
+    """Return a colour for each label: the fixed one of an emotion, else one that is not in use.
 
     Args:
         labels: different names, in order.
@@ -84,7 +84,7 @@ def colours_of(labels: Sequence[str]) -> dict[str, str]:
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever is easier to read on a colour.
+    """Return black or white, whichever is easier to read on a colour.
 
     Reference: WCAG 2.1, relative luminance.
     """
@@ -93,7 +93,7 @@ def ink_on(colour: str) -> str:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty white figure, sizes in inches, that lays itself out when it is written."""
+    """Return an empty white figure, sizes in inches, with automatic layout."""
     layout = ConstrainedLayoutEngine(h_pad=0.09, w_pad=0.09)
     return Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor="white")
 
@@ -109,7 +109,7 @@ def set_title(figure: Figure, text: str, *, size: float = 10) -> None:
 
 
 def plain(axes: Axes, *, grid: str | None = None) -> None:
-    """Take away what carries nothing: two of the four border lines; a faint grid along "x" or "y" if wanted."""
+    """Remove two of the four border lines; add a faint grid along "x" or "y" if `grid` is given."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
     if grid in ("x", "y"):
@@ -136,12 +136,12 @@ def shorten(text: str, length: int) -> str:
 
 
 def shown(text: str, *, length: int = 24) -> str:
-    """Make a name from outside fit for a picture: shortened, and only with characters that the fonts have."""
+    """Return a name for a picture: shortened, and only with characters that the fonts have."""
     return drawable(shorten(text, length), families())
 
 
 def png_of(figure: Figure) -> bytes:
-    """Render a figure as PNG."""
+    """Return a figure as PNG."""
     _choose_fonts(figure)
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
@@ -150,7 +150,7 @@ def png_of(figure: Figure) -> bytes:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure as PNG: the whole file or none; its folder is made.
+    """Write a figure as PNG, as a whole; its folder is made if it is missing.
 
     Raises:
         ConfigError: the file cannot be written.
@@ -159,13 +159,13 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def families() -> list[str]:
-    """The font families that pictures use, in the order in which glyphs are looked for; the first is always there."""
+    """Return the font families of pictures, in the order of the search for glyphs; the first is always installed."""
     installed = {entry.name for entry in fontManager.ttflist}
     return [BASE_FONT, *(name for name in SCRIPT_FONTS if name in installed)]
 
 
 def drawable(text: str, fonts: Sequence[str]) -> str:
-    r"""Replace characters that no font has by their code, so that two such labels can still be told apart.
+    r"""Replace characters that no font has by their code, so that two such labels stay different.
 
     >>> drawable("żal", [BASE_FONT]), drawable("乐", [BASE_FONT])
     ('żal', '\\u4e50')
@@ -192,7 +192,7 @@ def _choose_fonts(figure: Figure) -> None:
 
 
 def _oklch(lightness: float, chroma: float, hue: float) -> str:
-    """A colour of perceived lightness [0, 1], chroma and hue (radians) as "#rrggbb", clipped to sRGB.
+    """Return a colour of perceived lightness [0, 1], chroma and hue (radians) as "#rrggbb", clipped to sRGB.
 
     Reference: Ottosson, "A perceptual color space for image processing", 2020.
     """

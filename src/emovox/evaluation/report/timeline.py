@@ -54,12 +54,12 @@ def write_timeline(
     """Draw a recording's timeline and write it as PNG.
 
     Args:
-        path: where to write.
-        result: what `Predictor.predict` gave.
+        path: of the PNG.
+        result: from `Predictor.predict`.
         time: [bins] seconds, the middle of each stretch of the outline.
         low: [bins] lowest sample of each stretch, in [-1, 1].
         high: [bins] highest sample of each stretch.
-        labels: order of the labels; that of the scores unless given.
+        labels: order of the labels. Default: that of the scores.
     """
     save_figure(timeline_figure(result, time=time, low=low, high=high, labels=labels), path)
 
@@ -96,7 +96,7 @@ def timeline_figure(
 
 
 def _condensed(result: Result) -> Result:
-    """Average a long recording's segments over equal stretches, so that each is wide enough to be seen."""
+    """Return a long recording's result with segments averaged over equal stretches, each wide enough to be seen."""
     if len(result.segments) <= 2 * _COLUMNS:
         return result
     step = result.duration / _COLUMNS
@@ -135,7 +135,7 @@ def _title(result: Result) -> str:
 def _draw_outline(axes: Axes, time: Floats, low: Floats, high: Floats) -> None:
     if len(time):
         axes.fill_between(time, low, high, color="#5f7285", linewidth=0.4)
-        # Quiet recordings fill the panel too; the axis tells how quiet.
+        # Quiet recordings fill the panel too; the axis shows their level.
         peak = max(float(np.abs(low).max()), float(np.abs(high).max()), 1e-4)
         axes.set_ylim(-1.08 * peak, 1.08 * peak)
     axes.axhline(0, color=FAINT, linewidth=0.4)
@@ -174,7 +174,7 @@ def _name_segment(axes: Axes, segment: Segment, row: int, *, duration: float, co
 
 
 def _draw_scores(axes: Axes, segments: Sequence[Segment], labels: Sequence[str], colours: dict[str, str]) -> None:
-    """Stack the scores of each segment as coloured boxes: one collection a label, thousands of segments stay fast."""
+    """Stack the scores of each segment as coloured boxes: one collection per label, which is fast for thousands."""
     start = np.array([segment.start for segment in segments])
     end = np.array([segment.end for segment in segments])
     floor = np.zeros(len(segments))
