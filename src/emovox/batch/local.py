@@ -68,6 +68,7 @@ class _Pool:
         self._deaths = 0
 
     def answers(self, count: int) -> Iterator[Answer]:
+        """Yield the answers of `count` workers, in the order in which they come."""
         self._assign(count)
         while self._workers:
             for pipe in wait([worker.pipe for worker in self._workers.values()]):
@@ -133,6 +134,7 @@ class _Worker:
             self.process.start()
 
     def give(self, item: Item) -> None:
+        """Send a recording to the worker."""
         self.pending.append(item)
         with suppress(OSError):  # the worker is dead: receiving will show it
             self.pipe.send_bytes(msgspec.msgpack.encode(item))

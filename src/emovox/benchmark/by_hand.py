@@ -147,6 +147,7 @@ def by_hand(model: str, *, f0_step: int = 1) -> Callable[[Samples], Samples]:
     network = nn.Sequential(*parts).eval()
 
     def predict(samples: Samples) -> Samples:
+        """Compute the scores [classes] of samples [n]."""
         with torch.inference_mode():
             logits: Tensor = network(torch.from_numpy(samples)[None])["logits"]
             scores: Samples = logits.softmax(dim=1)[0].numpy()
@@ -188,6 +189,7 @@ def egemaps_svm() -> Callable[[Samples], object]:
     classifier.fit(rng.standard_normal((CLIPS, smile.num_features)) + labels[:, None] / 10, labels)
 
     def predict(samples: Samples) -> object:
+        """Classify samples [n]."""
         return classifier.predict(smile.process_signal(samples, RATE).to_numpy())
 
     return predict

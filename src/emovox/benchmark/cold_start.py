@@ -81,6 +81,7 @@ def measure_cold_start(names: Sequence[str] = (), *, seconds: float = 3.0, repea
 
 def _run(*arguments: str) -> Callable[[], object]:
     def run() -> None:
+        """Run the command to its end."""
         done = subprocess.run([sys.executable, *arguments], capture_output=True, check=False)
         if done.returncode:
             raise EmovoxError(f"{' '.join(arguments)} exited with {done.returncode}: {done.stderr.decode()[-500:]}")

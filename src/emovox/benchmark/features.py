@@ -110,6 +110,7 @@ def measure(seconds: float, repeats: int, config: FeatureConfig = DEFAULT) -> Fe
 
 def _our_side(samples: Samples, config: FeatureConfig) -> Side:
     def cepstrum() -> Features:
+        """Compute MFCC and both derivatives."""
         values = mfcc(samples, config)
         width = config.delta_width
         return {"mfcc": values, "delta": delta(values, width=width), "delta2": delta(values, width=width, order=2)}
@@ -129,6 +130,7 @@ def _librosa_side(samples: Samples, config: FeatureConfig) -> Side:
     f0: dict[str, Any] = {"fmin": config.f0_fmin, "fmax": config.f0_fmax, "trough_threshold": config.f0_threshold}
 
     def cepstrum() -> Features:
+        """Compute MFCC and both derivatives."""
         values = librosa.feature.mfcc(
             y=samples, sr=rate, n_mfcc=config.n_mfcc, n_fft=config.n_fft, hop_length=hop, **mel
         )

@@ -118,6 +118,7 @@ class _Job:
         )
 
     def rows(self) -> Iterator[ResultRow]:
+        """Yield the result or the failure of each source; count failures."""
         for number, source in enumerate(self._sources):
             row = source if isinstance(source, Failure) else self._row(source, number)
             self.failed += isinstance(row, Failure)
@@ -127,6 +128,7 @@ class _Job:
         envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._outlined else None
 
         def observe(block: Samples, reader: AudioReader) -> None:
+            """Show the progress, and add a block [channels, n] to the outline."""
             share = reader.seconds / reader.duration if reader.duration else 0.0
             self._bar.update(number + min(share, 1.0), f"{clock(reader.seconds)}  {reader.name}")
             if envelope is not None:

@@ -22,6 +22,7 @@ def counting(what: str) -> Iterator[Progress]:
     in_place, last_line = sys.stderr.isatty(), time.monotonic()
 
     def show(done: int, total: int) -> None:
+        """Show the counts."""
         nonlocal last_line
         bar.update(done / total, f"{done} of {total} {what}")
         now = time.monotonic()

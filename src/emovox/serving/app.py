@@ -190,6 +190,7 @@ def _add_metrics(app: FastAPI, service: Service) -> None:
 
 def _add_docs(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
+        """Return the OpenAPI document, made on the first call."""
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             _leave_out_validation(document)
@@ -201,9 +202,11 @@ def _add_docs(app: FastAPI) -> None:
         return app.openapi_schema
 
     async def docs() -> Response:
+        """Return the page of the documentation."""
         return Response(docs_page(app.openapi()), media_type="text/html")
 
     async def style() -> Response:
+        """Return the style sheet of the documentation."""
         return Response(STYLE, media_type="text/css")
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -221,15 +224,18 @@ def _leave_out_validation(document: dict[str, Any]) -> None:
 
 def _add_errors(app: FastAPI) -> None:
     async def known(_: Request, error: Exception) -> Response:
+        """Return an error of emovox with its code."""
         assert isinstance(error, EmovoxError)
         return error_response(error)
 
     async def invalid(_: Request, error: Exception) -> Response:
+        """Return the first parameter that is not valid."""
         assert isinstance(error, RequestValidationError)
         first = error.errors()[0]
         return error_response(RequestError(f"{'.'.join(map(str, first['loc'][1:]))}: {first['msg']}; see /docs"))
 
     async def refused(request: Request, error: Exception) -> Response:
+        """Return an error of routing: unknown page, method not allowed, others."""
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return error_response(NotFoundError(f"got no page {request.url.path[:80]}, expected one listed at /docs"))
@@ -238,6 +244,7 @@ def _add_errors(app: FastAPI) -> None:
         return error_response(RequestError(f"{error.detail}; see /docs"))
 
     async def disk_full(_: Request, error: Exception) -> Response:
+        """Return and log the error of a full disk; raise other errors of the system."""
         assert isinstance(error, OSError)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise error
@@ -245,6 +252,7 @@ def _add_errors(app: FastAPI) -> None:
         return error_response(StorageError("the disk of the service is full; try again later, or send a shorter file"))
 
     async def fault(_: Request, __: Exception) -> Response:
+        """Return an internal error without details."""
         return internal_error()  # uvicorn logs it
 
     app.add_exception_handler(EmovoxError, known)

@@ -85,6 +85,7 @@ class Access:
         begun, status = time.perf_counter(), 0
 
         async def answer(message: Message) -> None:
+            """Send a message, with security headers in a response."""
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]

@@ -160,9 +160,9 @@ class Emotions:
         """Run a job in the thread of the jobs, and write its outcome unless the job was deleted."""
         reported = -math.inf
 
-        def report(
-            progress: float,
-        ) -> None:  # no reference to the analysis, which holds this function: that would be a cycle
+        # no reference to the analysis, which holds this function: that would be a cycle
+        def report(progress: float) -> None:
+            """Write the progress in [0, 1] of the job, at most every `PROGRESS_SECONDS`."""
             nonlocal reported
             if time.monotonic() - reported >= PROGRESS_SECONDS:
                 reported = time.monotonic()

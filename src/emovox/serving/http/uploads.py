@@ -136,6 +136,7 @@ class _Form:
             raise RequestError(f"got a boundary that is not allowed ({error}); use a shorter one") from error
 
     def feed(self, chunk: bytes) -> None:
+        """Parse the next bytes of the body."""
         self._size += len(chunk)
         try:
             self._parser.write(chunk)
@@ -143,10 +144,12 @@ class _Form:
             raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
 
     def check(self) -> None:
+        """Raise if the form is too large, apart from the recording."""
         if self._size - self._upload.size > _FORM_BYTES:
             raise _too_much()
 
     def finish(self) -> None:
+        """Raise unless the body is complete and has one recording."""
         if not self._parts.ended:
             raise RequestError("got a multipart body without its end, expected all of it; send it again")
         if self._parts.files != 1:
@@ -164,6 +167,7 @@ class _Parts:
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
+        """Return the callbacks of the parser, by name."""
         return {
             "on_header_field": lambda data, start, end: self._header[0].extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._header[1].extend(data[start:end]),

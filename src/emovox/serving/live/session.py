@@ -268,6 +268,7 @@ def _setter(event: asyncio.Event) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
 
     def set_soon() -> None:
+        """Set the event in its loop."""
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(event.set)
 

@@ -178,6 +178,7 @@ class _Connection:
         self.seconds = 0.0
 
     async def send(self, text: str) -> None:
+        """Send a message; raise `Gone` if the client has left."""
         try:
             await self.websocket.send({"type": "websocket.send", "text": text})
         except (WebSocketDisconnect, RuntimeError) as error:  # RuntimeError: the socket is closed
@@ -189,6 +190,7 @@ class _Connection:
         await self.close(close_code_of(error), error.code)
 
     async def close(self, code: int, reason: str = "") -> None:
+        """Close the socket with a code and a reason."""
         await self._send_last(self.websocket.close(code, reason[:_LONGEST_REASON]))
 
     async def _send_last(self, message: Awaitable[Any]) -> None:
