@@ -20,7 +20,7 @@ from emovox.schema.formats import textgrid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the TextGrids; name on standard error each interview that cannot be read, and go on with the others."""
+    """Write the TextGrids; name on standard error each interview that cannot be read, and continue with the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("interviews", type=Path, help="folder of recordings")
     parser.add_argument("grids", type=Path, help="folder to write to")

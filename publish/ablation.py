@@ -1,7 +1,7 @@
-"""What each switch of a recipe brings: runs with several seeds under several conditions, and what can be told apart.
+"""The gain of each switch of a recipe: runs with several seeds under several conditions, and detectable differences.
 
-The predictions lie in `results/ablation/<row>-seed<n>/`. The row "none" has every switch off, "all" every one on,
-"<switch>" that one alone, "without-<switch>" all but that one.
+The predictions are in `results/ablation/<row>-seed<n>/`. The row "none" has all switches off, "all" has all on,
+"<switch>" has one on, and "without-<switch>" has all but one on.
 """
 
 from __future__ import annotations

@@ -31,20 +31,20 @@ PURPOSE = {
     "cepstrum and spectrum, which can be looked at one by one. Take it to compare, or where only classical methods are "
     "allowed.",
     "mobile": "The smallest and fastest: for telephones, browsers, small boards, and for many streams on one core. It "
-    "learnt from the labels and from what `accurate` hears in the same clips.",
+    "learnt from the labels and from the outputs of `accurate` for the same clips.",
     "hybrid": "Convolutions beside LSTMs over cepstra, pitch and level: between `mobile` and `accurate` in size and "
-    "time. It learnt from the labels and from what `accurate` hears in the same clips.",
+    "time. It learnt from the labels and from the outputs of `accurate` for the same clips.",
     "accurate": "The best answers that a file of under 24 MB gives: the first blocks of Whisper's encoder with a small "
     "head. Take it unless time or size forbid.",
 }
-"""What a model is for; one that has no entry says what its card describes."""
+"""Purpose of each model; others show the description of their card."""
 
 INTRODUCTION = """# Models
 
-The models that come with emovox, for people; `emovox models NAME` shows the card for programs. Made by `make results`
-from the cards and the out-of-fold predictions in `results/`. Figures are those of cross-validation on speakers that the
-model of the fold had not heard, on the path of `predict`; the shipped model learnt from all speakers of its corpora.
-All of them with intervals, and other models: [results.md](results.md). How they are measured:
+The models that come with emovox. `emovox models NAME` shows a card for programs. This page is made by `make results`
+from the cards and the out-of-fold predictions in `results/`. Figures are those of cross-validation: the model of a fold
+was not trained on its test speakers. They are on the path of `predict`. The shipped model learnt from all speakers of
+its corpora. All figures with intervals, and other models: [results.md](results.md). How they are measured:
 [evaluation.md](evaluation.md). What a score may be used for: [Responsible use](../RESPONSIBLE_USE.md).
 """
 
@@ -190,7 +190,7 @@ def _mistakes(model: str, keys: Sequence[FigureKey], figures: Figures) -> list[s
         f"### {model}: what it takes for what\n",
         "Share of the clips of the first emotion that get the second label:\n",
         table(("corpus", "strongest confusions"), pairs),
-        "The mistakes that it is surest of, on speakers that it has not heard:\n",
+        "The mistakes with the highest confidence, on speakers that were not in training:\n",
         table(("clip", "is", "taken for", "next scores"), clips),
     ]
 
@@ -205,13 +205,11 @@ def _calibration(card: ModelCard, keys: Sequence[FigureKey], unmasked: Sequence[
     learnt = [each for key, each in found.items() if key.protocol == "joint"]
     parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
     mean = float(np.mean([each.summary.estimates["ece"].value for each in learnt])) if learnt else 0.0
-    whole = (
-        f"{percent(joint_error(parts))} over all clips of its {len(learnt)} corpora, each weighing alike; mean of the"
-    )
+    whole = f"{percent(joint_error(parts))} over all clips of its {len(learnt)} corpora with equal weight; mean of the"
     return (
         f"Expected calibration error in %: {f'{whole} corpora {percent(mean)}; ' if learnt else ''}"
-        f"temperature {card.temperature:.2f}. With the threshold of "
-        f"{card.threshold:.2f}, that share of the clips gets a label, and of these so many are right.\n\n"
+        f"temperature {card.temperature:.2f}. The table has the share of clips with a label at the threshold of "
+        f"{card.threshold:.2f}, and the share of these that is right.\n\n"
         + table(("corpus", "ECE", "labelled", "of these right", "without threshold"), rows)
     )
 

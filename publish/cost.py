@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python -m publish --cost svm [mobile …]
 
-Processor time of one thread: what a free core takes, whoever else is waiting for it. The graph and a product of two
+Processor time of one thread: the time of a free core, whatever else runs. The graph and a product of two
 512 x 512 matrices are timed in turn, so that both suffer alike from others in the caches: where the product differs
 from run to run, so do the figures. Time depends on the layers, not on what was learnt: of a model that is neither
 shipped nor in a run folder, the network of its recipe is exported as it begins.

@@ -1,7 +1,7 @@
 """Load on `emovox serve`: many real-time WebSocket streams from one other process, on the same machine.
 
     python -m publish.load                        100 streams of speech with pauses for a minute
-    python -m publish.load --silent               what an open stream costs in which nobody speaks
+    python -m publish.load --silent               the cost of an open stream without speech
     python -m publish.load --streams 50 --soak 30 half an hour; memory must stay flat
 
 The delay of an update is its arrival less the moment at which the frame with its `end` was sent. Nothing is lost when
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of each stream")
     parser.add_argument(
-        "--soak", type=float, default=0.0, metavar="MINUTES", help="open streams anew for at least so long"
+        "--soak", type=float, default=0.0, metavar="MINUTES", help="open new streams for at least this time"
     )
     parser.add_argument(
         "--settle",
@@ -141,7 +141,7 @@ async def load(url: str, variants: list[Variant], given: argparse.Namespace, pid
     wall = time.monotonic() - begun
     delays = np.sort(np.concatenate([np.array(tally[1].delays) for tally in tallies])) * 1000
     peak = max(kb for _, kb in memory)
-    heard = len(tallies) * given.seconds
+    audio_seconds = len(tallies) * given.seconds
     settled = [kb for at, kb in memory if at > given.settle]
     figures = {
         "streams": given.streams,
@@ -157,7 +157,7 @@ async def load(url: str, variants: list[Variant], given: argparse.Namespace, pid
         "marks_lost": sum(tally.marks != kind.marks for kind, tally in tallies),
         "closed_otherwise": sum(tally.close != 1000 for _, tally in tallies),
         "server_cores": round((cpu(pid) - before) / wall, 3),
-        "server_ms_per_stream_second": round(1000 * (cpu(pid) - before) / heard, 2),
+        "server_ms_per_stream_second": round(1000 * (cpu(pid) - before) / audio_seconds, 2),
         "client_cores": round((time.process_time() - own) / wall, 3),
         "server_mb": {"empty": empty // 1024, "peak": peak // 1024},
         "kb_per_stream": round((peak - empty) / given.streams),

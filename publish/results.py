@@ -66,8 +66,8 @@ Made by `make results` from the predictions in `results/`; every figure is recom
 otherwise. How they are measured: [evaluation.md](evaluation.md). What the shipped models are for:
 [models.md](models.md).
 
-UAR on speakers that the model has not heard, but for the last column. *Together*: one training on several corpora, six
-joint folds that leave out speakers of each. `emovox evaluate RUN RUN` compares runs with paired tests over speakers.
+UAR on speakers that were not in training, except in the last column. *Together*: one training on several corpora, in
+six joint folds that leave out speakers of each. `emovox evaluate RUN RUN` compares runs by paired tests over speakers.
 """
 
 COLUMNS = """In the tables by corpus, *adapted to the speaker* normalises by the statistics of all clips of the test
@@ -77,22 +77,21 @@ clips* and *through 8 kHz* are UAR, of the clip in one piece and of its tiles as
 
 CALIBRATION = """## As shipped: seven classes, no mask
 
-A shipped model does not know which corpus it hears: its scores are over seven labels, calm counts as neutral, and clips
+A shipped model does not know the corpus of a clip. Its scores are over seven labels, calm counts as neutral, and clips
 of boredom are left out. UAR:
 
 {uar}
 Expected calibration error (15 bins), each fold with its own temperature, fitted on held-out training speakers.
-*Together*: of the clips of all corpora that were learnt from, every corpus weighing alike, as for somebody who does not
-know which one a voice resembles; too sure on one and too unsure on another then cancel out. *Mean*: of the figures by
-corpus.
+*Together*: of the clips of all training corpora, with equal weight for each corpus. This applies when the corpus of a
+clip is unknown: overconfidence on one and underconfidence on another cancel out. *Mean*: of the figures by corpus.
 
 {ece}"""
 
 REFERENCE = """## The reference network
 
-The network that the reference results describe, to the letter, with our figures by both protocols beside those that are
-claimed. Accuracy, as the claim is; a random split lets a network hear other clips of the same speakers, often the same
-sentence in the same mood.
+The network of the reference results, exactly as described, and the published figures beside ours by both protocols.
+Figures are accuracy, as published. With a random split, other clips of the same speakers are in training, often the
+same sentence with the same emotion.
 """
 
 PUBLISHED = """## What others reach
@@ -102,7 +101,7 @@ gives them, SD is speaker-dependent.
 """
 
 COST = """Graph alone, from the waveform of 3 s to probabilities, processor time of one thread: median of 200, and the
-fastest twentieth. A product of two 512 × 512 matrices was timed in turn with it: compare figures by it, since other
+fastest twentieth. A product of two 512 × 512 matrices was timed in turn with it. Compare figures by it, since other
 work on the machine slows both.
 """
 
@@ -114,9 +113,9 @@ with noise at 10 dB of kinds that training does not know, and through 8 kHz G.71
 
 PICTURES = """## What the functionals look like
 
-The clips of the joint training in one piece each, laid out by t-SNE: by emotion, by speaker, by corpus, and how much
-variance the principal components keep. Corpora and the speakers of nEMO and TESS lie apart, emotions do not: it is the
-reason why a random split over clips flatters a model, and why unknown speakers are hard. `emovox train` draws them.
+The whole clips of the joint training, laid out by t-SNE: by emotion, by speaker, by corpus; and the variance that the
+principal components keep. Corpora and the speakers of nEMO and TESS are apart, emotions are not. So a random split over
+clips flatters a model, and unknown speakers are hard. `emovox train` draws these pictures.
 
 ![t-SNE by emotion](pictures/tsne-emotion.png)
 ![t-SNE by speaker](pictures/tsne-speaker.png)
@@ -126,15 +125,16 @@ reason why a random split over clips flatters a model, and why unknown speakers 
 
 VIEWS = """## Whole clips, and through 8 kHz
 
-*Whole clips* stand beside the path of `predict`, to show that both agree. A clip in one piece holds the silence around
-the speech too, which the tiles leave out, and the functionals describe it (pauses, low percentiles, slopes of the
-level). *Through 8 kHz* is what telephone recordings would give: the same tiles, resampled to 8 kHz and back. A model
-that learnt from neither fails on both, so the recipes learn from such copies of the training clips:
+*Whole clips* are shown beside the path of `predict`, since both should agree. A whole clip has silence around the
+speech, which the tiles leave out, and the functionals describe it (pauses, low percentiles, slopes of the level).
+*Through 8 kHz* stands for telephone recordings: the same tiles, resampled to 8 kHz and back. A model that learnt from
+neither fails on both, so the recipes learn from such copies of the training clips:
 
 {table}
-What remains between whole clips and the path of `predict`, up to 1.6 points on RAVDESS and CASIA, comes from
-there: a fifth of the rows that these recipes learn from are whole clips, and in joint training those of nEMO are not
-among them. `accurate` differs on RAVDESS by -1.6 [-3.7, +0.6] in joint folds and by +1.0 [+0.1, +2.1] when it learnt
+The remaining difference between whole clips and the path of `predict` is up to 1.6 points on RAVDESS and CASIA. It has
+the same reason: a fifth of the training rows of these recipes are whole clips, and in joint training those of nEMO are
+not among them.
+`accurate` differs on RAVDESS by -1.6 [-3.7, +0.6] in joint folds and by +1.0 [+0.1, +2.1] when it learnt
 from RAVDESS alone (paired over speakers): it averages over all frames, and 29 % of a clip of RAVDESS lie outside its
 tiles. In the other corpora the tiles are nearly the whole clip (all but 4 % of it in CASIA, 0.4 % in EMO-DB, 0.1 % in
 nEMO), and there both views agree within one and a half points.

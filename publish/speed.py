@@ -17,23 +17,23 @@ from publish.tables import table
 
 INTRODUCTION = """# Speed
 
-Made by `make results` from what the commands below left in `results/speed/`. The machine is shared: a fixed product of
-two matrices is timed in turn with everything, and figures compare within a table, not between tables. Times of models
-are processor time of one thread; what starts a process is wall time.
+Made by `make results` from the output of the commands below in `results/speed/`. The machine is shared, so a fixed
+product of two matrices is timed in turn with everything. Compare figures within a table, not between tables. Times of
+models are processor time of one thread; times that include the start of a process are wall time.
 """
 
 LATENCY = """## From waveform to probabilities
 
 `emovox benchmark latency --format json > results/speed/latency.json`
 
-{seconds:g} s of generated audio, medians of {repeats} rounds, each model in a process of its own, as a program has one.
-Beside each network, in the same run: what people write by hand, features from librosa (log-mel, MFCC with two
+{seconds:g} s of generated audio, medians of {repeats} rounds, each model in a separate process, as in a program.
+Beside each network, in the same run: a program written by hand, with features from librosa (log-mel, MFCC with two
 derivatives, F0 by YIN and level, at the model's own frame rate) and the same layers in PyTorch's eager mode; and
 openSMILE's eGeMAPS with a support vector machine, which is another model.
 
-F0 is the dearest of librosa's features. In *librosa + torch eager* it is computed for every frame, as it must be to
-stand beside the other features there; the shipped front end computes it for every second frame. *F0 every second
-frame* is the same with librosa doing so as well: the ratio for equal work.
+F0 takes the most time of librosa's features. In *librosa + torch eager* it is computed for every frame,
+since the other features there are; the shipped front end computes it for every second frame. *F0 every second frame* is
+the same with librosa at every second frame: the ratio for equal work.
 
 {table}
 ```
@@ -44,9 +44,9 @@ TOGETHER = """## All models in one process
 
 `emovox benchmark latency --together --format json > results/speed/latency-together.json`
 
-The same in one process. librosa takes up to a quarter less time there, since the allocator, once `accurate` has run,
-keeps what librosa asks for and gives back in every call; how much less differs from run to run. Emovox takes about what
-it takes alone.
+The same in one process. librosa takes up to a quarter less time there: after `accurate` has run, the allocator keeps
+the memory that librosa requests and frees in every call. The saving differs from run to run. Emovox takes about the
+same time as alone.
 
 {table}
 ```
@@ -57,9 +57,9 @@ STREAM = """## Live streams
 
 `emovox benchmark stream --format json > results/speed/stream.json`
 
-{seconds:g} s of audio through each stream, in pieces of 0.1 s. An update comes every 0.5 s while somebody talks; its
-cost holds voice activity, the preview and the share of the tiles. *Talking streams*: how many one core carries in
-which somebody talks all the time, several streams' windows in a batch.
+{seconds:g} s of audio through each stream, in pieces of 0.1 s. An update comes every 0.5 s during speech. Its time
+includes voice activity, the preview and the share of the tiles. *Talking streams*: the number of streams with speech
+all the time that one core carries, with windows of several streams in a batch.
 
 {table}
 ```
@@ -83,7 +83,7 @@ COLD_START = """## From the shell prompt
 
 `emovox benchmark cold-start --format json > results/speed/cold-start.json`
 
-A recording of {seconds:g} s; the last rows are what a Python takes that does no more than that.
+A recording of {seconds:g} s. The last rows are the time of a Python that does nothing else.
 
 {table}
 ```

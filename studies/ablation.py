@@ -8,7 +8,7 @@ apart: the tables of [augment], `spec-augment` and `mixup`. A teacher is left ou
 `emovox train`, under the further test conditions noise-10 and phone; training takes its noises from another folder.
 Copies are made once with the recipe's seed, so that the seeds differ in weights and draws alone.
 
-A unit of work is one row, seed and fold. It goes to the cache folder, from where a stopped run goes on. A row and seed
+A unit of work is one row, seed and fold. It goes to the cache folder, from which a stopped run resumes. A row and seed
 whose folds are done is written to results/ablation at once. `make results` makes the table. Processes that take
 different seeds can run beside each other.
 """
