@@ -27,7 +27,7 @@ demo: $(VENV)/demo.done  ## show the timeline of the bundled recording, or of an
 test: $(VENV)/dev.done  ## run the tests; only some: make test ARGS='tests/audio -k flac'
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-lint: $(VENV)/dev.done  ## check style and common mistakes
+lint: $(VENV)/dev.done words  ## check style, common mistakes and words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
