@@ -200,3 +200,35 @@ def test_another_thread_is_left_alone() -> None:
     thread.start()
     thread.join()
     assert entered == [signal.getsignal(signal.SIGALRM)]
+
+
+def test_a_library_that_never_returns_is_ended() -> None:
+    code = """
+import ctypes, os, signal, threading
+from emovox.cli import signals
+signals._STUCK_SECONDS = 0.2
+lock = ctypes.create_string_buffer(128)
+library = ctypes.CDLL(None)  # its calls release the global lock, as ONNX Runtime does
+library.pthread_mutex_lock(lock)
+with signals.ended_by_signals():
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    library.pthread_mutex_lock(lock)  # for ever: this thread holds it
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 128 + signal.SIGTERM
+
+
+def test_a_handler_that_runs_is_not_cut_short() -> None:
+    code = """
+import os, signal, threading, time
+from emovox.cli import signals
+signals._STUCK_SECONDS = 0.1
+try:
+    with signals.ended_by_signals():
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        time.sleep(60)
+finally:
+    time.sleep(0.5)
+    print("cleaned up")
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (128 + signal.SIGTERM, "cleaned up\n")

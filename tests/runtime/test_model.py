@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,15 +14,10 @@ from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
 from emovox.testing import centre_hz, change_card, tone, toy_graph, write_toy
+from tests.graphs import endless, replace_graph
 
 BATCH_TOLERANCE = 1e-6
 """Float32 rounding of sums in another order."""
-
-
-def replace_graph(path: Path, graph: bytes) -> None:
-    """Put another graph beside the card, with a hash that fits."""
-    path.with_suffix(".onnx").write_bytes(graph)
-    change_card(path, sha256=hashlib.sha256(graph).hexdigest())
 
 
 def card_text(path: Path) -> str:
@@ -193,3 +188,59 @@ def test_threads_are_checked(tmp_path: Path) -> None:
 def test_loading_writes_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Model.load(write_toy(tmp_path))
     assert capfd.readouterr() == ("", "")
+
+
+def external(name: str) -> onnx.TensorProto:
+    tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.FLOAT, dims=[1])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", "inside.bin"), ("offset", "0"), ("length", "4")):
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def in_a_subgraph(tensor: onnx.TensorProto) -> onnx.NodeProto:
+    value = onnx.helper.make_tensor_value_info("kept", onnx.TensorProto.FLOAT, [1])
+    body = onnx.helper.make_graph([onnx.helper.make_node("Identity", [tensor.name], ["kept"])], "body", [], [value])
+    body.initializer.append(tensor)
+    return onnx.helper.make_node("If", ["yes"], ["chosen"], then_branch=body, else_branch=body)
+
+
+def in_an_attribute(tensor: onnx.TensorProto) -> onnx.NodeProto:
+    return onnx.helper.make_node("Constant", [], ["constant"], value=tensor)
+
+
+@pytest.mark.parametrize("place", ["initializer", "sparse_initializer", "subgraph", "attribute", "function"])
+def test_weights_in_other_files_are_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "inside.bin").write_bytes(b"1234")
+    path, tensor = write_toy(tmp_path), external("hidden")
+    graph = onnx.load(path.with_suffix(".onnx"), load_external_data=False)
+    if place == "initializer":
+        graph.graph.initializer.append(tensor)
+    elif place == "sparse_initializer":
+        graph.graph.sparse_initializer.add(values=tensor)
+    elif place == "function":
+        graph.functions.add(name="f", domain="d").node.append(in_an_attribute(tensor))
+    else:
+        graph.graph.node.append(in_a_subgraph(tensor) if place == "subgraph" else in_an_attribute(tensor))
+    replace_graph(path, graph.SerializeToString())
+    with pytest.raises(CardError, match="weights in other files"):
+        Model.load(path)
+
+
+@pytest.mark.parametrize("graph", [b"", b"location", b"\x80" * 40 + b"location", b"\x3a\xff\xff\x7flocation"])
+def test_bytes_that_are_no_graph_are_an_error(tmp_path: Path, graph: bytes) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, graph)
+    with pytest.raises(CardError, match=r"no ONNX graph|cannot load this graph"):
+        Model.load(path)
+
+
+def test_a_run_without_end_can_be_stopped(tmp_path: Path) -> None:
+    path = write_toy(tmp_path)
+    replace_graph(path, endless(onnx.load(path.with_suffix(".onnx"))).SerializeToString())
+    model = Model.load(path)
+    timer = threading.Timer(0.2, model.stop)
+    timer.start()
+    with pytest.raises(ModelError, match="terminate"):
+        model.run(tone(150.0, seconds=0.5)[None])
+    timer.join()

@@ -7,7 +7,9 @@ was lost. So the handler raises again until the exception unwinds the stack.
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +21,9 @@ from emovox.schema.processes import ending_signals, is_forced_exit
 
 _AGAIN_SECONDS = 0.2
 """Seconds until the exception is raised again."""
+
+_STUCK_SECONDS = 2.0
+"""Seconds after which a handler that has not run is given up; a window of `accurate` takes 0.03 s."""
 
 
 @contextmanager
@@ -37,6 +42,7 @@ def ended_by_signals() -> Iterator[None]:
         return
     ending = _Ending()
     before: dict[int, Any] = {number: signal.signal(number, ending.begin) for number in ending_signals()}
+    watched = _exit_if_stuck(ending)
     if hasattr(signal, "SIGALRM"):
         before[signal.SIGALRM] = signal.getsignal(signal.SIGALRM)  # only `begin` replaces this handler
     sys.unraisablehook = ending.lost
@@ -48,6 +54,29 @@ def ended_by_signals() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, handler)
         sys.unraisablehook = ending.hook
+        signal.set_wakeup_fd(-1)
+        watched.close()
+
+
+def _exit_if_stuck(ending: _Ending) -> socket.socket:
+    """Exit `_STUCK_SECONDS` after a signal that Python cannot handle; return the socket that ends the watch.
+
+    Python runs handlers between its own instructions. While a library computes (a model with an endless loop), none
+    runs. The operating system still writes the signal's number to the socket.
+    """
+    watch, written = socket.socketpair()
+    written.setblocking(False)
+    signal.set_wakeup_fd(written.fileno(), warn_on_full_buffer=False)
+
+    def wait() -> None:
+        """Wait for the first signal, then for its handler."""
+        with watch:
+            while number := watch.recv(1):
+                if signal.getsignal(number[0]) == ending.begin and not ending.begun.wait(_STUCK_SECONDS):
+                    os._exit(128 + number[0])
+
+    threading.Thread(target=wait, name="emovox-signals", daemon=True).start()
+    return written
 
 
 class _Ending:
@@ -56,9 +85,11 @@ class _Ending:
     def __init__(self) -> None:
         self.hook = sys.unraisablehook
         self._error: BaseException | None = None
+        self.begun = threading.Event()
 
     def begin(self, number: int, _: FrameType | None) -> None:
         """Handle the signal that ends the command. A second signal that forces the exit also interrupts cleaning up."""
+        self.begun.set()
         if self._error is not None and not is_forced_exit(number, before=(signal.SIGTERM,)):
             return
         self._error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 
 from emovox.audio.types import Samples
-from emovox.runtime.head_graph import cut_graph, read_initialiser
+from emovox.runtime.graph_file import cut_graph, names_other_files, read_initialiser
 from emovox.runtime.profile import Profile
 from emovox.runtime.registry import read_card, read_part
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
@@ -25,8 +25,8 @@ OUTPUTS = ("scores", "embedding", STATISTICS)
 SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
 """Names of the initialisers [1 or batch, p] that a speaker profile overrides; their values are the training set's."""
 
-_ERRORS_ONLY = 3
-"""Log level of the session. ONNX Runtime warns at load about each overridable initialiser, which are intended here."""
+_NO_LOG = 4
+"""Log level, fatal errors only: ONNX Runtime raises its errors as well, and writes past the log of the process."""
 
 _ROUNDING = 1e-3
 """Tolerance around [0, 1] for probabilities: quantised graphs exceed the range slightly."""
@@ -60,6 +60,8 @@ class Model:
         self.card = card
         self.size = size
         self._session, self._path = session, path
+        self._running = onnxruntime.RunOptions()
+        self._running.log_severity_level = _NO_LOG
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Model:
@@ -73,8 +75,8 @@ class Model:
             threads: number of threads for one call of `run`, >= 1.
 
         Raises:
-            CardError: a file is missing or not a card, or hash, labels, inputs, outputs or the embedded card do not
-                match the graph.
+            CardError: a file is missing or not a card, hash, labels, inputs, outputs or the embedded card do not match
+                the graph, or the graph keeps weights in other files.
             ModelError: `threads` is below 1.
         """
         if threads < 1:
@@ -129,6 +131,13 @@ class Model:
         (scores,) = self._answer(self._head[0], OUTPUTS[:1], {STATISTICS: statistics}, profiles)
         return scores
 
+    def stop(self) -> None:
+        """End the runs in progress, at the end of their current operator, and refuse further ones; any thread may call.
+
+        A graph can hold a loop that never ends. The runs raise `ModelError`.
+        """
+        self._running.terminate = True
+
     @property
     def default_profile(self) -> Profile:
         """Mean and scale of the training set, shape [p]."""
@@ -148,7 +157,7 @@ class Model:
         if any(profile is not None for profile in profiles):
             given |= self._speakers(profiles, len(rows))
         try:
-            outputs: list[Samples] = session.run(list(names), given)
+            outputs: list[Samples] = session.run(list(names), given, self._running)
         except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
             raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
         expected, scores = (len(rows), len(self.card.labels)), outputs[0]
@@ -196,14 +205,22 @@ def _read_graph(path: Path, card: ModelCard) -> bytes:
             f"{path}: sha256 is {digest[:12]}…, its card expects {card.sha256[:12]}…; "
             "the two files do not belong together: copy both from the same source"
         )
-    return graph
+    try:
+        if not names_other_files(graph):
+            return graph
+    except ValueError as error:
+        raise CardError(f"{path}: this is no ONNX graph ({error}); export the model again") from error
+    raise CardError(
+        f"{path}: the graph keeps weights in other files, expected all of them inside; "
+        "save it again without external data"
+    )
 
 
 def _session(graph: bytes, *, threads: int, where: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _NO_LOG
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception

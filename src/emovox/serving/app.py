@@ -60,7 +60,7 @@ class Service:
     """
 
     def __init__(self, settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> None:
-        self.settings, self.metrics = settings, Metrics()
+        self.settings, self.metrics, self.model = settings, Metrics(), predictor.model
         self.keys = KeyRing(all_keys(settings))
         max_streams = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
         self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
@@ -86,6 +86,7 @@ class Service:
                     watch.cancel()
                 self.about.is_ready = False
                 self.streams.stop()
+                self.model.stop()
                 await asyncio.to_thread(self.analyses.close)
                 await asyncio.to_thread(self.pipeline.close)
         if parent_process() is not None:
