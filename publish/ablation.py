@@ -25,7 +25,7 @@ NONE, ALL, WITHOUT = "none", "all", "without-"
 STUDY, SEED = "ablation", "-seed"
 
 CONDITIONS: Mapping[str, str] = {"tile": "as they are", "noise-10": "noise at 10 dB", "phone": "8 kHz, G.711"}
-"""How the test clips sound: key of a condition → words in the table."""
+"""Test conditions: key of a condition → words in the table."""
 
 Runs = Mapping[tuple[str, str], Sequence[Predictions]]
 """(row, condition) → predictions, one set a seed."""

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, bytes, and the time of its graph for 3 s of audio on one core.
+"""The cost of a model: parameters, bytes, and the time of its graph for 3 s of audio on one core.
 
     OMP_NUM_THREADS=1 python -m publish --cost svm [mobile …]
 

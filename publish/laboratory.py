@@ -1,4 +1,4 @@
-"""Which figures there should be, from which recipes, and which there are."""
+"""The planned figures, the recipes that make them, and the figures that exist."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Planned(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What `--cost` measured: parameters, bytes of the graph, and milliseconds for 3 s on one core."""
+    """A measurement of `--cost`: parameters, bytes of the graph, and milliseconds for 3 s on one core."""
 
     parameters: int
     size: int

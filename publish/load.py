@@ -42,7 +42,7 @@ Mark = tuple[str, float, float]
 
 @dataclass
 class Tally:
-    """What one stream got."""
+    """The outcome of one stream: speech events, delays, losses and close code."""
 
     marks: list[Mark] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
@@ -110,7 +110,7 @@ def variant(model: str, index: int, seconds: float, *, silent: bool) -> Variant:
 
 
 def mark_of(event: Event) -> Mark | None:
-    """What must not be lost."""
+    """Return the name and times of an event of speech, which must not be lost; None for other events."""
     if isinstance(event, SpeechStarted):
         return ("speech.started", event.start, 0.0)
     return ("speech.ended", event.start, event.end) if isinstance(event, SpeechEnded) else None

@@ -1,4 +1,4 @@
-"""What others report, as they state it; the protocol was checked where it could be."""
+"""Published figures of others, as they state them; the protocol was checked if possible."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def feature_table(figures: Figures) -> str:
 
 
 def views_table(figures: Figures) -> str:
-    """What learning from copies changes, on RAVDESS: one row a model, one column a view of the test clips."""
+    """Return the gain of training on copies, on RAVDESS: a row per model, a column per view of the test clips."""
     rows = []
     for model, title in (("functionals/6-pca", "tiles alone"), ("svm", "tiles, whole clips, other speeds, 8 kHz")):
         keys = [figure(model, "ravdess-8", "si", condition) for condition in ("tile", "whole", "narrow")]

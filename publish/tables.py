@@ -91,7 +91,7 @@ def _overview_row(figures: Figures, model: str, words: str, plans: Sequence[Plan
 
 
 def _recipes(plans: Sequence[Planned]) -> str:
-    """What is typed after `emovox train`, once for each."""
+    """Return the arguments of `emovox train`, each once."""
     return ", ".join(dict.fromkeys(f"`{plan.command.removeprefix('emovox train ')}`" for plan in plans))
 
 
@@ -184,7 +184,7 @@ def reference_table(figures: Figures) -> str:
 
 
 def published_tables(figures: Figures) -> str:
-    """What others reach, and `accurate` in the same columns."""
+    """Return the published figures of others, and `accurate` in the same columns."""
     cells = []
     for dataset, metric in (("ravdess-8", "uar"), ("ravdess-8", "accuracy"), ("casia", "uar"), ("emodb", "uar")):
         cells.append(interval(figures.measured(figure("accurate", dataset, "joint")), metric))
@@ -201,7 +201,7 @@ def published_tables(figures: Figures) -> str:
 
 
 def cost_table(figures: Figures) -> str:
-    """What each model costs, and how that was measured."""
+    """Return size and time of each model, with a note on the measurement."""
     rows = []
     for model in figures.models:
         cost = figures.cost(model)

@@ -1,4 +1,4 @@
-"""What each change of the training clips brings: the same network with none of them, each alone, and all.
+"""The gain of each change of the training clips: the same network with none of them, each alone, and all.
 
     python -m studies.ablation [RECIPE] [KEY=VALUE …] [--rows none,speed,…] [--without] [--folds 1,2] [--seeds 0,1,2]
                                   [--steps N] [--learn FOLDER] [--results FOLDER] [--workers N]

@@ -55,7 +55,7 @@ class LiveSource(ABC):
 
     @property
     def is_stopped(self) -> bool:
-        """Whether `stop` was called."""
+        """Return whether `stop` was called."""
         return self._stopping.is_set()
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ Stamp = tuple[int, int]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What an archive is analysed with. The Parquet file contains it, and it must be the same on resuming.
+    """The settings of the analysis of an archive. The Parquet file contains it, and it must be the same on resuming.
 
     Attributes:
         emovox: version of this package.
@@ -44,7 +44,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What a worker needs to know: the folder, the model (a shipped name or an absolute path) and the settings."""
+    """The task of a worker: the folder, the model (a shipped name or an absolute path) and the settings."""
 
     directory: str
     model: str

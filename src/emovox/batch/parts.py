@@ -32,7 +32,7 @@ _COMPRESSION = "zstd"
 
 
 class PartNote(msgspec.Struct, frozen=True):
-    """What a part says about itself, in the metadata of its file.
+    """The description of a part, in the metadata of its file.
 
     Attributes:
         plan: digest of the manifest for which the part was written.

@@ -32,7 +32,7 @@ class TimeSpread(msgspec.Struct, frozen=True):
 
     @property
     def is_busy(self) -> bool:
-        """Whether other work slowed the machine down, for the times of the matrix product."""
+        """Return whether other work slowed the machine down, for the times of the matrix product."""
         return self.median > BUSY * self.fastest
 
 

@@ -1,4 +1,4 @@
-"""What commands share: options, output files that are whole or absent, aligned columns, and a progress bar."""
+"""The common parts of commands: options, output files that are whole or absent, aligned columns, and a progress bar."""
 
 from __future__ import annotations
 

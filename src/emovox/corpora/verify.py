@@ -80,7 +80,7 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ok(self) -> bool:
-        """Whether the corpus has no error; known duplicates, silent clips, copies and strangers are only remarks."""
+        """Return whether the corpus has no error; duplicates, silent clips, copies and strangers are only remarks."""
         incomplete = not self.partial and bool(self.missing)
         return not (incomplete or self.undecodable or self.contradictions or any(not d.known for d in self.duplicates))
 

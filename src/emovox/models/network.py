@@ -80,7 +80,7 @@ class Encoder(nn.Module, ABC):
 
     @property
     def learns(self) -> bool:
-        """Whether any parameter learns."""
+        """Return whether any parameter learns."""
         return any(parameter.requires_grad for parameter in self.parameters())
 
     def forward(self, samples: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class WhisperConfig(
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing learns; the statistics are then cached on disk."""
+        """Return whether nothing learns; the statistics are then cached on disk."""
         return self.frozen == self.blocks and not self.attention
 
 

@@ -73,7 +73,7 @@ class Listener:
 
     @property
     def is_done(self) -> bool:
-        """Whether all audio is scored and all events and errors are taken."""
+        """Return whether all audio is scored and all events and errors are taken."""
         return self._stream.is_done
 
     def start(self) -> None:

@@ -65,13 +65,13 @@ class LiveStream:
 
     @property
     def has_room(self) -> bool:
-        """Whether `feed` takes up to a second of audio without a wait."""
+        """Return whether `feed` takes up to a second of audio without a wait."""
         with self._changed:
             return self._has_room()
 
     @property
     def is_done(self) -> bool:
-        """Whether all events and errors are taken and no more follow.
+        """Return whether all events and errors are taken and no more follow.
 
         So `while not stream.is_done: stream.wait(); events = stream.take()` gets all events.
         """

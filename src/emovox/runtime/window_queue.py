@@ -29,7 +29,7 @@ class Pending:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it can become an event now, or is a dropped preview."""
+        """Return whether it can become an event now, or is a dropped preview."""
         return self.scores is not None or not isinstance(self.mark, Tile | Preview)
 
     @property

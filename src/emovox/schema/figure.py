@@ -96,7 +96,7 @@ class FigureKey:
 
     @property
     def headline(self) -> bool:
-        """Whether the figure uses the tiles of `predict` and the labels of the corpus."""
+        """Return whether the figure uses the tiles of `predict` and the labels of the corpus."""
         return self.condition == TILE and self.labels != SEVEN
 
     @property

@@ -84,7 +84,7 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How often clips are drawn: with "corpus" all corpora equally, with "class" all classes of a corpus equally."""
+    """Frequencies of draws: with "corpus" all corpora equally, with "class" all classes of a corpus equally."""
 
     balance: Literal["none", "corpus", "class", "corpus-class"] = "corpus"
 

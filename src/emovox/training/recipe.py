@@ -1,4 +1,4 @@
-"""What all recipes have in common: data, protocol, and outputs."""
+"""The common keys of all recipes: data, protocol, and outputs."""
 
 from __future__ import annotations
 

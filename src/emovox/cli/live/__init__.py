@@ -1,1 +1,1 @@
-"""What `emovox listen` shows: a screen on terminals, lines elsewhere."""
+"""The output of `emovox listen`: a screen on terminals, lines elsewhere."""

@@ -1,1 +1,1 @@
-"""What a training learns from: clips and classes, the views of each clip, batches, and which rows a step takes."""
+"""Training data: clips and classes, the views of each clip, batches, and the rows of each step."""

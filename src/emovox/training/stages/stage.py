@@ -1,4 +1,4 @@
-"""What all stages of a training share: their context, and the network that one hands to the next.
+"""The common parts of the stages of a training: their context, and the network that one hands to the next.
 
 The stages run one after another in each fold. A new stage (pruning, quantisation) is a class with `run` that is added
 to `STAGES` of a method; nothing else changes.
