@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from emovox.audio.types import Samples
-from emovox.models.encoders import EncoderConfig, build_encoder
+from emovox.models.encoders import EncoderConfig, build_encoder, empty_encoder
 from emovox.models.frame_inputs import FrameInputsConfig
 from emovox.models.head import Head, HeadConfig
 from emovox.models.hybrid import HybridConfig
@@ -234,6 +235,14 @@ def test_the_name_in_a_table_says_which(config: EncoderConfig) -> None:
     assert msgspec.convert(table, EncoderConfig) == config
     with pytest.raises(msgspec.ValidationError, match="unknown field `widht`"):
         msgspec.convert({**table, "widht": 3}, EncoderConfig)
+
+
+@pytest.mark.parametrize("kind", get_args(EncoderConfig))
+def test_an_entry_in_the_union_is_enough_for_a_recipe(kind: type[EncoderConfig]) -> None:
+    table = {"name": kind.__struct_config__.tag}
+    encoder = empty_encoder(msgspec.convert(table, EncoderConfig))
+    assert encoder.inputs_key
+    assert encoder.n_statistics > 0
 
 
 @pytest.mark.parametrize("kind", [MobileConfig, HybridConfig])

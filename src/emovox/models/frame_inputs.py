@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from emovox.features.config import FeatureConfig
 from emovox.models.front_end.frames import FrameFrontEnd, FrameTensors
+from emovox.models.network import Encoder
 from emovox.schema.errors import ConfigError
 
 VERSION = 1
@@ -109,6 +110,29 @@ class FrameInputs(nn.Module):
             decibels = (frames.rms + FAINTEST).log() * (20 / math.log(10))
             parts.append((decibels[:, None] - MEAN_LEVEL_DB) / SCALE_DB)
         return torch.cat(parts, 1).transpose(1, 2)
+
+
+class FrameEncoder(Encoder):
+    """Base of the small networks, whose `inputs` are frame features; a subclass adds `n_statistics` and `pool`.
+
+    Args:
+        frames: choice of the features.
+    """
+
+    def __init__(self, frames: FrameInputsConfig) -> None:
+        super().__init__()
+        self.front_end = FrameInputs(frames)
+        self.n_inputs = self.front_end.n_channels
+
+    @property
+    def inputs_key(self) -> str:
+        """Key of the frame features."""
+        return self.front_end.key
+
+    def inputs(self, samples: Tensor) -> Tensor:
+        """Return the frame features of samples [b, n], shape [b, t, c]."""
+        frames: Tensor = self.front_end(samples)
+        return frames
 
 
 def cepstral_constants(n_mels: int, n_mfcc: int) -> tuple[Tensor, Tensor]:

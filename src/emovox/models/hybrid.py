@@ -7,9 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
+from emovox.models.frame_inputs import FrameEncoder, FrameInputsConfig
 from emovox.models.masked import ConvNorm, clip_mask, strided, trainable
-from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics
 from emovox.models.sizes import check_sizes
 
@@ -142,7 +141,7 @@ class Recurrent(nn.Module):
         return statistics
 
 
-class HybridEncoder(Encoder):
+class HybridEncoder(FrameEncoder):
     """Encoder of frame features, convolutions and an LSTM; it concatenates the statistics of both branches.
 
     After training, a clip has the same statistics alone and in a padded batch. In training, batch normalisation uses
@@ -157,22 +156,10 @@ class HybridEncoder(Encoder):
     """
 
     def __init__(self, config: HybridConfig) -> None:
-        super().__init__()
-        self.front_end = FrameInputs(config.frames)
-        self.n_inputs = self.front_end.n_channels
+        super().__init__(config.frames)
         self.n_statistics = 2 * config.width + 4 * config.cells
         self.local = Local(self.n_inputs, config)
         self.recurrent = Recurrent(self.n_inputs, config)
-
-    @property
-    def inputs_key(self) -> str:
-        """Key of the frame features."""
-        return self.front_end.key
-
-    def inputs(self, samples: Tensor) -> Tensor:
-        """Return the frame features of samples [b, n], shape [b, t, c]."""
-        frames: Tensor = self.front_end(samples)
-        return frames
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistics of inputs [b, t, c], shape [b, 2 width + 4 cells]; padding comes after the clip."""

@@ -6,9 +6,8 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from emovox.models.frame_inputs import FrameInputs, FrameInputsConfig
+from emovox.models.frame_inputs import FrameEncoder, FrameInputsConfig
 from emovox.models.masked import ConvNorm, SqueezeExcite, clip_mask, strided, trainable
-from emovox.models.network import Encoder
 from emovox.models.pooling import AttentiveStatistics
 from emovox.models.sizes import check_sizes
 
@@ -83,7 +82,7 @@ class InvertedResidual(nn.Module):
         return (narrow if self.stride > 1 else frames + narrow), mask
 
 
-class MobileEncoder(Encoder):
+class MobileEncoder(FrameEncoder):
     """Encoder of frame features, stem, inverted residuals and attentive statistics.
 
     After training, a clip has the same statistics alone and in a padded batch. In training, batch normalisation uses
@@ -98,24 +97,13 @@ class MobileEncoder(Encoder):
     """
 
     def __init__(self, config: MobileConfig) -> None:
-        super().__init__()
-        self.front_end = FrameInputs(config.frames)
-        self.n_inputs, self.n_statistics = self.front_end.n_channels, 2 * config.features
+        super().__init__(config.frames)
+        self.n_statistics = 2 * config.features
         self.stem = ConvNorm(self.n_inputs, config.width, 5, stride=2)
         middle = config.blocks // 2
         self.blocks = nn.ModuleList(InvertedResidual(config, 2 if i == middle else 1) for i in range(config.blocks))
         self.last = ConvNorm(config.width, config.features)
         self.pooling = AttentiveStatistics(config.features, config.attention)
-
-    @property
-    def inputs_key(self) -> str:
-        """Key of the frame features."""
-        return self.front_end.key
-
-    def inputs(self, samples: Tensor) -> Tensor:
-        """Return the frame features of samples [b, n], shape [b, t, c]."""
-        frames: Tensor = self.front_end(samples)
-        return frames
 
     def pool(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the statistics of inputs [b, t, c], shape [b, 2 features]."""
