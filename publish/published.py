@@ -20,7 +20,7 @@ BOTH = "6 folds; leave one out"
 INDEPENDENT = (
     ("human listeners", "–", "–", "67", "–", "–", "–", LISTENERS),
     ("xlsr, fine-tuned", "317 M", "–", "81.8 ± 2.0", "–", "–", "5 folds", ACTION_UNITS),
-    ("CNN14 (PANNs), fine-tuned", "81 M", "–", "76.6", "–", "–", "–", CNN14),
+    ("CNN14 (PANNs), fine-tuned", "81 M", "–", "76.6", "–", "–", "5 folds", CNN14),
     ("Whisper-large-v3, frozen (EmoBox)", "637 M", "75.3", "75.9", "59.6", "(91.3 SD)", BOTH, EMOBOX),
     ("WavLM-large, frozen (EmoBox)", "317 M", "72.0", "72.2", "52.1", "(92.6 SD)", BOTH, EMOBOX),
     ("HuBERT-large, frozen (EmoBox)", "317 M", "70.0", "70.3", "45.3", "(89.8 SD)", BOTH, EMOBOX),
