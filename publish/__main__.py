@@ -1,4 +1,4 @@
-"""Rebuild every table of figures from results/: docs/results.md, docs/models.md, docs/speed.md, and both READMEs.
+"""Rebuild every generated table of the documentation and of both READMEs, the figures from results/.
 
     python -m publish [--collect] [--cost MODEL …]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from emovox.evaluation.figures.files import read_predictions, write_figure
 from emovox.schema.figure import FigureKey
 from emovox.training.cache import cache_folder
-from publish import cards, results, speed
+from publish import cards, corpora, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, planned
 from publish.tables import overview_table
@@ -38,6 +38,8 @@ def main() -> None:
     (ROOT / "docs" / "results.md").write_text(results.document(figures), encoding="utf-8")
     (ROOT / "docs" / "speed.md").write_text(speed.document(RESULTS / "speed"), encoding="utf-8")
     (ROOT / "docs" / "models.md").write_text(cards.document(figures), encoding="utf-8")
+    replace_block(ROOT / "docs" / "corpora.md", "corpora", corpora.corpora_table())
+    replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
     for name in ("README.md", "README.zh-CN.md"):
         replace_block(ROOT / name, "results", results.readme_table(figures))
         replace_block(ROOT / name, "models", overview_table(figures))

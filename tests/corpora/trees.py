@@ -26,26 +26,37 @@ MELD_HEAD = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID
 MELD_TRAIN = MELD_HEAD + '1,"Oh, hi!",Chandler,joy,positive,0,0,8,21,"00:16:16,059","00:16:21,731"\n'
 MELD_TEST = MELD_HEAD + "1,Why?,The Interviewer,anger,negative,0,0,8,21,x,y\n"
 
-TREES: dict[str, tuple[str, ...]] = {
-    "ravdess": ("Actor_01/03-01-01-01-01-01-01.wav", "Actor_02/03-01-08-02-02-01-02.wav"),
-    "casia": ("liuchanhg/angry/201.wav", "ZhaoZuoxiang/surprise/250.wav"),
-    "emodb": ("wav/03a01Fa.wav", "wav/16b10Lb.wav"),
-    "tess": ("YAF_pleasant_surprised/YAF_back_ps.wav", "OAF_neutral/OA_bite_neutral.wav", "OAF_Fear/OAF_dog_fear.wav"),
-    "nemo": ("samples/WR0_surprised_64.wav", "samples/EB0_neutral_13.wav"),
-    "crema-d": ("AudioWAV/1001_DFA_ANG_XX.wav", "AudioWAV/1002_IEO_HAP_HI.wav", "AudioWAV/1040_ITH_SAD_X.wav"),
-    "savee": ("AudioData/DC/a01.wav", "AudioData/KL/su15.wav", "AudioData/JE/n30.wav"),
-    "emovo": ("f1/dis-f1-b1.wav", "m3/gio-m3-n5.wav"),
-    "esd": ("0001/Angry/0001_000351.wav", "0020/Surprise/train/0020_001750.wav"),
-    "shemo": ("female/F01A01.wav", "male/M56W12.wav"),
-    "urdu": ("Angry/SM1_F1_A01.wav", "Sad/SF2_F10_S010.wav"),
+MORE: dict[str, tuple[str, ...]] = {
+    "ravdess": ("Actor_02/03-01-08-02-02-01-02.wav",),
+    "casia": ("ZhaoZuoxiang/surprise/250.wav",),
+    "emodb": ("wav/16b10Lb.wav",),
+    "tess": (
+        "OAF_neutral/OA_bite_neutral.wav",
+        "OAF_Fear/OAF_dog_fear.wav",
+    ),
+    "nemo": ("samples/EB0_neutral_13.wav",),
+    "crema-d": (
+        "AudioWAV/1002_IEO_HAP_HI.wav",
+        "AudioWAV/1040_ITH_SAD_X.wav",
+    ),
+    "savee": (
+        "AudioData/KL/su15.wav",
+        "AudioData/JE/n30.wav",
+    ),
+    "emovo": ("m3/gio-m3-n5.wav",),
+    "esd": ("0020/Surprise/train/0020_001750.wav",),
+    "shemo": ("male/M56W12.wav",),
+    "urdu": ("Sad/SF2_F10_S010.wav",),
     "iemocap": (
-        "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M001.wav",
         "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M002.wav",
     ),
-    "meld": ("train/train_splits/dia0_utt0.wav", "test/output_repeated_splits_test/dia0_utt0.wav"),
-    "cafe": ("Colère/Faible/01-C-1-1.wav", "Neutre/12-N-1-6.wav"),
+    "meld": ("test/output_repeated_splits_test/dia0_utt0.wav",),
+    "cafe": ("Neutre/12-N-1-6.wav",),
 }
+"""Clips beside the example of a corpus."""
+
+TREES = {name: (corpus.example, *MORE.get(name, ())) for name, corpus in CORPORA.items()}
 LABEL_FILES: dict[str, dict[str, str]] = {
     "nemo": {"data.tsv": NEMO_TABLE},
     "iemocap": {"Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": IEMOCAP_TABLE},

@@ -40,6 +40,7 @@ CAFE = Corpus(
   booktitle = {ACM Multimedia Systems Conference}, pages = {399--402}, year = {2018},
   doi = {10.1145/3204949.3208121}
 }""",
+    example="Colère/Faible/01-C-1-1.wav",
     layout=Layout(
         pattern=r"(?P<speaker>\d\d)-(?P<emotion>[CDJNPST])-[12]-(?P<sentence>[1-6])",
         emotions=_CODES,

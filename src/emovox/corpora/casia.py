@@ -27,6 +27,7 @@ CASIA = Corpus(
   author = {Tao, Jianhua and Liu, Fangzhou and Zhang, Meng and Jia, Huibin},
   booktitle = {The Blizzard Challenge 2008 Workshop}, year = {2008}
 }""",
+    example="liuchanhg/angry/201.wav",
     layout=Layout(
         pattern=rf"(?P<speaker>{'|'.join(_SPEAKERS)})/(?P<emotion>{'|'.join(_EMOTIONS)})/(?P<sentence>2[0-4]\d|250)",
         emotions={emotion: emotion for emotion in _EMOTIONS},

@@ -26,6 +26,7 @@ class Corpus:
         licence_risk: risk of shipping weights trained on it: low, medium or high, and the reason.
         where: where to get it.
         citation: BibTeX entry.
+        example: path of one of its clips in the published folder.
         layout: naming rule of the files.
         labels: native label → one of `TRAINING_CLASSES`, or None to drop the label.
         counts: native label → number of published clips.
@@ -35,6 +36,7 @@ class Corpus:
         labels_from_files: whether clips without an entry in the label files have no label.
         duplicates: sets of ids of clips with the same samples, as published.
         silent: ids of clips with only zeros, as published.
+        acted: whether actors show single emotions on demand; reports then say so.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Corpus:
     licence_risk: str
     where: str
     citation: str
+    example: str
     layout: Layout
     labels: Mapping[str, str | None]
     counts: Mapping[str, int]
@@ -53,6 +56,7 @@ class Corpus:
     labels_from_files: bool = False
     duplicates: tuple[frozenset[str], ...] = ()
     silent: frozenset[str] = frozenset()
+    acted: bool = True
 
     @property
     def clips(self) -> int:

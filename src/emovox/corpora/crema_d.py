@@ -35,6 +35,7 @@ CREMA_D = Corpus(
   journal = {IEEE Transactions on Affective Computing}, volume = {5}, number = {4}, pages = {377--390}, year = {2014},
   doi = {10.1109/TAFFC.2014.2336244}
 }""",
+    example="AudioWAV/1001_DFA_ANG_XX.wav",
     layout=Layout(
         # One published file, 1040_ITH_SAD_X, has a single X.
         pattern=r"(?P<speaker>1\d{3})_(?P<sentence>[A-Z]{3})_(?P<emotion>ANG|DIS|FEA|HAP|NEU|SAD)_(?:XX?|LO|MD|HI)",

@@ -30,6 +30,7 @@ EMODB = Corpus(
   author = {Burkhardt, Felix and Paeschke, Astrid and Rolfes, Miriam and Sendlmeier, Walter F. and Weiss, Benjamin},
   booktitle = {Interspeech}, pages = {1517--1520}, year = {2005}
 }""",
+    example="wav/03a01Fa.wav",
     layout=Layout(
         pattern=r"(?P<speaker>\d\d)(?P<sentence>[ab]\d\d)(?P<emotion>[wlefatn])[a-z]",
         emotions={

@@ -29,6 +29,7 @@ EMOVO = Corpus(
   author = {Costantini, Giovanni and Iaderola, Iacopo and Paoloni, Andrea and Todisco, Massimiliano},
   booktitle = {LREC}, pages = {3501--3504}, year = {2014}
 }""",
+    example="f1/dis-f1-b1.wav",
     layout=Layout(
         pattern=r"(?P<emotion>dis|gio|neu|pau|rab|sor|tri)-(?P<speaker>[fm][123])-(?P<sentence>[bdln]\d)",
         emotions=_CODES,

@@ -53,6 +53,7 @@ ESD = Corpus(
   journal = {Speech Communication}, volume = {137}, pages = {1--18}, year = {2022},
   doi = {10.1016/j.specom.2021.11.006}
 }""",
+    example="0001/Angry/0001_000351.wav",
     layout=Layout(
         pattern=rf"(?P<emotion>{'|'.join(_EMOTIONS)})/(?:(?:train|test|evaluation)/)?(?P<speaker>\d{{4}})_\d{{6}}",
         emotions={emotion.lower(): emotion for emotion in _EMOTIONS},

@@ -54,6 +54,8 @@ IEMOCAP = Corpus(
   journal = {Language Resources and Evaluation}, volume = {42}, number = {4}, pages = {335--359}, year = {2008},
   doi = {10.1007/s10579-008-9076-6}
 }""",
+    example="Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+    acted=False,
     layout=Layout(
         # The first letter is the sex of the actor with the markers, the last one that of the speaker.
         pattern=r"(?P<session>Ses0[1-5])[FM]_(?:impro|script)\w+_(?P<sex>[FM])\d{3}",

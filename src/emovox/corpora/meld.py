@@ -70,6 +70,8 @@ MELD = Corpus(
             Mihalcea, Rada},
   booktitle = {ACL}, pages = {527--536}, year = {2019}
 }""",
+    example="train/train_splits/dia0_utt0.wav",
+    acted=False,
     layout=Layout(
         # train/train_splits/, dev/dev_splits_complete/, test/output_repeated_splits_test/; numbers restart in each.
         pattern=r"(?:[^/]*_)?(?P<split>train|dev|test)(?:_[^/]*)?/(?P<clip>dia\d+_utt\d+)",

@@ -54,6 +54,7 @@ NEMO = Corpus(
   author = {Christop, Iwona},
   booktitle = {LREC-COLING}, pages = {12111--12116}, year = {2024}
 }""",
+    example="samples/WR0_surprised_64.wav",
     layout=Layout(
         pattern=rf"(?P<speaker>{'|'.join(_SPEAKERS)})_(?P<emotion>{'|'.join(_LABELS)})_(?P<sentence>\d+)",
         emotions={native: native for native in _LABELS},

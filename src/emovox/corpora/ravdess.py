@@ -31,6 +31,7 @@ RAVDESS = Corpus(
   journal = {PLoS ONE}, volume = {13}, number = {5}, pages = {e0196391}, year = {2018},
   doi = {10.1371/journal.pone.0196391}
 }""",
+    example="Actor_01/03-01-01-01-01-01-01.wav",
     layout=Layout(
         pattern=r"03-01-(?P<emotion>0[1-8])-0[12]-(?P<sentence>0[12])-0[12]-(?P<speaker>\d\d)",
         emotions={f"{code:02d}": native for code, native in enumerate(_NATIVE, start=1)},

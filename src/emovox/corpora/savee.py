@@ -30,6 +30,7 @@ SAVEE = Corpus(
   booktitle = {Machine Audition: Principles, Algorithms and Systems}, publisher = {IGI Global},
   pages = {398--423}, year = {2010}
 }""",
+    example="AudioData/DC/a01.wav",
     layout=Layout(
         pattern=r"(?P<speaker>DC|JE|JK|KL)[_/](?P<emotion>sa|su|[adfhn])(?P<sentence>\d\d)",
         emotions=_CODES,

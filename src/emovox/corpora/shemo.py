@@ -20,6 +20,7 @@ SHEMO = Corpus(
   journal = {Language Resources and Evaluation}, volume = {53}, number = {1}, pages = {1--16}, year = {2019},
   doi = {10.1007/s10579-018-9427-x}
 }""",
+    example="female/F01A01.wav",
     layout=Layout(
         pattern=r"(?P<speaker>(?P<sex>[FM])\d\d)(?P<emotion>[AFHNSW])\d\d+",
         emotions=_CODES,

@@ -47,6 +47,7 @@ TESS = Corpus(
   author = {Pichora-Fuller, M. Kathleen and Dupuis, Kate},
   publisher = {Borealis}, year = {2020}, doi = {10.5683/SP2/E8H2MF}
 }""",
+    example="YAF_pleasant_surprised/YAF_back_ps.wav",
     layout=Layout(
         # OA_bite_neutral is misspelt in the download itself.
         pattern=r"(?P<speaker>OAF|OA|YAF)_(?P<sentence>[a-z]+)_(?P<emotion>angry|disgust|fear|happy|neutral|ps|sad)",

@@ -19,6 +19,8 @@ URDU = Corpus(
   author = {Latif, Siddique and Qayyum, Adnan and Usman, Muhammad and Qadir, Junaid},
   booktitle = {International Conference on Frontiers of Information Technology (FIT)}, pages = {88--93}, year = {2018}
 }""",
+    example="Angry/SM1_F1_A01.wav",
+    acted=False,
     layout=Layout(
         pattern=r"(?P<speaker>S(?P<sex>[FM])\d+)_F\d+_(?P<emotion>[AHNS])\d+",
         emotions=_CODES,

@@ -52,6 +52,7 @@ VOXCELEB = SpeakerCorpus(
   journal = {Computer Speech \\& Language}, volume = {60}, pages = {101027}, year = {2020},
   doi = {10.1016/j.csl.2019.101027}
 }""",
+    example="wav/id10001/1zcIwhmdeo4/00001.wav",
     layout=Layout(
         pattern=r"(?P<speaker>id\d+)/(?P<video>[^/]+)/(?P<clip>\d+)",
         identity="{speaker}/{video}/{clip}",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.comparison import Measured
 from emovox.evaluation.report.document import Alert, Block, Heading, Items
 
 _SENTENCES: Mapping[str, tuple[str, int]] = {"ravdess": ("RAVDESS", 2), "emodb": ("EMO-DB", 10), "casia": ("CASIA", 50)}
-_ACTED = ("ravdess", "casia", "emodb", "tess", "nemo", "crema-d", "savee", "emovo", "esd", "cafe", "shemo", "urdu")
 
 _TEXT = "Speaker-independent is not text-independent: {} different sentences, all of them in every fold."
 _SPEECH = (
@@ -37,7 +37,7 @@ def caveats(measured: Sequence[Measured]) -> list[Block]:
     sentences = [f"{title} has {count}" for name, (title, count) in _SENTENCES.items() if name in known]
     notes = (
         (bool(sentences), _TEXT.format(", ".join(sentences))),
-        (not known.isdisjoint(_ACTED), _SPEECH),
+        (any(CORPORA[name].acted for name in known & CORPORA.keys()), _SPEECH),
         (any("(inflated)" in each.protocol for each in measured), _INFLATED),
         (any(each.summary.resampled != "speakers" for each in measured), _UTTERANCES),
         (any(each.summary.unanswered for each in measured), _UNANSWERED),
