@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from emovox.augment.conditions import CHANGES
 from emovox.cli.main import main
 from emovox.schema.errors import RecipeError
-from emovox.schema.figure import FigureKey
+from emovox.schema.figure import CONDITIONS, FigureKey
 from emovox.training.run import Run
 from emovox.workflow import KINDS, Watcher, read_recipe, train
 from tests.sounds import write_sounds
@@ -19,7 +21,7 @@ copies = { own = 1 }
 head = { hidden = 8 }
 learning = { optimiser = { steps = 2, batch = 8 } }
 head_learning = { optimiser = { steps = 2, batch = 8 } }
-conditions = ["phone"]
+conditions = ["phone", "hush"]
 
 [data]
 corpora = ["own.jsonl"]
@@ -50,6 +52,8 @@ class Listening(Watcher):
 def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EMOVOX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(CONDITIONS, "hush", "20 dB quieter")
+    monkeypatch.setitem(CHANGES, "hush", lambda samples, *_: 0.1 * samples)
     table = write_sounds(tmp_path / "voices", takes=1)
     with pytest.raises(SystemExit):
         main(["data", "index", "table", str(table), "--output", "own.jsonl"])
@@ -60,7 +64,8 @@ def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.
     assert watcher.sentences == ["12 clips, 3 classes: bored, cross, keen"]
     assert watcher.folds == [1, 2, 3, 4]
     key = FigureKey("first", "own", "own", "si")
-    assert {key.condition for key in run.predictions} == {"tile", "whole", "narrow", "phone", "speaker-norm"}
+    assert {key.condition for key in run.predictions} == {"tile", "whole", "narrow", "phone", "hush", "speaker-norm"}
+    assert replace(key, condition="hush").words == "speaker-independent, 20 dB quieter"
     assert len(run.predictions[key]) == 12
     assert run.model is None
     again = Run.load(run.folder)

@@ -62,7 +62,7 @@ def test_other_noises_are_another_condition(noises: Path) -> None:
 
 def test_unknown_conditions_and_familiar_noises_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_conditions(("phone", "noise-10"), learnt=tmp_path / "esc10")
-    with pytest.raises(RecipeError, match="conditions has 'mars', expected some of narrow, phone, noise-20, noise-10"):
+    with pytest.raises(RecipeError, match="conditions has 'mars', expected some of narrow, phone, "):
         check_conditions(("mars",), learnt=None)
     with pytest.raises(RecipeError, match=r"'noise-10', whose noises are in .*nonspeech100, and training uses"):
         check_conditions(("noise-10",), learnt=tmp_path)
