@@ -72,6 +72,19 @@ def test_bad_field(manifest: Path, change: dict[str, Any], message: str) -> None
         read_manifest(manifest, check_files=False)
 
 
+def test_all_bad_lines_are_named_at_once(manifest: Path) -> None:
+    manifest.write_text(f"{{\n{json.dumps(ROW)}\n[]\n", encoding="utf-8")
+    with pytest.raises(ManifestError, match=r"line 1: .*; line 3: "):
+        read_manifest(manifest)
+
+
+@pytest.mark.parametrize("corpus", ["../../etc", "a/b", "a\\b", ".hidden", "a\nb", "x" * 101])
+def test_a_corpus_is_no_path(manifest: Path, corpus: str) -> None:
+    write_rows(manifest, ROW | {"corpus": corpus})
+    with pytest.raises(ManifestError, match=r"(?s)line 1: the field 'corpus' is .*expected a name without /"):
+        read_manifest(manifest)
+
+
 def test_line_that_is_not_json(manifest: Path) -> None:
     manifest.write_text(json.dumps(ROW) + "\npath,label\n", encoding="utf-8")
     with pytest.raises(ManifestError, match=r"line 2: JSON is malformed.*expected the fields"):

@@ -59,7 +59,16 @@ def test_tables_of_spreadsheets(voices: Path, separator: str, head: str) -> None
     ("text", "message"),
     [
         ("file,label\na.wav,joy\n", "line 1: got the columns file, label; expected path, label"),
-        ("path,label,mood\na.wav,joy,x\n", "line 1: got the columns path, label, mood;"),
+        (
+            "path,label,speeker\na.wav,joy,x\n",
+            "line 1: got the columns path, label, speeker \\('speeker' for 'speaker'",
+        ),
+        ("path,label,Label\na.wav,joy,x\n", "line 1: got the columns path, label, Label \\(label twice\\)"),
+        (
+            "path,label,speaker\na.wav,glad, excited,ana\n",
+            "line 2: got 4 cells, expected 3; put a text with a separator",
+        ),
+        ('path,label\na.wav,"joy\nc.wav,awe\n', "line 3: not valid CSV"),
         ("path,label\na.wav,\n", "line 2: the column 'label' is empty"),
         ("path,label\na.wav,joy\n,joy\n", "line 3: the column 'path' is empty"),
         ("path,label\nx.wav,joy\n", "line 2: the column 'path' names .*x.wav, which is not a file"),
@@ -72,6 +81,70 @@ def test_tables_of_spreadsheets(voices: Path, separator: str, head: str) -> None
 def test_bad_table(voices: Path, text: str, message: str) -> None:
     with pytest.raises(ManifestError, match=rf"clips.csv.*{message}"):
         index("table", write_table(voices, text))
+
+
+def test_all_bad_lines_are_named_at_once(voices: Path) -> None:
+    lines = ["path,label,sex", "a.wav,joy,x", "a.wav,", "c.wav,joy", "c.wav,joy", "no.wav,joy", *["a.wav"] * 60]
+    with pytest.raises(ManifestError) as caught:
+        index("table", write_table(voices, "\n".join(lines)))
+    assert all(f"line {number}: " in str(caught.value) for number in (2, 3, 5, 6, 7, 50))
+    assert "line 4: " not in str(caught.value)
+    assert str(caught.value).endswith("; and lines 53-66")
+
+
+def test_all_unknown_labels_are_named_at_once(voices: Path) -> None:
+    table = write_table(voices, "path,label\na.wav,awe\nc.wav,joy\ndeep/b.wav,dread\n")
+    with pytest.raises(CorpusError, match=r"line 2: got the label 'awe'.*line 4: .*'dread'.*'awe=…' --map 'dread=…'"):
+        index("table", table, labels={"joy": "happy"})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="backslashes separate folders there")
+def test_tables_are_understood_where_their_meaning_is_plain(voices: Path) -> None:
+    lines = [
+        "sep=;",
+        "Path;LABEL ;Sex;;Mood",
+        "deep\\b.wav; joy ;F;;",
+        "",
+        ";;;;",
+        "a.wav;joy;Male;;wild;;",
+        "c.wav;joy",
+    ]
+    clips = index("table", write_table(voices, "\r\n".join(lines)))
+    assert [(c.id, c.native, c.sex, c.extra or {}) for c in clips] == [
+        ("deep/b.wav", "joy", "female", {}),
+        ("a.wav", "joy", "male", {"Mood": "wild"}),
+        ("c.wav", "joy", None, {}),
+    ]
+
+
+def test_names_that_look_alike_are_one(voices: Path) -> None:
+    table = write_table(voices, "path,label,speaker\na.wav,joy,Zo\u00eb\nc.wav,joy\u00a0,Zoe\u0308 \n")
+    assert {(clip.speaker, clip.label) for clip in index("table", table, labels={"joy": "happy"})} == {("Zoë", "happy")}
+
+
+def test_names_that_differ_in_case_are_a_finding(voices: Path) -> None:
+    table = write_table(voices, "path,label,speaker\na.wav,joy,ana\nc.wav,Joy,Ana\n")
+    report = verify("table", table)
+    assert [problem.what for problem in report.contradictions] == ["Ana, ana", "Joy, joy"]
+    assert not report.ok
+    report = verify("table", table, labels={"joy": "happy", "Joy": "happy"})
+    assert [problem.what for problem in report.contradictions] == ["Ana, ana"]
+
+
+def test_partial_table(voices: Path) -> None:
+    table = write_table(voices, "path,label\na.wav,joy\nno.wav,joy\n")
+    with pytest.raises(ManifestError, match=r"line 3: .*no\.wav, which is not a file.*--partial"):
+        index("table", table)
+    assert [clip.id for clip in index("table", table, partial=True)] == ["a.wav"]
+    assert verify("table", table).missing == ("line 3: no.wav",)
+    assert not verify("table", table).ok
+    assert verify("table", table, partial=True).ok
+
+
+def test_composed_and_decomposed_file_names(voices: Path, write_clip: WriteClip) -> None:
+    write_clip(voices / "Zoe\u0308.wav", seed=9)
+    (clip,) = index("table", write_table(voices, "path,label\nZo\u00eb.wav,joy\n"))
+    assert Path(clip.path).is_file()
 
 
 def test_no_table(tmp_path: Path) -> None:

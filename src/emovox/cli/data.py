@@ -43,7 +43,9 @@ Folder = Annotated[
         metavar="DIR", help="Folder of the corpus; for table, the CSV file. Default: $EMOVOX_CORPORA/CORPUS."
     ),
 ]
-Partial = Annotated[bool, typer.Option("--partial", help="Accept missing files, and use those that exist.")]
+Partial = Annotated[
+    bool, typer.Option("--partial", help="Accept missing files, and use those that exist; also for tables.")
+]
 Map = Annotated[
     list[str] | None,
     typer.Option(
@@ -101,7 +103,9 @@ def index_corpus(
         return
     write_manifest(clips, output)
     dropped = sum(clip.label is None for clip in clips)
-    typer.echo(f"{output}: {len(clips)} clips, {dropped} of them with a dropped label", err=True)
+    extra = sorted({name for clip in clips if clip.extra for name in clip.extra})
+    kept = f"; further columns are kept as extra: {', '.join(extra)}" if extra else ""
+    typer.echo(f"{output}: {len(clips)} clips, {dropped} of them with a dropped label{kept}", err=True)
 
 
 @app.command(name="verify")

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
 from emovox.corpora.layout import ClipRow
 from emovox.corpora.manifest import Clip
 from emovox.corpora.probe import header
@@ -57,7 +59,7 @@ def build_clips(
 
 
 def _clip(corpus: str, file: Path, row: ClipRow, label: str | None, *, duration: float, sample_rate: int) -> Clip:
-    if row.native is None:
+    if not row.native:
         raise CorpusError(f"{file}: has no label, expected one from its name, its folder or a label file")
     return Clip(
         corpus=corpus,
@@ -69,6 +71,7 @@ def _clip(corpus: str, file: Path, row: ClipRow, label: str | None, *, duration:
         native=row.native,
         label=label,
         sentence=row.sentence,
+        extra=row.extra or msgspec.UNSET,
         duration=duration,
         sample_rate=sample_rate,
     )

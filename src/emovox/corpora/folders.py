@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
@@ -25,14 +25,16 @@ def read_folders(root: Path, *, labels: LabelMap | None = None) -> list[Labelled
         CorpusError: the folder does not exist, an audio file is in no label folder, or a label is not in the map.
         NoAudioFilesError: the folder has no audio file.
     """
-    rows = []
-    for file in clip_files(root):
+    files = clip_files(root)
+    for file in files:
         if len(file.parts) < 2:
             raise CorpusError(
                 f"{root / file}: is not in a label folder, expected <label>/{file} or <label>/<speaker>/{file}; move it"
             )
-        native = file.parts[0]
-        label = native if labels is None else apply_label_map(native, labels, where=str(root / native))
-        speaker = file.parts[1] if len(file.parts) > 2 else None
-        rows.append((root / file, ClipRow(id=file.as_posix(), speaker=speaker, native=native), label))
-    return rows
+    mapped = apply_label_map([(str(root / file.parts[0]), file.parts[0]) for file in files], labels)
+    return [(root / file, _row(file), label) for file, label in zip(files, mapped, strict=True)]
+
+
+def _row(file: PurePosixPath) -> ClipRow:
+    speaker = file.parts[1] if len(file.parts) > 2 else None
+    return ClipRow(id=file.as_posix(), speaker=speaker, native=file.parts[0])

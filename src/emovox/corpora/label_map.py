@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
 
 from emovox.schema.errors import CorpusError
+from emovox.schema.text import some, tidy_name
 
 LabelMap: TypeAlias = Mapping[str, str | None]
 """Native label → label, or None to drop the clips."""
 
 _EXPECTED = "expected native=label, native= to drop the label, or a .toml or .json file of such pairs"
+
+_MOST_UNKNOWN = 20
+"""Unknown labels that a message names, at most."""
 
 
 def read_label_map(items: Iterable[str]) -> dict[str, str | None]:
@@ -34,7 +38,7 @@ def read_label_map(items: Iterable[str]) -> dict[str, str | None]:
     for item in items:
         native, separator, label = item.partition("=")
         if separator and native:
-            labels[native] = label or None
+            labels[tidy_name(native)] = label or None
         elif item.endswith((".toml", ".json")):
             labels |= _read_file(Path(item))
         else:
@@ -42,23 +46,28 @@ def read_label_map(items: Iterable[str]) -> dict[str, str | None]:
     return labels
 
 
-def apply_label_map(native: str, labels: LabelMap, *, where: str) -> str | None:
-    """Return the label of a native label; None drops the clip.
+def apply_label_map(natives: Sequence[tuple[str, str]], labels: LabelMap | None) -> list[str | None]:
+    """Return the labels of native labels; None drops the clip.
 
     Args:
-        native: native label.
-        labels: the map.
-        where: file of the label, for the message.
+        natives: (file of the label for the message, native label).
+        labels: the map; without one, native labels are the labels.
 
     Raises:
-        CorpusError: the label is not in the map; no label is dropped silently.
+        CorpusError: labels are not in the map; no label is dropped silently. The message names all of them.
     """
-    if native not in labels:
+    names = [tidy_name(native) for _, native in natives]
+    if labels is None:
+        return [*names]
+    unknown = {name: where for (where, _), name in reversed([*zip(natives, names, strict=True)]) if name not in labels}
+    if unknown:
+        found = [f"{where}: got the label '{name}'" for name, where in reversed(unknown.items())]
+        options = " ".join(f"--map '{name}=…'" for name in reversed(unknown))
         raise CorpusError(
-            f"{where}: got the label '{native}', expected one of {', '.join(sorted(labels))}; "
-            f"add --map '{native}=…' (or '{native}=' to drop it)"
+            f"{some(found, most=_MOST_UNKNOWN)}, expected one of {', '.join(sorted(labels))}; "
+            f"add {options} (or '{next(reversed(unknown))}=' to drop it)"
         )
-    return labels[native]
+    return [labels[name] for name in names]
 
 
 def _read_file(path: Path) -> dict[str, str | None]:
@@ -68,4 +77,4 @@ def _read_file(path: Path) -> dict[str, str | None]:
         table = msgspec.convert(data, dict[str, str | None])
     except (OSError, ValueError, RecursionError, msgspec.DecodeError) as error:  # ValueError: bytes, TOML, numbers
         raise CorpusError(f"label map {path}: {error}; {_EXPECTED}") from error
-    return {native: label or None for native, label in table.items()}
+    return {tidy_name(native): label or None for native, label in table.items()}

@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from emovox.schema.text import tidy_name
+
 Sex: TypeAlias = Literal["male", "female"]
 
 SEX_LETTERS: Mapping[str, Sex] = {"f": "female", "m": "male"}
@@ -21,7 +23,8 @@ class ClipRow(msgspec.Struct, frozen=True, kw_only=True):
     """The data about one recording from its name and the label files, before its header is read.
 
     `native` is the label in the words of the corpus, None before the label files are read. `conflicts` are sentences
-    about contradictions between folder and file name, or between file name and label file.
+    about contradictions between folder and file name, or between file name and label file. `extra` has the cells of
+    further columns of a table.
     """
 
     id: str
@@ -31,6 +34,18 @@ class ClipRow(msgspec.Struct, frozen=True, kw_only=True):
     native: str | None = None
     sentence: str | None = None
     conflicts: tuple[str, ...] = ()
+    extra: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """Tidy the names, see `tidy_fields`."""
+        tidy_fields(self, "speaker", "native", "sentence")
+
+
+def tidy_fields(struct: msgspec.Struct, *names: str) -> None:
+    """Put names into one form (see `tidy_name`), so that names that look alike are equal."""
+    for name in names:
+        if (value := getattr(struct, name)) is not None:
+            msgspec.structs.force_setattr(struct, name, tidy_name(value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +87,7 @@ class Layout:
             The row, or None if the file is not a clip of this corpus (songs, whole dialogues, unrelated files).
 
         >>> Layout(pattern=r"(?P<speaker>[ab])_(?P<emotion>x)", emotions={"x": "anger"}).parse(PurePosixPath("a_x.wav"))
-        ClipRow(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=())
+        ClipRow(id='a_x', speaker='a', sex=None, language=None, native='anger', sentence=None, conflicts=(), extra={})
         """
         # macOS unpacks accented folder names decomposed (NFD); published archives have them composed (NFC).
         path = PurePosixPath(unicodedata.normalize("NFC", relative.as_posix()))

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from emovox.corpora.layout import Sex
+from emovox.corpora.layout import Sex, tidy_fields
 from emovox.schema.errors import ManifestError
 from emovox.schema.files import replacing
-from emovox.schema.text import some
+from emovox.schema.text import bad_lines, some
+
+MOST_NAME_BYTES = 100
+"""Bytes of the name of a corpus, at most: file names have 255, and the rest says what the file is."""
+
+_NO_CORPUS = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]|^\.")
+
+
+def check_corpus_name(name: str) -> None:
+    """Check that the name of a corpus can be a part of a file name, since results and the cache have it.
+
+    Raises:
+        ValueError: it has a separator of folders or a control character, begins with a dot, or is too long.
+    """
+    if _NO_CORPUS.search(name) or len(name.encode()) > MOST_NAME_BYTES:
+        raise ValueError(
+            f"the field 'corpus' is '{name[:MOST_NAME_BYTES]}', expected a name without / and \\ that does not begin "
+            f"with a dot, of at most {MOST_NAME_BYTES} bytes"
+        )
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +48,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         sentence: name of the text, equal for equal texts of the corpus; None if unknown.
         duration: length in seconds, from the header.
         sample_rate: sample rate of the file in Hz.
+        extra: cells of further columns of a table, by column; UNSET if there is none.
     """
 
     corpus: str
@@ -42,6 +62,11 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     sentence: str | None = None
     duration: float
     sample_rate: int
+    extra: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+
+    def __post_init__(self) -> None:
+        """Tidy the names, see `tidy_fields`."""
+        tidy_fields(self, "speaker", "native", "label", "sentence")
 
 
 def write_manifest(clips: Iterable[Clip], path: str | os.PathLike[str]) -> None:
@@ -83,11 +108,18 @@ def read_manifest(path: str | os.PathLike[str], *, check_files: bool = True) -> 
     rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
         raise ManifestError(f"{path}: has no rows, expected one JSON object a line; make it again")
-    clips = tuple(_read_row(line, where=f"{path}, line {number}", folder=manifest.parent) for number, line in rows)
+    clips, problems = [], {}
+    for number, line in rows:
+        try:
+            clips.append(_read_row(line, folder=manifest.parent))
+        except ValueError as error:
+            problems[number] = str(error)
+    if problems:
+        raise ManifestError(f"{path}, {bad_lines(problems)}")
     _check_ids(clips, [number for number, _ in rows], path)
     if check_files:
         _check_files(clips, [number for number, _ in rows], path)
-    return clips
+    return tuple(clips)
 
 
 def _stored(clip: Clip, folder: Path) -> Clip:
@@ -97,25 +129,32 @@ def _stored(clip: Clip, folder: Path) -> Clip:
         return clip
 
 
-def _read_row(line: bytes, *, where: str, folder: Path) -> Clip:
+def _read_row(line: bytes, *, folder: Path) -> Clip:
+    """Return the clip of a line.
+
+    Raises:
+        ValueError: says what is wrong with the line.
+    """
     try:
         clip = msgspec.json.decode(line, type=Clip)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # includes ValidationError, which names the field
-        raise ManifestError(f"{where}: {error}; expected the fields of emovox data index") from error
+        raise ValueError(f"{error}; expected the fields of emovox data index") from error
     for name in ("corpus", "id", "path", "native"):
         if not getattr(clip, name):
-            raise ManifestError(f"{where}: the field '{name}' is empty, expected text")
-    if clip.label == "":
-        raise ManifestError(f"{where}: the field 'label' is empty, expected a name, or null to drop the clip")
+            raise ValueError(f"the field '{name}' is empty, expected text")
+    check_corpus_name(clip.corpus)
+    for name, meaning in (("label", "to drop the clip"), ("speaker", "if unknown"), ("sentence", "if unknown")):
+        if getattr(clip, name) == "":
+            raise ValueError(f"the field '{name}' is empty, expected a name, or null {meaning}")
     if not clip.duration >= 0 or clip.sample_rate < 1:
-        raise ManifestError(
-            f"{where}: the fields 'duration' and 'sample_rate' are {clip.duration} s and {clip.sample_rate} Hz, "
-            "expected at least 0 s and 1 Hz"
+        raise ValueError(
+            f"the fields 'duration' and 'sample_rate' are {clip.duration} s and {clip.sample_rate} Hz, expected at "
+            "least 0 s and 1 Hz"
         )
     return msgspec.structs.replace(clip, path=os.path.normpath(folder / clip.path))
 
 
-def _check_ids(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathLike[str]) -> None:
+def _check_ids(clips: Sequence[Clip], numbers: list[int], path: str | os.PathLike[str]) -> None:
     seen: dict[tuple[str, str], int] = {}
     for clip, number in zip(clips, numbers, strict=True):
         first = seen.setdefault((clip.corpus, clip.id), number)
@@ -126,7 +165,7 @@ def _check_ids(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathL
             )
 
 
-def _check_files(clips: tuple[Clip, ...], numbers: list[int], path: str | os.PathLike[str]) -> None:
+def _check_files(clips: Sequence[Clip], numbers: list[int], path: str | os.PathLike[str]) -> None:
     missing = [(n, clip.path) for clip, n in zip(clips, numbers, strict=True) if not os.path.isfile(clip.path)]
     if missing:
         named = some(f"line {number}: {file}" for number, file in missing)

@@ -18,7 +18,7 @@ from emovox.corpora.esd import ESD
 from emovox.corpora.folders import read_folders
 from emovox.corpora.iemocap import IEMOCAP
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.manifest import Clip
+from emovox.corpora.manifest import Clip, check_corpus_name
 from emovox.corpora.meld import MELD
 from emovox.corpora.nemo import NEMO
 from emovox.corpora.ravdess import RAVDESS
@@ -31,7 +31,7 @@ from emovox.corpora.urdu import URDU
 from emovox.corpora.voxceleb import VOXCELEB, SpeakerCorpus
 from emovox.schema.errors import CorpusError, UnknownCorpusError
 from emovox.schema.progress import Progress, no_progress
-from emovox.schema.text import some
+from emovox.schema.text import some, tidy_name
 
 CORPORA: Mapping[str, Corpus] = {
     corpus.name: corpus
@@ -68,10 +68,11 @@ ROOT_VARIABLE = "EMOVOX_CORPORA"
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """The recordings of a corpus before their headers are read, and the scan of a published corpus."""
+    """The recordings of a corpus before their headers are read, those that are missing, and the scan of a folder."""
 
     corpus: str
     rows: tuple[LabelledFile, ...]
+    missing: tuple[str, ...] = ()
     scan: Scan | None = None
 
 
@@ -145,18 +146,19 @@ def index(
         CorpusError: files are missing or unreadable and `partial` is false, or a label is not in the map.
         ManifestError: a table is malformed.
     """
-    listing = list_rows(name, root, labels=labels)
-    missing = listing.scan.missing if listing.scan else ()
-    if missing and not partial:
+    listing = list_rows(name, root, labels=labels, partial=partial)
+    if listing.missing and not partial:
         raise CorpusError(
             f"{root}: got {len(listing.rows)} clips of {name}, expected {get_corpus(name).clips}; missing: "
-            f"{some(missing)}; complete it, or use the clips that exist with --partial (partial=True)"
+            f"{some(listing.missing)}; complete it, or use the clips that exist with --partial (partial=True)"
         )
     return build_clips(listing.corpus, listing.rows, partial=partial, progress=progress)
 
 
-def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listing:
+def list_rows(name: str, root: Path, *, labels: LabelMap | None = None, partial: bool = False) -> Listing:
     """Return the recordings of a corpus and their labels without reading their headers; arguments as for `index`.
+
+    Recordings of a table that do not exist are `missing` with `partial`, else an error.
 
     Raises:
         UnknownCorpusError: no corpus has this name.
@@ -164,7 +166,8 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
         ManifestError: a table is malformed.
     """
     if name == "table":
-        return Listing(_user_corpus_name(root.stem), tuple(read_table(root, labels=labels)))
+        table = read_table(root, labels=labels, partial=partial)
+        return Listing(_user_corpus_name(root.stem), table.rows, table.missing)
     if name == "folders":
         return Listing(_user_corpus_name(root.resolve().name), tuple(read_folders(root, labels=labels)))
     corpus = get_corpus(name)
@@ -175,14 +178,17 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None) -> Listi
             f"({some(file for file, _ in scanned.strangers)}); see emovox data info {name}"
         )
     speakers = {row.native or "": row.native for _, row in scanned.rows} if name in SPEAKER_CORPORA else {}
-    table = {**corpus.labels, **speakers, **(labels or {})}
-    rows = [
-        (root / file, row, apply_label_map(row.native or "", table, where=str(root / file)))
-        for file, row in scanned.rows
-    ]
-    return Listing(name, tuple(rows), scanned)
+    natives = [(str(root / file), row.native or "") for file, row in scanned.rows]
+    mapped = apply_label_map(natives, {**corpus.labels, **speakers, **(labels or {})})
+    rows = [(root / file, row, label) for (file, row), label in zip(scanned.rows, mapped, strict=True)]
+    return Listing(name, tuple(rows), scanned.missing, scanned)
 
 
 def _user_corpus_name(name: str) -> str:
     # Folds and figures know published corpora by name; a user folder with the name "ravdess" must not pass for it.
-    return f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else name
+    name = f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else tidy_name(name) or "own"
+    try:
+        check_corpus_name(name)
+    except ValueError as error:
+        raise CorpusError(f"{error}; rename the file or folder") from error
+    return name

@@ -1,91 +1,157 @@
-"""User recordings in a table: CSV with the columns path, label, speaker [, sex, language, sentence]."""
+"""User recordings in a table: CSV with the columns path, label, speaker [, sex, language, sentence] and any others."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
+import re
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
 from emovox.corpora.clips import LabelledFile
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.layout import ClipRow
+from emovox.corpora.layout import SEX_LETTERS, ClipRow
 from emovox.schema.errors import ManifestError
+from emovox.schema.text import bad_lines, tidy_name
 
 REQUIRED = ("path", "label")
 OPTIONAL = ("speaker", "sex", "language", "sentence")
-"""Columns of a table."""
+"""Columns of a table. Others are kept in the manifest."""
+
+_SEPARATORS = ",;\t"
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n', re.IGNORECASE)
+"""First line of a table of Excel that names its separator."""
 
 
-def read_table(table: Path, *, labels: LabelMap | None = None) -> list[LabelledFile]:
+class Table(msgspec.Struct, frozen=True):
+    """The recordings of a table in its order, and those that do not exist, as "line 3: a.wav"."""
+
+    rows: tuple[LabelledFile, ...]
+    missing: tuple[str, ...]
+
+
+def read_table(path: Path, *, labels: LabelMap | None = None, partial: bool = False) -> Table:
     """Return the recordings of a table; relative paths start at the folder of the table.
 
-    Args:
-        table: a .csv (comma or semicolon) or .tsv file with a header line, in UTF-8.
-        labels: label map; without one, labels are unchanged.
+    Capitals in the header, spaces around cells, empty lines, empty cells at the end of a line, `M` and `F`, and
+    backslashes in paths are understood.
 
-    Returns:
-        (file, row, mapped label), in the order of the table.
+    Args:
+        path: a .csv (comma or semicolon) or .tsv file with a header line, in UTF-8.
+        labels: label map; without one, labels are unchanged.
+        partial: whether to list recordings that do not exist as missing, instead of an error.
 
     Raises:
-        ManifestError: the file does not exist, a column is missing or unknown, a cell is empty or not valid (the
-            message has line and column), or a recording does not exist or appears twice.
-        CorpusError: a label is not in the map.
+        ManifestError: the file does not exist, a column is missing, or lines are not valid: too many cells, an empty
+            cell, another sex, a recording that appears twice. The message has all of these lines.
+        CorpusError: labels are not in the map.
     """
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"{table}: cannot be read ({error}), expected a CSV table in UTF-8") from error
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    try:
-        lines = [(reader.line_num, cells) for cells in reader]
-    except csv.Error as error:
-        raise ManifestError(f"{table}, line {reader.line_num}: not valid CSV ({error}); save it again") from error
-    _check_columns(table, [name.strip() for name in reader.fieldnames or []])
-    rows = []
+    header, lines = _read_lines(path)
+    columns = _columns(path, header)
+    rows: list[tuple[int, Path, ClipRow]] = []
+    missing: list[str] = []
+    problems: dict[int, str] = {}
+    first: dict[str, int] = {}
     for number, cells in lines:
-        where = f"{table}, line {number}"
-        values = {(name or "").strip(): (text or "").strip() for name, text in cells.items() if isinstance(text, str)}
-        rows.append(_read_cells(values, folder=table.parent, labels=labels, where=where))
-    _check_rows(table, rows)
-    return rows
+        try:
+            row = _read_row(columns, cells)
+        except ValueError as error:
+            problems[number] = str(error)
+            continue
+        spelling = _recording(path.parent, row.id)
+        if spelling is None and partial:
+            missing.append(f"line {number}: {row.id}")
+            continue
+        if spelling is None:
+            file = path.parent / row.id
+            problems[number] = f"the column 'path' names {file}, which is not a file; correct it, or use --partial"
+            continue
+        file = path.parent / spelling
+        if (before := first.setdefault(os.path.abspath(file), number)) != number:
+            problems[number] = f"the column 'path' names {row.id} twice, line {before} has it already"
+        rows.append((number, file, msgspec.structs.replace(row, id=spelling)))
+    if problems:
+        raise ManifestError(f"{path}, {bad_lines(problems)}")
+    if not lines:
+        raise ManifestError(f"{path}: has no rows below the header, expected one for each recording")
+    natives = [(f"{path}, line {number}", row.native or "") for number, _, row in rows]
+    mapped = apply_label_map(natives, labels)
+    return Table(tuple((file, row, label) for (_, file, row), label in zip(rows, mapped, strict=True)), tuple(missing))
 
 
-def _check_columns(table: Path, names: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in names]
-    unknown = [name for name in names if name not in REQUIRED + OPTIONAL]
-    if missing or unknown:
+def _read_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Return the header, and number and cells of each line that is not empty."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read ({error}), expected a CSV table in UTF-8") from error
+    named = _SEPARATOR_LINE.match(text)
+    header = text.lstrip().partition("\n")[0]
+    separator = named[1] if named else max(_SEPARATORS, key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise ManifestError(f"{path}, line {reader.line_num}: not valid CSV ({error}); save it again") from error
+    filled = [(number, cells) for number, cells in lines[bool(named) :] if any(cells)]
+    return (filled[0][1] if filled else []), filled[1:]
+
+
+def _columns(path: Path, header: Sequence[str]) -> list[str]:
+    """Return the names of the columns; those of this module in lower case, others as they are."""
+    known = REQUIRED + OPTIONAL
+    names = [tidy_name(name) or f"column {number}" for number, name in enumerate(header, start=1)]
+    names = [name.casefold() if name.casefold() in known else name for name in names]
+    absent = [name for name in known if name not in names]
+    close = {name: get_close_matches(name.casefold(), absent, n=1, cutoff=0.8) for name in names}
+    alike = [f"'{name}' for '{meant[0]}'" for name, meant in close.items() if meant]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or alike or set(absent) & set(REQUIRED):
+        reason = f" ({', '.join(twice)} twice)" if twice else f" ({', '.join(alike)}?)" if alike else ""
         raise ManifestError(
-            f"{table}, line 1: got the columns {', '.join(names) or '(none)'}; expected {', '.join(REQUIRED)} and, if "
-            f"known, {', '.join(OPTIONAL)}; rename or remove the others"
+            f"{path}, line 1: got the columns {', '.join(header) or '(none)'}{reason}; expected "
+            f"{', '.join(REQUIRED)} and, if known, {', '.join(OPTIONAL)}; rename them; others are kept"
         )
+    return names
 
 
-def _read_cells(values: dict[str, str], *, folder: Path, labels: LabelMap | None, where: str) -> LabelledFile:
+def _read_row(columns: Sequence[str], cells: Sequence[str]) -> ClipRow:
+    """Return the row of a line; its id is the path.
+
+    Raises:
+        ValueError: says what is wrong with the line.
+    """
+    if any(cells[len(columns) :]):
+        raise ValueError(f"got {len(cells)} cells, expected {len(columns)}; put a text with a separator in quotes")
+    values = dict(zip(columns, cells, strict=False))
     for name in REQUIRED:
         if not values.get(name):
-            raise ManifestError(f"{where}: the column '{name}' is empty, expected text")
-    file = folder / values["path"]
-    if not os.path.isfile(file):  # pathlib raises if a name is too long
-        raise ManifestError(f"{where}: the column 'path' names {file}, which is not a file; correct the path")
-    data = {name: values.get(name) or None for name in OPTIONAL}
+            raise ValueError(f"the column '{name}' is empty, expected text")
+    sex = values.get("sex", "").casefold()
+    data = {
+        "id": values["path"],
+        "native": values["label"],
+        "speaker": values.get("speaker") or None,
+        "sex": SEX_LETTERS.get(sex, sex) or None,
+        "language": values.get("language", "").casefold() or None,
+        "sentence": values.get("sentence") or None,
+        "extra": {name: text for name, text in values.items() if name not in REQUIRED + OPTIONAL and text},
+    }
     try:
-        row = msgspec.convert({"id": values["path"], "native": values["label"], **data}, ClipRow)
-    except msgspec.ValidationError as error:
-        raise ManifestError(f"{where}: {error}; expected male, female or nothing in the column 'sex'") from error
-    label = values["label"] if labels is None else apply_label_map(values["label"], labels, where=where)
-    return file, row, label
+        return msgspec.convert(data, ClipRow)
+    except msgspec.ValidationError:
+        raise ValueError(f"got '{values['sex']}', expected male, female or nothing in the column 'sex'") from None
 
 
-def _check_rows(table: Path, rows: list[LabelledFile]) -> None:
-    if not rows:
-        raise ManifestError(f"{table}: has no rows below the header, expected one for each recording")
-    seen: set[str] = set()
-    for _, row, _ in rows:
-        if row.id in seen:
-            raise ManifestError(f"{table}: the column 'path' names {row.id} twice, expected each recording once")
-        seen.add(row.id)
+def _recording(folder: Path, name: str) -> str | None:
+    """Return the spelling of a path that exists: as it is, with backslashes as separators, in NFC or NFD."""
+    for spelt in (name, name.replace("\\", "/")):
+        for form in (spelt, unicodedata.normalize("NFC", spelt), unicodedata.normalize("NFD", spelt)):
+            if os.path.isfile(folder / form):  # pathlib raises if a name is too long
+                return form
+    return None

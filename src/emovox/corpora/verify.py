@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from emovox.corpora.registry import CORPORA, list_rows
 from emovox.corpora.scan import Scan
 from emovox.schema.errors import AudioError
 from emovox.schema.progress import Progress, no_progress, tracked
+from emovox.schema.text import name_key
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -53,11 +54,12 @@ class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):
         speakers: number of speakers found.
         published_speakers: number of published speakers; None if unknown.
         labels: found and published numbers of each native label.
-        missing: published ids that are missing, or counts per label if the ids are not known.
+        missing: published ids that are missing, or counts per label if the ids are not known; rows of a table without
+            a file.
         undecodable: files that cannot be decoded, or only in part.
         duplicates: sets of ids with the same samples.
         contradictions: file name against folder or label file, more clips than published, one native label mapped
-            to two, equal samples with two labels or two speakers, a speaker of two sexes.
+            to two, equal samples with two labels or two speakers, a speaker of two sexes, names that look alike.
         silent: ids of clips with only zeros.
         copies: second files of the same name with the same samples.
         strangers: audio files that are not clips of the corpus.
@@ -100,11 +102,12 @@ def verify(
     Raises:
         CorpusError: the folder cannot be listed, or has no clip of the corpus.
     """
-    listing = list_rows(name, root, labels=labels)
+    listing = list_rows(name, root, labels=labels, partial=True)
     clips = build_clips(listing.corpus, listing.rows, partial=True)
     readable = {clip.id for clip in clips}
     unreadable = [file for file, row, _ in listing.rows if row.id not in readable]
     report = verify_clips(clips, partial=partial, progress=progress, unreadable=unreadable)
+    report = msgspec.structs.replace(report, missing=listing.missing)
     return _with_scan(report, root, listing.scan) if listing.scan else report
 
 
@@ -118,7 +121,6 @@ def _with_scan(report: VerifyReport, root: Path, scanned: Scan) -> VerifyReport:
     ]
     return msgspec.structs.replace(
         report,
-        missing=scanned.missing,
         contradictions=report.contradictions + tuple(conflicts),
         copies=tuple(str(copy) for copy in sorted(same)),
         strangers=tuple(Problem(str(file), why) for file, why in scanned.strangers),
@@ -228,7 +230,27 @@ def _contradictions(clips: Sequence[Clip]) -> list[Problem]:
         if clip.speaker is not None and clip.sex is not None:
             sexes[clip.corpus, clip.speaker].add(clip.sex)
     return [
-        Problem(native, f"is mapped to {' and '.join(sorted(found))}")
-        for (_, native), found in labels.items()
+        *(
+            Problem(native, f"is mapped to {' and '.join(sorted(found))}")
+            for (_, native), found in labels.items()
+            if len(found) > 1
+        ),
+        *(Problem(speaker, "is both female and male") for (_, speaker), found in sexes.items() if len(found) > 1),
+        *_lookalikes(
+            "speakers", ((clip.corpus, clip.speaker) for clip in clips), "one voice may be in training and test"
+        ),
+        *_lookalikes("labels", ((clip.corpus, clip.label) for clip in clips), "one label may be two classes"),
+    ]
+
+
+def _lookalikes(what: str, names: Iterable[tuple[str, str | None]], harm: str) -> list[Problem]:
+    """Return the names of each corpus that differ in case, in width or in invisible characters only."""
+    alike: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for corpus, name in names:
+        if name is not None:
+            alike[corpus, name_key(name)].add(name)
+    return [
+        Problem(", ".join(sorted(found)), f"are {len(found)} {what} that look alike: {harm}; write them in one way")
+        for found in alike.values()
         if len(found) > 1
-    ] + [Problem(speaker, "is both female and male") for (_, speaker), found in sexes.items() if len(found) > 1]
+    ]

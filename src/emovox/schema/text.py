@@ -1,16 +1,23 @@
-"""Data as text: CSV lines, JSON documents, printable file names, shortened lists."""
+"""Data as text: CSV lines, JSON documents, names, printable file names, shortened lists."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 MOST_NAMED = 5
 """Number of items that a message names before "and … more"."""
+
+MOST_LINES = 50
+"""Number of bad lines that a message describes; of the others it has the numbers."""
+
+_INVISIBLE = "\u200b\ufeff \t\n\r"
+"""A zero-width space and a byte order mark, which Python does not count as spaces; and spaces."""
 
 
 def csv_line(cells: Sequence[object]) -> str:
@@ -36,6 +43,27 @@ def json_document(data: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
 
 
+def tidy_name(text: str) -> str:
+    r"""Return a name in its composed form (NFC), with single spaces and none around it.
+
+    Names that look alike become equal: "Zoë" in one or two code points, with a space or a byte order mark at its end.
+
+    >>> tidy_name(" Zoe\u0308\u00a0 Li\ufeff") == "Zoë Li"
+    True
+    """
+    return " ".join(unicodedata.normalize("NFC", text).strip(_INVISIBLE).split())
+
+
+def name_key(text: str) -> str:
+    r"""Return what names share that differ only in case, in width or in characters that nobody sees.
+
+    >>> name_key("Ana") == name_key("ａｎａ") == name_key("an\u200ba")
+    True
+    """
+    seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    return tidy_name(unicodedata.normalize("NFKC", seen).casefold())
+
+
 def printable_name(name: bytes) -> str:
     r"""Return a file name as text; bytes that are not UTF-8 become escapes, so that different names stay different.
 
@@ -45,12 +73,26 @@ def printable_name(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
 
 
-def some(items: Iterable[object]) -> str:
-    """Join the first `MOST_NAMED` items for a message, with the number of the others.
+def some(items: Iterable[object], *, most: int = MOST_NAMED) -> str:
+    """Join the first `most` items for a message, with the number of the others.
 
     >>> some(range(7))
     '0, 1, 2, 3, 4, and 2 more'
     """
     texts = [str(item) for item in items]
-    rest = [f"and {len(texts) - MOST_NAMED} more"] if len(texts) > MOST_NAMED else []
-    return ", ".join(texts[:MOST_NAMED] + rest)
+    rest = [f"and {len(texts) - most} more"] if len(texts) > most else []
+    return ", ".join(texts[:most] + rest)
+
+
+def bad_lines(problems: Mapping[int, str]) -> str:
+    """Join the problems of lines, by their ascending numbers; after `MOST_LINES` only the numbers follow, as ranges.
+
+    >>> bad_lines({2: "no label", 5: "no path"})
+    'line 2: no label; line 5: no path'
+    """
+    described = [f"line {number}: {problem}" for number, problem in problems.items()]
+    rest = list(problems)[MOST_LINES:]
+    starts = [number for number in rest if number - 1 not in problems or number == rest[0]]
+    ends = [number for number in rest if number + 1 not in problems]
+    spans = (f"{low}-{high}" if low < high else f"{low}" for low, high in zip(starts, ends, strict=True))
+    return "; ".join(described[:MOST_LINES] + ([f"and lines {', '.join(spans)}"] if rest else []))
