@@ -119,7 +119,7 @@ def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert printed["open_metrics"]
     assert printed == masked(
         ServiceSettings(port=9000, keys=("correct horse battery",), cors=("https://a.example",), open_metrics=True)
-    ) | {"cors": ["https://a.example"], "allowed_hosts": []}
+    ) | {"cors": ["https://a.example"], "allowed_hosts": [], "models": []}
 
 
 def test_every_setting_is_described_and_stands_in_the_docs() -> None:

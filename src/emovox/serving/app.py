@@ -37,6 +37,7 @@ from emovox.serving.http.jobs import JobStore
 from emovox.serving.keys import KeyRing
 from emovox.serving.live.streams import Streams
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
+from emovox.serving.models import OfferedModels
 from emovox.serving.responses import error_response, internal_error
 from emovox.serving.settings import ServiceSettings, all_keys
 from emovox.serving.shutdown import Shutdown
@@ -68,8 +69,9 @@ class Service:
         self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
         self.analyses = AnalysisPool(settings)
         store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
-        self.emotions = Emotions(predictor, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics)
-        self.about = About(predictor.card, most_streams=max_streams, streams=lambda: len(self.streams))
+        models = OfferedModels(predictor, settings)
+        self.emotions = Emotions(models, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics)
+        self.about = About(models, most_streams=max_streams, streams=lambda: len(self.streams))
         self.requests: set[asyncio.Task[Any]] = set()
         self.shutdown = Shutdown(drain=self._drain, cancel=self._cancel)
 

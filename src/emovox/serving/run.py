@@ -21,6 +21,7 @@ from emovox.serving.capacity import measure_streams
 from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
 from emovox.serving.metrics import SHARED
+from emovox.serving.models import further_models
 from emovox.serving.settings import ServiceSettings, SettingsError, all_keys
 from emovox.serving.workplace import workplace
 
@@ -54,7 +55,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
         say: prints text for the user; with `log` json a line of the log has the same facts.
 
     Raises:
-        SettingsError: the address, the certificate or the keys cannot be used.
+        SettingsError: the address, the certificate, the keys or `models` cannot be used.
         EmovoxError: the model cannot be loaded.
     """
     set_up(settings, supervises=settings.workers > 1)
@@ -62,6 +63,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     measured = measure_streams(predictor, cores=cores_of(settings))
     settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
     check_certificate(settings)
+    further_models(settings)
     stuck: Callable[[], None] = lambda: None  # noqa: E731
     with workplace() as folder, listen(settings) as listener:
         _announce(settings, _facts(settings, predictor.card, measured, listener.getsockname()[1]), say)

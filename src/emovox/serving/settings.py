@@ -74,6 +74,10 @@ class ServiceSettings(BaseSettings):
     model: str | None = Field(
         default=None, description="shipped name, or path of a NAME.onnx; the default model if unset"
     )
+    models: Names = Field(
+        default=(),
+        description="shipped models that uploads may ask for, besides MODEL; none: all if MODEL is a shipped one",
+    )
     workers: int = Field(default=1, ge=1, le=256, description="processes, each with its own copy of the model")
     threads: int = Field(
         default=0,

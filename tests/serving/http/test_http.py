@@ -20,6 +20,8 @@ from emovox.schema.result import ModelInfo, Report
 from emovox.serving.http import uploads
 from emovox.serving.live.encodings import Encoding
 from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
+from emovox.serving.models import further_models
+from emovox.serving.settings import ServiceSettings, SettingsError
 from emovox.testing import RATE
 from tests.serving.running import (
     BOUNDARY,
@@ -247,6 +249,34 @@ def test_metrics(service: Running) -> None:
     assert 'emovox_requests_total{method="POST",route="/v1/emotions",status="200"}' in text
     assert "emovox_streams 0.0" in text
     assert 'emovox_audio_seconds_total{way="upload"}' in text
+
+
+def test_an_upload_may_name_an_offered_model(toy: Model, tmp_path: Path) -> None:
+    with running(toy, tmp_path, models=("mobile",)) as service:
+        models = service.ask("GET", "/v1/models").json["models"]
+        assert [model["name"] for model in models if model["offered"]] == ["toy", "mobile"]
+        assert all(0 <= model["threshold"] <= 1 for model in models)
+        named = {query: service.post(wav(word()), f"/v1/emotions{query}").json for query in ("", "?model=mobile")}
+        assert [answer["model"]["name"] for answer in named.values()] == ["toy", "mobile"]
+        refused = service.post(wav(word()), "/v1/emotions?model=svm")
+        assert refused.json["error"]["message"] == "got the model 'svm', expected toy or mobile; see /v1/models"
+        assert service.settled()
+
+
+def test_which_models_are_offered() -> None:
+    names = further_models(ServiceSettings())
+    assert "mobile" in names
+    assert names == further_models(ServiceSettings(model="mobile"))
+    assert further_models(ServiceSettings(model="mine.onnx")) == ()
+    with pytest.raises(SettingsError, match="got 'mine', expected shipped names: "):
+        further_models(ServiceSettings(models=("mine",)))
+
+
+def test_the_example_of_the_page_is_that_of_the_repository(service: Running) -> None:
+    demo = Path(__file__).parents[3] / "examples" / "demo.flac"
+    answer = service.ask("GET", "/demo.flac")
+    assert (answer.status, answer.headers["content-type"]) == (200, "audio/flac")
+    assert answer.body == demo.read_bytes()
 
 
 def test_the_page_is_served_where_it_is(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

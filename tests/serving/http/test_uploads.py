@@ -38,6 +38,7 @@ from tests.serving.running import BOUNDARY, PATIENCE, Running, all_deleted, floo
         (wav(word()), "/v1/emotions?channels=5", 422, "no_such_channel"),
         (wav(word()), "/v1/emotions?channels=left", 400, "bad_request"),
         (wav(word()), "/v1/emotions?threshold=2", 400, "bad_request"),
+        (wav(word()), "/v1/emotions?model=../../x", 400, "bad_request"),
         (wav(word()), "/v1/emotions?channels=0&channels=split", 400, "bad_request"),
         (wav(word()), "/v1/nothing", 404, "not_found"),
     ],
@@ -55,7 +56,7 @@ def test_a_misspelt_parameter_is_refused_before_the_recording_is_read(
     answer = service.post(wav(word()), "/v1/emotions?chanels=1")
     assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request")
     assert answer.json["error"]["message"] == (
-        "got a query parameter 'chanels', expected channels or threshold; see /docs"
+        "got a query parameter 'chanels', expected channels or threshold or model; see /docs"
     )
     assert spools == []
     for method in ("GET", "DELETE"):

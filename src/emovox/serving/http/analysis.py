@@ -41,6 +41,7 @@ class Analysis:
     """The analysis of one upload; it owns the file.
 
     Attributes:
+        card: of the model.
         progress: share of the recording that is analysed, 0 to 1.
         seconds: seconds of audio that are analysed.
         on_progress: called with `progress` after each block, in the thread of `run`.
@@ -63,6 +64,7 @@ class Analysis:
         threshold: float | None,
         max_seconds: float,
     ) -> None:
+        self.card = predictor.card
         self.progress = 0.0
         self.seconds = 0.0
         self.on_progress: Callable[[float], None] = lambda _: None

@@ -83,7 +83,7 @@ EMOTIONS: dict[str, Any] = {
         400: _error(
             "not multipart, or a parameter that is unknown or out of range",
             "bad_request",
-            "got a query parameter 'chanels', expected channels or threshold; see /docs",
+            "got a query parameter 'chanels', expected channels or threshold or model; see /docs",
         ),
         401: _UNAUTHORISED,
         403: _ORIGIN,

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from emovox.audio.types import ChannelChoice, parse_channels
 from emovox.runtime.predictor import Predictor
+from emovox.schema.card import ModelCard
 from emovox.schema.errors import EmovoxError
 from emovox.schema.result import ModelInfo, Notice, Result, rounded
 from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError, RequestError
@@ -24,6 +25,7 @@ from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
 from emovox.serving.http.jobs import AnalysisJob, JobStore, job_body
 from emovox.serving.http.uploads import Upload, receive_upload
 from emovox.serving.metrics import Metrics
+from emovox.serving.models import OfferedModels
 from emovox.serving.responses import json_response
 from emovox.serving.settings import ServiceSettings
 
@@ -40,7 +42,7 @@ class Emotions:
     """The routes `/v1/emotions` and `/v1/jobs`.
 
     Args:
-        predictor: the model.
+        models: the models that uploads may ask for.
         analyses: the threads that analyse.
         jobs: the jobs of all workers.
         settings: the limits.
@@ -49,14 +51,14 @@ class Emotions:
 
     def __init__(
         self,
-        predictor: Predictor,
+        models: OfferedModels,
         *,
         analyses: AnalysisPool,
         jobs: JobStore,
         settings: ServiceSettings,
         metrics: Metrics,
     ) -> None:
-        self._predictor, self._analyses, self._jobs = predictor, analyses, jobs
+        self._models, self._analyses, self._jobs = models, analyses, jobs
         self._settings, self._metrics = settings, metrics
         self._pending: dict[str, tuple[Analysis, Future[None]]] = {}
 
@@ -73,13 +75,18 @@ class Emotions:
         request: Request,
         channels: Annotated[str, Query(description="`mix`, `split`, or the number of one channel, from 0")] = "mix",
         threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
+        model: Annotated[
+            str | None, Query(description="an `offered` one of /v1/models; the default unless given")
+        ] = None,
     ) -> Response:
         """Return the emotions in a recording as a timeline."""
         choice = _parse_channels(channels)
+        self._models.check(model)
         with self._metrics.uploads.track_inprogress():
+            upload = await self._receive(request)
             analysis = Analysis(
-                await self._receive(request),
-                predictor=self._predictor,
+                upload,
+                predictor=await self._load(upload, model),
                 channels=choice,
                 threshold=threshold,
                 max_seconds=self._settings.max_seconds,
@@ -119,6 +126,13 @@ class Emotions:
                 slowest=self._settings.slowest_upload_kb * 1e3,
             )
 
+    async def _load(self, upload: Upload, model: str | None) -> Predictor:
+        try:
+            return await asyncio.to_thread(self._models.get, model)
+        except BaseException:
+            upload.close()
+            raise
+
     async def _answer(self, request: Request, analysis: Analysis) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
         try:
@@ -130,7 +144,7 @@ class Emotions:
         try:
             result = await _wait_for_result(future, request)
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
-            return json_response(self._row(result))
+            return json_response(_row(result, analysis.card))
         except BecomesJob:
             job = self._start_job(analysis)
             kept = True
@@ -174,7 +188,7 @@ class Emotions:
             report(0.0)
             result = analysis.run()
             self._metrics.audio_seconds.labels("upload").inc(result.duration)
-            row = msgspec.Raw(msgspec.json.encode(self._row(result)))
+            row = msgspec.Raw(msgspec.json.encode(_row(result, analysis.card)))
             self._jobs.write(AnalysisJob(job.id, "done", 1.0, result=row))
             self._metrics.jobs.labels("done").inc()
         except CancelledError:
@@ -194,10 +208,10 @@ class Emotions:
         except OSError:
             log.exception("the end of a job cannot be written")
 
-    def _row(self, result: Result) -> dict[str, Any]:
-        card = self._predictor.card
-        row: dict[str, Any] = msgspec.to_builtins(rounded(result))
-        return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
+
+def _row(result: Result, card: ModelCard) -> dict[str, Any]:
+    row: dict[str, Any] = msgspec.to_builtins(rounded(result))
+    return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
 
 
 async def _check_parameters(request: Request) -> None:
