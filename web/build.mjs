@@ -1,13 +1,14 @@
 // Bundle the page into the Python package; with --check, check that the committed bundle is that of the sources.
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const SOURCES = fileURLToPath(new URL("src/", import.meta.url));
 const BUNDLE = fileURLToPath(new URL("../src/emovox/serving/static/", import.meta.url));
-const LARGEST = 81_920; // bytes of all files together, so that the page loads quickly on a slow line
+const EXAMPLE = fileURLToPath(new URL("../examples/demo.flac", import.meta.url)); // loaded only when it is asked for
+const LARGEST = 102_400; // bytes of all other files together, so that the page loads quickly on a slow line
 
 async function bundle(folder) {
   await mkdir(folder, { recursive: true });
@@ -23,10 +24,11 @@ async function bundle(folder) {
   const page = await readFile(join(SOURCES, "index.html"), "utf8");
   await writeFile(join(folder, "index.html"), page.replace(/^ +/gm, ""));
   await copyFile(join(SOURCES, "icon.svg"), join(folder, "icon.svg"));
+  await copyFile(EXAMPLE, join(folder, basename(EXAMPLE)));
 }
 
 async function sizeOf(folder) {
-  const names = await readdir(folder);
+  const names = (await readdir(folder)).filter((name) => name !== basename(EXAMPLE));
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

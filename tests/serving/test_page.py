@@ -32,11 +32,12 @@ in_a_browser = pytest.mark.skipif(
 )
 
 A_FILE = "a recording gives a verdict"
-THE_MICROPHONE = "speech is heard, named and summed up"
+THE_MICROPHONE = "speech is detected, labelled and summarised"
+THE_MAIN_PATH = "the main path"
 
 
 @in_a_browser
-@pytest.mark.parametrize("title", [A_FILE, THE_MICROPHONE])
+@pytest.mark.parametrize("title", [A_FILE, THE_MAIN_PATH, THE_MICROPHONE])
 def test_the_page_in_a_browser(tmp_path: Path, title: str) -> None:
     (tmp_path / "tmp").mkdir()
     # pytest's folders are too deep for Chromium's sockets

@@ -20,23 +20,34 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
+  ".flac": "audio/flac",
 };
 const MODEL = { name: "pretend", version: "0.0.0" };
 const CARD = {
   ...MODEL,
   default: true,
+  offered: true,
   description: "level and brightness in place of emotion, for tests of the page",
   labels: LABELS,
+  threshold: THRESHOLD,
   licence: "Apache-2.0",
   licence_risk: "none: it learned from nothing",
   parameters: 2,
   figures: [{ corpus: "ravdess-8", protocol: "joint", metric: "UAR", value: 12.5, low: 10.1, high: 14.9 }],
 };
 
+const OTHER = { ...CARD, name: "second", default: false };
+
 interface Job {
   readonly began: number;
   readonly result: object;
 }
+
+/** In place of the page's example, which it does not decode: two tones with a pause. */
+const EXAMPLE = {
+  sampleRate: 16_000,
+  channels: [Float32Array.from({ length: 96_000 }, (_, i) => (i % 48_000 < 32_000 ? 0.2 * Math.sin(i / 12) : 0))],
+};
 
 const jobs = new Map<string, Job>();
 const endings = new Set<() => void>(); // of the running sessions: what a service sends when it shuts down
@@ -48,7 +59,7 @@ const server = createServer((request, response) => {
 async function route(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", "http://127.0.0.1");
   const path = url.pathname;
-  if (path === "/v1/models") return answer(response, 200, { models: [CARD] });
+  if (path === "/v1/models") return answer(response, 200, { models: [CARD, OTHER] });
   if (path === "/v1/emotions" && request.method === "POST") return await emotions(request, response, url);
   if (path.startsWith("/v1/jobs/")) return job(request, response, path.slice("/v1/jobs/".length));
   await file(response, path === "/" ? "index.html" : path.slice(1));
@@ -62,11 +73,12 @@ async function emotions(request: IncomingMessage, response: ServerResponse, url:
   const upload = form.get("file");
   if (!(upload instanceof Blob)) return fail(response, 422, "bad_request", "got no file, expected a field `file`");
   if (!upload.size) return fail(response, 422, "empty", `${upload.name}: got no bytes, expected audio`);
-  const sound = readWav(new Uint8Array(await upload.arrayBuffer()));
+  const bytes = new Uint8Array(await upload.arrayBuffer());
+  const sound = Buffer.from(bytes.subarray(0, 4)).toString() === "fLaC" ? EXAMPLE : readWav(bytes);
   if (!sound) return fail(response, 422, "undecodable", `${upload.name}: got no audio that is understood`);
   const channels = url.searchParams.get("channels") === "split" ? sound.channels : [mixed(sound.channels)];
   const row: Row = recognised(upload.name, channels, sound.sampleRate);
-  const result = { model: MODEL, ...row };
+  const result = { model: { ...MODEL, name: url.searchParams.get("model") ?? MODEL.name }, ...row };
   if (row.duration <= LONGEST_AT_ONCE) return answer(response, 200, result);
   const id = randomUUID();
   jobs.set(id, { began: Date.now(), result });

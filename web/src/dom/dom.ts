@@ -57,3 +57,18 @@ export function bindTexts(): void {
 export function isMotionReduced(): boolean {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
+
+/** Return a sixteenth of the size of the page's letters, in pixels: they grow with the screen. */
+export function letterUnit(): number {
+  return (Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16) / 16;
+}
+
+let measure: CanvasRenderingContext2D | null = null;
+
+/** Return the width of a text in the page's letters, in ems. */
+export function emsOf(text: string, weight: number): number {
+  measure ??= document.createElement("canvas").getContext("2d");
+  if (!measure) return 0.6 * text.length;
+  measure.font = `${weight} 100px ${getComputedStyle(document.body).fontFamily}`;
+  return measure.measureText(text).width / 100;
+}

@@ -18,6 +18,11 @@ const STROKES: Readonly<Record<string, string>> = {
   hearing: "M16 28v8M24 22v20M32 26v12M40 20v24M48 28v8",
 };
 
+/** Return the strokes of a label's face on 64 × 64 units, for a canvas; "unsure" for none. */
+export function strokesOf(label: string | null): string {
+  return (label === null ? STROKES.unsure : Object.hasOwn(STROKES, label) ? STROKES[label] : undefined) ?? "";
+}
+
 /** A state of the page, or a label with its colour. */
 export type Face =
   | { readonly state: "unsure" | "silent" | "hearing" }

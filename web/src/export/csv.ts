@@ -6,16 +6,19 @@ import { rounded } from "./round.ts";
 type Cell = string | number | null;
 
 /**
- * Return a result as CSV. Columns: file, row (file | segment), start and end in seconds, channel, label, confidence, one
+ * Return results as CSV. Columns: file, row (file | segment), start and end in seconds, channel, label, confidence, one
  * score per label, warnings, error.
  */
-export function csvText(row: Row, labels: readonly string[]): string {
-  const { file, duration, label, confidence, scores, warnings, segments } = rounded(row);
+export function csvText(rows: readonly Row[], labels: readonly string[]): string {
   const header = ["file", "row", "start", "end", "channel", "label", "confidence", ...labels, "warnings", "error"];
+  const lines: readonly Cell[][] = [header, ...rows.flatMap((row) => linesOf(rounded(row), labels))];
+  return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+}
+
+function linesOf({ file, duration, label, confidence, scores, warnings, segments }: Row, labels: readonly string[]) {
   const whole = [seconds(0), seconds(duration), "", label, probability(confidence)];
   const codes = warnings.map(({ code }) => code).join(" ");
   const lines: Cell[][] = [
-    header,
     [file, "file", ...whole, ...labels.map((name) => probability(scores?.[name])), codes, ""],
     ...segments.map((segment) => [
       file,
@@ -30,7 +33,7 @@ export function csvText(row: Row, labels: readonly string[]): string {
       "",
     ]),
   ];
-  return lines.map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
+  return lines;
 }
 
 /** Return a number as Python writes floats: whole numbers have one decimal. */

@@ -1,7 +1,7 @@
 import type { ModelName, Row } from "../recogniser/protocol.ts";
 import { rounded } from "./round.ts";
 
-/** Return a result as the JSON document of `emovox predict --format json`, with one row. */
-export function jsonText(row: Row, model: ModelName): string {
-  return `${JSON.stringify({ model: { name: model.name, version: model.version }, results: [rounded(row)] }, null, 2)}\n`;
+/** Return results of one model as the JSON document of `emovox predict --format json`. */
+export function jsonText(rows: readonly Row[], model: ModelName): string {
+  return `${JSON.stringify({ model: { name: model.name, version: model.version }, results: rows.map(rounded) }, null, 2)}\n`;
 }

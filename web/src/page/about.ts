@@ -1,5 +1,6 @@
 import { byId, make } from "../dom/dom.ts";
 import type { Figure, ModelCard } from "../recogniser/protocol.ts";
+import { cardText, riskLines } from "../text/cards.ts";
 import { count, number } from "../text/format.ts";
 import { labelName, onLanguage, t } from "../text/i18n.ts";
 
@@ -27,14 +28,16 @@ function draw(): void {
   const parts: [string, (Node | string)[]][] = [
     [t("about.labels"), [labels.map(labelName).join(" · ")]],
     [t("about.parameters"), [count(parameters)]],
-    [t("about.licence"), [licence]],
+    [t("about.licence"), [cardText(licence)]],
   ];
-  if (licence_risk) parts.push([t("about.risk"), [licence_risk]]);
-  if (figures.length) {
-    parts.push([t("about.figures"), [make("ul", "", ...figures.map((figure) => make("li", "", line(figure))))]]);
-  }
+  if (licence_risk) parts.push([t("about.risk"), [listOf(riskLines(licence_risk))]]);
+  if (figures.length) parts.push([t("about.figures"), [listOf(figures.map(line))]]);
   const list = make("dl", "", ...parts.flatMap(([term, text]) => [make("dt", "", term), make("dd", "", ...text)]));
-  place.replaceChildren(make("p", "", make("b", "", `${name} ${version}`), ` – ${description}`), list);
+  place.replaceChildren(make("p", "", make("b", "", `${name} ${version}`), ` – ${cardText(description)}`), list);
+}
+
+function listOf(lines: readonly string[]): HTMLUListElement {
+  return make("ul", "", ...lines.map((text) => make("li", "", text)));
 }
 
 function line({ corpus, protocol, metric, value, low, high }: Figure): string {

@@ -1,5 +1,6 @@
 import { byId, make } from "../dom/dom.ts";
 import type { ModelCard } from "../recogniser/protocol.ts";
+import { cardText } from "../text/cards.ts";
 import { labelName, t } from "../text/i18n.ts";
 
 /** Open a dialog. Resolves to true if the user accepts, and to false on cancel or Escape. */
@@ -44,7 +45,7 @@ export function askConsent(model: ModelCard | undefined): Promise<boolean> {
     [t("consent.where"), t("consent.where_text", { host: location.host })],
     [t("consent.how"), t("consent.how_text")],
     [t("consent.law"), t("consent.law_text")],
-    ...(model ? ([[t("consent.licence"), model.licence]] as const) : []),
+    ...(model ? ([[t("consent.licence"), cardText(model.licence)]] as const) : []),
   ];
   byId("consent-text").replaceChildren(
     ...parts.flatMap(([term, text]) => [make("dt", "", term), make("dd", "", text)]),

@@ -2,95 +2,170 @@ import { outlineOf } from "../audio/decode.ts";
 import { byId, onClick, setText } from "../dom/dom.ts";
 import type { Progress, Recogniser } from "../recogniser/recogniser.ts";
 import { onLanguage, t } from "../text/i18n.ts";
+import { relabelled } from "../timeline/session.ts";
 import { announce, messageOf, notify, report } from "./notices.ts";
+import { type Recording, Recordings } from "./recordings.ts";
 import type { Results } from "./results.ts";
+import type { Settings } from "./settings.ts";
 
-/** Takes a recording that is chosen, dropped or pasted, sends it once and shows the result with its outline. */
+const EXAMPLE = "demo.flac"; // generated speech, beside the page
+
+/** Takes recordings that are chosen, dropped or pasted, sends them one after another and shows their results. */
 export class FilePanel {
   readonly #input = byId("file", HTMLInputElement);
   readonly #split = byId("split", HTMLInputElement);
+  readonly #recordings: Recordings;
   #running: AbortController | null = null;
-  #last: File | null = null;
   #drags = 0;
 
   /**
-   * @param labels returns the labels of a model, in its order; none if they are not known.
    * @param free makes room for a file. It returns false while the microphone runs, so that no slip ends the session.
    */
   constructor(
     private readonly recogniser: Recogniser,
     private readonly results: Results,
-    private readonly labels: (model: string) => readonly string[],
+    private readonly settings: Settings,
     private readonly free: () => boolean,
   ) {
+    this.#recordings = new Recordings(
+      (recording) => this.free() && this.#show(recording),
+      () => this.#clear(),
+      (row) => (settings.threshold === null ? row : relabelled(row, settings.threshold)),
+    );
     onClick("choose", () => this.#input.click());
+    onClick("example", () => this.#takeExample());
     onClick("cancel", () => this.cancel());
     this.#input.addEventListener("change", () => {
-      this.#take(this.#input.files);
+      this.#take([...(this.#input.files ?? [])]);
       this.#input.value = ""; // the same file can be chosen again
     });
-    this.#split.addEventListener("change", () => this.#last && this.free() && void this.#analyse(this.#last));
-    document.addEventListener("paste", (event) => this.#take(event.clipboardData?.files));
+    this.#split.addEventListener("change", () => this.again());
+    document.addEventListener("paste", (event) => this.#take([...(event.clipboardData?.files ?? [])]));
     this.#acceptDrops();
     onLanguage(() => notify(null));
   }
 
+  /** Stop, and take the files that are not finished off the list. */
   cancel(): void {
-    this.#running?.abort();
+    const isRunning = this.#running !== null;
+    this.#stop();
+    this.#recordings.dropOpen();
+    if (isRunning) announce(t("file.cancelled"));
   }
 
-  /** Forget the file, since the page shows something else: the switch for channels does not bring it back. */
+  /** Forget the files, since the page shows something else: a switch does not bring them back. */
   forget(): void {
-    this.cancel();
-    this.#last = null;
+    this.#stop();
+    this.#recordings.clear();
   }
 
-  #take(files: FileList | null | undefined): void {
-    const [file] = files ?? [];
-    if (!file) return;
-    if (!this.free()) return notify(t("file.stop_first"));
-    void this.#analyse(file).then(() => {
-      if (files && files.length > 1) notify(t("file.first_only"));
-    });
+  /** Analyse the files again, with another model or other channels. */
+  again(): void {
+    if (!this.free()) return;
+    this.#stop();
+    this.#recordings.restart();
+    void this.#work();
   }
 
-  async #analyse(file: File): Promise<void> {
-    this.cancel();
-    const running = new AbortController();
-    this.#running = running;
-    this.#last = file;
-    notify(null);
+  /** Write the verdicts of the list with the user's threshold. */
+  redraw(): void {
+    this.#recordings.draw();
+  }
+
+  #clear(): void {
+    this.forget();
     this.results.clear();
-    this.#show(file, { stage: "upload", share: 0 });
-    byId("progress").hidden = false;
+    notify(null);
+    byId("choose").focus();
+  }
+
+  async #takeExample(): Promise<void> {
     try {
-      const channels = this.#split.checked ? "split" : "mix";
-      const onProgress = (progress: Progress) => this.#show(file, progress);
-      const [answer, peaks] = await Promise.all([
-        this.recogniser.recognise(file, { channels, signal: running.signal, onProgress }),
-        outlineOf(file),
-      ]);
-      if (running.signal.aborted) return;
-      const { row, model } = answer;
-      this.results.showFile(row, model, { labels: this.labels(model.name), peaks, sound: file });
-      if (!peaks) notify(t("file.undrawable"));
-      announce(`${byId("headline").textContent}. ${byId("confidence").textContent}`);
-    } catch (error) {
-      if (running.signal.aborted) {
-        if (this.#running === running) announce(t("file.cancelled"));
-      } else {
-        report(error);
-        announce(messageOf(error));
-      }
-    } finally {
-      if (this.#running === running) {
-        this.#running = null;
-        byId("progress").hidden = true;
-      }
+      const response = await fetch(new URL(EXAMPLE, document.baseURI));
+      if (!response.ok) return notify(t("error.network"));
+      this.#take([new File([await response.blob()], EXAMPLE, { lastModified: 0 })]);
+    } catch {
+      notify(t("error.network"));
     }
   }
 
-  #show(file: File, { stage, share }: Progress): void {
+  #take(files: readonly File[]): void {
+    if (!files.length) return;
+    if (!this.free()) return notify(t("file.stop_first"));
+    notify(null);
+    this.#recordings.add(files);
+    if (!this.#running) void this.#work();
+  }
+
+  #stop(): void {
+    this.#running?.abort();
+    this.#running = null;
+    byId("progress").hidden = true;
+  }
+
+  /** Analyse the files that wait. The first result replaces what is shown; the user chooses the others in the list. */
+  async #work(): Promise<void> {
+    const running = new AbortController();
+    this.#running = running;
+    byId("progress").hidden = false;
+    const { shown } = this.#recordings;
+    const awaited = shown && shown.state !== "done" ? shown : null; // what is on the page is analysed again
+    let isShown = false;
+    for (let next = this.#recordings.waiting; next && !running.signal.aborted; next = this.#recordings.waiting) {
+      await this.#analyse(next, running.signal);
+      if (running.signal.aborted) return;
+      if (next.state === "done" && (awaited ? next === awaited : !isShown)) {
+        this.#show(next);
+        announce(`${byId("headline").textContent}. ${byId("confidence").textContent}`);
+        isShown = true;
+      }
+    }
+    if (this.#running === running) this.#stop();
+  }
+
+  /** Analyse a file. If that fails, the page names the file and keeps the result before. */
+  async #analyse(recording: Recording, signal: AbortSignal): Promise<void> {
+    const { file } = recording;
+    recording.state = "running";
+    this.#recordings.draw();
+    this.#progress(file, { stage: "upload", share: 0 });
+    try {
+      const channels = this.#split.checked ? "split" : "mix";
+      const onProgress = (progress: Progress) => signal.aborted || this.#progress(file, progress);
+      const { model } = this.settings;
+      const [answer, peaks] = await Promise.all([
+        this.recogniser.recognise(file, { channels, model, signal, onProgress }),
+        outlineOf(file),
+      ]);
+      Object.assign(recording, { state: "done", answer, peaks });
+    } catch (error) {
+      if (signal.aborted) return;
+      Object.assign(recording, { state: "failed", problem: error });
+      report(error, file.name);
+      announce(`${file.name}: ${messageOf(error)}`);
+    } finally {
+      if (!signal.aborted) this.#recordings.draw();
+    }
+  }
+
+  #show(recording: Recording): void {
+    const { answer, peaks, file } = recording;
+    if (!answer) return;
+    const card = this.settings.card(answer.model.name);
+    const { row, model } = answer;
+    this.#recordings.shown = recording;
+    this.#recordings.draw();
+    this.results.showFile(row, model, {
+      labels: card?.labels ?? [],
+      threshold: card?.threshold ?? null,
+      peaks,
+      sound: file,
+      all: () => this.#recordings.done.flatMap((one) => (one.answer?.model.name === model.name ? one.answer.row : [])),
+    });
+    if (!peaks) notify(t("file.undrawable", { file: file.name }));
+  }
+
+  #progress(file: File, { stage, share }: Progress): void {
     setText(byId("progress-text"), t(`file.${stage}`, { file: file.name }));
     const bar = byId("progress-bar", HTMLProgressElement);
     if (share > 0) bar.value = share;
@@ -115,7 +190,7 @@ export class FilePanel {
       event.preventDefault();
       this.#drags = 0;
       veil.hidden = true;
-      this.#take(event.dataTransfer?.files);
+      this.#take([...(event.dataTransfer?.files ?? [])]);
     });
   }
 }

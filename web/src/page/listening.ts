@@ -7,16 +7,7 @@ import { Peaks } from "../audio/peaks.ts";
 import type { LiveEvent, Row, SessionStarted } from "../recogniser/protocol.ts";
 import type { LiveStream, Recogniser } from "../recogniser/recogniser.ts";
 import { t } from "../text/i18n.ts";
-import {
-  EMPTY_SESSION,
-  interrupted,
-  reduce,
-  rowOf,
-  type Session,
-  type Strip,
-  shifted,
-  strips,
-} from "../timeline/session.ts";
+import { EMPTY_SESSION, interrupted, reduce, rowOf, type Session, shifted } from "../timeline/session.ts";
 
 export type ListeningState = "permission" | "connecting" | "running" | "paused" | "stopping" | "stopped" | "lost";
 
@@ -61,10 +52,6 @@ export class Listening {
 
   get seconds(): number {
     return this.peaks.duration;
-  }
-
-  get strips(): readonly Strip[] {
-    return strips(this.session);
   }
 
   get deviceId(): string {

@@ -1,15 +1,16 @@
 import { levelDb } from "../audio/encode.ts";
 import { isMicrophoneOffered, Microphone } from "../audio/microphone.ts";
 import { byId, make, onClick, setHint, setText } from "../dom/dom.ts";
-import type { ModelCard } from "../recogniser/protocol.ts";
+import type { ModelCard, SessionStarted } from "../recogniser/protocol.ts";
 import type { Recogniser } from "../recogniser/recogniser.ts";
 import { clock, number } from "../text/format.ts";
 import { type Key, onLanguage, t } from "../text/i18n.ts";
+import { relabelledSession, type Session, strips } from "../timeline/session.ts";
 import { askConsent } from "./dialogs.ts";
 import { adviceFor } from "./insecure.ts";
 import { Listening, type ListeningState } from "./listening.ts";
 import { announce, messageOf, notify, report } from "./notices.ts";
-import { liveReadout } from "./readout.ts";
+import { liveReadout, type Readout } from "./readout.ts";
 import type { Results } from "./results.ts";
 
 const STATES: Readonly<Record<ListeningState, Key>> = {
@@ -30,12 +31,14 @@ export class LivePanel {
 
   /**
    * @param model returns the card of the service's model; undefined if it is not known.
+   * @param chosenThreshold returns the user's threshold; null takes that of the session.
    * @param before called before the microphone starts, since a file and the microphone exclude each other.
    */
   constructor(
     private readonly recogniser: Recogniser,
     private readonly results: Results,
     private readonly model: () => Promise<ModelCard | undefined>,
+    private readonly chosenThreshold: () => number | null,
     private readonly before: () => void,
   ) {
     onClick("listen", () => this.#begin());
@@ -140,10 +143,8 @@ export class LivePanel {
     const listening = this.#listening;
     const settings = listening?.settings;
     if (!listening || !settings || listening.state === "stopped" || listening.state === "lost") return;
-    const { session, seconds, peaks, latency } = listening;
-    const { threshold, window } = settings;
-    const readout = liveReadout(session, { seconds, window });
-    this.results.showLive({ seconds, strips: listening.strips, peaks, readout, threshold });
+    const { latency, seconds } = listening;
+    const { session, readout } = this.#draw(listening, settings);
     setText(byId("elapsed"), clock(seconds, 0));
     setText(byId("latency"), latency === null ? "–" : `${number(latency / 1000, 2)} s`);
     this.#show();
@@ -158,13 +159,21 @@ export class LivePanel {
     showLevel(Math.max(0, Math.min(1, 1 - levelDb(samples) / QUIETEST_DB)));
   }
 
+  #draw(listening: Listening, settings: SessionStarted): { session: Session; readout: Readout } {
+    const { seconds, peaks } = listening;
+    const chosen = this.chosenThreshold();
+    const session = chosen === null ? listening.session : relabelledSession(listening.session, chosen);
+    const readout = liveReadout(session, { seconds, window: settings.window });
+    const threshold = chosen ?? settings.threshold;
+    this.results.showLive({ seconds, strips: strips(session), peaks, readout, threshold });
+    return { session, readout };
+  }
+
   #sumUp(): void {
     const row = this.#listening?.row();
     const settings = this.#listening?.settings;
     if (!row || !settings || !this.#listening) return;
-    const { session, seconds, peaks, strips } = this.#listening;
-    const readout = liveReadout(session, { seconds, window: settings.window });
-    this.results.showLive({ seconds, strips, peaks, readout, threshold: settings.threshold });
+    this.#draw(this.#listening, settings);
     this.results.finish(row, settings.model);
   }
 

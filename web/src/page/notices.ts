@@ -22,9 +22,9 @@ export function notify(text: string | null): void {
   setHint(byId("notice"), text);
 }
 
-/** Show an error in the user's language, unless the user cancelled. */
-export function report(error: unknown): void {
-  if (!isAbort(error)) notify(messageOf(error));
+/** Show an error in the user's language with the file that it is about, unless the user cancelled. */
+export function report(error: unknown, file?: string): void {
+  if (!isAbort(error)) notify(file ? t("file.failed", { file, message: messageOf(error) }) : messageOf(error));
 }
 
 /** Return the message of an error in the user's language. */

@@ -1,6 +1,6 @@
 // The large letters of the page, as pure functions of a result or a session.
 
-import type { Row, Scores } from "../recogniser/protocol.ts";
+import type { Row, Scores, Segment } from "../recogniser/protocol.ts";
 import { clock, number, percent, span } from "../text/format.ts";
 import { labelName, maybe, t } from "../text/i18n.ts";
 import { bestOf, type Session } from "../timeline/session.ts";
@@ -30,12 +30,18 @@ export function rowReadout(row: Row): Readout {
   if (confidence === null || scores === null) return silent("", "result.no_speech");
   const speech = row.segments.reduce((sum, { start, end }) => sum + end - start, 0);
   const shares = Object.entries(row.shares).filter(([, share]) => share >= 0.005);
-  const parts = shares.map(([name, share]) => `${labelName(name)} ${percent(share)}`);
-  const detail = parts.length > 1 ? t("result.shares", { shares: parts.join(" · ") }) : "";
+  const parts = shares.map(([name, share]) => `${labelName(name)}\u00a0${percent(share)}`);
+  const detail = parts.length > 1 ? t("result.shares", { shares: parts.join("\u00a0· ") }) : "";
   return {
     ...scored({ label, confidence, scores }, detail),
     source: t("result.overall", { length: clock(speech) }),
   };
+}
+
+/** Return the large letters for a chosen segment. */
+export function segmentReadout(segment: Segment): Readout {
+  const source = t("result.segment", { span: span(segment.start, segment.end) });
+  return { ...scored(segment, ""), source };
 }
 
 /** Return the large letters for a running session of `seconds`, whose previews cover the last `window` seconds. */

@@ -12,11 +12,11 @@ import { inWords } from "../timeline/buttons.ts";
 import { coloursOf, inkOn } from "../timeline/colours.ts";
 import type { TimelineData } from "../timeline/paint.ts";
 import { pictureOf } from "../timeline/picture.ts";
-import type { Strip } from "../timeline/session.ts";
+import { relabelled, type Strip } from "../timeline/session.ts";
 import { EMPTY, TimelineView } from "../timeline/view.ts";
+import { announce } from "./notices.ts";
 import { Player } from "./player.ts";
-import { type Readout, rowReadout } from "./readout.ts";
-import { ScoreList } from "./scores.ts";
+import { type Readout, rowReadout, segmentReadout } from "./readout.ts";
 import { Stage } from "./stage.ts";
 
 /** The result of a finished analysis, which can be saved. */
@@ -34,24 +34,44 @@ export interface LiveView {
   readonly threshold: number;
 }
 
+/** What belongs to the result of a file. */
+export interface AboutFile {
+  readonly labels: readonly string[];
+  /** The model's threshold of abstention; null if it is not known. */
+  readonly threshold: number | null;
+  /** Without an outline there is neither waveform nor playback. */
+  readonly peaks: Peaks | null;
+  readonly sound: Blob;
+  /** Returns the results of all files of the list, for saving. */
+  readonly all: () => readonly Row[];
+}
+
 /** Shows the results of a file or of a live session. */
 export class Results {
   readonly #root = byId("results");
   readonly #stage = new Stage();
-  readonly #timeline = new TimelineView((index) => this.#choose(index));
-  readonly #scores = new ScoreList(byId("chosen-scores"));
+  readonly #timeline = new TimelineView(
+    (index) => this.#choose(index, true),
+    (index) => this.#choose(index, false),
+  );
   readonly #player = new Player((seconds) => this.#follow(seconds));
   #data: TimelineData = EMPTY;
   #finished: Finished | null = null;
+  #all: () => readonly Row[] = () => [];
+  #live: Readout | null = null;
   #threshold: number | null = null;
   #chosen: number | null = null;
   #audible = false;
 
-  constructor() {
+  /**
+   * @param chosenThreshold returns the user's threshold; null takes that of the model.
+   */
+  constructor(private readonly chosenThreshold: () => number | null) {
     onClick("play", () => this.#player.toggle());
     onClick("play-segment", () => this.#playChosen());
-    onClick("save-json", () => this.#save("json", "application/json", ({ row, model }) => jsonText(row, model)));
-    onClick("save-csv", () => this.#save("csv", "text/csv", ({ row }) => csvText(row, [...this.#data.colours.keys()])));
+    onClick("whole", () => this.#choose(null, false));
+    onClick("save-json", () => this.#save("json", "application/json", (rows, { model }) => jsonText(rows, model)));
+    onClick("save-csv", () => this.#save("csv", "text/csv", (rows) => csvText(rows, [...this.#data.colours.keys()])));
     onClick("save-png", () => this.#savePicture());
     onLanguage(() => this.#updateTexts());
   }
@@ -66,21 +86,22 @@ export class Results {
     this.#root.hidden = true;
   }
 
-  /** Show the result of a file. Without an outline there is neither waveform nor playback. */
-  showFile(row: Row, model: ModelName, about: { labels: readonly string[]; peaks: Peaks | null; sound: Blob }): void {
-    this.#audible = about.peaks !== null;
-    this.#player.load(this.#audible ? about.sound : null);
-    this.#threshold = null;
-    this.#open(
-      {
-        duration: row.duration,
-        channels: channelsOf(row),
-        strips: row.segments.map((segment) => ({ ...segment, preview: false })),
-        peaks: about.peaks,
-        colours: coloursOf(about.labels.length ? about.labels : Object.keys(row.scores ?? {})),
-      },
-      false,
-    );
+  /** Give or withdraw labels with the user's threshold. The scores do not change. */
+  applyThreshold(): void {
+    if (!this.#finished) return;
+    this.#data = { ...this.#data, strips: stripsOf(this.#relabelled(this.#finished.row)) };
+    this.#timeline.show(this.#data);
+    this.#updateTexts();
+  }
+
+  /** Show the result of a file. */
+  showFile(row: Row, model: ModelName, { labels, threshold, peaks, sound, all }: AboutFile): void {
+    this.#audible = peaks !== null;
+    this.#player.load(this.#audible ? sound : null);
+    this.#threshold = threshold;
+    this.#all = all;
+    const colours = coloursOf(labels.length ? labels : Object.keys(row.scores ?? {}));
+    this.#open({ duration: row.duration, channels: channelsOf(row), strips: [], peaks, colours }, false);
     this.finish(row, model);
   }
 
@@ -89,6 +110,7 @@ export class Results {
     this.#audible = false;
     this.#player.load(null);
     this.#finished = null;
+    this.#all = () => (this.#finished ? [this.#finished.row] : []);
     this.#open({ ...EMPTY, colours: coloursOf(labels) }, true);
     this.#updateTexts();
   }
@@ -100,55 +122,65 @@ export class Results {
       this.#updateTexts();
     }
     this.#threshold = threshold;
+    this.#live = readout;
     this.#data = { ...this.#data, duration: seconds, strips, peaks };
     this.#timeline.show(this.#data);
-    this.#stage.show(readout, this.#data.colours, threshold);
+    this.#showStage();
   }
 
   /** Show the summary of a complete analysis, and offer to save it. */
   finish(row: Row, model: ModelName): void {
     this.#finished = { row, model };
     this.#timeline.settle();
-    this.#updateTexts();
+    this.applyThreshold();
   }
 
   #open(data: TimelineData, live: boolean): void {
     this.#data = data;
     this.#chosen = null;
+    this.#live = null;
     this.#root.hidden = false;
     byId("play").hidden = !this.#audible;
-    byId("play-segment").hidden = !this.#audible;
     this.#timeline.open(data, live);
   }
 
   /** Write all texts, also after a change of the language. */
   #updateTexts(): void {
     const finished = this.#finished;
-    if (finished) this.#stage.show(rowReadout(finished.row), this.#data.colours, this.#threshold);
-    this.#stage.warn(finished?.row.warnings ?? []);
+    this.#showStage();
+    this.#stage.warn(finished ? this.#relabelled(finished.row).warnings : []);
     byId("exports").hidden = !finished;
     const { name, version } = finished?.model ?? { name: "", version: "" };
     setHint(byId("model"), finished && t("result.model", { model: `${name} ${version}` }));
-    this.#describe();
+    const count = this.#all().length;
+    setHint(byId("exports-all"), count > 1 ? t("export.all", { count }) : null);
     const entries = [...this.#data.colours].map(([label, colour]) => {
       return make("li", "", face({ label, colour }, inkOn(colour)), labelName(label));
     });
     byId("legend").replaceChildren(...entries, make("li", "", face({ state: "unsure" }), t("result.not_sure")));
   }
 
-  #choose(index: number): void {
-    this.#chosen = index;
-    this.#timeline.choose(index);
-    this.#describe();
-    this.#playChosen();
-  }
-
-  #describe(): void {
+  /** Show the chosen segment in large letters, else the whole. */
+  #showStage(): void {
     const strip = this.#chosen === null ? undefined : this.#data.strips[this.#chosen];
     byId("chosen").hidden = !strip;
-    if (!strip) return;
-    setText(byId("chosen-title"), inWords(strip));
-    this.#scores.show(strip.scores, this.#data.colours);
+    byId("play-segment").hidden = !this.#audible;
+    setText(byId("whole"), t(this.#finished ? "result.whole" : "result.live"));
+    setHint(byId("recording"), this.#finished?.row.file ?? t("live.title"));
+    byId("recording").title = this.#finished?.row.file ?? "";
+    const whole = this.#finished ? rowReadout(this.#relabelled(this.#finished.row)) : this.#live;
+    const readout = strip ? segmentReadout(strip) : whole;
+    if (readout) this.#stage.show(readout, this.#data.colours, this.chosenThreshold() ?? this.#threshold);
+  }
+
+  #choose(index: number | null, play: boolean): void {
+    this.#chosen = index;
+    this.#timeline.choose(index);
+    this.#showStage();
+    const strip = index === null ? undefined : this.#data.strips[index];
+    if (strip) announce(inWords(strip));
+    if (play) this.#playChosen();
+    if (index === null) this.#timeline.focus();
   }
 
   #playChosen(): void {
@@ -161,18 +193,28 @@ export class Results {
     setText(byId("play"), t(seconds === null ? "timeline.play" : "timeline.pause"));
   }
 
-  #save(suffix: string, type: string, text: (finished: Finished) => string): void {
+  #relabelled(row: Row): Row {
+    const threshold = this.chosenThreshold();
+    return threshold === null ? row : relabelled(row, threshold);
+  }
+
+  #save(suffix: string, type: string, text: (rows: readonly Row[], finished: Finished) => string): void {
     if (!this.#finished) return;
-    const name = `${stem(this.#finished.row.file)}.${suffix}`;
-    download(new Blob([text(this.#finished)], { type: `${type};charset=utf-8` }), name);
+    const rows = this.#all().map((row) => this.#relabelled(row));
+    const name = rows.length > 1 ? "emovox" : stem(this.#finished.row.file);
+    download(new Blob([text(rows, this.#finished)], { type: `${type};charset=utf-8` }), `${name}.${suffix}`);
   }
 
   async #savePicture(): Promise<void> {
     if (!this.#finished) return;
     const { row, model } = this.#finished;
     const font = getComputedStyle(document.body).fontFamily;
-    download(await pictureOf(this.#data, row, model, font), `${stem(row.file)}.png`);
+    download(await pictureOf(this.#data, this.#relabelled(row), model, font), `${stem(row.file)}.png`);
   }
+}
+
+function stripsOf(row: Row): readonly Strip[] {
+  return row.segments.map((segment) => ({ ...segment, preview: false }));
 }
 
 function channelsOf(row: Row): readonly number[] {

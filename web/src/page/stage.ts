@@ -1,4 +1,4 @@
-import { byId, make, setHint, setText } from "../dom/dom.ts";
+import { byId, emsOf, make, setHint, setText } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
 import type { Notice } from "../recogniser/protocol.ts";
 import { percent } from "../text/format.ts";
@@ -22,6 +22,7 @@ export class Stage {
     this.#root.dataset.face = "label" in readout.face ? "label" : readout.face.state;
     setHint(byId("source"), readout.source);
     setText(byId("headline"), readout.headline);
+    this.#root.style.setProperty("--ems", widestWord(readout.headline).toFixed(2));
     setHint(byId("confidence"), readout.confidence);
     setHint(byId("detail"), readout.detail);
     this.#scores.show(readout.scores, colours);
@@ -47,4 +48,9 @@ export class Stage {
     byId("face").replaceChildren("label" in kind ? face({ label: kind.label, colour }, inkOn(colour)) : face(kind));
     this.#root.style.setProperty("--emotion", colour || "transparent");
   }
+}
+
+/** Return the width in ems of the widest word, so that the large letters fit without a break inside a word. */
+function widestWord(text: string): number {
+  return Math.max(1, ...text.split(" ").map((word) => emsOf(word, 700)));
 }

@@ -51,8 +51,12 @@ export interface Figure {
 
 export interface ModelCard extends ModelName {
   readonly default: boolean;
+  /** Whether an upload may ask for it. */
+  readonly offered: boolean;
   readonly description: string;
   readonly labels: readonly string[];
+  /** Probability below which no label is given. */
+  readonly threshold: number;
   readonly licence: string;
   readonly licence_risk: string;
   readonly parameters: number;

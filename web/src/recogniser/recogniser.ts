@@ -11,6 +11,8 @@ export interface Progress {
 export interface FileOptions {
   /** `split` analyses each channel, as for a call with one party each; `mix` analyses their mean. */
   readonly channels: "mix" | "split";
+  /** Name of an offered model; null is the default. */
+  readonly model: string | null;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }

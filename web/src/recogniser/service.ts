@@ -91,11 +91,12 @@ export class ServiceRecogniser implements Recogniser {
     }
   }
 
-  #upload(file: File, { channels, signal, onProgress }: FileOptions): Promise<Reply> {
+  #upload(file: File, { channels, model, signal, onProgress }: FileOptions): Promise<Reply> {
     const form = new FormData();
     form.append("file", file, file.name || "recording");
     const request = new XMLHttpRequest(); // fetch does not report the progress of uploads
-    request.open("POST", this.#url(`v1/emotions?channels=${channels}`));
+    const choice = model === null ? "" : `&model=${encodeURIComponent(model)}`;
+    request.open("POST", this.#url(`v1/emotions?channels=${channels}${choice}`));
     if (this.#key) request.setRequestHeader("Authorization", `Bearer ${this.#key}`);
     return new Promise((resolve, reject) => {
       const cancel = () => request.abort();

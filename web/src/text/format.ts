@@ -14,16 +14,27 @@ export function count(value: number): string {
   return new Intl.NumberFormat(language()).format(value);
 }
 
-/** A moment: `4.1 s` below two minutes, then `m:ss`, then `h:mm:ss`. */
+const MINUTES = 120; // seconds from which on a time is m:ss
+const HOURS = 3600; // and h:mm:ss
+
+/** A single moment: `4.1 s` below two minutes, then `m:ss`, then `h:mm:ss`. */
 export function clock(seconds: number, digits = 1): string {
-  if (seconds < 120) return `${number(seconds, digits)} s`;
-  const whole = Math.round(seconds);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60)];
-  return hours ? `${hours}:${two(minutes % 60)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+  return moment(seconds, { longest: seconds, digits: seconds < MINUTES ? digits : 0 });
+}
+
+/** A moment among others, such as a tick of an axis: all of them have the form of the `longest`, in seconds. */
+export function moment(seconds: number, { longest, digits }: { longest: number; digits: number }): string {
+  if (longest < MINUTES) return `${number(seconds, digits)} s`;
+  const unit = 10 ** digits;
+  const rounded = Math.round(seconds * unit) / unit;
+  const two = (value: number, decimals = 0) => value.toFixed(decimals).padStart(decimals ? 3 + decimals : 2, "0");
+  const minutes = Math.floor(rounded / 60);
+  const rest = two(rounded - 60 * minutes, digits);
+  return longest < HOURS ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${rest}`;
 }
 
 export function span(start: number, end: number): string {
-  if (end < 120) return `${number(start, 1)}–${number(end, 1)} s`;
-  return `${clock(start)}–${clock(end)}`;
+  if (end < MINUTES) return `${number(start, 1)}–${number(end, 1)} s`;
+  const form = { longest: end, digits: 0 };
+  return `${moment(start, form)}–${moment(end, form)}`;
 }

@@ -1,16 +1,19 @@
 // A button for each visible segment, so that lanes work with keyboard, touch and screen readers.
 
-import { make } from "../dom/dom.ts";
+import { emsOf, letterUnit, make } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
 import { percent, span } from "../text/format.ts";
 import { labelName, t } from "../text/i18n.ts";
-import { inkOn } from "./colours.ts";
+import { DARK_INK, inkOn } from "./colours.ts";
 import type { Layout } from "./layout.ts";
 import type { TimelineData } from "./paint.ts";
 import { bestOf, type Strip } from "./session.ts";
 
-const FACE = 20; // pixels
-const PADDING = 10; // pixels
+// Sizes at letters of 16 pixels; they grow with the letters.
+const LETTERS = 14;
+const FACE = 26; // with the gap to the text
+const SMALLEST_FACE = 14;
+const PADDING = 10;
 const MARGIN = 1; // widths of the view on each side that have buttons, too: the keyboard can reach them
 
 export interface Shown {
@@ -23,7 +26,7 @@ export interface Shown {
   readonly hidden: boolean;
 }
 
-/** The buttons. One of them is in the tab order; the arrow keys, Home and End move the focus. */
+/** The buttons. One of them is in the tab order; the arrow keys, Home and End move the focus, and choose. */
 export class SegmentButtons {
   readonly #made = new Map<number, HTMLButtonElement>();
   #shown: Shown | null = null;
@@ -32,6 +35,7 @@ export class SegmentButtons {
   constructor(
     private readonly place: HTMLElement,
     private readonly onChoose: (index: number) => void,
+    private readonly onFocus: (index: number) => void,
   ) {
     place.setAttribute("role", "group");
     place.addEventListener("click", ({ target }) => this.#pressed(target));
@@ -97,22 +101,22 @@ export class SegmentButtons {
   #dress(button: HTMLButtonElement, strip: Strip, data: TimelineData, width: number): void {
     const name = inWords(strip);
     const { label } = strip;
+    const colour = label === null ? null : (data.colours.get(label) ?? null);
     const text = label === null ? t("result.not_sure") : labelName(label);
-    const room = width - PADDING - widthOf(text, button);
-    const key = `${name} ${room >= 0} ${room >= FACE} ${width >= FACE}`;
+    const unit = letterUnit();
+    const room = width / unit - PADDING - LETTERS * emsOf(text, 600);
+    const hasText = room >= FACE;
+    const hasFace = width >= SMALLEST_FACE;
+    const key = `${name} ${hasText} ${hasFace} ${colour}`;
     if (button.dataset.key === key) return;
     button.dataset.key = key;
     button.title = name;
     button.setAttribute("aria-label", name);
-    const colour = label === null ? null : (data.colours.get(label) ?? null);
     button.classList.toggle("unsure", colour === null);
     button.style.background = colour ?? "";
     button.style.color = colour ? inkOn(colour) : "";
-    const icon = label === null || !colour ? face({ state: "unsure" }) : face({ label, colour }, inkOn(colour));
-    button.replaceChildren(
-      ...(room >= FACE || (room < 0 && width >= FACE) ? [icon] : []),
-      ...(room >= 0 ? [text] : []),
-    );
+    const icon = label === null || !colour ? face({ state: "unsure" }) : face({ label, colour }, DARK_INK);
+    button.replaceChildren(...(hasFace ? [icon] : []), ...(hasText ? [text] : []));
   }
 
   #pressed(target: EventTarget | null): void {
@@ -150,21 +154,13 @@ export class SegmentButtons {
     this.#chosen = index;
     this.show(shown);
     this.#made.get(index)?.focus({ preventScroll: false });
+    this.onFocus(index);
   }
 }
 
 function nearest(indices: readonly number[], strips: readonly Strip[], strip: Strip): number | undefined {
   const distance = (index: number) => Math.abs((strips[index]?.start ?? 0) - strip.start);
   return [...indices].sort((a, b) => distance(a) - distance(b))[0];
-}
-
-let measure: CanvasRenderingContext2D | null = null;
-
-function widthOf(text: string, button: HTMLElement): number {
-  measure ??= document.createElement("canvas").getContext("2d");
-  if (!measure) return 8 * text.length;
-  measure.font = `600 14px ${getComputedStyle(button).fontFamily}`;
-  return measure.measureText(text).width;
 }
 
 /** Return a segment in words: its times, its label and its confidence. */

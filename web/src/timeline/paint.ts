@@ -1,9 +1,10 @@
 // Draws a timeline on a canvas, for the page and for the exported picture.
 
 import type { Peaks } from "../audio/peaks.ts";
-import { clock } from "../text/format.ts";
+import { strokesOf } from "../dom/faces.ts";
+import { moment } from "../text/format.ts";
 import { labelName, t } from "../text/i18n.ts";
-import { inkOn } from "./colours.ts";
+import { DARK_INK, inkOn } from "./colours.ts";
 import { type Band, CAPTION, type Layout, pixelOf, ticks, type View } from "./layout.ts";
 import type { Strip } from "./session.ts";
 
@@ -38,6 +39,7 @@ const LOWEST_PEAK = 0.04; // full height of the waveform, at least, so that the 
 const PREVIEW_ALPHA = 0.45;
 const TINT_ALPHA = 0.16;
 const SMALL = 11;
+const FACE = 20; // pixels
 
 export function paint(painting: Painting): void {
   const { context, data, layout, view } = painting;
@@ -100,15 +102,35 @@ function paintLane(painting: Painting, strips: readonly Strip[], lane: Band): vo
   }
 }
 
+/** Draw the face and, if there is room, the name of a segment. */
 function nameBlock({ context, theme, view }: Painting, strip: Strip, lane: Band, colour: string): void {
   const width = (strip.end - strip.start) / view.secondsPerPixel;
   const text = strip.label === null ? t("result.not_sure") : labelName(strip.label);
   context.font = `600 13px ${theme.font}`;
-  if (context.measureText(text).width + 8 > width) return;
+  const letters = context.measureText(text).width;
+  const middle = pixelOf((strip.start + strip.end) / 2, view);
+  const named = width >= letters + FACE + 12;
+  if (width >= FACE) drawFace(context, strip.label, middle - (named ? (letters + 6) / 2 : 0), lane);
+  if (!named) return;
   context.fillStyle = strip.label === null ? theme.ink : inkOn(colour);
   context.textAlign = "center";
   context.textBaseline = "middle";
-  context.fillText(text, pixelOf((strip.start + strip.end) / 2, view), lane.top + lane.height / 2);
+  context.fillText(text, middle + (FACE + 6) / 2, lane.top + lane.height / 2);
+}
+
+function drawFace(context: CanvasRenderingContext2D, label: string | null, middle: number, lane: Band): void {
+  context.save();
+  context.translate(middle - FACE / 2, lane.top + (lane.height - FACE) / 2);
+  context.scale(FACE / 64, FACE / 64);
+  context.fillStyle = "#ffffff";
+  context.beginPath();
+  context.arc(32, 32, 29.5, 0, 2 * Math.PI);
+  context.fill();
+  context.strokeStyle = DARK_INK;
+  context.lineWidth = 4;
+  context.lineCap = "round";
+  context.stroke(new Path2D(strokesOf(label)));
+  context.restore();
 }
 
 /** Draw the stacked scores of each strip, with the first label at the bottom. */
@@ -136,25 +158,27 @@ function fill({ context, view }: Painting, strip: Strip, { top, height }: Band, 
   context.fillRect(left, top, Math.max(0.75, right - left - (right - left > 8 && !strip.preview ? 1 : 0)), height);
 }
 
-function paintAxis({ context, layout, view, theme }: Painting): void {
-  context.font = `${SMALL + 1}px ${theme.font}`;
+function paintAxis({ context, data, layout, view, theme }: Painting): void {
+  const { unit } = layout;
+  context.font = `${(SMALL + 1) * unit}px ${theme.font}`;
   context.textBaseline = "top";
-  for (const seconds of ticks(view)) {
+  const { times, digits } = ticks(view, unit);
+  for (const seconds of times) {
     const x = pixelOf(seconds, view);
-    const text = clock(seconds, seconds % 1 ? 1 : 0);
+    const text = moment(seconds, { longest: data.duration, digits });
     context.fillStyle = theme.line;
     context.fillRect(x, layout.axis.top, 1, 5);
     context.fillStyle = theme.faint;
-    context.textAlign = x < 16 ? "left" : x > view.width - 16 ? "right" : "center";
-    context.fillText(text, x, layout.axis.top + 8);
+    context.textAlign = x < 16 * unit ? "left" : x > view.width - 16 * unit ? "right" : "center";
+    context.fillText(text, x, layout.axis.top + 8 * unit);
   }
 }
 
 /** Draw a small name above a band. */
-function caption({ context, theme }: Painting, text: string, top: number): void {
-  context.font = `${SMALL}px ${theme.font}`;
+function caption({ context, layout, theme }: Painting, text: string, top: number): void {
+  context.font = `${SMALL * layout.unit}px ${theme.font}`;
   context.textAlign = "left";
   context.textBaseline = "top";
   context.fillStyle = theme.faint;
-  context.fillText(text, 0, top - CAPTION + 2);
+  context.fillText(text, 0, top - (CAPTION - 2) * layout.unit);
 }

@@ -68,22 +68,39 @@ export function rowOf(session: Session, about: { file: string; duration: number;
     const warnings = [{ code: "no_speech", message }];
     return { file, duration, label: null, confidence: null, scores: null, shares: {}, warnings, segments };
   }
+  const confidence = scores[bestOf(scores)] ?? 0;
+  const shares = sharesOf(segments);
+  return relabelled({ file, duration, label: null, confidence, scores, shares, warnings: [], segments }, threshold);
+}
+
+/** Return a result as it is with another threshold of abstention: labels and the warning `uncertain`, nothing else. */
+export function relabelled(row: Row, threshold: number): Row {
+  const { scores, confidence } = row;
+  if (!scores || confidence === null) return row;
   const best = bestOf(scores);
-  const confidence = scores[best] ?? 0;
   const sure = confidence >= threshold;
   const score = `the highest score, ${confidence.toFixed(2)} for '${best}'`;
   const message = `${score}, is below the threshold ${threshold.toFixed(2)}; no label is given`;
-  const warnings: Notice[] = sure ? [] : [{ code: "uncertain", message }];
+  const uncertain: Notice[] = sure ? [] : [{ code: "uncertain", message }];
+  const warnings = [...row.warnings.filter(({ code }) => code !== "uncertain"), ...uncertain];
+  const segments = row.segments.map((segment) => withThreshold(segment, threshold));
+  return { ...row, label: sure ? best : null, warnings, segments };
+}
+
+/** Return a live session as it is with another threshold of abstention. */
+export function relabelledSession(session: Session, threshold: number): Session {
+  const { segments, previews, latest } = session;
+  const change = <Scored extends Segment>(scored: Scored) => withThreshold(scored, threshold);
   return {
-    file,
-    duration,
-    label: sure ? best : null,
-    confidence,
-    scores,
-    shares: sharesOf(segments),
-    warnings,
-    segments,
+    ...session,
+    segments: segments.map(change),
+    previews: previews.map(change),
+    latest: latest && change(latest),
   };
+}
+
+function withThreshold<Scored extends Segment>(scored: Scored, threshold: number): Scored {
+  return { ...scored, label: scored.confidence >= threshold ? bestOf(scored.scores) : null };
 }
 
 /** Return the label with the highest score. */

@@ -1,6 +1,6 @@
 // The timeline on the page: a canvas that stays visible under a native scroll bar, and a button for each segment.
 
-import { byId, isMotionReduced, onClick, setHint } from "../dom/dom.ts";
+import { byId, isMotionReduced, letterUnit, onClick, setHint } from "../dom/dom.ts";
 import { clock } from "../text/format.ts";
 import { onLanguage, t } from "../text/i18n.ts";
 import { SegmentButtons } from "./buttons.ts";
@@ -26,11 +26,16 @@ export class TimelineView {
   #requested = 0;
   #shown = 0;
 
-  constructor(onChoose: (index: number) => void) {
-    this.#buttons = new SegmentButtons(byId("lanes"), (index) => {
+  /**
+   * @param onChoose receives a segment that is pressed.
+   * @param onFocus receives a segment that the arrow keys reach.
+   */
+  constructor(onChoose: (index: number) => void, onFocus: (index: number) => void) {
+    const revealed = (then: (index: number) => void) => (index: number) => {
       this.#reveal(index);
-      onChoose(index);
-    });
+      then(index);
+    };
+    this.#buttons = new SegmentButtons(byId("lanes"), revealed(onChoose), revealed(onFocus));
     this.#scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => this.draw()).observe(this.#scroller);
     onClick("zoom-in", () => this.#zoom(2));
@@ -68,6 +73,11 @@ export class TimelineView {
     this.draw();
   }
 
+  /** Move the focus to the segments, if there are any. */
+  focus(): void {
+    this.#scroller.querySelector<HTMLElement>('.segment[tabindex="0"]')?.focus();
+  }
+
   choose(index: number | null): void {
     this.#buttons.choose(index);
     this.draw();
@@ -102,7 +112,7 @@ export class TimelineView {
   #draw(): void {
     this.#resize();
     const data = this.#data;
-    const layout = layoutOf(data.channels.length, data.peaks !== null);
+    const layout = layoutOf(data.channels.length, data.peaks !== null, letterUnit());
     const scale = this.#scale;
     const width = this.#scroller.clientWidth;
     const view: View = { start: this.#scroller.scrollLeft / scale, secondsPerPixel: 1 / scale, width };

@@ -38,7 +38,7 @@ test("the keyboard chooses a file, goes through its segments, plays and saves", 
   await page.keyboard.press("End");
   await page.keyboard.press("Enter");
   await expect(page.locator("#play")).toHaveText("Pause");
-  await expect(page.locator("#chosen-title")).toHaveText((await name()) ?? "");
+  await expect(page.locator("#source")).toHaveText(`Segment ${(await name())?.split(":")[0]}`);
   await tabTo(page, "save-csv");
   const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("Enter")]);
   expect(download.suggestedFilename()).toBe("speech.csv");
@@ -86,6 +86,48 @@ for (const [width, height] of [
     expect((headline?.x ?? 0) + (headline?.width ?? 0)).toBeLessThanOrEqual(width);
   });
 }
+
+for (const locale of ["en-GB", "zh-CN"]) {
+  test.describe(`in ${locale} on a phone`, () => {
+    test.use({ locale, viewport: { width: 390, height: 844 } });
+
+    test("no label and no button breaks inside a word", async ({ page }) => {
+      await page.goto("./");
+      await analyse(page, SPEECH);
+      await page.locator("#settings summary").click();
+      const broken = await page.evaluate(() =>
+        [...document.querySelectorAll<HTMLElement>("#headline, button, .name, #legend li, h1, h2, h3, dt")]
+          .filter(
+            (label) => label.checkVisibility() && label.textContent?.trim() && !/\s/.test(label.textContent.trim()),
+          )
+          .filter((label) => {
+            const range = document.createRange();
+            range.selectNodeContents(label);
+            const tops = [...range.getClientRects()]
+              .filter(({ height }) => height > 0)
+              .map(({ top }) => Math.round(top));
+            return Math.max(...tops) - Math.min(...tops) > Number.parseFloat(getComputedStyle(label).fontSize);
+          })
+          .map((label) => label.textContent),
+      );
+      expect(broken).toEqual([]);
+      await expectNoOverflow(page);
+    });
+  });
+}
+
+test("the large word grows with the screen", async ({ page }) => {
+  const sizes: number[] = [];
+  for (const width of [1280, 1920, 2560]) {
+    await page.setViewportSize({ width, height: Math.round(0.6 * width) });
+    await page.goto("./");
+    await analyse(page, SPEECH);
+    sizes.push(await page.locator("#headline").evaluate((word) => Number.parseFloat(getComputedStyle(word).fontSize)));
+  }
+  const [desk = 0, hall = 0, wall = 0] = sizes;
+  expect(hall).toBeGreaterThan(1.3 * desk);
+  expect(wall).toBeGreaterThan(1.8 * desk);
+});
 
 test("colours are dark or light as in the system or as chosen, and remembered", async ({ page }) => {
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

@@ -24,13 +24,72 @@ test("a recording gives a verdict, a timeline that covers its speech, and probab
   await expect(page.locator("#notice")).toBeHidden();
 });
 
-test("choosing a segment plays it and shows its probabilities", async ({ page }) => {
+test("choosing a segment plays it and shows it in large letters", async ({ page }) => {
   await analyse(page, SPEECH);
-  await page.locator("button.segment").first().click();
+  await expect(page.locator("#recording")).toHaveText("speech.wav");
+  const whole = await page.locator("#scores").textContent();
+  const segment = page.locator("button.segment").nth(1);
+  await segment.click();
   await expect(page.locator("#play")).toHaveText("Pause");
-  await expect(page.locator("#chosen-title")).toHaveText(/s: /);
-  await expect(page.locator("#chosen-scores li").first()).toBeVisible();
+  const [, span, label] =
+    /^(.+ s): (?:not sure; perhaps )?(.+), \d+%$/.exec((await segment.getAttribute("aria-label")) ?? "") ?? [];
+  await expect(page.locator("#source")).toHaveText(`Segment ${span}`);
+  await expect(page.locator(".verdict")).toContainText(new RegExp(label ?? "", "i"));
+  expect(await page.locator("#scores").textContent()).not.toBe(whole);
   await expect(page.locator("#play")).toHaveText("Play"); // it stops at the segment's end
+  await page.getByRole("button", { name: "Back to the whole recording" }).click();
+  await expect(page.locator("#scores")).toHaveText(whole ?? "");
+  await expect(page.locator("#chosen")).toBeHidden();
+});
+
+test("the main path: the example, several files, a wrong one, threshold, model, full view", async ({ page }) => {
+  await page.getByRole("button", { name: "Try an example" }).click();
+  await expect(page.locator("#recording")).toHaveText("demo.flac");
+  await expect(page.locator("#exports")).toBeVisible();
+  await expect(page.locator("#scores")).toHaveClass(/marked/); // the threshold of the model
+  const [before, segments] = [await page.locator("#headline").textContent(), page.locator("button.segment")];
+  await expect(segments.first().locator(".face")).toBeVisible();
+
+  await page.setInputFiles("#file", { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no audio") });
+  await expect(page.locator("#notice")).toContainText("notes.txt");
+  await expect(page.locator("#recording")).toHaveText("demo.flac"); // the result before stays
+  await expect(page.locator("#headline")).toHaveText(before ?? "");
+
+  await page.setInputFiles("#file", [SPEECH, CALL]);
+  const list = page.locator("#recordings-list button");
+  await expect(list).toHaveCount(3); // what failed before has left
+  await expect(page.locator("#recordings-list button.done")).toHaveCount(3);
+  await list.filter({ hasText: "call.wav" }).click();
+  await expect(page.locator("#recording")).toHaveText("call.wav");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save-json").click()]);
+  const files = JSON.parse(readFileSync(await download.path()).toString()).results.map(
+    (row: { file: string }) => row.file,
+  );
+  expect(files).toEqual(["demo.flac", "speech.wav", "call.wav"]);
+
+  await page.locator("#settings summary").click();
+  const threshold = page.getByLabel("Threshold");
+  await threshold.fill("100");
+  await expect(page.locator("#headline")).toHaveText("Not sure");
+  await expect(page.locator("#threshold")).toContainText("100%");
+  await page.getByRole("button", { name: "As the model has it" }).click();
+  await expect(page.locator("#threshold")).not.toContainText("100%");
+  const models = page.getByLabel("Model for files");
+  const other = await models.locator("option").nth(1).getAttribute("value");
+  await models.selectOption(other);
+  await expect(page.locator("#model")).toContainText(other ?? "");
+  await expect(page.locator("#recording")).toHaveText("call.wav");
+  await expect(page.locator("#recordings-list button.done")).toHaveCount(3);
+
+  const size = () => page.locator("#headline").evaluate((word) => Number.parseFloat(getComputedStyle(word).fontSize));
+  const small = await size();
+  await page.getByRole("button", { name: "Full view" }).click();
+  await expect(page.locator("#timeline")).toBeHidden();
+  expect(await size()).toBeGreaterThan(small);
+  await page.keyboard.press("Escape");
+  await expect(page.locator("#timeline")).toBeVisible();
+  await page.getByRole("button", { name: "Clear the list" }).click();
+  await expect(page.locator("#results")).toBeHidden();
 });
 
 test("saved files are those that predict writes", async ({ page }) => {
@@ -128,7 +187,7 @@ test("the error of a file that is not audio is shown in words, and the page stil
     mimeType: "audio/wav",
     buffer: Buffer.from("no audio at all"),
   });
-  await expect(page.locator("#notice")).toContainText("not audio");
+  await expect(page.locator("#notice")).toContainText("notes.wav: The file is not audio");
   await page.setInputFiles("#file", { name: "empty.wav", mimeType: "audio/wav", buffer: Buffer.alloc(0) });
   await expect(page.locator("#notice")).toContainText("empty");
   await analyse(page, SPEECH);
@@ -161,11 +220,12 @@ test("a recording can be dropped or pasted", async ({ page }) => {
   await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
   await expect(page.locator("#drop")).toBeHidden();
   await expect(page.locator("#exports")).toBeVisible();
+  const answered = page.waitForResponse(/v1\/emotions/);
   await page.evaluate((clipboardData) => {
     document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
   }, transfer);
-  await expect(page.locator("#results")).toBeHidden();
-  await expect(page.locator("#exports")).toBeVisible();
+  expect((await answered).ok()).toBe(true);
+  await expect(page.locator("#recording")).toHaveText("dropped.wav");
 });
 
 test("if the service requires a key, the page asks for it, and again if it is wrong", async ({ page }) => {

@@ -245,6 +245,6 @@ test("over plain HTTP from another machine, the page says why there is no microp
   await expect(page.locator("#insecure")).toContainText("needs keys");
   await expect(page.locator("#tunnel")).toHaveText(`ssh -N -L ${port}:127.0.0.1:${port} lan.test`);
   await expect(page.getByRole("button", { name: "Use the microphone" })).toBeHidden();
-  await expect(page.getByRole("button", { name: "Choose a file" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Choose files" })).toBeVisible();
   await expectNoOverflow(page);
 });

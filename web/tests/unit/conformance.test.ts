@@ -104,6 +104,6 @@ check("encoding", (given: Sound) => {
 check("summaries", ({ segments, ...about }: Summary) => ({ row: rowOf({ ...EMPTY_SESSION, segments }, about) }));
 
 check("exports", ({ row, labels }: Export) => {
-  const document = JSON.parse(jsonText(row, { name: "toy", version: "1" })) as { results: [Row] };
-  return { csv: csvText(row, labels), row: document.results[0] };
+  const document = JSON.parse(jsonText([row], { name: "toy", version: "1" })) as { results: [Row] };
+  return { csv: csvText([row], labels), row: document.results[0] };
 });

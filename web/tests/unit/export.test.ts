@@ -23,7 +23,7 @@ const ROW: Row = {
 
 test("the CSV has the columns and the numbers of emovox predict --format csv", () => {
   assert.equal(
-    csvText(ROW, ["neutral", "sad"]),
+    csvText([ROW], ["neutral", "sad"]),
     [
       "file,row,start,end,channel,label,confidence,neutral,sad,warnings,error",
       '"a ""quoted"", name.wav",file,0.0,14.0,,,0.44,0.44,0.56,uncertain clipped,',
@@ -34,16 +34,19 @@ test("the CSV has the columns and the numbers of emovox predict --format csv", (
 });
 
 test("without speech the scores are empty cells", () => {
-  const text = csvText({ ...ROW, file: "b.wav", confidence: null, scores: null, warnings: [], segments: [] }, ["sad"]);
+  const text = csvText(
+    [{ ...ROW, file: "b.wav", confidence: null, scores: null, warnings: [], segments: [] }],
+    ["sad"],
+  );
   assert.equal(text.split("\n")[1], "b.wav,file,0.0,14.0,,,,,,");
 });
 
 test("a line break in a name is quoted", () => {
-  assert.match(csvText({ ...ROW, file: "a\rb", segments: [] }, []), /\n"a\rb",file,/);
+  assert.match(csvText([{ ...ROW, file: "a\rb", segments: [] }], []), /\n"a\rb",file,/);
 });
 
 test("the JSON is the document of emovox predict --format json, scores with four decimals", () => {
-  const document = JSON.parse(jsonText(ROW, { name: "svm", version: "0.1.0" }));
+  const document = JSON.parse(jsonText([ROW], { name: "svm", version: "0.1.0" }));
   assert.deepEqual(Object.keys(document), ["model", "results"]);
   assert.deepEqual(document.model, { name: "svm", version: "0.1.0" });
   const [row] = document.results;

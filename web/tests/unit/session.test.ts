@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { liveReadout, rowReadout } from "../../src/page/readout.ts";
+import { liveReadout, rowReadout, segmentReadout } from "../../src/page/readout.ts";
 import type { EmotionUpdated, LiveEvent, Segment, SpeechEnded } from "../../src/recogniser/protocol.ts";
 import {
   EMPTY_SESSION,
   interrupted,
   reduce,
+  relabelled,
+  relabelledSession,
   rowOf,
   type Session,
   shifted,
@@ -139,4 +141,29 @@ test("a label of a user's model is shown as it is, a known one with a capital", 
   const own = { ...rowOf(after(ended(segment(0, 3))), ABOUT), label: "wake_up" };
   assert.equal(rowReadout(own).headline, "wake_up");
   assert.equal(rowReadout({ ...own, label: "sad" }).headline, "Sad");
+});
+
+test("another threshold gives or withdraws labels, as the service does, and changes no score", () => {
+  const session = after(started(1), ended(segment(1, 3), segment(3, 6, UNSURE)));
+  const row = rowOf(session, ABOUT);
+  for (const threshold of [0, 0.3, 0.5, 0.6, 0.9, 1]) {
+    const expected = rowOf(relabelledSession(session, threshold), { ...ABOUT, threshold });
+    assert.deepEqual(relabelled(row, threshold), expected);
+    assert.deepEqual(relabelled(relabelled(row, 1), threshold), expected); // it can be undone
+  }
+  const none = relabelled(row, 0.9);
+  assert.deepEqual([none.label, none.segments.map(({ label }) => label)], [null, [null, null]]);
+  assert.deepEqual(
+    none.warnings.map(({ code }) => code),
+    ["uncertain"],
+  );
+  assert.deepEqual(none.scores, row.scores);
+  const silence = rowOf(EMPTY_SESSION, ABOUT);
+  assert.deepEqual(relabelled(silence, 0.1), silence);
+});
+
+test("a chosen segment is in large letters", () => {
+  const { headline, source, scores } = segmentReadout(segment(1, 3));
+  assert.deepEqual([headline, source, scores], ["Happy", "Segment 1.0–3.0 s", SURE]);
+  assert.equal(segmentReadout(segment(1, 3, UNSURE)).headline, "Not sure");
 });

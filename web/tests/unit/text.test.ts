@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
-import { clock, percent, span } from "../../src/text/format.ts";
+import { cardText, riskLines } from "../../src/text/cards.ts";
+import { clock, moment, percent, span } from "../../src/text/format.ts";
 import { filled, labelName, maybe, preferredLanguage, setLanguage, TEXTS, t } from "../../src/text/i18n.ts";
 
 const SOURCES = new URL("../../src/", import.meta.url).pathname;
@@ -24,7 +25,7 @@ test("Chinese texts are Chinese", () => {
   const latin = Object.entries(TEXTS["zh-CN"]).filter(([, text]) => !/[一-鿿]/.test(text));
   assert.deepEqual(
     latin.map(([key]) => key),
-    ["timeline.segment", "export.json", "export.csv", "about.figure_plain"],
+    ["file.failed", "timeline.segment", "export.json", "export.csv", "about.figure_plain"],
   );
 });
 
@@ -43,6 +44,30 @@ test("every key of the page and the sources exists, and every text is used", () 
   const byCode = /^(error|warning|label|file\.(upload|queue|analyse)$)/; // looked up by the codes of the service
   const unused = Object.keys(TEXTS.en).filter((key) => !byCode.test(key) && !source.includes(`"${key}"`));
   assert.deepEqual(unused, []);
+});
+
+test("all ticks of an axis have one form, that of its longest time", () => {
+  const axis = (times: readonly number[], longest: number, digits = 0) =>
+    times.map((time) => moment(time, { longest, digits }));
+  assert.deepEqual(axis([0, 5, 100], 119), ["0 s", "5 s", "100 s"]);
+  assert.deepEqual(axis([0, 0.5, 1], 14, 1), ["0.0 s", "0.5 s", "1.0 s"]);
+  assert.deepEqual(axis([0, 60, 100, 120], 130), ["0:00", "1:00", "1:40", "2:00"]);
+  assert.deepEqual(axis([119.96, 120.5], 130, 1), ["2:00.0", "2:00.5"]);
+  assert.deepEqual(axis([0, 3600], 3700), ["0:00:00", "1:00:00"]);
+});
+
+test("descriptions, licences and risks of the shipped models are Chinese in the Chinese page", () => {
+  const folder = new URL("../../../src/emovox/pretrained/", import.meta.url).pathname;
+  const names = readdirSync(folder).filter((name) => name.endsWith(".json"));
+  assert.ok(names.length > 0);
+  for (const name of names) {
+    const card = JSON.parse(readFileSync(join(folder, name), "utf8"));
+    const texts = () => [cardText(card.description), cardText(card.licence), ...riskLines(card.licence_risk)];
+    assert.equal(riskLines(card.licence_risk).join("; "), card.licence_risk);
+    setLanguage("zh-CN");
+    for (const text of texts()) assert.match(text, /[一-鿿]/, `${name}: no translation in src/text/cards.ts: ${text}`);
+    setLanguage("en");
+  }
 });
 
 test("the user's languages decide, with English as the default", () => {
@@ -69,6 +94,7 @@ test("times are seconds, then minutes, then hours", () => {
   assert.equal(clock(125.2), "2:05");
   assert.equal(clock(3725), "1:02:05");
   assert.equal(span(0.7, 4.14), "0.7–4.1 s");
-  assert.equal(span(118, 125), "118.0 s–2:05");
+  assert.equal(span(118, 125), "1:58–2:05"); // both in one form
+
   assert.equal(percent(0.774), "77%");
 });

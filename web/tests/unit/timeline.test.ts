@@ -37,9 +37,11 @@ test("bands follow each other without touching", () => {
 });
 
 test("ticks are round and far enough apart", () => {
-  assert.deepEqual(ticks({ start: 0, secondsPerPixel: 30 / 1000, width: 1000 }).slice(0, 3), [0, 5, 10]);
+  const { times, digits } = ticks({ start: 0, secondsPerPixel: 30 / 1000, width: 1000 });
+  assert.deepEqual([times.slice(0, 3), digits], [[0, 5, 10], 0]);
+  assert.equal(ticks({ start: 0, secondsPerPixel: 0.005, width: 1000 }).digits, 1); // 0.0 s, 0.5 s, 1.0 s
   for (const secondsPerPixel of [0.001, 0.01, 0.1, 1, 10]) {
-    const found = ticks({ start: 123.4, secondsPerPixel, width: 1000 });
+    const found = ticks({ start: 123.4, secondsPerPixel, width: 1000 }).times;
     assert.ok(found.length > 0 && found.length <= 1000 / 72 + 1, String(found));
   }
 });

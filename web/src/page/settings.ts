@@ -1,0 +1,90 @@
+// The choice of the model and of the threshold, and the models of the service. It is kept in memory only.
+
+import { byId, make, setHint, setText } from "../dom/dom.ts";
+import type { ModelCard } from "../recogniser/protocol.ts";
+import type { Recogniser } from "../recogniser/recogniser.ts";
+import { percent } from "../text/format.ts";
+import { onLanguage, t } from "../text/i18n.ts";
+import { showModel } from "./about.ts";
+
+export class Settings {
+  readonly #select = byId("model-choice", HTMLSelectElement);
+  readonly #range = byId("threshold-choice", HTMLInputElement);
+  readonly #automatic = byId("threshold-automatic", HTMLButtonElement);
+  #cards: readonly ModelCard[] = [];
+  /** The user's threshold, 0 to 1; null takes the model's. */
+  threshold: number | null = null;
+  onModel: () => void = () => undefined;
+  onThreshold: () => void = () => undefined;
+
+  constructor(private readonly recogniser: Recogniser) {
+    this.#select.addEventListener("change", () => {
+      this.#show();
+      this.onModel();
+    });
+    this.#range.addEventListener("input", () => this.#choose(Number(this.#range.value) / 100));
+    this.#automatic.addEventListener("click", () => this.#choose(null));
+    onLanguage(() => this.#show());
+    this.#show();
+  }
+
+  /** Return the card of the default model. The models are fetched once; after a failure, the next call tries again. */
+  async fetch(): Promise<ModelCard | undefined> {
+    if (!this.#cards.length) {
+      this.#cards = await this.recogniser.models();
+      this.#list();
+      this.#show();
+    }
+    return this.main;
+  }
+
+  /** The default model, which also scores the microphone. */
+  get main(): ModelCard | undefined {
+    return this.#cards.find((card) => card.default) ?? this.#cards[0];
+  }
+
+  /** The name of the model for files; null takes the default. */
+  get model(): string | null {
+    const name = this.#select.value;
+    return !name || name === this.main?.name ? null : name;
+  }
+
+  /** Return the card of a model by its name; undefined if the service does not list it. */
+  card(name: string): ModelCard | undefined {
+    return this.#cards.find((card) => card.name === name);
+  }
+
+  #list(): void {
+    const options = this.#cards
+      .filter(({ offered, ...card }) => offered || card.default)
+      .map(({ name }) => {
+        const option = make("option", "", name);
+        option.value = name;
+        return option;
+      });
+    this.#select.replaceChildren(...options);
+    this.#select.value = this.main?.name ?? "";
+  }
+
+  #choose(threshold: number | null): void {
+    this.threshold = threshold;
+    this.#show();
+    this.onThreshold();
+  }
+
+  #show(): void {
+    const card = this.card(this.#select.value) ?? this.main;
+    const several = this.#select.options.length > 1;
+    byId("model-field").hidden = !several;
+    const default_ = card?.threshold ?? null;
+    const value = this.threshold ?? default_;
+    if (value !== null) this.#range.value = String(Math.round(100 * value));
+    setText(byId("threshold-value"), value === null ? "–" : percent(value));
+    this.#range.setAttribute("aria-valuetext", value === null ? "–" : percent(value));
+    this.#automatic.hidden = this.threshold === null;
+    const name = several && card ? `${card.name} · ` : "";
+    setText(byId("settings-now"), value === null ? "" : `${name}${percent(value)}`);
+    setHint(byId("model-hint"), several ? t("settings.model_hint", { model: this.main?.name ?? "" }) : null);
+    showModel(card);
+  }
+}
