@@ -60,8 +60,7 @@ class Model:
         self.card = card
         self.size = size
         self._session, self._path = session, path
-        self._running = onnxruntime.RunOptions()
-        self._running.log_severity_level = _NO_LOG
+        self.resume()
 
     @classmethod
     def load(cls, path: Path, *, threads: int = 1) -> Model:
@@ -137,6 +136,11 @@ class Model:
         A graph can hold a loop that never ends. The runs raise `ModelError`.
         """
         self._running.terminate = True
+
+    def resume(self) -> None:
+        """Take runs again after `stop`."""
+        self._running = onnxruntime.RunOptions()
+        self._running.log_severity_level = _NO_LOG
 
     @property
     def default_profile(self) -> Profile:

@@ -61,7 +61,7 @@ class Service:
     """
 
     def __init__(self, settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -> None:
-        self.settings, self.metrics, self.model = settings, Metrics(), predictor.model
+        self.settings, self.metrics = settings, Metrics()
         self.keys = KeyRing(all_keys(settings))
         max_streams = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
         self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
@@ -69,9 +69,11 @@ class Service:
         self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
         self.analyses = AnalysisPool(settings)
         store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
-        models = OfferedModels(predictor, settings)
-        self.emotions = Emotions(models, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics)
-        self.about = About(models, most_streams=max_streams, streams=lambda: len(self.streams))
+        self.models = OfferedModels(predictor, settings)
+        self.emotions = Emotions(
+            self.models, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics
+        )
+        self.about = About(self.models, most_streams=max_streams, streams=lambda: len(self.streams))
         self.requests: set[asyncio.Task[Any]] = set()
         self.shutdown = Shutdown(drain=self._drain, cancel=self._cancel)
 
@@ -88,9 +90,10 @@ class Service:
                     watch.cancel()
                 self.about.is_ready = False
                 self.streams.stop()
-                self.model.stop()
+                self.models.stop()
                 await asyncio.to_thread(self.analyses.close)
                 await asyncio.to_thread(self.pipeline.close)
+                self.models.resume()  # the caller's model outlives the service
         if parent_process() is not None:
             self.leave()
 

@@ -44,6 +44,17 @@ class OfferedModels:
         if name is not None and name not in self.names:
             raise RequestError(f"got the model '{name[:40]}', expected {' or '.join(self.names)}; see /v1/models")
 
+    def stop(self) -> None:
+        """End the runs in progress, and refuse further ones."""
+        with self._lock:
+            for predictor in self._loaded.values():
+                predictor.model.stop()
+
+    def resume(self) -> None:
+        """Take runs again."""
+        for predictor in self._loaded.values():
+            predictor.model.resume()
+
     def get(self, name: str | None) -> Predictor:
         """Return a model; the first call for a name takes up to a second, so call it in a thread."""
         if name is None:
