@@ -146,7 +146,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
     app.include_router(service.about.router())
     app.router.routes.append(WebSocketRoute(STREAM, service.streams.handle))
     _add_metrics(app, service)
-    _add_docs(app)
+    _add_docs(app, service)
     _add_errors(app)
     if STATIC.is_dir():
         # Not a mount: a mount would also answer what a route refuses, such as a PUT.
@@ -174,8 +174,9 @@ class _Page(StaticFiles):
     """The files of the page; they answer the paths that no route has."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """Return a file; paths under /v1/ and methods other than GET and HEAD get 404."""
-        if scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
+        """Return a file; paths under /v1/, other spellings of a path, and methods other than GET and HEAD get 404."""
+        is_exact = scope["path"] in ("/", f"/{path}")  # not /worklet.js/, //worklet.js, /./worklet.js
+        if not is_exact or scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(404)
         return await super().get_response(path, scope)
 
@@ -194,7 +195,7 @@ def _add_metrics(app: FastAPI, service: Service) -> None:
     app.add_api_route("/metrics", metrics, methods=["GET"], **METRICS)
 
 
-def _add_docs(app: FastAPI) -> None:
+def _add_docs(app: FastAPI, service: Service) -> None:
     def openapi() -> dict[str, Any]:
         """Return the OpenAPI document, made on the first call."""
         if app.openapi_schema is None:
@@ -203,7 +204,10 @@ def _add_docs(app: FastAPI) -> None:
             components = document.setdefault("components", {})
             components["schemas"] = schemas()
             components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-            document["security"] = [{"key": []}]
+            if not service.keys.is_open:
+                document["security"] = [{"key": []}]
+                for path in ("/healthz", *(["/metrics"] if service.settings.open_metrics else [])):
+                    document["paths"][path]["get"]["security"] = []
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -18,6 +18,7 @@ from emovox.schema.card import ModelCard
 from emovox.schema.processes import usable_cores
 from emovox.serving.app import cores_of, create_app
 from emovox.serving.capacity import measure_streams
+from emovox.serving.connections import Connection, most_connections
 from emovox.serving.keys import is_local
 from emovox.serving.logs import set_up
 from emovox.serving.metrics import SHARED
@@ -93,7 +94,7 @@ def worker_app() -> FastAPI:
 def options(settings: ServiceSettings) -> dict[str, Any]:
     """Return the options of uvicorn, the same for one process and for several."""
     return {
-        "http": "h11",  # bounds headers, trailers and pipelined requests in memory; httptools does not
+        "http": Connection,  # h11: bounds headers, trailers and pipelined requests in memory; httptools does not
         "ws": "websockets-sansio",
         "ws_max_size": settings.max_frame_kb * 1000,
         "ws_ping_interval": None,  # pongs of a client that has to wait stay unread; `idle_seconds` ends dead streams
@@ -102,7 +103,7 @@ def options(settings: ServiceSettings) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "proxy_headers": False,
-        "limit_concurrency": 2 * settings.max_streams + SPARE_CONNECTIONS,
+        "limit_concurrency": most_connections(2 * settings.max_streams + SPARE_CONNECTIONS),
         "timeout_graceful_shutdown": LAST_SECONDS,
         "ssl_certfile": settings.ssl_cert,
         "ssl_keyfile": settings.ssl_key,

@@ -230,6 +230,26 @@ def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: R
     assert "http" not in page.replace("http-equiv", "").split("<body>")[0]
 
 
+def test_openapi_says_which_routes_need_a_key(toy: Model, tmp_path: Path, service: Running) -> None:
+    def needs(service: Running) -> dict[str, bool]:
+        document = service.ask("GET", "/openapi.json").json
+        every = document.get("security", [])
+        return {path: bool(next(iter(of.values())).get("security", every)) for path, of in document["paths"].items()}
+
+    assert not any(needs(service).values())
+    with running(toy, tmp_path / "a", keys=("correct horse battery",)) as locked:
+        assert {path for path, key in needs(locked).items() if not key} == {"/healthz"}
+    with running(toy, tmp_path / "b", keys=("correct horse battery",), open_metrics=True) as locked:
+        assert {path for path, key in needs(locked).items() if not key} == {"/healthz", "/metrics"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/worklet.js/", "//worklet.js", "/./worklet.js", "/app.css/.", "/%2fworklet.js", "//", "/x%00y"]
+)
+def test_a_file_of_the_page_has_one_path(service: Running, path: str) -> None:
+    assert service.ask("GET", path).status == 404
+
+
 def test_openapi_and_the_page_tell_every_message_of_the_stream(service: Running) -> None:
     kinds = {str(kind.__struct_config__.tag) for kind in (SessionStart, SessionEnd, *get_args(Reply))}
     assert len(kinds) == 8
