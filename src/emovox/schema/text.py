@@ -64,6 +64,34 @@ def name_key(text: str) -> str:
     return tidy_name(unicodedata.normalize("NFKC", seen).casefold())
 
 
+_JOINERS = "\u200c\u200d"
+"""Zero-width characters that scripts and emoji need."""
+
+
+def printable(text: str) -> str:
+    r"""Return text from strangers in a form that is safe on a terminal: control characters become escapes.
+
+    File names, labels, cards and messages with them pass this function. A newline cannot forge a line, an escape code
+    cannot move the cursor, and text that runs from right to left cannot turn what follows around.
+
+    >>> print(printable("a\nb\x1b[31m\x9b2J\u202e.wav 日本"))
+    a\nb\x1b[31m\x9b2J\u202e.wav 日本
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if _is_shown(letter) else _escape(letter) for letter in text)
+
+
+def _is_shown(letter: str) -> bool:
+    return letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"
+
+
+def _escape(letter: str) -> str:
+    # Python keeps the byte 0xff of a file name as U+DCFF
+    code = ord(letter)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else letter.encode("unicode_escape").decode()
+
+
 def printable_name(name: bytes) -> str:
     r"""Return a file name as text; bytes that are not UTF-8 become escapes, so that different names stay different.
 

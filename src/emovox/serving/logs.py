@@ -6,14 +6,17 @@ It never has a key, a file's name, an address, or audio.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
+from emovox.schema.text import printable
 from emovox.serving.settings import ServiceSettings
 
+_CONTROLS = re.compile("[\x7f-\x9f]")  # JSON need not escape them, and terminals obey them
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -26,7 +29,7 @@ class JsonLines(logging.Formatter):
         line |= _facts(record)
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
+        return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(line).decode())
 
 
 class TextLines(logging.Formatter):
@@ -35,12 +38,12 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record, with the traceback below."""
         facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
-        line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}{facts}"
+        line = printable(f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}{facts}")
         return line + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
 
 
-def set_up(settings: ServiceSettings, *, supervises: bool = False) -> None:
-    """Send the log of the service, and the warnings of uvicorn, to standard error.
+def set_up(settings: ServiceSettings, *, supervises: bool = False) -> logging.StreamHandler[TextIO]:
+    """Send the log of the service, and the warnings of uvicorn, to standard error, and return the handler.
 
     Args:
         settings: `log` and `log_level`.
@@ -59,6 +62,7 @@ def set_up(settings: ServiceSettings, *, supervises: bool = False) -> None:
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
     logging.getLogger("uvicorn.access").disabled = True  # it would log addresses and query strings
+    return handler
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -16,6 +16,7 @@ from emovox import __version__
 from emovox.runtime.predictor import Predictor, load
 from emovox.schema.card import ModelCard
 from emovox.schema.processes import usable_cores
+from emovox.schema.text import printable
 from emovox.serving.app import cores_of, create_app
 from emovox.serving.capacity import measure_streams
 from emovox.serving.connections import Connection, most_connections
@@ -24,6 +25,7 @@ from emovox.serving.logs import set_up
 from emovox.serving.metrics import SHARED
 from emovox.serving.models import further_models
 from emovox.serving.settings import ServiceSettings, SettingsError, all_keys
+from emovox.serving.stderr import take_stderr
 from emovox.serving.workplace import workplace
 
 BACKLOG = 2048
@@ -59,7 +61,9 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
         SettingsError: the address, the certificate, the keys or `models` cannot be used.
         EmovoxError: the model cannot be loaded.
     """
-    set_up(settings, supervises=settings.workers > 1)
+    handler = set_up(settings, supervises=settings.workers > 1)
+    if settings.workers == 1 and settings.log == "json":
+        take_stderr(handler)
     predictor = load(settings.model)
     measured = measure_streams(predictor, cores=cores_of(settings))
     settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
@@ -69,6 +73,8 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     with workplace() as folder, listen(settings) as listener:
         _announce(settings, _facts(settings, predictor.card, measured, listener.getsockname()[1]), say)
         if settings.workers == 1:
+            if settings.log == "text":
+                take_stderr(handler)  # after the greeting, which is no line of the log
             stuck = _serve_here(settings, predictor, listener, folder)
         else:
             del predictor  # each worker loads the model
@@ -87,7 +93,7 @@ def worker_app() -> FastAPI:
     """Return the application of a worker; uvicorn calls this in each worker."""
     folder = Path(os.environ[WORKPLACE])
     settings = ServiceSettings.model_validate_json((folder / "settings.json").read_bytes())
-    set_up(settings)
+    take_stderr(set_up(settings))
     return create_app(settings, load(settings.model), jobs=folder / "jobs")
 
 
@@ -203,6 +209,7 @@ def _announce(settings: ServiceSettings, facts: dict[str, Any], say: Callable[[s
 
 def _greeting(facts: dict[str, Any]) -> str:
     workers = "" if facts["workers"] == 1 else f" in {facts['workers']} workers"
+    facts = {name: printable(str(value)) for name, value in facts.items()}  # a card is text from strangers
     return (
         f"emovox {facts['version']} serves {facts['model']} at {facts['url']}{workers}\n"
         f"  weights: {facts['licence']}; risk: {facts['licence_risk']}\n"
