@@ -43,7 +43,10 @@ function seconds(value: number): string {
 
 const probability = (value: number | null | undefined): string => (value == null ? "" : seconds(value));
 
+const FORMULA = /^'*[=+\-@\t\r＝＋－＠]/; // a cell that a spreadsheet takes for a formula
+
+/** Return a cell as text. One that begins like a formula gets a ' before, so that no spreadsheet computes it. */
 function quoted(cell: Cell): string {
-  const text = cell === null ? "" : String(cell);
+  const text = typeof cell === "string" && FORMULA.test(cell) ? `'${cell}` : String(cell ?? "");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

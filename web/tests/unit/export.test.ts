@@ -41,6 +41,17 @@ test("without speech the scores are empty cells", () => {
   assert.equal(text.split("\n")[1], "b.wav,file,0.0,14.0,,,,,,");
 });
 
+test("a name that begins like a formula is none in a spreadsheet", () => {
+  const named = (file: string) =>
+    csvText([{ ...ROW, file, segments: [] }], [])
+      .split("\n")[1]
+      ?.split(",file,")[0];
+  assert.equal(named("=1+1.wav"), "'=1+1.wav");
+  assert.equal(named("-a.wav"), "'-a.wav");
+  assert.equal(named("@a.wav"), "'@a.wav");
+  assert.equal(named("a=1.wav"), "a=1.wav");
+});
+
 test("a line break in a name is quoted", () => {
   assert.match(csvText([{ ...ROW, file: "a\rb", segments: [] }], []), /\n"a\rb",file,/);
 });
