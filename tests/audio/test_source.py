@@ -49,9 +49,9 @@ def test_file_opened_by_descriptor_has_no_usable_name(tmp_path: Path) -> None:
 
 def test_name_that_is_not_utf8_becomes_printable() -> None:
     name = name_of(os.fsdecode(b"\xff\xe9t\xe9.wav"))
-    assert name.encode("utf-8").endswith(b".wav")
-    assert "�" in name
-    assert name_of("lone \ud800.wav") == "lone \ufffd.wav"
+    assert name == r"\xff\xe9t\xe9.wav"
+    assert name_of(os.fsdecode(b"\xfe.wav")) != name_of(os.fsdecode(b"\xff.wav"))
+    assert name_of("lone \ud800.wav") == r"lone \ud800.wav"
 
 
 @pytest.mark.parametrize("size", [10, source._SPOOL_BYTES + 10])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -88,6 +89,19 @@ def test_unfinished_work_is_not_begun_anew_by_accident(calls: Path, output: Path
     stopped_after(3, calls, output)
     with pytest.raises(ArchiveError, match=r"out\.parquet\.parts: got unfinished work .*--resume, or remove"):
         analysed(calls, output)
+    assert len(resumed(calls, output)) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_work_in_hand_is_not_called_unfinished(calls: Path, output: Path) -> None:
+    stopped_after(3, calls, output)
+    with opened(calls, output, resume=True):
+        for resume in (False, True):
+            with (
+                pytest.raises(ArchiveError, match="another process is at work on this output"),
+                opened(calls, output, resume=resume),
+            ):
+                pytest.fail("the lock was passed over")
     assert len(resumed(calls, output)) == 5
 
 

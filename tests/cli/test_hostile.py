@@ -89,6 +89,32 @@ def test_any_file_name_is_analysed_and_keeps_the_form_of_the_output(
     assert all(line.isprintable() for line in lines)
 
 
+@POSIX
+def test_no_name_is_a_code_of_the_terminal_or_a_formula(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["\x1b[31mred", "\x9b2Jgone", "line\nerror: x", "\u202eexe", "=1+1", "+1", "-1", "@x"]
+    for name in names:
+        os.link("a.wav", f"{name}.wav")
+        (folder / f"{name}.txt.wav").write_text("no audio")
+    arguments = [f"./{name}" for name in os.listdir(".") if name.endswith(".wav")]
+    for form in ("table", "csv", "json", "textgrid"):
+        output = ["--output", "grids"] if form == "textgrid" else []
+        predict(*arguments, "--format", form, *output, status=1)
+        captured = capsys.readouterr()
+        assert all(line.isprintable() for line in (captured.out + captured.err).split("\n")), form
+    os.chdir(folder)
+    predict("--format", "csv", "--", *(f"{name}.wav" for name in names[4:]))
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert {line[:2] for line in lines} == {"'=", "'+", "'-", "'@"}
+
+
+@POSIX
+def test_messages_of_wrong_usage_hold_no_code_of_the_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    predict("a.wav", "--format", "\x1b[31m\x9b", status=2)
+    predict("--\x1b]0;x\x07", status=2)
+    predict("a.wav", "--output", "\x1b[31m.odt", status=2)
+    assert all(line.isprintable() for line in capsys.readouterr().err.split("\n"))
+
+
 def test_names_and_numbers_that_are_too_long(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     predict("x" * 5000, "a.wav", "--format", "json", status=1)
     bad, good = json.loads(capsys.readouterr().out)["results"]
@@ -139,6 +165,17 @@ def test_a_signal_leaves_nothing_behind(folder: Path, number: signal.Signals, st
     assert process.returncode == status
     assert "Traceback" not in errors
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+@POSIX
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("output", "status"), [([], 1), (["--output", "x.csv"], 0)])
+def test_a_closed_standard_output_is_an_error_where_results_go_there(output: list[str], status: int) -> None:
+    code = "from emovox.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "predict", "a.wav", "--model", "toy.onnx", *output]
+    ran = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ran.returncode == status
+    assert ran.stderr.startswith("error: [Errno 9] standard output is closed") == (status == 1)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")

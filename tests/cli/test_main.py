@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer
 
 import emovox
+from emovox.cli import console
 from emovox.cli.console import clock, columns
 from emovox.cli.main import COMMANDS, create_app, main
 
@@ -67,8 +70,18 @@ def test_module_runs_as_the_installed_command_does() -> None:
 
 def test_columns_count_wide_letters_and_not_colours() -> None:
     rows = [["日本", "x"], [typer.style("abc", fg="red"), "y"]]
-    assert columns(rows, gap=1).splitlines() == ["日本 x", f"{typer.style('abc', fg='red')}  y"]
+    assert columns(rows, gap=1, styled=True).splitlines() == ["日本 x", f"{typer.style('abc', fg='red')}  y"]
 
 
 def test_clock_rounds() -> None:
     assert [clock(seconds) for seconds in (0.4, 59.6, 3599.6)] == ["0:00", "1:00", "1:00:00"]
+
+
+def test_only_one_function_writes_to_the_terminal() -> None:
+    found = {
+        path.name: line.strip()
+        for path in Path(console.__file__).parent.rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\b(echo|secho|print)\(|sys\.std(out|err)\.write", line)
+    }
+    assert found.keys() == {"console.py", "screen.py"}  # the screen draws by rich

@@ -272,6 +272,62 @@ def test_output_is_written_whole_or_not_at_all(
     assert [path.name for path in folder.glob(".*")] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("x.csv", "file,row,start"),
+        ("x.JSON", '{\n  "model"'),
+        ("x.vtt", "WEBVTT"),
+        ("x.TextGrid", "File type"),
+        ("x.txt", "a.wav"),
+        ("x", "a.wav"),
+    ],
+)
+def test_the_suffix_of_the_output_names_the_format(folder: Path, name: str, start: str) -> None:
+    emovox("a.wav", "--output", name)
+    assert (folder / name).read_text(encoding="utf-8").startswith(start)
+
+
+def test_a_suffix_that_does_not_fit_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    emovox("a.wav", "--output", "x.json", "--format", "csv", status=2)
+    assert "got 'x.json' with --format csv, expected a name that ends in .csv" in capsys.readouterr().err
+    emovox("a.wav", "--output", "x.xlsx", status=2)
+    assert (
+        "got 'x.xlsx', expected a name that ends in .txt, .json, .csv, .vtt, .TextGrid, or" in capsys.readouterr().err
+    )
+    assert not list(folder.glob("x.*"))
+
+
+@pytest.mark.parametrize("name", ["thesis", "thesis.odt", "picture.csv"])
+def test_a_file_of_another_kind_is_not_replaced(folder: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (folder / name).write_bytes(b"PK\0 precious")
+    emovox("a.wav", "--output", name, "--format", "csv", status=1)
+    assert f"error: {name}: got an existing file of another kind" in capsys.readouterr().err
+    assert (folder / name).read_bytes() == b"PK\0 precious"
+
+
+def test_an_own_output_is_replaced_whatever_its_name(folder: Path) -> None:
+    for _ in range(2):
+        emovox("a.wav", "--output", "rows", "--format", "csv")
+
+
+def test_a_picture_replaces_no_file_of_another_kind(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    (folder / "notes.md").write_text("precious")
+    emovox("a.wav", "--plot", "notes.md", status=1)
+    assert "notes.md: got an existing file of another kind" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs names of 255 bytes")
+def test_a_name_too_long_for_its_captions_is_one_failed_row(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(folder / ("x" * 251 + ".wav"), talk())
+    emovox("x" * 251 + ".wav", "a.wav", "--format", "textgrid", "--output", "grids", status=1)
+    assert [path.name for path in (folder / "grids").iterdir()] == ["a.TextGrid"]
+    captured = capsys.readouterr().err
+    assert "cannot be written (File name too long)" in captured
+    assert captured.endswith("1 of 2 could not be analysed\n")
+
+
 def test_output_that_cannot_be_written_is_an_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     emovox("a.wav", "--output", "none/out.txt", status=1)
     assert "error: none/out.txt: cannot be written (No such file or directory)" in capsys.readouterr().err

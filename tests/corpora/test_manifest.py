@@ -78,10 +78,10 @@ def test_all_bad_lines_are_named_at_once(manifest: Path) -> None:
         read_manifest(manifest)
 
 
-@pytest.mark.parametrize("corpus", ["../../etc", "a/b", "a\\b", ".hidden", "a\nb", "x" * 101])
+@pytest.mark.parametrize("corpus", ["../../etc", "a/b", "a\\b", "a\nb", "x" * 101])
 def test_a_corpus_is_no_path(manifest: Path, corpus: str) -> None:
     write_rows(manifest, ROW | {"corpus": corpus})
-    with pytest.raises(ManifestError, match=r"(?s)line 1: the field 'corpus' is .*expected a name without /"):
+    with pytest.raises(ManifestError, match=r"(?s)line 1: .*'corpus' is .*expected a name of one line, without /"):
         read_manifest(manifest)
 
 

@@ -226,7 +226,7 @@ def test_file_names_of_any_kind(voices: Path) -> None:
     assert [Path(clip.path).name for clip in index("table", table)] == ["new\nline.wav", "a.wav"]
     (voices / "a.wav").rename(voices / "deep" / os.fsdecode(b"\xff.wav"))
     (voices / "new\nline.wav").rename(voices / "deep" / "c.wav")
-    with pytest.raises(CorpusError, match=r"got the file name deep/�\.wav, expected UTF-8; rename"):
+    with pytest.raises(CorpusError, match=r"got the file name deep/\\xff\.wav, expected UTF-8; rename"):
         index("folders", voices)
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from emovox.schema.errors import PredictionsError
 from emovox.schema.figure import CONDITIONS, PROTOCOLS, FigureKey
 
-names = st.text("abcxyz019-_.", min_size=1).filter(lambda name: not name.startswith("_") and not name.endswith("_"))
+letters = st.text("abcxyz019-_.", min_size=1, max_size=100)
+names = letters.filter(lambda name: not name.startswith("_") and not name.endswith("_"))
 labels = st.sampled_from(["own", "seven", "ravdess-7", "ravdess-8"])
 conditions = st.sampled_from([*CONDITIONS, "noise-20", "speaker-40"])
 
@@ -37,6 +38,11 @@ def test_another_name_is_refused(stem: str) -> None:
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(PredictionsError, match="protocol is 'mine', expected one of si,"):
         FigureKey.parse("svm", "casia_own_mine_tile")
+
+
+def test_a_corpus_is_no_path() -> None:
+    with pytest.raises(PredictionsError, match=r"corpus is '\.\./x', expected a name of one line, without /"):
+        FigureKey("svm", "../x", "own", "si")
 
 
 @pytest.mark.parametrize(("labels", "condition"), [("a_b", "tile"), ("own", "Noise"), ("own", "a_b")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from emovox.schema.errors import ConfigError
 from emovox.schema.files import replacing, write_whole
+
+if sys.platform != "win32":
+    import fcntl
 
 
 def names(folder: Path) -> list[str]:
@@ -84,6 +88,33 @@ def test_a_link_stays_and_what_it_points_to_is_written(tmp_path: Path) -> None:
     write_whole(tmp_path / "link", b"new")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
+def test_unfinished_files_of_dead_processes_are_swept(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead, living = f".b.csv.{ended.pid}.part", f".c.csv.{os.getppid()}.part"
+    for name in (dead, living, ".notes.part"):
+        (tmp_path / name).write_bytes(b"half")
+    write_whole(tmp_path / "a.csv", b"whole")
+    assert names(tmp_path) == sorted(["a.csv", living, ".notes.part"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
+def test_an_unfinished_file_of_another_machine_stays(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    part = tmp_path / f".b.csv.{ended.pid}.part"  # as if that number belonged to a process elsewhere
+    with part.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_whole(tmp_path / "a.csv", b"whole")
+    assert part.exists()
+
+
+def test_a_name_as_long_as_a_file_system_allows(tmp_path: Path) -> None:
+    write_whole(tmp_path / ("x" * 255), b"whole")
+    assert names(tmp_path) == ["x" * 255]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs named pipes")

@@ -12,6 +12,7 @@ import numpy as np
 
 from emovox.audio.types import AudioInput
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
+from emovox.schema.text import printable_name
 
 HEAD_BYTES = 64
 """Bytes that `head_of` reads: enough to recognise every container in `emovox.audio.media`."""
@@ -23,7 +24,7 @@ _SPOOL_BYTES = 8 * 2**20
 def name_of(source: AudioInput) -> str:
     """Return the name of a source for a result row.
 
-    A file name that is not valid UTF-8 is made printable, since JSON needs UTF-8.
+    In a file name, bytes that are not UTF-8 become escapes, since JSON needs UTF-8.
 
     Args:
         source: path, open file, bytes, or (samples [n] or [channels, n], sample rate in Hz).
@@ -41,16 +42,7 @@ def name_of(source: AudioInput) -> str:
     name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", None)
     if not isinstance(name, str | os.PathLike):
         return "<stream>"
-    return printable(name)
-
-
-def printable(name: str | os.PathLike[str]) -> str:
-    r"""Return a file name with U+FFFD in place of bytes that are not UTF-8.
-
-    >>> printable("a\udcff.wav")
-    'a\ufffd.wav'
-    """
-    return os.fspath(name).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return printable_name(name)
 
 
 def rereadable(source: AudioInput) -> AudioInput:

@@ -149,8 +149,8 @@ def open_archive(
     card = load(model).card
     settings = _settings(card, channels=channels, threshold=threshold, vad=vad)
     parts = Parts(output)
-    _check_state(parts, resume=resume)
     with parts.locked():
+        _check_state(parts, resume=resume)
         plan = _resumed_plan(parts, directory, settings) if parts.begun() else _new_plan(parts, directory, settings)
         job = Job(os.fsdecode(plan.directory), _portable(model), settings)
         yield Archive(plan, parts, job=job, labels=card.labels)

@@ -20,12 +20,13 @@ from emovox.cli.console import (
     ThresholdOption,
     clock,
     columns,
-    printable,
+    complain,
+    say,
 )
 from emovox.cli.predict import channel_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.schema.extras import require
-from emovox.schema.text import MOST_NAMED, printable_name
+from emovox.schema.text import MOST_NAMED, printable, printable_name
 
 if TYPE_CHECKING:
     from emovox.batch.engine import Engine
@@ -84,9 +85,9 @@ def batch(
         with _resume_hint(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
             progress = _Progress(archive, bar)
             tally = archive.run(workforce, progress)
-    typer.echo(_summary(output, tally, progress))
+    say(_summary(output, tally, progress))
     if tally.failed:
-        typer.echo(f"{tally.failed} of {tally.files} could not be analysed: their rows have an error_code", err=True)
+        complain(f"{tally.failed} of {tally.files} could not be analysed: their rows have an error_code")
         raise typer.Exit(1)
 
 
@@ -100,7 +101,7 @@ class _Progress:
         self._in_place = sys.stderr.isatty()
         self.seconds = 0.0
         if self._done:
-            typer.echo(f"{self._done} of {self._files} files were finished by an earlier run", err=True)
+            complain(f"{self._done} of {self._files} files were finished by an earlier run")
 
     @property
     def speed(self) -> float:
@@ -120,14 +121,14 @@ class _Progress:
         if not self._in_place and now - self._last_line >= LINE_SECONDS:
             self._last_line = now
             left = (now - self._start) * (self._total - self._bytes) / max(self._bytes, 1)
-            typer.echo(f"  {text}, {clock(left)} left", err=True)
+            complain(f"  {text}, {clock(left)} left")
 
     def _print_error(self, item: Item, message: str) -> None:
         self._errors, self._named = self._errors + 1, self._named + 1
         if self._named <= MOST_NAMED:
             self._bar.clear()
             rest = " (later errors are only in the output)" if self._named == MOST_NAMED else ""
-            typer.echo(printable(f"error: {printable_name(item.name)}: {message}{rest}"), err=True)
+            complain(f"error: {printable_name(item.name)}: {message}{rest}")
 
 
 def _engine(name: EngineName, *, address: str | None, workers: int | None) -> Engine:
@@ -148,7 +149,7 @@ def _resume_hint(archive: Archive) -> Iterator[None]:
         yield
     except BaseException:
         if archive.kept:
-            typer.echo(f"stopped: {archive.kept} of {archive.files} files are kept; --resume continues", err=True)
+            complain(f"stopped: {archive.kept} of {archive.files} files are kept; --resume continues")
         raise
 
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import Form, columns
+from emovox.cli.console import Form, columns, present
 from emovox.schema.extras import require
-from emovox.schema.text import json_document
 
 if TYPE_CHECKING:
     from emovox.benchmark.cold_start import ColdStart
@@ -48,7 +47,7 @@ def features(
     from emovox.benchmark.features import compare_with_librosa
 
     result = compare_with_librosa(seconds=seconds, repeats=repeats)
-    typer.echo(json_document(result) if format is Form.JSON else _features_text(result), nl=False)
+    present(format, result, _features_text(result))
 
 
 @app.command()
@@ -67,7 +66,7 @@ def latency(
     from emovox.benchmark.latency import measure_models
 
     result = measure_models(model or (), seconds=seconds, repeats=repeats, together=together)
-    typer.echo(json_document(result) if format is Form.JSON else _latency_text(result), nl=False)
+    present(format, result, _latency_text(result))
 
 
 @app.command()
@@ -84,7 +83,7 @@ def throughput(
     from emovox.benchmark.throughput import measure_throughput
 
     result = measure_throughput(model or (), hours=hours, workers=workers)
-    typer.echo(json_document(result) if format is Form.JSON else _throughput_text(result), nl=False)
+    present(format, result, _throughput_text(result))
 
 
 @app.command()
@@ -100,7 +99,7 @@ def stream(
     from emovox.benchmark.streams import measure_streams
 
     result = measure_streams(model or (), seconds=seconds)
-    typer.echo(json_document(result) if format is Form.JSON else _stream_text(result), nl=False)
+    present(format, result, _stream_text(result))
 
 
 @app.command()
@@ -117,7 +116,7 @@ def cold_start(
     from emovox.benchmark.cold_start import measure_cold_start
 
     result = measure_cold_start(model or (), seconds=seconds, repeats=repeats)
-    typer.echo(json_document(result) if format is Form.JSON else _cold_start_text(result), nl=False)
+    present(format, result, _cold_start_text(result))
 
 
 def _features_text(result: FeatureComparison) -> str:

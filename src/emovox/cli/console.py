@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from emovox.schema.errors import ConfigError
 from emovox.schema.files import replacing
+from emovox.schema.text import json_document, printable
 
 Write = Callable[[str], None]
 """Writes text to an output."""
@@ -36,8 +37,19 @@ ThresholdOption = Annotated[
     typer.Option(min=0, max=1, help="Give no label below this confidence. Default: that of the model's card."),
 ]
 
+
+class Form(StrEnum):
+    """Output formats: a table to read, or JSON for programs."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 REDRAW_SECONDS = 0.2
 """Seconds between two drawings of the bar. Work that is shorter shows no bar."""
+
+_HEAD_BYTES = 512
+"""Bytes of a file that show its kind."""
 
 BAR_WIDTH = 24
 """Columns of the bar, without percentage, time and text."""
@@ -52,6 +64,29 @@ COLOURS = ("green", "yellow", "blue", "red", "magenta", "cyan", "bright_yellow",
 """Terminal colours of labels, in the order of the model's labels. After the last colour, the first is used again."""
 
 
+def say(text: str, *, err: bool = False, nl: bool = True, safe: bool = False) -> None:
+    """Write text to standard output, or to standard error. All commands write by this function.
+
+    Args:
+        text: one line or several; what strangers chose in it (names, labels, cards) is `printable` already, as a line
+            break in it would look like one of ours.
+        err: whether to write to standard error.
+        nl: whether to end the line.
+        safe: whether the text is JSON, or has codes of the terminal that are ours. Without, such codes are escaped.
+    """
+    typer.echo(text if safe else "\n".join(map(printable, text.split("\n"))), err=err, nl=nl)
+
+
+def complain(text: str) -> None:
+    """Write one line to standard error, whatever is in the text."""
+    say(printable(text), err=True)
+
+
+def present(form: Form, data: Any, text: str) -> None:
+    """Write data as JSON, or as the text that is made of them."""
+    say(json_document(data) if form is Form.JSON else text, nl=False, safe=form is Form.JSON)
+
+
 @contextmanager
 def writing(output: Path | None) -> Iterator[Write]:
     """Yield a function that writes text to a file, or to standard output when `output` is None.
@@ -62,7 +97,7 @@ def writing(output: Path | None) -> Iterator[Write]:
         ConfigError: the file cannot be written.
     """
     if output is None:
-        yield lambda text: typer.echo(text, nl=False)
+        yield lambda text: say(text, nl=False, safe=True)
         return
     with replacing(output) as file:
         yield lambda text: (file.write(text.encode()), None)[1]
@@ -101,20 +136,47 @@ class InputFiles:
                 raise ConfigError(f"{output}: got an input as the output, expected another file; it would be lost")
 
 
+def spare_other_kind(path: Path | None, *, suffix: str, head: bytes | None) -> None:
+    """Check that an output replaces no file of another kind.
+
+    Args:
+        path: the output; None is standard output.
+        suffix: suffix of its kind. A text of this suffix may be replaced.
+        head: first bytes of its kind. A file that begins so may be replaced; None: only the suffix counts.
+
+    Raises:
+        ConfigError: the file exists, is not empty, and is of another kind.
+    """
+    try:
+        if path is None or not path.is_file():
+            return
+        with path.open("rb") as file:
+            found = file.read(_HEAD_BYTES)
+    except OSError:  # writing raises the error
+        return
+    is_text = path.suffix.lower() == suffix.lower() and b"\0" not in found
+    if found and not is_text and not (head and found.startswith(head)):
+        raise ConfigError(
+            f"{path}: got an existing file of another kind, expected none, or one that ends in {suffix}; give another "
+            "name, or remove that file first"
+        )
+
+
 def coloured(stream: object) -> bool:
     """Return whether to colour text on a stream: it is a terminal, and NO_COLOR is not set (no-color.org)."""
     return bool(getattr(stream, "isatty", bool)()) and not os.environ.get("NO_COLOR")
 
 
-def columns(rows: Sequence[Sequence[str]], *, gap: int = 2) -> str:
+def columns(rows: Sequence[Sequence[str]], *, gap: int = 2, styled: bool = False) -> str:
     r"""Return rows of cells as text with aligned columns.
 
     Cells are measured by their width on a terminal, where Chinese characters take two places. `gap` is the number of
-    spaces between two columns.
+    spaces between two columns. Cells become printable, but with `styled` they keep the codes of the terminal.
 
     >>> columns([["file", "label"], ["日本.wav", "sad"]])
     'file      label\n日本.wav  sad\n'
     """
+    rows = rows if styled else [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     lines = [
         "".join(cell + " " * (w + gap - _width(cell)) for cell, w in zip(row, widths, strict=True)) for row in rows
@@ -146,12 +208,12 @@ class Bar:
         filled = round(share * BAR_WIDTH)
         left = (now - self._start) * (1 - share) / share if share else 0.0
         line = f"{'█' * filled}{'░' * (BAR_WIDTH - filled)} {share:4.0%}  {clock(left)} left  {printable(text)}"
-        typer.echo(ERASE_LINE + line[: shutil.get_terminal_size().columns - 1], nl=False, err=True)
+        say(ERASE_LINE + line[: shutil.get_terminal_size().columns - 1], nl=False, err=True, safe=True)
 
     def clear(self) -> None:
         """Erase the bar before other text is written. The next update draws it again."""
         if self._enabled and self._drawn > self._start:
-            typer.echo(ERASE_LINE, nl=False, err=True)
+            say(ERASE_LINE, nl=False, err=True, safe=True)
 
     def __enter__(self) -> Bar:
         return self
@@ -173,15 +235,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def printable(text: str) -> str:
-    r"""Return text with U+FFFD in place of characters that would move the cursor, such as a newline in a file name.
-
-    >>> printable("a\nb\x1b[31m.wav 日本")
-    'a\ufffdb\ufffd[31m.wav 日本'
-    """
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
-
-
 def _identity(path: str | Path) -> tuple[int, int] | None:
     """Return device and inode of a regular file, which all its names share; None for anything else."""
     try:
@@ -193,10 +246,3 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
 
 def _width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in COLOUR_CODE.sub("", text))
-
-
-class Form(StrEnum):
-    """Output formats: a table to read, or JSON for programs."""
-
-    TABLE = "table"
-    JSON = "json"

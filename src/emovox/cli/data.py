@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from emovox.cli.console import Form, columns
+from emovox.cli.console import Form, columns, complain, present, say
 from emovox.cli.progress import counting
 from emovox.corpora.corpus import Corpus
 from emovox.corpora.label_map import LabelMap, read_label_map
@@ -20,7 +20,7 @@ from emovox.corpora.registry import CORPORA, GENERIC, SPEAKER_CORPORA, get_corpu
 from emovox.corpora.stats import DROPPED, CorpusStats, corpus_stats
 from emovox.corpora.verify import Problem, VerifyReport, verify, verify_clips
 from emovox.schema.errors import CorpusError
-from emovox.schema.text import json_document
+from emovox.schema.text import json_line, printable
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -67,20 +67,20 @@ def info(
     The description says where to get the corpus, its licence, its citation, and how its labels are mapped.
     """
     if corpus is not None and corpus in GENERIC:
-        typer.echo(f"{corpus}: {GENERIC[corpus]}")
+        say(f"{corpus}: {GENERIC[corpus]}")
     elif corpus is not None:
         one = get_corpus(corpus)
-        typer.echo(json_document(_facts(one)) if format is Form.JSON else _description(one), nl=False)
+        present(format, _facts(one), _description(one))
     elif format is Form.JSON:
-        typer.echo(json_document([_facts(one) for one in CORPORA.values()]), nl=False)
+        present(format, [_facts(one) for one in CORPORA.values()], "")
     else:
         rows = [
             [one.name, " ".join(one.languages), f"{one.clips}", _number(one.speakers), one.licence]
             for one in CORPORA.values()
         ]
-        typer.echo(columns([["corpus", "language", "clips", "speakers", "licence"], *rows]))
+        say(columns([["corpus", "language", "clips", "speakers", "licence"], *rows]))
         others = {one.name: f"for pretraining: {one.title}" for one in SPEAKER_CORPORA.values()} | dict(GENERIC)
-        typer.echo(columns([[name, text] for name, text in others.items()]), nl=False)
+        say(columns([[name, text] for name, text in others.items()]), nl=False)
 
 
 @app.command(name="index")
@@ -99,13 +99,13 @@ def index_corpus(
         clips = index(corpus, root, partial=partial, labels=_labels(map), progress=progress)
     if output is None:
         for clip in clips:
-            typer.echo(msgspec.json.encode(clip))
+            say(json_line(clip), safe=True)
         return
     write_manifest(clips, output)
     dropped = sum(clip.label is None for clip in clips)
     extra = sorted({name for clip in clips if clip.extra for name in clip.extra})
     kept = f"; further columns are kept as extra: {', '.join(extra)}" if extra else ""
-    typer.echo(f"{output}: {len(clips)} clips, {dropped} of them with a dropped label{kept}", err=True)
+    complain(f"{output}: {len(clips)} clips, {dropped} of them with a dropped label{kept}")
 
 
 @app.command(name="verify")
@@ -126,10 +126,7 @@ def verify_corpus(
         else:
             root = _root(corpus, directory)
             report = verify(corpus, root, partial=partial, labels=_labels(map), progress=progress)
-    if format is Form.JSON:
-        typer.echo(json_document({"ok": report.ok} | msgspec.to_builtins(report)), nl=False)
-    else:
-        typer.echo(_findings(report), nl=False)
+    present(format, {"ok": report.ok} | msgspec.to_builtins(report), _findings(report))
     if not report.ok:
         raise typer.Exit(1)
 
@@ -152,7 +149,7 @@ def stats(
         clips = index(corpus, _root(corpus, directory), partial=partial, labels=_labels(map))
     with counting("clips") as progress:
         figures = corpus_stats(clips, progress=progress)
-    typer.echo(json_document(msgspec.to_builtins(figures)) if format is Form.JSON else _figures(figures), nl=False)
+    present(format, msgspec.to_builtins(figures), _figures(figures))
 
 
 def _root(corpus: str, directory: Path | None) -> Path:
@@ -210,7 +207,7 @@ def _findings(report: VerifyReport) -> str:
     clips, speakers = _of(report.clips, report.published_clips), _of(report.speakers, report.published_speakers)
     counts = [[c.native, c.label or DROPPED, f"{c.found}", _number(c.published)] for c in report.labels]
     blocks = [
-        f"{report.corpus}: {clips} clips, {speakers} speakers",
+        f"{printable(report.corpus)}: {clips} clips, {speakers} speakers",
         columns([["native label", "label", "found", "published"], *counts]).rstrip("\n"),
         *_list("missing", report.missing),
         *_list("undecodable", map(_line, report.undecodable)),
@@ -228,9 +225,8 @@ def _findings(report: VerifyReport) -> str:
 def _list(title: str, findings: Iterable[str]) -> list[str]:
     lines = list(findings)
     more = [f"  … and {len(lines) - MOST_SHOWN} more (--format json shows all)"] if len(lines) > MOST_SHOWN else []
-    return (
-        [f"{title}: {len(lines)}\n" + "\n".join([f"  {line}" for line in lines[:MOST_SHOWN]] + more)] if lines else []
-    )
+    shown = [f"  {printable(line)}" for line in lines[:MOST_SHOWN]]
+    return [f"{title}: {len(lines)}\n" + "\n".join(shown + more)] if lines else []
 
 
 def _line(problem: Problem) -> str:
@@ -257,7 +253,7 @@ def _figures(figures: CorpusStats) -> str:
     durations = [[f"{float(q):.0%}" for q in figures.durations], [f"{s:.2f} s" for s in figures.durations.values()]]
     rates = ", ".join(f"{rate} Hz ({clips} clips)" for rate, clips in figures.sample_rates.items())
     blocks = [
-        f"{figures.corpus}: {figures.clips} clips, {figures.speakers} speakers, {figures.hours:.2f} hours\n",
+        f"{printable(figures.corpus)}: {figures.clips} clips, {figures.speakers} speakers, {figures.hours:.2f} hours\n",
         columns([["label", "clips", *sexes, "hours", "mean level"], *labels]),
         *([columns(by_speaker)] if len(by_speaker) > 1 else []),
         columns([["duration", *durations[0]], ["", *durations[1]]]),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emovox.cli.console import Form, make_folder
+from emovox.cli.console import Form, complain, make_folder, say
 from emovox.cli.progress import counting
 from emovox.schema.errors import UnknownModelError
 from emovox.schema.extras import require
+from emovox.schema.text import printable
 
 if TYPE_CHECKING:
     from emovox.evaluation.figures.comparison import Entry
@@ -87,11 +88,11 @@ def evaluate(
         if json
         else as_table(measured, comparisons, facts, notes=len(named) == 1)
     )
-    typer.echo(text, nl=False)
+    say(text, nl=False, safe=json)
     if output is not None:
         title = "Evaluation of " + ", ".join(dict.fromkeys(entry.name for entry in entries))
         page = write_measured(measured, comparisons, output, facts=facts, title=title)
-        typer.echo(f"report: {page}", err=True)
+        complain(f"report: {page}")
     if work is not None:
         work.unlink(missing_ok=True)
     if failures:
@@ -200,9 +201,9 @@ def _warn(facts: Facts) -> None:
 
     if facts.trained_on:
         text = training_alert(facts.trained_on, model=facts.model).text
-        typer.secho(f"WARNING: {text}", err=True, fg="red", bold=True)
+        say(typer.style(f"WARNING: {printable(text)}", fg="red", bold=True), err=True, safe=True)
     for note in facts.notes:
-        typer.echo(f"note: {note}", err=True)
+        complain(f"note: {note}")
 
 
 def _command(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from emovox.audio.files import audio_files
-from emovox.cli.console import Bar, InputFiles
+from emovox.cli.console import Bar, InputFiles, complain
 from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.result import Failure, Notice
@@ -70,9 +70,9 @@ def features(
     written = _write(paths, output, extract=extract, sample_rate=rate, workers=workers, failures=failures)
     for failure in failures:
         message = failure.error.message
-        typer.echo(f"error: {message if failure.file in message else f'{failure.file}: {message}'}", err=True)
+        complain(f"error: {message if failure.file in message else f'{failure.file}: {message}'}")
     if written:
-        typer.echo(f"{output}: {written} of {written + len(failures)} recordings", err=True)
+        complain(f"{output}: {written} of {written + len(failures)} recordings")
     if failures:
         raise typer.Exit(1)
 

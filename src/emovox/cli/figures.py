@@ -21,7 +21,7 @@ from emovox.evaluation.report.sections import (
     title_of,
 )
 from emovox.schema.result import Failure
-from emovox.schema.text import json_document
+from emovox.schema.text import json_document, printable
 
 MISTAKES = 5
 """Most frequent mistakes of each set of predictions that are shown, at most."""
@@ -39,7 +39,9 @@ def as_table(
     parts += [_notes(each) for each in measured if each.detailed and notes]
     if comparisons:
         parts += ["differences on the same clips\n" + _text(comparison_table(comparisons))]
-        parts += [f"{each.second} on {each.corpus}: {each.reason}\n" for each in comparisons if each.reason]
+        parts += [
+            printable(f"{each.second} on {each.corpus}: {each.reason}") + "\n" for each in comparisons if each.reason
+        ]
     if facts.latency is not None:
         parts.append(_latency(facts.latency))
     return "\n".join(parts)
@@ -87,7 +89,7 @@ def _notes(each: Measured) -> str:
         rows.append(["  abstention", f"{text}, {percent(abstention.accuracy)} % of them right"])
     if each.summary.unanswered:
         rows.append(["  no speech", f"{each.summary.unanswered} of {each.summary.clips} clips, counted as wrong"])
-    return f"{title_of(each)}, intervals over {each.summary.resampled}\n{columns(rows)}"
+    return f"{printable(title_of(each))}, intervals over {each.summary.resampled}\n{columns(rows)}"
 
 
 def _latency(latency: Latency) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption
+from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption, say
 
 
 class Display(StrEnum):
@@ -89,14 +89,14 @@ def _can_draw() -> bool:
 
 def _list_devices() -> None:
     from emovox.audio.devices import input_devices
-    from emovox.cli.console import columns, printable
+    from emovox.cli.console import columns
 
     devices = input_devices()
     if not devices:
-        typer.echo("no input device")
+        say("no input device")
         return
     rows = [["", "number", "name", "system", "channels", "rate"]]
     for device in devices:
-        figures = [str(device.number), printable(device.name), device.system, str(device.channels)]
+        figures = [str(device.number), device.name, device.system, str(device.channels)]
         rows.append(["*" if device.is_default else "", *figures, f"{device.rate} Hz"])
-    typer.echo(columns(rows), nl=False)
+    say(columns(rows), nl=False)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from emovox import __version__
+from emovox.cli.console import complain, say
 from emovox.cli.signals import ended_by_signals
 from emovox.schema.errors import EmovoxError
+
+_UsageError: Any = typer.BadParameter.__base__  # typer names it nowhere
 
 
 class Command(NamedTuple):
@@ -80,21 +84,49 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names that the terminal cannot encode
+    _open_closed()
     try:
         with ended_by_signals():
-            create_app(arguments)(args=arguments, prog_name="emovox")
+            status = create_app(arguments)(args=arguments, prog_name="emovox", standalone_mode=False)
+        sys.exit(status or 0)
+    except _UsageError as error:
+        text = io.StringIO()
+        error.show(text)
+        say(text.getvalue(), err=True, nl=False)
+        sys.exit(error.exit_code)
+    except typer.Abort:
+        sys.exit(1)
     except EmovoxError as error:
-        typer.echo(f"error: {error}", err=True)
+        complain(f"error: {error}")
         sys.exit(1)
     except OSError as error:  # reading and writing raise an EmovoxError; this is standard output on a full disk
-        typer.echo(f"error: {error}; make room, or check where the output goes", err=True)
+        complain(f"error: {error}; make room, or check where the output goes")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the rest of the buffer cannot be written either
         sys.exit(1)
 
 
+class _Closed(io.TextIOBase):
+    """Standard output that the caller has closed (`>&-`): what is written to it is lost, which is an error."""
+
+    def write(self, text: str) -> int:  # noqa: ARG002
+        """Raise the error that the system would raise."""
+        raise OSError(errno.EBADF, "standard output is closed")
+
+
+def _open_closed() -> None:
+    """Let a write to a closed standard output fail, and let no file get its number."""
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
 def _version(given: bool) -> None:
     if given:
-        typer.echo(f"emovox {__version__}")
+        say(f"emovox {__version__}")
         raise typer.Exit
 
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from emovox.cli.console import Form, columns
+from emovox.cli.console import Form, columns, present, say
 from emovox.runtime.registry import graph_size, read_card, resolve, shipped
 from emovox.schema.card import Figure, ModelCard
-from emovox.schema.text import json_document
+from emovox.schema.text import printable
 
 
 def models(
@@ -22,15 +22,15 @@ def models(
     if name is not None:
         path = resolve(name)
         card = read_card(path)
-        typer.echo(json_document(_as_data(card, path)) if format is Form.JSON else _card_text(card, path), nl=False)
+        present(format, _as_data(card, path), _card_text(card, path))
         return
     cards = [(read_card(path), path) for path in shipped().values()]
     if format is Form.JSON:
-        typer.echo(json_document([_as_data(card, path) for card, path in cards]), nl=False)
+        present(format, [_as_data(card, path) for card, path in cards], "")
     elif not cards:
-        typer.echo("no models are shipped with this installation; give predict the path of a NAME.onnx")
+        say("no models are shipped with this installation; give predict the path of a NAME.onnx")
     else:
-        typer.echo("\n".join(_entry(card, path) for card, path in cards), nl=False)
+        say("\n".join(_entry(card, path) for card, path in cards), nl=False)
 
 
 def _entry(card: ModelCard, path: Path) -> str:
@@ -39,7 +39,7 @@ def _entry(card: ModelCard, path: Path) -> str:
         ["  size", f"{card.parameters:,} parameters, {graph_size(path) / 1e6:.1f} MB"],
         ["  licence", f"{card.licence}; risk: {card.licence_risk}"],
     ]
-    return f"{card.name} {card.version}  {card.description}\n{columns(rows)}{_figures(card.figures)}"
+    return f"{card.name} {card.version}  {printable(card.description)}\n{columns(rows)}{_figures(card.figures)}"
 
 
 def _card_text(card: ModelCard, path: Path) -> str:

@@ -23,16 +23,19 @@ from emovox.cli.console import (
     ThresholdOption,
     clock,
     coloured,
+    complain,
     make_folder,
+    spare_other_kind,
     writing,
 )
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
-from emovox.schema.errors import EmovoxError, UnreadableError
+from emovox.schema.errors import ConfigError, EmovoxError, UnreadableError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
 from emovox.schema.result import Failure, ModelInfo, Notice, Result, ResultRow
+from emovox.schema.text import name_key
 
 STDIN = "-"
 """Stands for standard input on the command line."""
@@ -48,13 +51,32 @@ class Format(StrEnum):
     TEXTGRID = "textgrid"
 
 
+_SUFFIX = {
+    Format.TABLE: ".txt",
+    Format.JSON: ".json",
+    Format.CSV: ".csv",
+    Format.VTT: SUFFIXES[Format.VTT],
+    Format.TEXTGRID: SUFFIXES[Format.TEXTGRID],
+}
+_HEADS = {
+    Format.TABLE: None,
+    Format.JSON: b'{\n  "model"',
+    Format.CSV: b"file,row,start",
+    Format.VTT: b"WEBVTT",
+    Format.TEXTGRID: b'File type = "ooTextFile"',
+}
+"""Suffix and first bytes of each format; a table begins with any text."""
+
+
 def predict(
     files: Annotated[
         list[str],
         typer.Argument(metavar="FILE...", help="Recordings, directories of recordings, or - for standard input."),
     ],
     model: ModelOption = None,
-    format: Annotated[Format, typer.Option(help="Format of the output.")] = Format.TABLE,
+    format: Annotated[
+        Format | None, typer.Option(help="Format of the output. Default: by the suffix of --output, else table.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="File to write; a directory for several vtt or textgrid. Default: standard output."),
@@ -72,9 +94,12 @@ def predict(
         require("matplotlib", need="--plot", extra="plot")
     choice = channel_choice(channels)
     sources = list(_expanded(files))
+    format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot)
     inputs = InputFiles(source for source in sources if isinstance(source, str))
     inputs.spare(output, plot)
+    spare_other_kind(output, suffix=_SUFFIX[format], head=_HEADS[format])
+    spare_other_kind(plot, suffix=".png", head=b"\x89PNG")
     predictor = load(model)
     with Bar(len(sources)) as bar:
         job = _Job(predictor, sources, choice=choice, threshold=threshold, bar=bar, outlined=plot is not None)
@@ -88,7 +113,7 @@ def predict(
     if plot is not None and job.picture is not None:
         _draw(*job.picture, plot)
     if job.failed:
-        typer.echo(f"{job.failed} of {len(sources)} could not be analysed", err=True)
+        complain(f"{job.failed} of {len(sources)} could not be analysed")
         raise typer.Exit(1)
 
 
@@ -159,29 +184,54 @@ def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
 
 def _write_each(job: _Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
     """Write one document per recording, into the directory `output`; a single one to a file or to standard output."""
-    taken: set[Path] = set()
+    taken: set[str] = set()
     if output is not None and job.several:
         make_folder(output)
     for row in job.rows():
         if isinstance(row, Failure):
-            typer.echo(f"error: {row.error.message}", err=True)
+            complain(f"error: {row.error.message}")
             continue
         target = output
         if output is not None and output.is_dir():
             target = _free_name(output, Path(row.file).stem, SUFFIXES[format], taken)
-        inputs.spare(target)
-        with writing(target) as write:
-            write(SINGLE[format](row))
+        try:
+            inputs.spare(target)
+            with writing(target) as write:
+                write(SINGLE[format](row))
+        except ConfigError as error:  # a name that is too long with its suffix: the others are still written
+            job.failed += 1
+            complain(f"error: {error}")
 
 
-def _free_name(folder: Path, stem: str, suffix: str, taken: set[Path]) -> Path:
+def _free_name(folder: Path, stem: str, suffix: str, taken: set[str]) -> Path:
     """Return a name that no other recording of this call has: call.vtt, call-2.vtt, … in the order of recordings."""
-    name, number = folder / f"{stem}{suffix}", 1
-    while name in taken:
+    name, number = f"{stem}{suffix}", 1
+    while name_key(name) in taken:  # some file systems take Call.vtt for call.vtt
         number += 1
-        name = folder / f"{stem}-{number}{suffix}"
-    taken.add(name)
-    return name
+        name = f"{stem}-{number}{suffix}"
+    taken.add(name_key(name))
+    return folder / name
+
+
+def _format_of(output: Path | None, given: Format | None) -> Format:
+    """Return the format: the one that is given, which the suffix must not contradict, or that of the suffix.
+
+    Raises:
+        typer.BadParameter: the suffix is that of another format, or none is given and that of a new file is unknown.
+    """
+    suffix = "" if output is None or output.is_dir() else output.suffix
+    named = next((format for format, known in _SUFFIX.items() if known.lower() == suffix.lower()), None)
+    if given is None and suffix and named is None and not (output and output.exists()):
+        raise typer.BadParameter(
+            f"got '{output}', expected a name that ends in {', '.join(_SUFFIX.values())}, or --format",
+            param_hint="--output",
+        )
+    if given is not None and named not in (None, given):
+        raise typer.BadParameter(
+            f"got '{output}' with --format {given}, expected a name that ends in {_SUFFIX[given]}",
+            param_hint="--output",
+        )
+    return given or named or Format.TABLE
 
 
 def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:

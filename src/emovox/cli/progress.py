@@ -7,10 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
-from emovox.cli.console import ERASE_LINE, Bar
+from emovox.cli.console import ERASE_LINE, Bar, complain, say
 from emovox.schema.progress import Progress
+from emovox.schema.text import printable
 
 LINE_SECONDS = 30.0
 """Seconds between two lines of progress in a log: a short log, and a line soon enough to see that work continues."""
@@ -28,7 +27,7 @@ def counting(what: str) -> Iterator[Progress]:
         now = time.monotonic()
         if not in_place and now - last_line >= LINE_SECONDS:
             last_line = now
-            typer.echo(f"  {done} of {total} {what}", err=True)
+            complain(f"  {done} of {total} {what}")
 
     with Bar(1) as bar:
         yield show
@@ -46,7 +45,7 @@ class Steps:
         now, ended = time.monotonic(), done == total
         line = f"  step {done} of {total}, {sentence}"
         if self._in_place:
-            typer.echo(f"{ERASE_LINE}{line}", nl=ended, err=True)
+            say(f"{ERASE_LINE}{printable(line)}", nl=ended, err=True, safe=True)
         elif ended or now - self._last_line >= LINE_SECONDS:
             self._last_line = now
-            typer.echo(line, err=True)
+            complain(line)

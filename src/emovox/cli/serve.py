@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from emovox.cli.console import say
 from emovox.schema.extras import require
 from emovox.schema.text import json_document
 
@@ -33,11 +34,11 @@ def serve(**flags: Any) -> None:
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     settings = resolve_settings(given, file=file)
     if show:
-        typer.echo(json_document(masked(settings)), nl=False)
+        say(json_document(masked(settings)), nl=False, safe=True)
         return
     from emovox.serving.run import serve as run  # here, since it takes 0.6 s: the model runtime and the web framework
 
-    run(settings, say=lambda text: typer.echo(text, err=True))
+    run(settings, say=lambda text: say(text, err=True))
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:

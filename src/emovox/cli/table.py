@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import typer
 
-from emovox.cli.console import COLOURS, clock, columns, printable
+from emovox.cli.console import COLOURS, clock, columns
 from emovox.schema.formats import UNCERTAIN
 from emovox.schema.result import Failure, Result, ResultRow, Segment
+from emovox.schema.text import printable
 
 RUNNERS_UP = 2
 """Labels shown after the best one, at most."""
@@ -39,7 +40,7 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
         verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
     length = f"{result.duration:.2f} s" if result.duration < 60 else clock(result.duration)
     lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
-    lines += [f"  warning: {notice.message}\n" for notice in result.warnings]
+    lines += [f"  warning: {printable(notice.message)}\n" for notice in result.warnings]
     if len(result.segments) > 1:
         lines.append(_timeline(result.segments, colours))
     return "".join(lines)
@@ -53,7 +54,7 @@ def _timeline(segments: Sequence[Segment], colours: Mapping[str, str]) -> str:
         others = _others(segment.scores, segment.label).strip()
         verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
         cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *channel, verdict, others])
-    return columns(cells)
+    return columns(cells, styled=True)
 
 
 def _others(scores: Mapping[str, float] | None, label: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from emovox.cli.console import complain, say
 from emovox.cli.progress import Steps, counting
 from emovox.schema.progress import Progress
 
@@ -39,11 +40,11 @@ def train(
 
         def say(self, sentence: str) -> None:
             """Print a message."""
-            typer.echo(sentence, err=True)
+            complain(sentence)
 
         def fold(self, done: int, total: int, sentence: str) -> None:
             """Print a message about a fold."""
-            typer.echo(f"[{done}/{total}] {sentence}", err=True)
+            complain(f"[{done}/{total}] {sentence}")
 
     run = run_recipe(recipe, assignments or (), folder=output, resume=resume, workers=workers, watcher=Printer())
     if run.predictions:  # the report of five corpora under all conditions takes 20 s
@@ -52,8 +53,8 @@ def train(
     from emovox.training.stages.start import WEIGHTS, read_start
 
     found = read_start(str(run.folder))
-    typer.echo(
+    say(
         f"{found.speakers} speakers, {found.held_out_clips} clips of held-out videos: accuracy {found.accuracy:.1f} %, "
         f"UAR {found.uar:.1f} %, chance {found.chance:.1f} %"
     )
-    typer.echo(f"encoder: {run.folder / WEIGHTS}; start from it with start={run.folder}", err=True)
+    complain(f"encoder: {run.folder / WEIGHTS}; start from it with start={run.folder}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,25 +11,7 @@ import msgspec
 from emovox.corpora.layout import Sex, tidy_fields
 from emovox.schema.errors import ManifestError
 from emovox.schema.files import replacing
-from emovox.schema.text import bad_lines, some
-
-MOST_NAME_BYTES = 100
-"""Bytes of the name of a corpus, at most: file names have 255, and the rest says what the file is."""
-
-_NO_CORPUS = re.compile(r"[\x00-\x1f\x7f-\x9f/\\]|^\.")
-
-
-def check_corpus_name(name: str) -> None:
-    """Check that the name of a corpus can be a part of a file name, since results and the cache have it.
-
-    Raises:
-        ValueError: it has a separator of folders or a control character, begins with a dot, or is too long.
-    """
-    if _NO_CORPUS.search(name) or len(name.encode()) > MOST_NAME_BYTES:
-        raise ValueError(
-            f"the field 'corpus' is '{name[:MOST_NAME_BYTES]}', expected a name without / and \\ that does not begin "
-            f"with a dot, of at most {MOST_NAME_BYTES} bytes"
-        )
+from emovox.schema.text import FILE_NAME_RULE, MOST_NAME_BYTES, bad_lines, is_file_name, some
 
 
 class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,7 +123,8 @@ def _read_row(line: bytes, *, folder: Path) -> Clip:
     for name in ("corpus", "id", "path", "native"):
         if not getattr(clip, name):
             raise ValueError(f"the field '{name}' is empty, expected text")
-    check_corpus_name(clip.corpus)
+    if not is_file_name(clip.corpus):
+        raise ValueError(f"the field 'corpus' is '{clip.corpus[:MOST_NAME_BYTES]}', {FILE_NAME_RULE}")
     for name, meaning in (("label", "to drop the clip"), ("speaker", "if unknown"), ("sentence", "if unknown")):
         if getattr(clip, name) == "":
             raise ValueError(f"the field '{name}' is empty, expected a name, or null {meaning}")

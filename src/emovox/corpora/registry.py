@@ -18,7 +18,7 @@ from emovox.corpora.esd import ESD
 from emovox.corpora.folders import read_folders
 from emovox.corpora.iemocap import IEMOCAP
 from emovox.corpora.label_map import LabelMap, apply_label_map
-from emovox.corpora.manifest import Clip, check_corpus_name
+from emovox.corpora.manifest import Clip
 from emovox.corpora.meld import MELD
 from emovox.corpora.nemo import NEMO
 from emovox.corpora.ravdess import RAVDESS
@@ -31,7 +31,7 @@ from emovox.corpora.urdu import URDU
 from emovox.corpora.voxceleb import VOXCELEB, SpeakerCorpus
 from emovox.schema.errors import CorpusError, UnknownCorpusError
 from emovox.schema.progress import Progress, no_progress
-from emovox.schema.text import some, tidy_name
+from emovox.schema.text import FILE_NAME_RULE, is_file_name, some, tidy_name
 
 CORPORA: Mapping[str, Corpus] = {
     corpus.name: corpus
@@ -187,8 +187,6 @@ def list_rows(name: str, root: Path, *, labels: LabelMap | None = None, partial:
 def _user_corpus_name(name: str) -> str:
     # Folds and figures know published corpora by name; a user folder with the name "ravdess" must not pass for it.
     name = f"{name}-own" if name in CORPORA or name in SPEAKER_CORPORA else tidy_name(name) or "own"
-    try:
-        check_corpus_name(name)
-    except ValueError as error:
-        raise CorpusError(f"{error}; rename the file or folder") from error
+    if not is_file_name(name):
+        raise CorpusError(f"the corpus would be called '{name}', {FILE_NAME_RULE}; rename the file or folder")
     return name

@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from emovox.audio.files import audio_files
-from emovox.audio.source import printable
 from emovox.corpora.corpus import Annotations, Corpus
 from emovox.corpora.layout import ClipRow
 from emovox.schema.errors import CorpusError
+from emovox.schema.text import printable_name
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -41,8 +41,8 @@ def clip_files(root: Path) -> list[PurePosixPath]:
         raise CorpusError(f"{root}: no such folder, expected the folder of a corpus; check the path")
     files = sorted(PurePosixPath(path.relative_to(root).as_posix()) for path in audio_files(root))
     for file in files:
-        if printable(file) != str(file):
-            raise CorpusError(f"{root}: got the file name {printable(file)}, expected UTF-8; rename the file")
+        if printable_name(file) != str(file):
+            raise CorpusError(f"{root}: got the file name {printable_name(file)}, expected UTF-8; rename the file")
     return [file for file in files if "__MACOSX" not in file.parts]
 
 

@@ -19,7 +19,7 @@ from emovox.features.parallel import parallel
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.files import replacing
 from emovox.schema.result import Failure, Notice
-from emovox.schema.text import csv_line
+from emovox.schema.text import csv_line, shown_line
 
 T = TypeVar("T")
 
@@ -86,7 +86,7 @@ def csv_rows(file: str, table: FeatureTable) -> CsvRows:
     '"a,b.wav",0.1'
     """
     header = ["file", *([] if table.times is None else ["time"]), *table.columns]
-    start = csv_line([file]).rstrip("\n").replace("%", "%%")
+    start = shown_line([file]).rstrip("\n").replace("%", "%%")
     pattern = start + ("" if table.times is None else ",%.6g") + ",%.7g" * len(table.columns) + "\n"
     numbers = table.values if table.times is None else np.column_stack([table.times, table.values])
     return CsvRows(csv_line(header), "".join(pattern % tuple(row) for row in numbers.tolist()))
@@ -113,8 +113,7 @@ def write_csv(recordings: Iterable[CsvRows], output: Path) -> int:
     count = 0
     with replacing(output) as file:
         for count, rows in enumerate(recordings, start=1):
-            # A file name may have bytes that are not UTF-8; they are written unchanged.
-            file.write(((rows.header if count == 1 else "") + rows.lines).encode("utf-8", "surrogateescape"))
+            file.write(((rows.header if count == 1 else "") + rows.lines).encode())
     return count
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emovox.schema.errors import PredictionsError
+from emovox.schema.text import FILE_NAME_RULE, is_file_name
 
 PROTOCOLS: Mapping[str, str] = {
     "si": "speaker-independent",
@@ -73,6 +74,8 @@ class FigureKey:
         """Check the parts that `parse` reads from a file name."""
         if self.protocol not in PROTOCOLS:
             raise PredictionsError(f"protocol is '{self.protocol}', expected one of {', '.join(PROTOCOLS)}")
+        if not is_file_name(self.corpus):
+            raise PredictionsError(f"corpus is '{self.corpus}', {FILE_NAME_RULE}")
         for name in ("labels", "condition"):
             if not _KEY.fullmatch(getattr(self, name)):
                 raise PredictionsError(

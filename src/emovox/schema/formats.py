@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from emovox.schema.result import Failure, ModelInfo, Result, ResultRow, Segment, rounded
-from emovox.schema.text import csv_line, json_document
+from emovox.schema.text import json_document, shown_line
 
 UNCERTAIN = "uncertain"
 """Text in captions and tables for a score below the abstention threshold."""
@@ -29,12 +29,13 @@ def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str]) -> Iterator[st
     """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
     Columns: file, row (file | segment | error), start, end [s], channel, label, confidence, one score per label,
-    warnings (codes, separated by a space), error ("code: message").
+    warnings (codes, separated by a space), error ("code: message"). Control characters in text are escaped, and text
+    that a spreadsheet would take for a formula has a ' before it.
     """
     columns = ["file", "row", "start", "end", "channel", "label", "confidence", *labels, "warnings", "error"]
-    yield csv_line(columns)
+    yield shown_line(columns)
     for row in rows:
-        yield "".join(csv_line(cells) for cells in _csv_rows(rounded(row), labels))
+        yield "".join(shown_line(cells) for cells in _csv_rows(rounded(row), labels))
 
 
 def vtt(result: Result) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Collection
 from multiprocessing import parent_process
@@ -12,6 +13,19 @@ from multiprocessing import parent_process
 def usable_cores() -> int:
     """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_running(number: int) -> bool:
+    """Return whether a process of this number runs on this machine; True where that cannot be asked without harm."""
+    if sys.platform == "win32":  # there, a signal would end it
+        return True
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it belongs to another user
+        return True
+    return True
 
 
 def ending_signals() -> tuple[signal.Signals, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,6 +17,23 @@ MOST_NAMED = 5
 
 MOST_LINES = 50
 """Number of bad lines that a message describes; of the others it has the numbers."""
+
+MOST_NAME_BYTES = 100
+"""Bytes of a name from data in a file name, at most: file systems allow 255 in all."""
+
+FILE_NAME_RULE = f"expected a name of one line, without / and \\, of at most {MOST_NAME_BYTES} bytes"
+"""What `is_file_name` expects."""
+
+_SEPARATORS = frozenset("/\\")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_JOINERS = "\u200c\u200d"
+"""Zero-width characters that scripts and emoji need."""
+
+_CONTROLS = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Characters that JSON need not escape and terminals obey: controls, line breaks, changes of direction."""
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r＝＋－＠]")
+"""Beginning of a cell that a spreadsheet takes for a formula, or of one that `guarded` has changed."""
 
 _INVISIBLE = "\u200b\ufeff \t\n\r"
 """A zero-width space and a byte order mark, which Python does not count as spaces; and spaces."""
@@ -34,13 +53,51 @@ def csv_line(cells: Sequence[object]) -> str:
     return text.getvalue().removesuffix("\r\n") + "\n"
 
 
+def guarded(cell: object) -> object:
+    """Return a cell of CSV that no spreadsheet takes for a formula: text that begins with =, +, - or @ gets a ' before.
+
+    Numbers stay. `unguarded` takes the ' away.
+
+    >>> guarded("=1+1"), guarded("-a.wav"), guarded(-0.5), guarded("a=1")
+    ("'=1+1", "'-a.wav", -0.5, 'a=1')
+    """
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """Return what `guarded` was called with.
+
+    >>> unguarded("'=1+1"), unguarded("'s wav")
+    ('=1+1', "'s wav")
+    """
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def shown_line(cells: Sequence[object]) -> str:
+    r"""Return one line of CSV for people: control characters are escaped and formulas guarded.
+
+    >>> shown_line(["=a\n.wav", -0.5])
+    "'=a\\n.wav,-0.5\n"
+    """
+    return csv_line([guarded(printable(cell)) if isinstance(cell, str) else cell for cell in cells])
+
+
 def json_document(data: Any) -> str:
     r"""Return structures or plain data as indented JSON: UTF-8, NaN as null, a newline at the end.
 
     >>> json_document({"label": "悲"})
     '{\n  "label": "悲"\n}\n'
     """
-    return msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n"
+    return msgspec.json.format(json_line(data), indent=2) + "\n"
+
+
+def json_line(data: Any) -> str:
+    r"""Return structures or plain data as JSON in one line; what a terminal would obey is escaped.
+
+    >>> print(json_line({"name": "a\x9b2J"}))
+    {"name":"a\u009b2J"}
+    """
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", msgspec.json.encode(data).decode())
 
 
 def tidy_name(text: str) -> str:
@@ -62,10 +119,6 @@ def name_key(text: str) -> str:
     """
     seen = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
     return tidy_name(unicodedata.normalize("NFKC", seen).casefold())
-
-
-_JOINERS = "\u200c\u200d"
-"""Zero-width characters that scripts and emoji need."""
 
 
 def printable(text: str) -> str:
@@ -92,13 +145,24 @@ def _escape(letter: str) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else letter.encode("unicode_escape").decode()
 
 
-def printable_name(name: bytes) -> str:
+def is_file_name(text: str) -> bool:
+    """Return whether text from data can be a part of a file name, and never leads to another folder.
+
+    >>> is_file_name("my calls"), is_file_name("../calls"), is_file_name("")
+    (True, False, False)
+    """
+    is_short = len(text.encode("utf-8", "replace")) <= MOST_NAME_BYTES
+    return bool(text) and is_short and text == printable(text) and not _SEPARATORS & set(text)
+
+
+def printable_name(name: str | bytes | os.PathLike[str]) -> str:
     r"""Return a file name as text; bytes that are not UTF-8 become escapes, so that different names stay different.
 
-    >>> printable_name("é.wav".encode()), printable_name(b"\xff.wav")
-    ('é.wav', '\\xff.wav')
+    >>> printable_name("é.wav".encode()), printable_name(b"\xff.wav"), printable_name("a\udcff.wav")
+    ('é.wav', '\\xff.wav', 'a\\xff.wav')
     """
-    return name.decode("utf-8", "backslashreplace")
+    text = name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else os.fspath(name)
+    return _SURROGATES.sub(lambda match: _escape(match[0]), text)
 
 
 def some(items: Iterable[object], *, most: int = MOST_NAMED) -> str:

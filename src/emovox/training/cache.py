@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.schema.files import replacing
+
+_BLOCK = 2**22
+"""Bytes that are read at a time."""
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -21,6 +25,15 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
     named = environ.get("EMOVOX_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "emovox"
+
+
+def file_crc32(path: Path) -> int:
+    """Return the CRC-32 of a file's content."""
+    crc = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            crc = zlib.crc32(block, crc)
+    return crc
 
 
 def save_arrays(path: Path, **arrays: npt.NDArray[np.generic]) -> None:

@@ -89,6 +89,29 @@ def test_rows_hold_what_the_encoder_gives(clips: list[Clip], tmp_path: Path) -> 
     assert padded.shape == (2, int(found.length.max()), build_encoder(MOBILE).n_inputs) or mask.shape[1] <= 200
 
 
+def spoil(path: Path, how: str) -> None:
+    data = path.read_bytes()
+    middle = len(data) // 2
+    spoilt = {"empty": b"", "cut": data[:middle], "changed": data[:middle] + b"\xff\x00\xff" + data[middle + 3 :]}
+    path.write_bytes(spoilt[how])
+
+
+@pytest.mark.parametrize("suffix", [FRAMES, INDEX])
+@pytest.mark.parametrize("how", ["empty", "cut", "changed"])
+def test_a_damaged_part_is_computed_again(clips: list[Clip], tmp_path: Path, suffix: str, how: str) -> None:
+    right = make(clips[:1], tmp_path / "cache").values(0)
+    (path,) = (tmp_path / "cache" / "inputs").glob(f"*{suffix}")
+    spoil(path, how)
+    np.testing.assert_array_equal(make(clips[:1], tmp_path / "cache").values(0), right)
+    assert worked(clips[:1], tmp_path / "cache") == 0
+
+
+def test_a_corpus_is_no_path_in_the_cache(tmp_path: Path) -> None:
+    clip = record(tmp_path / "voices", corpus="../../outside")
+    make([clip], tmp_path / "cache" / "deep")
+    assert not [path for path in tmp_path.rglob("*outside*") if "inputs" not in path.parts]
+
+
 def test_functionals_keep_single_precision(clips: list[Clip], tmp_path: Path) -> None:
     for _ in range(2):  # computed, then found
         found = make(clips, tmp_path / "cache", FunctionalsConfig())

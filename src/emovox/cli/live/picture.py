@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from emovox.audio.level import FLOOR_DB
-from emovox.cli.console import COLOURS, clock, printable
+from emovox.cli.console import COLOURS, clock
 from emovox.cli.live.letters import ROWS, large
 from emovox.cli.live.state import Column, LiveState
 from emovox.cli.live.strokes import (
@@ -25,6 +25,7 @@ from emovox.cli.live.strokes import (
     strip,
 )
 from emovox.schema.events import SpeechEnded
+from emovox.schema.text import printable
 
 NOT_SURE = "not sure"
 _LOUD_DB, _CLIPPED_DB = -9.0, -1.0

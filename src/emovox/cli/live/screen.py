@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
 
-import msgspec
-import typer
 from rich.console import Console
 from rich.control import Control
 from rich.text import Text
 
+from emovox.cli.console import say
 from emovox.cli.live.picture import Painter
 from emovox.cli.live.state import LiveState
 from emovox.cli.live.strokes import ranked
 from emovox.runtime.listener import Listener, TimedEvent
-from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
+from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted, rounded_event
 from emovox.schema.formats import UNCERTAIN
+from emovox.schema.text import json_line
 
 FRAME_SECONDS = 0.2
 """Seconds between two updates of the screen: smooth enough for the level, at about 1 % of a core."""
@@ -113,7 +113,7 @@ class Lines:
             Seconds until the next call, at most.
         """
         for timed in events:
-            typer.echo(json_line(timed.event) if self._json else self._line(timed))
+            say(json_line(rounded_event(timed.event)) if self._json else self._line(timed), safe=self._json)
         return WAIT_SECONDS
 
     def _line(self, timed: TimedEvent) -> str:
@@ -127,15 +127,6 @@ class Lines:
                 return f"{event.end:9.2f} s  {channel}  {_verdict(event)}{late}"
             case SpeechEnded():
                 return f"{event.end:9.2f} s  {channel}{event.start:.2f}-{event.end:.2f} s: {_verdict(event)}"
-
-
-def json_line(event: Event) -> str:
-    """Return an event as JSON in one line, with scores rounded as in all text output.
-
-    >>> json_line(SpeechStarted(0, 0, 0.5))
-    '{"type":"speech.started","utterance":0,"channel":0,"start":0.5}'
-    """
-    return msgspec.json.encode(rounded_event(event)).decode()
 
 
 def _verdict(event: EmotionUpdated | SpeechEnded) -> str:

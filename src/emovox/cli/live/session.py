@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import typer
 
 from emovox.audio.reader import AudioReader, open_live
 from emovox.audio.recorder import Recorder, check_recording
 from emovox.audio.types import ChannelChoice
-from emovox.cli.console import InputFiles, Write, coloured, printable, writing
+from emovox.cli.console import InputFiles, Write, coloured, complain, say, writing
 from emovox.cli.live.opening import OpenedSource, SourceOptions, open_source
 from emovox.cli.live.screen import Lines
 from emovox.cli.signals import StopOnSignal
@@ -151,9 +150,7 @@ class LiveSession:
 
     def _introduce(self, opened: OpenedSource) -> None:
         card = self._predictor.card
-        typer.echo(
-            f"{card.name} {card.version} listens to {printable(opened.title)}; {printable(str(self._output))}", err=True
-        )
+        complain(f"{card.name} {card.version} listens to {opened.title}; {self._output}")
 
     def _show(self, listener: Listener, opened: OpenedSource, *, json: bool, screen: bool) -> OSError | None:
         if not screen:
@@ -185,7 +182,7 @@ class LiveSession:
     def _sum_up(self, result: Result, *, to_stderr: bool) -> None:
         stream = sys.stderr if to_stderr else sys.stdout
         for text in table_text([result], labels=self._predictor.labels, colour=coloured(stream)):
-            typer.echo(text, nl=False, file=stream)
+            say(text, nl=False, err=to_stderr, safe=True)
 
 
 def _follow(listener: Listener, sink: Sink) -> OSError | None:

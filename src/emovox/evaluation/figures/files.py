@@ -18,7 +18,7 @@ from emovox.evaluation.figures.predictions import COLUMNS, NO_ANSWER, Prediction
 from emovox.schema.errors import PredictionsError
 from emovox.schema.figure import TILE, FigureKey
 from emovox.schema.files import replacing, write_whole
-from emovox.schema.text import csv_line
+from emovox.schema.text import csv_line, guarded, unguarded
 
 CLIPS = COLUMNS[:-1]
 """Columns of a list of clips: all but those of a model's predictions."""
@@ -98,25 +98,29 @@ def write_figure(predictions: Predictions, key: FigureKey, results: Path) -> Pat
     path = results / key.model / f"{key.stem}.csv"
     relative = Path(os.path.relpath(listing, path.parent)).as_posix()
     about, fine = f"# scores in percent; rows as in {relative}, crc32 {crc}\n", key.condition == TILE
-    lines = [about, csv_line(["predicted", *predictions.classes])]
-    lines += [csv_line([row.predicted, *_percents(row.scores, predictions, fine=fine)]) for row in predictions.rows()]
+    lines = [about, _line(["predicted", *predictions.classes])]
+    lines += [_line([row.predicted, *_percents(row.scores, predictions, fine=fine)]) for row in predictions.rows()]
     write_whole(path, "".join(lines).encode(), make_folder=True)
     return path
 
 
 def header_line(classes: Sequence[str]) -> str:
     """Return the first line of the complete CSV."""
-    return csv_line([*COLUMNS, *classes])
+    return _line([*COLUMNS, *classes])
 
 
 def row_line(row: Row, classes: Sequence[str], *, digits: int = 6) -> str:
     """Return one line of the complete CSV, scores with `digits` significant digits."""
     scores = [""] * len(classes) if row.scores is None else [f"{score:.{digits}g}" for score in row.scores]
-    return csv_line([*row[: len(COLUMNS)], *scores])
+    return _line([*row[: len(COLUMNS)], *scores])
 
 
 def _listed(predictions: Predictions) -> str:
-    return "".join([csv_line(CLIPS), *(csv_line(row[: len(CLIPS)]) for row in predictions.rows())])
+    return "".join([_line(CLIPS), *(_line(row[: len(CLIPS)]) for row in predictions.rows())])
+
+
+def _line(cells: Sequence[object]) -> str:
+    return csv_line([guarded(cell) for cell in cells])
 
 
 def _percents(scores: Sequence[float] | None, predictions: Predictions, *, fine: bool) -> list[str]:
@@ -145,7 +149,7 @@ def _text(path: Path) -> str:
 def _lines(table: str, path: Path, *, first: int = 1) -> Lines:
     reader = csv.reader(io.StringIO(table, newline=""), strict=True)
     try:
-        return [(reader.line_num + first - 1, cells) for cells in reader if cells]
+        return [(reader.line_num + first - 1, [unguarded(cell) for cell in cells]) for cells in reader if cells]
     except csv.Error as error:
         raise PredictionsError(f"{path}: line {reader.line_num + first - 1}: not valid CSV ({error})") from error
 

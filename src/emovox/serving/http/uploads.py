@@ -12,7 +12,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from emovox.audio.source import printable
+from emovox.schema.text import printable
 from emovox.serving.errors import CancelledError, RequestError, TooLargeError, TooSlowError
 
 PART = "file"
@@ -205,13 +205,9 @@ def _clean(name: str) -> str:
     r"""Return a client's file name for use in answers: the last part of the path, printable, 200 characters at most.
 
     >>> _clean("C:\\calls\\a\nb.wav"), _clean("../etc/x.wav"), _clean("")
-    ('a\ufffdb.wav', 'x.wav', 'file')
+    ('a\\nb.wav', 'x.wav', 'file')
     """
-    last = PurePosixPath(PureWindowsPath(printable(name)).name).name
-    return (
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in last)[:_NAME_LENGTH]
-        or PART
-    )
+    return printable(PurePosixPath(PureWindowsPath(name).name).name)[:_NAME_LENGTH] or PART
 
 
 def _too_much() -> RequestError:

@@ -8,11 +8,14 @@ bytes of the recordings.
 from __future__ import annotations
 
 import hashlib
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from zipfile import BadZipFile
 
 import msgspec
 import numpy as np
@@ -31,7 +34,7 @@ from emovox.schema.errors import CorpusError
 from emovox.schema.files import replacing
 from emovox.schema.progress import Progress, no_progress, tracked
 from emovox.schema.text import some
-from emovox.training.cache import load_arrays, save_arrays
+from emovox.training.cache import file_crc32, load_arrays, save_arrays
 from emovox.training.data.examples import Load, pad
 from emovox.training.data.task import Indices
 from emovox.training.data.views import COPY, TILE, WHOLE, Changed, Frames, Part, View, forget, views_or_problem
@@ -42,6 +45,9 @@ VERSION = 1
 
 FRAMES, INDEX = ".frames", ".npz"
 """Suffixes of the two files of a part: values row by row in the encoder's `inputs_dtype`; the place of each row."""
+
+_NO_NAME, _LONGEST_NAME = re.compile(r"[^\w.-]+"), 80
+"""What a file name must not have of the names in the data, and letters of it, at most; the hash tells parts apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,9 +199,10 @@ def make_inputs(
         for label, (part, source) in parts.items():
             settings = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
             key = f"{VERSION} {built.inputs_key} {settings} {content}"
-            stem = folder / "inputs" / f"{corpus}-{label}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+            name = _NO_NAME.sub("-", f"{corpus}-{label}")[:_LONGEST_NAME].lstrip(".")
+            stem = folder / "inputs" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
             jobs.append(_Job(members, paths, part, stem))
-    missing = [job for job in jobs if not job.is_done]
+    missing = [job for job in jobs if not job.is_done(built.inputs_dtype)]
     forget()
     done, total = 0, sum(len(job.paths) for job in missing)
     for job in missing:
@@ -225,10 +232,16 @@ class _Job:
         """Return the path of the places of the rows."""
         return self.stem.with_name(self.stem.name + INDEX)
 
-    @property
-    def is_done(self) -> bool:
-        """Return whether both files are there."""
-        return self.index.is_file() and self.frames.is_file()
+    def is_done(self, dtype: np.dtype[np.floating]) -> bool:
+        """Return whether both files are there and whole; a damaged part is computed again."""
+        try:
+            part = load_arrays(self.index)
+            size = int(part["length"].sum()) * int(part["width"]) * dtype.itemsize
+            rows = {len(part[name]) for name in ("owner", "view", "seconds", "start", "length")}
+            whole = len(rows) == 1 and size == self.frames.stat().st_size
+            return whole and ("crc32" not in part or int(part["crc32"]) == file_crc32(self.frames))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, BadZipFile, zlib.error):
+            return False
 
 
 def _content(paths: Sequence[str]) -> str:
@@ -272,11 +285,13 @@ def _good(answers: Iterable[list[View] | str], total: int) -> Iterator[list[View
 def _write(job: _Job, clips: Iterable[list[View]]) -> None:
     """Write frames as they come, then the index; a part without an index counts as missing."""
     found: list[tuple[int, str, float, int]] = []
-    width = 0
+    width = crc = 0
     with replacing(job.frames, make_folder=True) as file:
         for owner, views in enumerate(clips):
             for view in views:
-                file.write(np.ascontiguousarray(view.values).tobytes())
+                data = np.ascontiguousarray(view.values).tobytes()
+                file.write(data)
+                crc = zlib.crc32(data, crc)
                 found.append((owner, view.name, view.seconds, len(view.values)))
                 width = view.values.shape[1]
     lengths = np.array([length for *_, length in found], np.int64)
@@ -288,6 +303,7 @@ def _write(job: _Job, clips: Iterable[list[View]]) -> None:
         start=np.cumsum(lengths) - lengths,
         length=lengths,
         width=np.array(width),
+        crc32=np.array(crc, np.int64),
     )
 
 
