@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emovox.audio.decode import MAX_CHANNELS, ArrayDecoder, open_decoder
+from emovox.audio.arrays import MAX_CHANNELS, ArrayDecoder
+from emovox.audio.decode import open_decoder
 from emovox.audio.types import Samples
 from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
 

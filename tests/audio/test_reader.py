@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from emovox.audio.reader import load_audio, open_audio
 from emovox.audio.types import AudioInput, ChannelChoice, Samples
-from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonFiniteError, UndecodableError
+from emovox.schema.errors import (
+    AudioError,
+    ChannelError,
+    EmptyAudioError,
+    NonFiniteError,
+    ScaleError,
+    UndecodableError,
+)
 from emovox.schema.result import Notice
 
 TOLERANCE = 1e-6
@@ -176,8 +183,14 @@ def test_samples_beyond_any_scale_count_as_not_finite(value: float) -> None:
     samples[0, 100] = value
     with pytest.raises(NonFiniteError, match=r"at 0\.100 s in channel 0"):
         read((samples, 1000))
-    samples[0, 100] = 32768.0  # unscaled 16-bit samples: clipped, not broken
-    read((samples, 1000))
+
+
+@pytest.mark.parametrize(("peak", "divisor"), [(9.0, 128), (20_000.0, 32768), (4e6, 8388608), (2.0**31, 2**31)])
+def test_samples_in_another_scale(peak: float, divisor: int) -> None:
+    samples = noise(1000)
+    samples[0, 100] = peak
+    with pytest.raises(ScaleError, match=rf"at 0\.100 s in channel 0 .* divide them by {divisor}$"):
+        read((samples, 1000))
 
 
 def test_channel_that_is_not_asked_for_may_hold_anything() -> None:

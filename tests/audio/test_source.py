@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from emovox.audio import source
-from emovox.audio.source import head_of, name_of, rereadable
+from emovox.audio.source import name_of, open_view, rereadable
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
 
 
@@ -71,7 +71,7 @@ def test_path_of_a_pipe_is_copied(tmp_path: Path) -> None:
     writer.start()
     copy = cast(BinaryIO, rereadable(pipe))
     writer.join()
-    assert head_of(copy, name="pipe") == b"RIFF and more"
+    assert open_view(copy, name="pipe").at(0, 64) == b"RIFF and more"
 
 
 class Broken(Pipe):
@@ -84,14 +84,14 @@ class Broken(Pipe):
 def test_open_files_that_cannot_be_read(tmp_path: Path) -> None:
     writing = (tmp_path / "a.wav").open("wb")
     with writing, pytest.raises(UnreadableError, match=r"a\.wav: could not be read \(.*read.*\), expected a file"):
-        head_of(cast(BinaryIO, writing), name="a.wav")
+        open_view(cast(BinaryIO, writing), name="a.wav")
     with pytest.raises(UnreadableError, match="closed file"):
         rereadable(cast(BinaryIO, writing))
     with pytest.raises(UnreadableError, match="I/O error"):
         rereadable(cast(BinaryIO, Broken(b"")))
     (tmp_path / "b.wav").write_bytes(b"RIFF\xff\xff")
     with (tmp_path / "b.wav").open(encoding="utf-8") as text, pytest.raises(AudioError, match="opened as text"):
-        head_of(cast(BinaryIO, text), name="b.wav")
+        open_view(cast(BinaryIO, text), name="b.wav")
 
 
 def test_seekable_sources_are_left_alone() -> None:
@@ -111,12 +111,12 @@ def test_number_is_refused() -> None:
 
 def test_missing_file() -> None:
     with pytest.raises(UnreadableError, match=r"none\.wav: got no such file, expected .*; check the path"):
-        head_of("/nowhere/none.wav", name="none.wav")
+        open_view("/nowhere/none.wav", name="none.wav")
 
 
 def test_directory(tmp_path: Path) -> None:
     with pytest.raises(UnreadableError, match="got a directory, expected an audio file"):
-        head_of(str(tmp_path), name="x")
+        open_view(str(tmp_path), name="x")
 
 
 def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,39 +126,38 @@ def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     # Root may read everything, so the refusal is staged.
     monkeypatch.setattr(source, "open", refuse, raising=False)
     with pytest.raises(UnreadableError, match=r"may not be read.*check its permissions"):
-        head_of(str(tmp_path / "secret.wav"), name="secret.wav")
+        open_view(str(tmp_path / "secret.wav"), name="secret.wav")
 
 
 def test_link_that_points_to_itself(tmp_path: Path) -> None:
     (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
     with pytest.raises(UnreadableError, match=r"loop\.wav: could not be opened \(.+\)"):
-        head_of(str(tmp_path / "loop.wav"), name="loop.wav")
+        open_view(str(tmp_path / "loop.wav"), name="loop.wav")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file whose first bytes cannot be read, as on a bad disk")
 def test_file_on_a_bad_disk() -> None:
     with pytest.raises(UnreadableError, match=r"mem: could not be read \(Input/output error\), expected a readable"):
-        head_of("/proc/self/mem", name="mem")
+        open_view("/proc/self/mem", name="mem")
 
 
 def test_path_with_a_null_character() -> None:
     with pytest.raises(UnreadableError, match=r"could not be opened \(embedded null"):
-        head_of("a\0.wav", name="x")
+        open_view("a\0.wav", name="x")
 
 
 def test_empty_file(tmp_path: Path) -> None:
     (tmp_path / "e.wav").touch()
     with pytest.raises(EmptyAudioError, match=r"e\.wav: got an empty file \(0 bytes\)"):
-        head_of(str(tmp_path / "e.wav"), name="e.wav")
+        open_view(str(tmp_path / "e.wav"), name="e.wav")
 
 
-def test_open_file_is_left_at_its_beginning() -> None:
+def test_open_file_is_read_from_its_beginning() -> None:
     file = io.BytesIO(b"RIFF....WAVE")
     file.seek(0, io.SEEK_END)
-    assert head_of(file, name="x") == b"RIFF....WAVE"
-    assert file.tell() == 0
+    assert open_view(file, name="x").at(0, 64) == b"RIFF....WAVE"
 
 
 def test_file_opened_as_text() -> None:
     with pytest.raises(AudioError, match=r"opened as text.*mode 'rb'"):
-        head_of(io.StringIO("RIFF"), name="x")  # type: ignore[arg-type]
+        open_view(io.StringIO("RIFF"), name="x")  # type: ignore[arg-type]

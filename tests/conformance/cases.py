@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from emovox.audio.encodings import decode
 from emovox.audio.framing import frame
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
@@ -25,7 +26,6 @@ from emovox.runtime.timeline import summarise
 from emovox.runtime.vad import Vad, VadConfig
 from emovox.schema.formats import csv_text
 from emovox.schema.result import Result, ResultRow, Segment, rounded
-from emovox.serving.live.encodings import decode
 
 FOLDER = Path(__file__).parent
 FULL_SCALE = 32768

@@ -348,8 +348,8 @@ class TestFailure:
             stream = pipeline.open()
             with pytest.raises(NonFiniteError):
                 stream.feed(np.array([0, np.nan], np.float32))
-            with pytest.raises(AudioError, match="samples are int16"):
-                stream.feed(np.zeros(9, np.int16))
+            with pytest.raises(AudioError, match="samples of type int64"):
+                stream.feed(np.zeros(9, np.int64))
             with pytest.raises(ChannelError):
                 stream.feed(np.zeros((2, 9), np.float32))
             assert_same(but_previews(run(stream, [call(150.0)])), but_previews(alone(model, call(150.0))))

@@ -17,7 +17,7 @@ from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile
-from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError
+from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError, ScaleError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.result import Segment
 from emovox.testing import RATE, speech, write_toy
@@ -239,11 +239,19 @@ def test_double_precision_is_taken(predictor: Predictor) -> None:
     assert_same(run(predictor.stream(), [samples.astype(np.float64)]), run(predictor.stream(), [samples]))
 
 
+def test_integers_are_scaled_by_their_type(predictor: Predictor) -> None:
+    whole = np.rint(dialogue()[0] * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16)
+    scaled = whole.astype(np.float32) / 2**15
+    assert_same(run(predictor.stream(), [whole]), run(predictor.stream(), [scaled]))
+
+
 def test_bad_chunks_are_refused_and_not_taken(predictor: Predictor) -> None:
     stream = predictor.stream()
-    with pytest.raises(AudioError, match=r"samples are int16 of shape \[9\], expected float32 .*divide 16-bit"):
-        stream.feed(np.zeros(9, np.int16))
-    with pytest.raises(AudioError, match=r"float32 of shape \[1, 1, 9\]"):
+    with pytest.raises(AudioError, match=r"stream: got samples of type int64, expected float .*convert them"):
+        stream.feed(np.zeros(9, np.int64))
+    with pytest.raises(ScaleError, match=r"peak of 20000, expected numbers in \[-1, 1\]; divide them by 32768"):
+        stream.feed(np.array([0.5, 20000.0], np.float32))
+    with pytest.raises(AudioError, match=r"of shape \[1, 1, 9\]"):
         stream.feed(np.zeros((1, 1, 9), np.float32))
     with pytest.raises(ChannelError, match="samples have 2 channels, this stream has 1"):
         stream.feed(np.zeros((2, 9), np.float32))

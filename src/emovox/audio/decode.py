@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
-from typing import Any, Protocol
+from importlib.util import find_spec
+from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from emovox.audio.media import MediaDecoder, demuxer_of, second_try
-from emovox.audio.source import head_of
-from emovox.audio.types import AudioInput, Samples
-from emovox.schema.errors import AudioError, EmptyAudioError, UndecodableError
-
-MAX_CHANNELS = 32
-"""Most channels of an array; one with more rows is not taken for [channels, n]."""
-
-MAX_RATE = 2**31 - 1
-"""Highest sample rate in Hz that a file header can hold."""
+from emovox.audio.arrays import ArrayDecoder, RawDecoder
+from emovox.audio.containers import Form, recognise
+from emovox.audio.media import MediaDecoder
+from emovox.audio.source import open_view
+from emovox.audio.types import DEFAULT_READING, AudioInput, Reading, Samples
+from emovox.audio.view import View
+from emovox.schema.errors import EmptyAudioError, MissingExtraError, TrackError, UndecodableError
+from emovox.schema.result import Notice
 
 
 class Decoder(Protocol):
@@ -30,9 +24,17 @@ class Decoder(Protocol):
     channels: int
     """Native number of channels."""
     frames: int | None
-    """Number of samples per channel according to the header; None if it does not say."""
+    """Number of samples per channel according to the file; None if it does not say. Never an estimate."""
+    is_exact: bool
+    """Whether fewer samples than `frames` mean that some are missing; a container only promises a length."""
     damage: str | None
-    """Once `blocks` has ended: the reason if it stopped before the end of the recording, else None."""
+    """Once `blocks` has ended: the reason if bytes were missing or damaged, else None."""
+    notices: tuple[Notice, ...]
+    """Once `blocks` has ended: what else the user has to know of the file."""
+
+    @property
+    def share(self) -> float:
+        """Share of the file that was read, 0 to 1; 1 where nobody knows."""
 
     def blocks(self, frames: int) -> Iterator[Samples]:
         """Yield samples of shape [channels, n], float32 in [-1, 1], at the native rate; n is about `frames`."""
@@ -41,13 +43,14 @@ class Decoder(Protocol):
         """Release the file; a file that the caller opened stays open."""
 
 
-def open_decoder(source: AudioInput, *, name: str) -> Decoder:
+def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_READING) -> Decoder:
     """Open a recording with the decoder for its content; the suffix does not matter.
 
     Args:
         source: path, open seekable file (read from its beginning), bytes, or (samples [n] or [channels, n], sample
             rate in Hz).
         name: name of the recording in messages.
+        reading: which track, and what bare samples are.
 
     Returns:
         A decoder for blocks of shape [channels, n] at the native rate.
@@ -56,107 +59,101 @@ def open_decoder(source: AudioInput, *, name: str) -> Decoder:
         UnreadableError: the path cannot be opened.
         EmptyAudioError: the source has no bytes or no samples.
         UndecodableError: no decoder reads the content.
+        TrackError: there is no such track.
         MissingExtraError: the content is m4a, webm, video …, and the extra `media` is not installed.
     """
     if isinstance(source, tuple):
         return ArrayDecoder(source, name=name)
-    if isinstance(source, bytes):
-        source = io.BytesIO(source)
-    elif isinstance(source, str | os.PathLike):
-        source = os.fspath(source)
-    head = head_of(source, name=name)
-    if demuxer := demuxer_of(head):
-        return MediaDecoder(source, demuxer=demuxer, name=name)
-    from emovox.audio.sndfile import FileDecoder  # takes 16 ms to import; arrays do not need it
-
+    view = open_view(source, name=name, check=reading.check)
     try:
-        return FileDecoder(source, name=name)
-    except UndecodableError:
-        if demuxer := second_try(head):
-            return MediaDecoder(source, demuxer=demuxer, name=name)
+        return open_file(view, name=name, reading=reading)
+    except BaseException:
+        view.close()
         raise
 
 
-class ArrayDecoder:
-    """A decoder for an array of samples.
+def open_file(view: View, *, name: str, reading: Reading) -> Decoder:
+    """Return the decoder for a file; see `open_decoder`. The decoder closes the view, unless this raises an error."""
+    if reading.raw is not None:
+        return RawDecoder(view, reading.raw)
+    form, start = recognise(view)
+    if start:
+        view = view.part(range(start, view.size))
+    if form is not None and not form.sndfile and form.demuxer:
+        return MediaDecoder(view, demuxer=form.demuxer, name=name, track=reading.track)
+    if form is not None and not form.sndfile:
+        raise UndecodableError(
+            f"{name}: got {form.name}, a form of sound that is not read, expected wav, flac, mp3, m4a …; convert the "
+            "file"
+        )
+    if reading.track:
+        raise TrackError(f"{name}: got track {reading.track}, expected 0 (the file has one track); leave it out")
+    return _with_libsndfile(view, form, name=name)
 
-    Integers are scaled to [-1, 1) by their type: int16 and int32 by their full scale, uint8 around 128. int64 is
-    refused: it has no full scale in audio, and such samples are usually int16.
+
+def _with_libsndfile(view: View, form: Form | None, *, name: str) -> Decoder:
+    """Return libsndfile's decoder, or ffmpeg's where libsndfile refuses what ffmpeg may read."""
+    from emovox.audio.sndfile import FileDecoder  # takes 16 ms to import; arrays do not need it
+
+    demuxer = form.demuxer if form is not None else None
+    try:
+        first = FileDecoder(view, form, name=name)
+    except UndecodableError as refusal:
+        if demuxer is None:
+            raise
+        if find_spec("av") is None:
+            if form is not None and form.name in ("wav", "ogg", "mp3"):
+                raise
+            raise MissingExtraError(f"decoding {name} ({refusal.args[0].partition(': ')[2]})", "media") from refusal
+        return MediaDecoder(view, demuxer=demuxer, name=name)
+    return _Continued(first, view, name=name) if demuxer == "flac" and find_spec("av") else first
+
+
+class _Continued:
+    """libsndfile's decoder of a flac, continued by ffmpeg behind a damaged place, where libsndfile stops.
 
     Args:
-        source: samples of shape [n] or [channels, n], and their rate in Hz. [n, channels] is accepted if it is
-            unambiguous: more than `MAX_CHANNELS` rows and at most `MAX_CHANNELS` columns. An array with fewer rows
-            and still more rows than columns is ambiguous, and an error.
+        first: the decoder.
+        view: the file.
         name: name of the recording in messages.
-
-    Raises:
-        AudioError: the shape, the type or the rate is not valid.
-        EmptyAudioError: the array has 0 samples.
     """
 
-    frames: int | None
-    damage: str | None = None
+    def __init__(self, first: Decoder, view: View, *, name: str) -> None:
+        self._decoder: Decoder = first
+        self._view, self._name = view, name
+        self.rate, self.channels, self.frames = first.rate, first.channels, first.frames
+        self.is_exact, self.damage = first.is_exact, first.damage
+        self.notices = first.notices
 
-    def __init__(self, source: tuple[npt.NDArray[np.generic], int], *, name: str) -> None:
-        samples, rate = _pair(source, name=name)
-        self._samples = _channels_first(samples, name=name)
-        if not _is_rate(rate):
-            raise AudioError(f"{name}: got sample rate {rate!r}, expected a whole number of Hz from 1 to {MAX_RATE}")
-        _to_float(self._samples[:, :0], name=name)
-        self.rate = int(rate)
-        self.channels, self.frames = self._samples.shape
+    @property
+    def share(self) -> float:
+        """Share of the file's bytes that were read, 0 to 1."""
+        return self._decoder.share
 
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples of shape [channels, n], float32, n <= `frames`: views of the array if it is float32."""
-        for start in range(0, self._samples.shape[1], frames):
-            yield _to_float(self._samples[:, start : start + frames], name="")
+        """Yield samples of shape [channels, n], float32; silence where packets are damaged."""
+        given = 0
+        for block in self._decoder.blocks(frames):
+            given += block.shape[1]
+            yield block
+        self.damage, self.notices = self._decoder.damage, self._decoder.notices
+        if self.damage is not None:
+            yield from self._rest(frames, given)
 
     def close(self) -> None:
-        """Do nothing: an array needs no release."""
+        """Close the file."""
+        self._decoder.close()
 
-
-def _pair(source: tuple[Any, ...], *, name: str) -> tuple[npt.NDArray[np.generic], Any]:
-    if len(source) != 2:
-        raise AudioError(f"{name}: got a tuple of {len(source)}, expected (samples, sample rate)")
-    try:
-        return np.asarray(source[0]), source[1]
-    except ValueError as error:
-        raise AudioError(f"{name}: got samples that are no array ({error}), expected [n] or [channels, n]") from error
-
-
-def _is_rate(rate: Any) -> bool:
-    try:
-        return bool(1 <= rate <= MAX_RATE and rate % 1 == 0)
-    except TypeError:
-        return False
-
-
-def _channels_first(samples: npt.NDArray[np.generic], *, name: str) -> npt.NDArray[np.generic]:
-    if samples.ndim == 1:
-        samples = samples[np.newaxis]
-    if samples.size == 0:
-        raise EmptyAudioError(f"{name}: got 0 samples (shape {samples.shape}), expected at least one")
-    if samples.ndim == 2:
-        rows, columns = samples.shape
-        if rows <= MAX_CHANNELS and rows <= columns:
-            return samples
-        if columns <= MAX_CHANNELS < rows:
-            return samples.T
-    raise AudioError(
-        f"{name}: got samples of shape {samples.shape}, expected [n] or [channels, n]; transpose the array"
-    )
-
-
-def _to_float(samples: npt.NDArray[np.generic], *, name: str) -> Samples:
-    kind = samples.dtype.newbyteorder("=")
-    if np.issubdtype(kind, np.floating):
-        with np.errstate(over="ignore"):  # becomes infinity, which the reader refuses
-            return samples.astype(np.float32, copy=False)
-    if kind == np.uint8:
-        return np.multiply(samples.astype(np.float32) - 128, 2.0**-7, dtype=np.float32)
-    if kind in (np.int8, np.int16, np.int32):
-        return np.multiply(samples.astype(np.float32), 2.0 ** (1 - 8 * kind.itemsize), dtype=np.float32)
-    raise AudioError(
-        f"{name}: got samples of type {kind}, expected float in [-1, 1], int16, int32 or uint8; "
-        "convert them to the type of the recording"
-    )
+    def _rest(self, frames: int, skipped: int) -> Iterator[Samples]:
+        try:
+            rest = MediaDecoder(self._view.part(range(self._view.size)), demuxer="flac", name=self._name)
+        except (UndecodableError, EmptyAudioError):
+            return
+        self._decoder = rest
+        if (rest.rate, rest.channels) != (self.rate, self.channels):
+            return
+        for block in rest.blocks(frames):
+            if block.shape[1] > skipped:
+                yield block[:, skipped:]
+            skipped = max(0, skipped - block.shape[1])
+        self.damage = rest.damage or self.damage

@@ -11,9 +11,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from emovox.audio.decode import MAX_RATE, Decoder
-from emovox.audio.types import Samples
+from emovox.audio.decode import Decoder
+from emovox.audio.types import MAX_RATE, Samples
 from emovox.schema.errors import ConfigError, EmovoxError
+from emovox.schema.result import Notice
 
 
 class LiveSource(ABC):
@@ -30,6 +31,11 @@ class LiveSource(ABC):
 
     frames: int | None = None
     """Length according to a header: live audio has none."""
+    is_exact: bool = True
+    notices: tuple[Notice, ...] = ()
+    """What the user has to know of the source."""
+    share: float = 1.0
+    """Share of the source that was read: unknown of live audio."""
     damage: str | None = None
     """Why the audio ended before `stop` and before the end of the source; None if it did not."""
     failure: EmovoxError | None = None
@@ -112,7 +118,7 @@ class Playback(LiveSource):
             if self._stopping.wait(max(0.0, due - time.monotonic())):
                 return
             yield block, due
-        self.damage = self._decoder.damage
+        self.damage, self.notices = self._decoder.damage, self._decoder.notices
 
 
 _WIDTH = 2

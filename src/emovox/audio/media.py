@@ -1,117 +1,109 @@
-"""Decode m4a, webm and the audio tracks of videos with PyAV (extra `media`)."""
+"""Decode m4a, webm and the audio tracks of videos with PyAV (extra `media`), on the clock of the container."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.util import find_spec
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from emovox.audio.source import open_bytes
-from emovox.audio.types import Samples
-from emovox.schema.errors import EmptyAudioError, UndecodableError
+from emovox.audio.types import TOLERATED_LOSS, Samples
+from emovox.audio.view import View
+from emovox.schema.errors import EmptyAudioError, TrackError, UndecodableError
 from emovox.schema.extras import require
+from emovox.schema.result import Notice
 
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyp", "mp4"),
-    (4, b"moov", "mp4"),
-    (4, b"mdat", "mp4"),
-    (4, b"wide", "mp4"),
-    (4, b"free", "mp4"),
-    (0, b"\x1aE\xdf\xa3", "matroska"),
-    (0, b"\xff\xf1", "aac"),
-    (0, b"\xff\xf9", "aac"),
-    (0, b"0&\xb2u\x8ef\xcf\x11", "asf"),
-    (0, b"FLV\x01", "flv"),
-    (8, b"AVI ", "avi"),
-    (0, b"\x00\x00\x01\xba", "mpeg"),
-    (0, b"#!AMR", "amr"),
-)
-"""Containers: offset and value of their first bytes, and the name of ffmpeg's demuxer."""
+_LIMITS = {"max_streams": "64", "probesize": "5000000", "analyzeduration": "5000000"}
+"""Most streams of a container, and what ffmpeg may read in bytes and µs before the first packet."""
 
 _MOST_PIECES = 4096
 """Most packets in a block. A packet may hold a single sample, and the reader can stop only between blocks."""
 
+_BAD_PACKETS = 100
+"""Bad packets before the first good one, after which a track counts as undecodable."""
 
-def demuxer_of(head: bytes) -> str | None:
-    r"""Return the demuxer of a container that needs PyAV.
+_TOLERATED_PACKETS = 4
+"""Bad packets, of 20 ms each, that are no loss to speak of."""
 
-    Args:
-        head: first bytes of the file; 12 are enough.
+SILENCED = "silence is in their place"
+"""Ends the reason of a damage behind which the sound goes on."""
 
-    Returns:
-        Name of ffmpeg's demuxer ("mp4" also for m4a, mov and 3gp; "matroska" also for webm), or None for others.
+_BROADCAST = ("mpegts", "mpeg")
+"""Containers whose clock begins anywhere and may jump."""
 
-    >>> demuxer_of(b"\x00\x00\x00\x20ftypM4A ")
-    'mp4'
-    >>> demuxer_of(b"RIFF\x24\x00\x00\x00WAVEfmt ") is None
-    True
-    """
-    return next((name for offset, magic, name in _MAGIC if head.startswith(magic, offset)), None)
+_CLOCK_JUMP = 10.0
+"""Seconds: a gap in a broadcast that is longer is a jump of its clock."""
 
+_LONGEST_GAP = 4 * 3600.0
+"""Seconds: a gap that is longer is an error of the clock in any container."""
 
-def second_try(head: bytes) -> str | None:
-    """Return the demuxer for a container that libsndfile reads, with a codec that it does not (Speex, G.729 …).
+_ESTIMATED = ("aac", "mp3", "amr", "ac3", "eac3", "dts", "loas", "mpegts", "mpeg")
+"""Demuxers whose length in seconds is an estimate from a bit rate."""
 
-    Args:
-        head: first bytes of the file.
-
-    Returns:
-        "wav" or "ogg" if the content is one of them and PyAV is installed, else None.
-    """
-    if find_spec("av") is None:
-        return None
-    return {b"RIFF": "wav", b"OggS": "ogg"}.get(head[:4])
+_SILENCE = 2**16
+"""Samples of silence in a block."""
 
 
 class MediaDecoder:
-    """A decoder for the first audio track of a container.
+    """A decoder for one audio track of a container.
 
     The caller chooses the demuxer, and Python opens the file: no file name can make ffmpeg read a playlist or a network
-    address. The rate is that of the first decoded frame, since the header of HE-AAC has half of it.
+    address. The rate is that of the first decoded frame, since the header of HE-AAC has half of it. Where the times of
+    the container leave a gap (sound that starts later than the picture, a muted microphone, silence that a call does
+    not send, damaged packets), silence fills it, so that seconds of the samples are seconds of the container.
 
     Args:
-        source: a path, or an open seekable file.
-        demuxer: name from `demuxer_of` or `second_try`.
+        view: the file.
+        demuxer: ffmpeg's name of its form.
         name: name of the recording in messages.
+        track: number of the audio track, from 0; None takes the default track, or else the first.
 
     Raises:
         MissingExtraError: PyAV is not installed.
         UndecodableError: ffmpeg cannot read the container, or the container has no audio track.
+        TrackError: there is no such track.
         EmptyAudioError: the audio track has no samples.
     """
 
-    def __init__(self, source: str | BinaryIO, *, demuxer: str, name: str) -> None:
+    is_exact = False
+
+    def __init__(self, view: View, *, demuxer: str, name: str, track: int | None = None) -> None:
         require("av", need=f"decoding {name} ({demuxer})", extra="media")
-        import av  # takes 0.6 s: it loads ffmpeg's libraries
+        import av  # takes 0.2 s: it loads ffmpeg's libraries
 
         self.damage: str | None = None
+        self.notices: tuple[Notice, ...] = ()
         # PyAV raises these on damaged data: ffmpeg's errors, and Python's where the data are inconsistent.
         self._failures = (av.FFmpegError, IndexError, ValueError, NotImplementedError)
         self._converter: Any = None
-        file = open_bytes(source) if isinstance(source, str) else source
-        file.seek(0)  # libsndfile may have read from it
-        self._opened_file = file if isinstance(source, str) else None
+        self._view, self._name, self._demuxer = view, name, demuxer
+        self._bad, self._reason, self._position = 0, "", 0
+        self._cut = False  # whether the last packet was bad
+        view.seek(0)
         try:
-            self._container: Any = av.open(_Unnamed(file), format=demuxer, metadata_errors="replace")
-        except self._failures as error:
-            self._close_opened_file()
+            self._container: Any = av.open(view, format=demuxer, metadata_errors="replace", options=_LIMITS)
+        except (*self._failures, MemoryError) as error:
+            view.raise_error()
             raise UndecodableError(
                 f"{name}: got {demuxer} data that ffmpeg cannot read ({_reason(error)}), "
                 "expected a complete file; copy or convert it again"
             ) from error
         try:
-            self._start(demuxer, name)
-        except (UndecodableError, EmptyAudioError):
-            self.close()
+            self._start(track)
+        except BaseException:
+            self._container.close()
             raise
 
+    @property
+    def share(self) -> float:
+        """Share of the file's bytes that were read, 0 to 1."""
+        return self._view.furthest / max(self._view.size, 1)
+
     def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples of shape [channels, n], float32, n about `frames` or less, to the end or the first damage."""
+        """Yield samples of shape [channels, n], float32, n about `frames` or less, to the end or the last damage."""
         held: list[Samples] = []
         count = 0
-        for piece in self._pieces():
+        for piece in self._timed():
             held.append(piece)
             count += piece.shape[1]
             if count >= frames or len(held) >= _MOST_PIECES:
@@ -119,54 +111,134 @@ class MediaDecoder:
                 held, count = [], 0
         if held:
             yield np.concatenate(held, axis=1)
+        self._view.raise_error()
+        self._judge()
 
     def close(self) -> None:
-        """Close the container; a file that the caller opened stays open."""
+        """Close the container, and the file if it was opened here."""
         self._container.close()
-        self._close_opened_file()
+        self._view.close()
 
-    def _start(self, demuxer: str, name: str) -> None:
-        if not self._container.streams.audio:
-            raise UndecodableError(f"{name}: got {demuxer} without an audio track, expected one; choose another file")
-        track = self._container.streams.audio[0]
-        self._packets: Iterator[Any] = self._container.decode(track)
-        try:
-            self._first: Any = next(self._packets, None)
-        except self._failures as error:
+    def _start(self, wanted: int | None) -> None:
+        tracks = self._container.streams.audio
+        if not tracks:
             raise UndecodableError(
-                f"{name}: got an audio track that ffmpeg cannot decode ({_reason(error)}), expected aac, opus, …; "
+                f"{self._name}: got {self._demuxer} without an audio track, expected one; choose another file"
+            )
+        number = self._choose(tracks, wanted)
+        self._track: Any = tracks[number]
+        self._frames = self._decoded()
+        self._first: Any = next(self._frames, None)
+        self._view.raise_error()
+        if self._first is None and self._reason:
+            raise UndecodableError(
+                f"{self._name}: got an audio track that ffmpeg cannot decode ({self._reason}), expected aac, opus, …; "
                 "convert the file to wav or flac"
-            ) from error
+            )
         if self._first is None:
-            raise EmptyAudioError(f"{name}: got an audio track with 0 samples, expected at least one")
+            raise EmptyAudioError(f"{self._name}: got an audio track with 0 samples, expected at least one")
         self.rate = int(self._first.sample_rate)
         self.channels = len(self._first.layout.channels)
-        self.frames = self._promised(track)
+        self.frames = self._claimed()
+        self._origin = (self._container.start_time or 0) / 1e6 if self._demuxer in _BROADCAST else 0.0
 
-    def _promised(self, track: Any) -> int | None:
-        if track.duration is not None and track.time_base:
-            return int(float(track.duration * track.time_base) * self.rate + 0.5)
+    def _choose(self, tracks: Any, wanted: int | None) -> int:
+        number = wanted
+        if number is None:
+            number = next((n for n, track in enumerate(tracks) if int(track.disposition) & 1), 0)
+        if not 0 <= number < len(tracks):
+            raise TrackError(
+                f"{self._name}: got track {number}, expected 0 to {len(tracks) - 1} (audio tracks in this file: "
+                f"{len(tracks)}); choose one of them"
+            )
+        if len(tracks) > 1 and wanted is None:
+            others = ", ".join(_described(n, track) for n, track in enumerate(tracks) if n != number)
+            self.notices = (
+                Notice(
+                    "tracks",
+                    f"track {_described(number, tracks[number])} of {len(tracks)} audio tracks was analysed, the "
+                    f"others were not: {others}; choose one with --track N",
+                ),
+            )
+        return int(number)
+
+    def _claimed(self) -> int | None:
+        if self._demuxer in _ESTIMATED:
+            return None
+        if self._track.duration is not None and self._track.time_base:
+            return int(float(self._track.duration * self._track.time_base) * self.rate + 0.5)
         # The duration of a container is that of its longest track, so it holds for the audio only if there is no other.
         if self._container.duration is not None and len(self._container.streams) == 1:
             return int(self._container.duration / 1_000_000 * self.rate + 0.5)
         return None
 
-    def _pieces(self) -> Iterator[Samples]:
-        for some in (self._decoded, self._rest):  # the converter still holds good samples after damage
-            try:
-                yield from some()
-            except self._failures as error:
-                self.damage = self.damage or f"decoding stopped: {_reason(error)}"
+    def _decoded(self) -> Iterator[Any]:
+        """Yield the decoded frames; a bad packet is left out, an error of the container is the end."""
+        good = False
+        try:
+            for packet in self._container.demux(self._track):
+                try:
+                    frames = packet.decode()
+                    self._cut = self._cut and not packet.size  # the last, empty one flushes the decoder
+                except self._failures as error:
+                    self._cut = True
+                    self._bad, self._reason = self._bad + 1, _reason(error)
+                    if not good and self._bad > _BAD_PACKETS:
+                        return
+                    continue
+                good = good or bool(frames)
+                yield from frames
+        except self._failures as error:
+            self._reason = _reason(error)
+            self.damage = f"decoding stopped: {self._reason}"
 
-    def _decoded(self) -> Iterator[Samples]:
+    def _timed(self) -> Iterator[Samples]:
+        """Yield the samples and, where the clock of the container leaves a gap, silence."""
+        shift = 0.0  # seconds by which the clock jumped
         frame, given = self._first, None
-        while frame is not None:
-            if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
-                # A track may change its rate or channels midway, and PyAV's converter stays set to its first input.
-                yield from self._rest()
-                self._converter = self._to_float()
-            yield from _arrays(self._converter, frame)
-            frame = next(self._packets, None)
+        try:
+            while frame is not None:
+                if given != (given := (frame.sample_rate, frame.layout.name, frame.format.name)):
+                    # A track may change its rate or channels midway; PyAV's converter stays set to its first input.
+                    yield from self._counted(self._rest())
+                    self._converter = self._to_float()
+                if frame.pts is not None and frame.time_base:
+                    gap = float(frame.pts * frame.time_base) - self._origin - shift - self._position / self.rate
+                    if gap > (_CLOCK_JUMP if self._demuxer in _BROADCAST else _LONGEST_GAP):
+                        shift += gap
+                    elif gap > TOLERATED_LOSS or (self._position == 0 and gap > 0):
+                        yield from self._counted(self._silence(round(gap * self.rate)))
+                    elif gap < -_CLOCK_JUMP:
+                        shift += gap
+                yield from self._counted(_arrays(self._converter, frame))
+                frame = next(self._frames, None)
+        except self._failures as error:
+            self.damage = self.damage or f"decoding stopped: {_reason(error)}"
+        try:
+            yield from self._counted(self._rest())  # the converter still holds good samples after damage
+        except self._failures as error:
+            self.damage = self.damage or f"decoding stopped: {_reason(error)}"
+
+    def _counted(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
+        for piece in pieces:
+            self._position += piece.shape[1]
+            yield piece
+
+    def _silence(self, count: int) -> Iterator[Samples]:
+        for start in range(0, count, _SILENCE):
+            yield np.zeros((self.channels, min(_SILENCE, count - start)), np.float32)
+
+    def _judge(self) -> None:
+        """Note packets that could not be decoded, and bytes that are missing at the end."""
+        from emovox.audio.endings import missing_end  # here, since it is needed once
+
+        if self.damage is None and self._bad > _TOLERATED_PACKETS:
+            self.damage = f"{self._bad} packets are damaged ({self._reason}), {SILENCED}"
+        if self.damage is None and self._cut and self._demuxer in _ESTIMATED:
+            self.damage = "the last frame is not whole"
+        self.damage = self.damage or missing_end(
+            self._view, self._demuxer, self._track, seconds=self._position / self.rate
+        )
 
     def _rest(self) -> Iterator[Samples]:
         yield from _arrays(self._converter, None)
@@ -177,9 +249,16 @@ class MediaDecoder:
         # Interleaved: for planar frames of 8 or more channels, PyAV 18 reads past the end of the list of planes.
         return av.AudioResampler(format="flt", layout=self._first.layout, rate=self.rate)
 
-    def _close_opened_file(self) -> None:
-        if self._opened_file is not None:
-            self._opened_file.close()
+
+def _described(number: int, track: Any) -> str:
+    words = (track.codec_context.name if track.codec_context else "unknown codec", *_tags(track))
+    return f"{number} ({', '.join(words)})"
+
+
+def _tags(track: Any) -> Iterator[str]:
+    for key in ("language", "title"):
+        if value := track.metadata.get(key):
+            yield "".join(letter for letter in value if letter.isprintable())[:40]
 
 
 def _arrays(converter: Any, frame: Any) -> list[Samples]:
@@ -187,14 +266,5 @@ def _arrays(converter: Any, frame: Any) -> list[Samples]:
     return [part.to_ndarray().reshape(-1, len(part.layout.channels)).T for part in parts]
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
-
-
-class _Unnamed:
-    """An open file without its name: PyAV accepts only text as a name, and would guess the format from it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell

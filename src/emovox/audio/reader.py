@@ -8,26 +8,41 @@ from types import TracebackType
 import numpy as np
 
 from emovox.audio.decode import Decoder, open_decoder
+from emovox.audio.media import SILENCED
 from emovox.audio.resampling import Resampler
 from emovox.audio.source import name_of, rereadable
-from emovox.audio.types import AudioInput, ChannelChoice, Samples
-from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonFiniteError, UndecodableError
+from emovox.audio.types import (
+    DEFAULT_READING,
+    LARGEST,
+    LOUDEST,
+    TOLERATED_LOSS,
+    AudioInput,
+    ChannelChoice,
+    Reading,
+    Samples,
+    divisor_of,
+)
+from emovox.schema.errors import AudioError, ChannelError, EmptyAudioError, NonFiniteError, ScaleError, UndecodableError
 from emovox.schema.result import Notice
 
 FULL_SCALE = 0.999
 """Magnitude from which a sample counts as clipped: 16-bit full scale is 0.99997, and lossy codecs blur it a little."""
 
-LARGEST = 2.0**31
-"""Largest valid magnitude: samples beyond it are not audio in any scale, and their squares overflow float32."""
-
 CLIPPED_SHARE = 1e-3
 """Share of clipped samples above which a notice is given: a normalised recording has a few, a clipped one many."""
 
-TOLERATED_LOSS = 0.1
-"""Seconds that may be missing relative to the header: lossy formats round their length to whole packets."""
+CANCELLED_SHARE = 0.2
+"""Power of the mix, relative to the mean power of one channel divided by their number, below which they cancel: what
+differs between the channels of a call or a room adds up to 1."""
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 """Valid native rates in Hz. A header may hold any rate, and resampling from 1 Hz turns a sample into 16000."""
+
+MOST_CHANNELS = 64
+"""Most channels of a file: a few bytes can describe seconds of hundreds of silent ones."""
+
+MOST_VALUES = 4_000_000
+"""Most samples a second in all channels of a file: 64 channels at 48 kHz, or 8 at 384 kHz."""
 
 _BLOCK_VALUES = 2**22
 """Most values (samples times channels) in memory at once, decoded or resampled: 16 MiB for any rate and channels."""
@@ -42,9 +57,10 @@ class AudioReader:
         native_channels: number of channels of the file.
         sample_rate: sample rate of the blocks in Hz.
         channels: number of channels of the blocks.
-        duration: length in seconds according to the header; None if it does not say.
+        duration: length in seconds according to the file; None if it does not say. Never an estimate.
+        is_exact: whether `duration` follows from the bytes of the file; a container only promises it.
         seconds: length in seconds that `blocks` has yielded so far.
-        notices: defects that do not prevent analysis (`truncated`, `clipped`); complete after `blocks` has ended.
+        notices: defects that do not prevent analysis (`truncated`, `clipped`, …); complete after `blocks` has ended.
     """
 
     def __init__(
@@ -54,6 +70,7 @@ class AudioReader:
         sample_rate: int | None,
         channels: ChannelChoice,
         block_seconds: float,
+        reading: Reading = DEFAULT_READING,
         opened: Decoder | None = None,
     ) -> None:
         if (sample_rate is not None and sample_rate < 1) or not block_seconds > 0:
@@ -63,22 +80,26 @@ class AudioReader:
         self.name = name_of(source)
         self._given = source
         self._source = source if opened else rereadable(source)
-        self._decoder: Decoder | None = opened or open_decoder(self._source, name=self.name)
+        self._reading = reading
+        self._latest = opened or open_decoder(self._source, name=self.name, reading=reading)
+        self._decoder: Decoder | None = self._latest
         self.native_rate = self._decoder.rate
         self.native_channels = self._decoder.channels
         self.sample_rate = self.native_rate if sample_rate is None else sample_rate
         frames = self._decoder.frames
         self.duration = None if frames is None else frames / max(1, self.native_rate)
+        self.is_exact = self._decoder.is_exact
         self.notices: tuple[Notice, ...] = ()
         self._channel = channels
         growth = max(1.0, self.sample_rate / max(1, self.native_rate))
-        most = int(_BLOCK_VALUES / (self.native_channels * growth))
+        most = int(_BLOCK_VALUES / (max(1, self.native_channels) * growth))
         self._frames = max(1, min(round(block_seconds * self.native_rate), most))
         self._delivered = 0
         self._clipped = 0
+        self._power = np.zeros(2)
         self.channels = self.native_channels if channels == "split" else 1
         try:
-            self._check_rate()
+            self._check_form()
             self._check_channel()
         except AudioError:
             self.close()
@@ -88,6 +109,12 @@ class AudioReader:
     def seconds(self) -> float:
         """Seconds of audio decoded so far (all of it after `blocks` has ended)."""
         return self._delivered / self.native_rate
+
+    @property
+    def progress(self) -> float:
+        """Share of the recording that was decoded, 0 to 1."""
+        share = self.seconds / self.duration if self.duration else self._latest.share
+        return min(1.0, share)
 
     def blocks(self) -> Iterator[Samples]:
         """Decode from the beginning; every call starts at the beginning again.
@@ -100,11 +127,13 @@ class AudioReader:
 
         Raises:
             NonFiniteError: a selected channel holds NaN, infinity, or samples beyond `LARGEST`.
+            ScaleError: a selected channel holds samples beyond `LOUDEST`, such as 16-bit values as floats.
             EmptyAudioError: the recording has 0 samples.
             UndecodableError: the data are damaged and nothing can be decoded.
         """
-        decoder = self._decoder or open_decoder(self._source, name=self.name)
-        self._decoder, self._delivered, self._clipped, self.notices = None, 0, 0, ()
+        decoder = self._decoder or open_decoder(self._source, name=self.name, reading=self._reading)
+        self._latest, self._decoder = decoder, None
+        self._delivered, self._clipped, self._power, self.notices = 0, 0, np.zeros(2), ()
         try:
             blocks = self._selected(decoder)
             yield from blocks if self.sample_rate == self.native_rate else self._resampled(blocks)
@@ -131,27 +160,40 @@ class AudioReader:
     def _selected(self, decoder: Decoder) -> Iterator[Samples]:
         for block in decoder.blocks(self._frames):
             chosen = block[self._channel : self._channel + 1] if isinstance(self._channel, int) else block
+            self._reading.check()
             self._inspect(chosen)
             self._delivered += block.shape[1]
-            yield np.ascontiguousarray(_mean(chosen) if self._channel == "mix" else chosen)
+            yield np.ascontiguousarray(self._mixed(chosen) if self._channel == "mix" else chosen)
 
     def _inspect(self, block: Samples) -> None:
         # Minimum and maximum reveal NaN, infinity and full scale in two cheap passes (20 µs for 3 s at 16 kHz).
         low, high = float(block.min()), float(block.max())
-        if not max(-low, high) <= LARGEST:  # NaN compares false
-            raise self._non_finite(block)
+        if not max(-low, high) <= LOUDEST:  # NaN compares false
+            raise self._unusable(block)
         if max(-low, high) >= FULL_SCALE:
             self._clipped += int(np.count_nonzero(np.abs(block) >= FULL_SCALE))
 
-    def _non_finite(self, block: Samples) -> NonFiniteError:
-        index, channel = (int(i) for i in np.argwhere(~(np.abs(block.T) <= LARGEST))[0])
+    def _unusable(self, block: Samples) -> AudioError:
+        finite = bool((np.abs(block) <= LARGEST).all())
+        index, channel = (int(i) for i in np.argwhere(~(np.abs(block.T) <= (LOUDEST if finite else LARGEST)))[0])
         second = (self._delivered + index) / self.native_rate
-        value = block[channel, index]
-        channel += self._channel if isinstance(self._channel, int) else 0
+        place = f"at {second:.3f} s in channel {channel + (self._channel if isinstance(self._channel, int) else 0)}"
+        if finite:
+            peak = float(np.abs(block).max())
+            return ScaleError(
+                f"{self.name}: got {block[channel, index]:g} {place} and a peak of {peak:g}, expected samples in "
+                f"[-1, 1]; divide them by {divisor_of(peak)}"
+            )
         return NonFiniteError(
-            f"{self.name}: got {value:g} at {second:.3f} s in channel {channel}, expected finite samples in [-1, 1]; "
+            f"{self.name}: got {block[channel, index]:g} {place}, expected finite samples in [-1, 1]; "
             "repair the recording or export it again"
         )
+
+    def _mixed(self, block: Samples) -> Samples:
+        mixed = _mean(block)
+        if len(block) > 1:
+            self._power += np.vdot(mixed, mixed), np.vdot(block, block) / len(block)
+        return mixed
 
     def _resampled(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
         resampler = Resampler(self.native_rate, self.sample_rate, self.channels)
@@ -163,18 +205,28 @@ class AudioReader:
 
     def _conclude(self, decoder: Decoder) -> None:
         if self._delivered == 0:
-            if decoder.damage or decoder.frames:
+            if decoder.damage or (decoder.frames and decoder.is_exact):
                 reason = decoder.damage or f"the header promises {self.duration:.2f} s"
                 raise UndecodableError(
                     f"{self.name}: got a recording of which nothing can be decoded ({reason}), expected intact audio; "
                     "copy it again"
                 )
             raise EmptyAudioError(f"{self.name}: got 0 samples, expected at least one; record it again")
-        notices = []
-        missing = 0.0 if self.duration is None else self.duration - self.seconds
+        notices = [*decoder.notices]
+        missing = self.duration - self.seconds if self.duration is not None and self.is_exact else 0.0
         if decoder.damage or missing > TOLERATED_LOSS:
             reason = decoder.damage or f"the header promises {self.duration:.2f} s"
-            notices.append(Notice("truncated", f"only the first {self.seconds:.2f} s could be decoded: {reason}"))
+            part = "not all" if reason.endswith(SILENCED) else f"only the first {self.seconds:.2f} s"
+            notices.append(Notice("truncated", f"{part} could be decoded: {reason}"))
+        mixed, alone = self._power
+        if mixed * self.native_channels < CANCELLED_SHARE * alone:
+            notices.append(
+                Notice(
+                    "channels_cancel",
+                    "the channels cancel each other (one is the other with its sign changed), so little of the sound "
+                    "is left in their mean: analyse one of them with --channels 0",
+                )
+            )
         analysed = self._delivered * (self.native_channels if self._channel in ("mix", "split") else 1)
         if self._clipped > CLIPPED_SHARE * analysed:
             share = 100 * self._clipped / analysed
@@ -183,11 +235,18 @@ class AudioReader:
             )
         self.notices = tuple(notices)
 
-    def _check_rate(self) -> None:
+    def _check_form(self) -> None:
         if not LOWEST_RATE <= self.native_rate <= HIGHEST_RATE:
             raise UndecodableError(
                 f"{self.name}: got a sample rate of {self.native_rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE}; "
                 "export the recording again"
+            )
+        if isinstance(self._source, tuple):
+            return
+        if self.native_channels > MOST_CHANNELS or self.native_channels * self.native_rate > MOST_VALUES:
+            raise UndecodableError(
+                f"{self.name}: got {self.native_channels} channels at {self.native_rate} Hz, expected at most "
+                f"{MOST_CHANNELS} channels and {MOST_VALUES} samples a second in all of them; export fewer channels"
             )
 
     def _check_channel(self) -> None:
@@ -217,6 +276,7 @@ def open_audio(
     sample_rate: int | None = 16000,
     channels: ChannelChoice = "mix",
     block_seconds: float = 10.0,
+    reading: Reading = DEFAULT_READING,
 ) -> AudioReader:
     """Open a recording for reading in blocks; memory does not grow with its length.
 
@@ -226,6 +286,7 @@ def open_audio(
         sample_rate: rate of the blocks in Hz; None keeps the native rate.
         channels: "mix" for the mean of all channels, "split" for every channel separately, or an index from 0.
         block_seconds: length of a decoded block, > 0; shorter for very high rates or numbers of channels.
+        reading: which track of a container, and what bare samples are.
 
     Returns:
         A reader for blocks of shape [channels, n], to use in a `with` statement.
@@ -235,6 +296,7 @@ def open_audio(
         EmptyAudioError: the source has no bytes or no samples.
         UndecodableError: the content is not audio.
         ChannelError: the channel does not exist.
+        TrackError: the track does not exist.
         MissingExtraError: the content needs the extra `media`.
         AudioError: an argument is out of range or has a wrong type.
 
@@ -242,7 +304,7 @@ def open_audio(
     ...     reader.duration, sum(block.shape[1] for block in reader.blocks())
     (1.0, 16000)
     """
-    return AudioReader(source, sample_rate=sample_rate, channels=channels, block_seconds=block_seconds)
+    return AudioReader(source, sample_rate=sample_rate, channels=channels, block_seconds=block_seconds, reading=reading)
 
 
 def open_live(
@@ -273,7 +335,11 @@ def open_live(
 
 
 def load_audio(
-    source: AudioInput, *, sample_rate: int | None = 16000, channels: ChannelChoice = "mix"
+    source: AudioInput,
+    *,
+    sample_rate: int | None = 16000,
+    channels: ChannelChoice = "mix",
+    reading: Reading = DEFAULT_READING,
 ) -> tuple[Samples, int]:
     """Decode a whole recording into memory, through the same path as `open_audio`.
 
@@ -281,6 +347,7 @@ def load_audio(
         source: see `open_audio`.
         sample_rate: rate of the result in Hz; None keeps the native rate.
         channels: "mix", "split", or the index of a channel from 0.
+        reading: see `open_audio`.
 
     Returns:
         Samples of shape [channels, n], float32 in [-1, 1], and their rate in Hz.
@@ -292,7 +359,7 @@ def load_audio(
     >>> samples.tolist(), rate
     ([[0.0, 0.5]], 16000)
     """
-    with open_audio(source, sample_rate=sample_rate, channels=channels) as reader:
+    with open_audio(source, sample_rate=sample_rate, channels=channels, reading=reading) as reader:
         # One sample at a much lower rate is no block at all, and the array must still have its channels.
         nothing = np.empty((reader.channels, 0), np.float32)
         return np.concatenate([nothing, *reader.blocks()], axis=1), reader.sample_rate

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from emovox.audio.types import AudioInput
+from emovox.audio.view import View
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
 from emovox.schema.text import printable_name
-
-HEAD_BYTES = 64
-"""Bytes that `head_of` reads: enough to recognise every container in `emovox.audio.media`."""
 
 _SPOOL_BYTES = 8 * 2**20
 """Largest copy of a pipe in memory; a larger one is on disk."""
@@ -67,7 +66,7 @@ def rereadable(source: AudioInput) -> AudioInput:
             f"got a {type(source).__name__}, expected a path, bytes, a file opened with 'rb' or (samples, sample rate)"
             + ("; pass the array together with its rate" if isinstance(source, np.ndarray) else "")
         )
-    with _readable(name_of(source)):
+    with readable(name_of(source)):
         return source if source.seekable() else _spooled(source)
 
 
@@ -83,13 +82,13 @@ def _spooled(pipe: BinaryIO) -> BinaryIO:
     import tempfile
 
     spool = cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES))  # noqa: SIM115 - the reader closes it
-    with _readable(name_of(pipe)):
+    with readable(name_of(pipe)):
         shutil.copyfileobj(pipe, spool)
     return spool
 
 
 @contextmanager
-def _readable(name: str, *, expected: str = "a file opened with 'rb'") -> Iterator[None]:
+def readable(name: str, *, expected: str = "a file opened with 'rb'") -> Iterator[None]:
     """Convert errors while a file is read (bad disk, file closed or opened for writing …) to `AudioError`s."""
     try:
         yield
@@ -126,31 +125,40 @@ def open_bytes(path: str) -> BinaryIO:
         raise UnreadableError(f"{name}: could not be opened ({reason}), expected a readable audio file") from error
 
 
-def head_of(source: str | BinaryIO, *, name: str) -> bytes:
-    """Return the first bytes of a file; an open file is left at its beginning.
+def open_view(
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str, check: Callable[[], None] = lambda: None
+) -> View:
+    """Return a view of a file, from its beginning.
 
     Args:
-        source: a path, or an open seekable file.
+        source: a path, the bytes of a file, or an open seekable file.
         name: name of the recording in messages.
+        check: called before each read; what it raises ends the reading.
 
     Returns:
-        Up to `HEAD_BYTES` bytes, at least one.
+        A view of at least one byte. Its `close` closes the file if it was opened here.
 
     Raises:
-        UnreadableError: the path cannot be opened, or the open file cannot be read.
+        UnreadableError: the path cannot be opened, or the file cannot be read.
         EmptyAudioError: the file has no bytes.
         AudioError: the file was opened in text mode.
     """
-    if isinstance(source, str):
-        with open_bytes(source) as file, _readable(name, expected="a readable audio file"):
-            head = file.read(HEAD_BYTES)
+    owned = isinstance(source, str | os.PathLike)
+    if isinstance(source, bytes):
+        file: BinaryIO = io.BytesIO(source)
     else:
-        with _readable(name):
-            source.seek(0)
-            head = source.read(HEAD_BYTES)
-            source.seek(0)
-    if not isinstance(head, bytes):
-        raise _as_text(name)
-    if not head:
-        raise EmptyAudioError(f"{name}: got an empty file (0 bytes), expected audio; record or copy it again")
-    return head
+        file = open_bytes(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
+    try:
+        with readable(name, expected="a readable audio file" if owned else "a file opened with 'rb'"):
+            file.seek(0)
+            head = file.read(1)
+            file.seek(0)
+        if not isinstance(head, bytes):
+            raise _as_text(name)
+        if not head:
+            raise EmptyAudioError(f"{name}: got an empty file (0 bytes), expected audio; record or copy it again")
+        return View(file, name=name, owned=owned, check=check)
+    except BaseException:
+        if owned:
+            file.close()
+        raise

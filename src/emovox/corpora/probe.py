@@ -31,14 +31,14 @@ class Probe(msgspec.Struct, frozen=True):
 
 
 def header(path: Path) -> tuple[float, int]:
-    """Return duration in seconds and sample rate in Hz from the header; decode only if it has no duration.
+    """Return duration in seconds and sample rate in Hz; decode the recording if its bytes do not give the duration.
 
     Raises:
         AudioError: the file is not a recording (see `open_audio`).
         MissingExtraError: the format needs the extra `media`.
     """
     with open_audio(path, sample_rate=None) as reader:
-        if reader.duration is None:
+        if reader.duration is None or not reader.is_exact:
             return sum(block.shape[1] for block in reader.blocks()) / reader.native_rate, reader.native_rate
         return reader.duration, reader.native_rate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from emovox.audio.reader import AudioReader, open_audio
-from emovox.audio.types import AudioInput, ChannelChoice, Samples
+from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading, Samples
 from emovox.runtime.channel import live_analyzers, make_analyzers
 from emovox.runtime.model import Model
 from emovox.runtime.profile import Profile
@@ -49,6 +49,7 @@ class Predictor:
         vad: bool = True,
         profile: Profile | None = None,
         observer: BlockObserver | None = None,
+        reading: Reading = DEFAULT_READING,
     ) -> Result:
         """Analyse one recording of any length in bounded memory.
 
@@ -59,6 +60,7 @@ class Predictor:
             vad: whether to look for speech; False treats the whole recording as speech.
             profile: profile of the speaker, for models with an adaptable card; None takes the training set's.
             observer: called after each block of 10 seconds.
+            reading: which audio track of a container, and what bare samples are.
 
         Returns:
             Label, scores and timeline in seconds; `label` is None without speech and below the threshold.
@@ -69,7 +71,9 @@ class Predictor:
             ConfigError: `threshold` is out of range.
         """
         rate = self.card.sample_rate
-        with open_audio(source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS) as reader:
+        with open_audio(
+            source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS, reading=reading
+        ) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
             threshold = self.card.threshold if threshold is None else threshold
             analyzers = make_analyzers(

@@ -7,13 +7,13 @@ from types import TracebackType
 
 import numpy as np
 
-from emovox.audio.reader import LARGEST
-from emovox.audio.types import Samples
+from emovox.audio.arrays import to_float
+from emovox.audio.types import LARGEST, LOUDEST, Samples, divisor_of
 from emovox.runtime.batching import Scorer, score_pieces
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import Preview, SegmenterEvent
 from emovox.runtime.tiles import Tile
-from emovox.schema.errors import AudioError, ChannelError, NonFiniteError
+from emovox.schema.errors import AudioError, ChannelError, NonFiniteError, ScaleError
 from emovox.schema.events import Event
 
 BLOCK_SECONDS = 10.0
@@ -42,16 +42,18 @@ class Stream:
         """Take the next audio and return the events that are now certain.
 
         Args:
-            samples: [n] or [channels, n] float32 in [-1, 1] at the model's sample rate; n >= 0, any size.
+            samples: [n] or [channels, n] at the model's sample rate, floats in [-1, 1], or int16, int32 or uint8, which
+                are scaled by their type; n >= 0, any size.
 
         Returns:
             Events, in order for each channel: `SpeechStarted`, an `EmotionUpdated` every hop during speech, and
             `SpeechEnded`.
 
         Raises:
-            AudioError: the samples are not floating point, or have not one or two dimensions.
+            AudioError: the samples are of another type, or have not one or two dimensions.
             ChannelError: the number of channels is not that of the stream.
             NonFiniteError: there is NaN or infinity; no samples of this chunk were taken.
+            ScaleError: the samples are far beyond [-1, 1]; none were taken.
         """
         rows = checked_rows(samples, channels=len(self._analyzers))
         events: list[Event] = []
@@ -99,32 +101,34 @@ def checked_rows(samples: Samples, *, channels: int) -> Samples:
     """Check the next audio of a stream and return it as rows of float32.
 
     Args:
-        samples: [n] or [channels, n], any floating-point type, in [-1, 1].
+        samples: [n] or [channels, n], floats in [-1, 1], or integers with a full scale.
         channels: number of channels of the stream.
 
     Returns:
         Shape [channels, n], float32.
 
     Raises:
-        AudioError: the samples are not floating point, or have not one or two dimensions.
+        AudioError: the samples are of another type, or have not one or two dimensions.
         ChannelError: the number of channels is not that of the stream.
         NonFiniteError: there is NaN or infinity.
+        ScaleError: the samples are far beyond [-1, 1].
     """
     samples = np.asarray(samples)
-    if not np.issubdtype(samples.dtype, np.floating) or samples.ndim not in (1, 2):
-        raise AudioError(
-            f"samples are {samples.dtype} of shape {list(samples.shape)}, expected float32 [n] or [channels, n] "
-            "in [-1, 1]; divide 16-bit integers by 32768"
-        )
-    with np.errstate(over="ignore"):  # gives infinity, which raises an error below
-        rows = np.atleast_2d(samples).astype(np.float32, copy=False)
+    if samples.ndim not in (1, 2):
+        raise AudioError(f"samples are of shape {list(samples.shape)}, expected [n] or [channels, n]")
+    rows = np.atleast_2d(to_float(samples, name="stream"))
     if len(rows) != channels:
         raise ChannelError(
             f"samples have {len(rows)} channels, this stream has {channels}; "
             "pass [channels, n], or open the stream with this number of channels"
         )
-    if not (np.abs(rows) <= LARGEST).all():  # NaN compares false
+    peak = float(np.abs(rows).max(initial=0.0))
+    if not peak <= LARGEST:  # NaN compares false
         raise NonFiniteError(
             "samples hold NaN, infinity or more than any scale has, expected numbers in [-1, 1]; check the source"
+        )
+    if peak > LOUDEST:
+        raise ScaleError(
+            f"samples have a peak of {peak:g}, expected numbers in [-1, 1]; divide them by {divisor_of(peak)}"
         )
     return rows

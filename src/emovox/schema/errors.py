@@ -41,6 +41,18 @@ class NonFiniteError(AudioError):
     code = "non_finite"
 
 
+class ScaleError(AudioError):
+    """The samples are far beyond [-1, 1], such as 16-bit values as floats."""
+
+    code = "bad_scale"
+
+
+class TrackError(AudioError):
+    """The requested audio track does not exist in this file."""
+
+    code = "no_such_track"
+
+
 class ChannelError(AudioError):
     """The requested channel does not exist in this recording."""
 

@@ -14,11 +14,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from emovox.audio.types import Encoding
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.result import ModelInfo, Report
 from emovox.serving.http import uploads
-from emovox.serving.live.encodings import Encoding
 from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
 from emovox.serving.models import further_models
 from emovox.serving.settings import ServiceSettings, SettingsError

@@ -15,11 +15,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from emovox.audio.encodings import law_table
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.events import EmotionUpdated
 from emovox.serving.live import streams
-from emovox.serving.live.encodings import law_table
 from emovox.serving.live.messages import encode
 from tests.serving.running import (
     END,

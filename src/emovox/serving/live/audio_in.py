@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from emovox.audio.encodings import WIDTHS, decode
 from emovox.audio.resampling import Doubler, Resampler
 from emovox.audio.types import Samples
 from emovox.serving.errors import FrameError
-from emovox.serving.live.encodings import WIDTHS, decode
 from emovox.serving.live.messages import SessionStart
 
 STEP_SECONDS = 0.25

@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from emovox.audio.types import Encoding
 from emovox.schema.events import Event, rounded_event
 from emovox.schema.expected import expected
 from emovox.schema.result import ModelInfo
 from emovox.serving.errors import MessageError
-from emovox.serving.live.encodings import Encoding
 
 SampleRate = Annotated[int, Meta(ge=8000, le=48000)]
 Channels = Annotated[int, Meta(ge=1, le=2)]

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from emovox.audio.encodings import WIDTHS, decode, law_table
+from emovox.audio.types import Encoding
 from emovox.serving.errors import FrameError
 from emovox.serving.live.audio_in import AudioIn
-from emovox.serving.live.encodings import WIDTHS, Encoding, decode, law_table
 from emovox.serving.live.messages import SessionStart
 
 RESAMPLING_TOLERANCE = 1e-6

@@ -1,18 +1,15 @@
-"""Sample encodings of WebSocket frames: 16-bit integers, floats, and mu-law and A-law of telephony (ITU-T G.711)."""
+"""Decode bare samples: 16-bit integers, floats, and µ-law and A-law of telephony (ITU-T G.711)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from emovox.audio import g711
 from emovox.audio.g711 import Law
-from emovox.audio.types import Samples
-
-Encoding = Literal["s16le", "f32le", "mulaw", "alaw"]
+from emovox.audio.types import Encoding, Samples
 
 Flat = npt.NDArray[np.float32]
 """Interleaved samples [n * channels]."""
@@ -24,7 +21,7 @@ _HALF = np.float32(2.0**-15)
 
 
 def decode(data: bytes, *, encoding: Encoding, channels: int) -> Samples:
-    r"""Return a frame's samples.
+    r"""Return the samples of interleaved channels.
 
     Args:
         data: whole samples of all channels, interleaved.
