@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emovox.audio import media
+from emovox.audio import decode, media
 from emovox.audio.containers import recognise
 from emovox.audio.decode import open_decoder
 from emovox.audio.media import MediaDecoder
@@ -35,6 +35,13 @@ CONTAINERS = [
     ("avi", "pcm_s16le", "avi"),
     ("flv", "aac", "flv"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode in this process, where tests can make PyAV fail; `test_child.py` tests the other one."""
+    monkeypatch.setattr(decode, "is_possible", lambda: False)
+
 
 EncodeMedia = Callable[..., bytes]
 Tone = Callable[..., Samples]

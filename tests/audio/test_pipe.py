@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from emovox.audio.live import RawPipe
+from emovox.audio.types import RawFormat
 from emovox.schema.errors import ConfigError
 
 
@@ -20,13 +21,13 @@ def bytes_of(count: int) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1600])
 def test_all_samples_come_however_they_are_cut(size: int) -> None:
-    blocks = list(RawPipe(io.BytesIO(bytes_of(500)), rate=16000).blocks(size))
+    blocks = list(RawPipe(io.BytesIO(bytes_of(500)), RawFormat("s16le", 16000)).blocks(size))
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1)[0] * 32768, np.arange(500))
 
 
 def test_samples_cut_in_the_middle_are_joined_and_half_a_sample_at_the_end_is_dropped() -> None:
     reading, writing = os.pipe()
-    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), rate=16000)
+    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), RawFormat("s16le", 16000))
     blocks = source.blocks(1600)
     data = bytes_of(4) + b"\x01"
     threading.Thread(target=_write, args=(writing, data), daemon=True).start()
@@ -35,7 +36,7 @@ def test_samples_cut_in_the_middle_are_joined_and_half_a_sample_at_the_end_is_dr
 
 def test_a_silent_pipe_can_be_stopped() -> None:
     reading, writing = os.pipe()
-    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), rate=16000)
+    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), RawFormat("s16le", 16000))
     threading.Timer(0.1, source.stop).start()
     assert list(source.blocks(1600)) == []
     source.close()
@@ -44,7 +45,7 @@ def test_a_silent_pipe_can_be_stopped() -> None:
 
 def test_a_writer_that_is_too_fast_waits() -> None:
     reading, writing = os.pipe()
-    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), rate=16000)
+    source = RawPipe(cast(BinaryIO, os.fdopen(reading, "rb", buffering=0)), RawFormat("s16le", 16000))
     total = 400_000
     thread = threading.Thread(target=_write, args=(writing, bytes(2 * total)), daemon=True)
     blocks = source.blocks(1600)
@@ -58,7 +59,7 @@ def test_a_writer_that_is_too_fast_waits() -> None:
 
 def test_the_rate_is_checked() -> None:
     with pytest.raises(ConfigError, match="the sample rate is 0, expected 1 to"):
-        RawPipe(io.BytesIO(), rate=0)
+        RawPipe(io.BytesIO(), RawFormat("s16le", 0))
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from emovox.audio.mp3 import first_frame, frame_at
 from emovox.audio.view import View
 
 HEAD_BYTES = 4096
@@ -123,7 +124,7 @@ def _by_frame(head: bytes) -> Form | None:
     if head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
         if head[1] & 0xF6 == 0xF0:
             return _AAC
-        return _MP3 if head[1] & 6 and head[1] & 0x18 != 8 else None
+        return _MP3 if frame_at(head, 0) is not None else None
     if head[:2] == b"\x0b\x77":
         return Form("eac3", "eac3") if head[5] >> 3 > 10 else Form("ac3", "ac3")
     return None
@@ -135,8 +136,6 @@ def _is_gsm(head: bytes, size: int) -> bool:
 
 
 def _searched(head: bytes, start: int) -> Found:
-    from emovox.audio.mp3 import first_frame  # here: most files have a header
-
     if (offset := first_frame(head)) is not None:
         return Found(_MP3, start + offset)
     for offset in range(min(188, len(head))):

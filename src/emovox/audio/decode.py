@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from typing import Protocol
 
 from emovox.audio.arrays import ArrayDecoder, RawDecoder
+from emovox.audio.child import ChildDecoder, is_possible
+from emovox.audio.chunks import TooManyChunksError
 from emovox.audio.containers import Form, recognise
 from emovox.audio.media import MediaDecoder
 from emovox.audio.source import open_view
 from emovox.audio.types import DEFAULT_READING, AudioInput, Reading, Samples
 from emovox.audio.view import View
 from emovox.schema.errors import EmptyAudioError, MissingExtraError, TrackError, UndecodableError
+from emovox.schema.extras import require
 from emovox.schema.result import Notice
 
 
@@ -43,6 +46,13 @@ class Decoder(Protocol):
         """Release the file; a file that the caller opened stays open."""
 
 
+class Elsewhere(Protocol):
+    """Opens a file in another process; `media` says whether ffmpeg will probably be needed."""
+
+    def __call__(self, *, media: bool) -> Decoder:
+        """Return the decoder."""
+
+
 def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_READING) -> Decoder:
     """Open a recording with the decoder for its content; the suffix does not matter.
 
@@ -66,47 +76,84 @@ def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_RE
         return ArrayDecoder(source, name=name)
     view = open_view(source, name=name, check=reading.check)
     try:
-        return open_file(view, name=name, reading=reading)
+        if not is_possible():
+            return open_file(view, name=name, reading=reading)
+
+        def in_child(*, media: bool) -> Decoder:
+            return ChildDecoder(view.file, name=name, reading=reading, owned=view.owned, media=media)
+
+        return (
+            in_child(media=_is_media(view))
+            if reading.isolated
+            else open_file(view, name=name, reading=reading, elsewhere=in_child)
+        )
     except BaseException:
         view.close()
         raise
 
 
-def open_file(view: View, *, name: str, reading: Reading) -> Decoder:
-    """Return the decoder for a file; see `open_decoder`. The decoder closes the view, unless this raises an error."""
+def _is_media(view: View) -> bool:
+    form = recognise(view).form
+    return form is not None and not form.sndfile
+
+
+def open_file(view: View, *, name: str, reading: Reading, elsewhere: Elsewhere | None = None) -> Decoder:
+    """Return the decoder for a file; it closes the view, unless this raises an error.
+
+    Args:
+        view: the file.
+        name: name of the recording in messages.
+        reading: which track, and what bare samples are.
+        elsewhere: opens the same file in another process. It is called for mp3, whose decoder prints messages, and for
+            what ffmpeg decodes; None decodes everything here.
+
+    Raises:
+        EmovoxError: as `open_decoder`.
+    """
     if reading.raw is not None:
         return RawDecoder(view, reading.raw)
     form, start = recognise(view)
     if start:
         view = view.part(range(start, view.size))
-    if form is not None and not form.sndfile and form.demuxer:
-        return MediaDecoder(view, demuxer=form.demuxer, name=name, track=reading.track)
-    if form is not None and not form.sndfile:
+    if form is not None and not form.sndfile and not form.demuxer:
         raise UndecodableError(
             f"{name}: got {form.name}, a form of sound that is not read, expected wav, flac, mp3, m4a …; convert the "
             "file"
         )
+    if form is not None and form.demuxer and not form.sndfile:
+        require("av", need=f"decoding {name} ({form.demuxer})", extra="media")
+        if elsewhere:
+            return elsewhere(media=True)
+        return MediaDecoder(view, demuxer=form.demuxer, name=name, track=reading.track)
     if reading.track:
         raise TrackError(f"{name}: got track {reading.track}, expected 0 (the file has one track); leave it out")
-    return _with_libsndfile(view, form, name=name)
+    if elsewhere and form is not None and form.name == "mp3":
+        return elsewhere(media=False)
+    return _with_libsndfile(view, form, name=name, elsewhere=elsewhere)
 
 
-def _with_libsndfile(view: View, form: Form | None, *, name: str) -> Decoder:
+def _with_libsndfile(view: View, form: Form | None, *, name: str, elsewhere: Elsewhere | None) -> Decoder:
     """Return libsndfile's decoder, or ffmpeg's where libsndfile refuses what ffmpeg may read."""
     from emovox.audio.sndfile import FileDecoder  # takes 16 ms to import; arrays do not need it
 
     demuxer = form.demuxer if form is not None else None
+
+    def by_ffmpeg() -> Decoder:
+        if elsewhere:
+            return elsewhere(media=True)
+        return MediaDecoder(view.part(range(view.size)), demuxer=demuxer or "", name=name)
+
     try:
         first = FileDecoder(view, form, name=name)
     except UndecodableError as refusal:
-        if demuxer is None:
+        if demuxer is None or isinstance(refusal.__cause__, TooManyChunksError):
             raise
         if find_spec("av") is None:
             if form is not None and form.name in ("wav", "ogg", "mp3"):
                 raise
             raise MissingExtraError(f"decoding {name} ({refusal.args[0].partition(': ')[2]})", "media") from refusal
-        return MediaDecoder(view, demuxer=demuxer, name=name)
-    return _Continued(first, view, name=name) if demuxer == "flac" and find_spec("av") else first
+        return by_ffmpeg()
+    return _Continued(first, by_ffmpeg) if demuxer == "flac" and find_spec("av") else first
 
 
 class _Continued:
@@ -114,13 +161,12 @@ class _Continued:
 
     Args:
         first: the decoder.
-        view: the file.
-        name: name of the recording in messages.
+        again: opens the file with ffmpeg.
     """
 
-    def __init__(self, first: Decoder, view: View, *, name: str) -> None:
-        self._decoder: Decoder = first
-        self._view, self._name = view, name
+    def __init__(self, first: Decoder, again: Callable[[], Decoder]) -> None:
+        self._first = self._decoder = first
+        self._again = again
         self.rate, self.channels, self.frames = first.rate, first.channels, first.frames
         self.is_exact, self.damage = first.is_exact, first.damage
         self.notices = first.notices
@@ -142,11 +188,12 @@ class _Continued:
 
     def close(self) -> None:
         """Close the file."""
-        self._decoder.close()
+        for decoder in (self._first, self._decoder):
+            decoder.close()
 
     def _rest(self, frames: int, skipped: int) -> Iterator[Samples]:
         try:
-            rest = MediaDecoder(self._view.part(range(self._view.size)), demuxer="flac", name=self._name)
+            rest = self._again()
         except (UndecodableError, EmptyAudioError):
             return
         self._decoder = rest

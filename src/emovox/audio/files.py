@@ -11,12 +11,36 @@ from emovox.audio.source import name_of
 from emovox.schema.errors import NoAudioFilesError, UnreadableError
 
 _SNDFILE = {".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
-_SNDFILE_RARE = {".au", ".snd", ".caf"}
-_MEDIA_AUDIO = {".m4a", ".m4b", ".aac", ".mka", ".wma", ".amr"}
-_MEDIA_VIDEO = {".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".asf", ".flv", ".avi", ".mpg", ".mpeg"}
+_SNDFILE_RARE = {".au", ".snd", ".caf", ".gsm"}
+_MEDIA_AUDIO = {".m4a", ".m4b", ".aac", ".mka", ".wma", ".amr", ".ac3"}
+_MEDIA_VIDEO = {
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".3gp",
+    ".webm",
+    ".mkv",
+    ".asf",
+    ".flv",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".mts",
+    ".m2ts",
+    ".ts",
+}
 
 AUDIO_SUFFIXES: Final = frozenset(_SNDFILE | _SNDFILE_RARE | _MEDIA_AUDIO | _MEDIA_VIDEO)
 """Lower-case suffixes of recordings in a directory. A file that is named directly may have any suffix."""
+
+
+def needs_ffmpeg(path: str) -> bool:
+    """Return whether ffmpeg probably decodes a file of this name.
+
+    >>> needs_ffmpeg("call.WAV"), needs_ffmpeg("call.m4a")
+    (False, True)
+    """
+    return os.path.splitext(path)[1].lower() in _MEDIA_AUDIO | _MEDIA_VIDEO
 
 
 def audio_files(path: str | os.PathLike[str]) -> list[Path]:

@@ -9,10 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import BinaryIO
 
-import numpy as np
-
 from emovox.audio.decode import Decoder
-from emovox.audio.types import MAX_RATE, Samples
+from emovox.audio.encodings import WIDTHS, decode
+from emovox.audio.types import MAX_RATE, RawFormat, Samples
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.result import Notice
 
@@ -121,9 +120,6 @@ class Playback(LiveSource):
         self.damage, self.notices = self._decoder.damage, self._decoder.notices
 
 
-_WIDTH = 2
-"""Bytes per sample."""
-
 _POLL = 0.25
 """Seconds between checks of `stop` and `close` while a thread waits."""
 
@@ -132,7 +128,7 @@ _MOST_CHUNKS = 16
 
 
 class RawPipe(LiveSource):
-    """A pipe with signed 16-bit little-endian samples of one channel, without a header.
+    """A pipe with bare samples of one channel, without a header.
 
     A separate thread reads, since a read may block forever. When the queue is full, the thread waits and so does the
     writer of the pipe; no audio is lost. If the pipe is silent, the thread may outlive `close`; it ends with the
@@ -140,18 +136,18 @@ class RawPipe(LiveSource):
 
     Args:
         pipe: unbuffered, so that a read returns the bytes that are available.
-        rate: sample rate in Hz.
+        raw: encoding and rate of the samples.
         seconds: see `LiveSource`.
 
     Raises:
-        ConfigError: `rate` or `seconds` is out of range.
+        ConfigError: the rate or `seconds` is out of range.
     """
 
-    def __init__(self, pipe: BinaryIO, *, rate: int, seconds: float | None = None) -> None:
-        if not 1 <= rate <= MAX_RATE:
-            raise ConfigError(f"the sample rate is {rate}, expected 1 to {MAX_RATE} Hz, such as 16000")
-        super().__init__(rate=rate, channels=1, seconds=seconds)
-        self._pipe = pipe
+    def __init__(self, pipe: BinaryIO, raw: RawFormat, *, seconds: float | None = None) -> None:
+        if not 1 <= raw.rate <= MAX_RATE:
+            raise ConfigError(f"the sample rate is {raw.rate}, expected 1 to {MAX_RATE} Hz, such as 16000")
+        super().__init__(rate=raw.rate, channels=1, seconds=seconds)
+        self._pipe, self._encoding = pipe, raw.encoding
         self._read: queue.Queue[tuple[bytes, float]] = queue.Queue(_MOST_CHUNKS)
         self._closed = threading.Event()
 
@@ -160,8 +156,10 @@ class RawPipe(LiveSource):
         self._closed.set()
 
     def _chunks(self, frames: int) -> Iterator[tuple[Samples, float]]:
-        threading.Thread(target=self._pump, args=(frames * _WIDTH,), name="emovox-pipe", daemon=True).start()
-        odd = b""
+        threading.Thread(
+            target=self._pump, args=(frames * WIDTHS[self._encoding],), name="emovox-pipe", daemon=True
+        ).start()
+        odd, width = b"", WIDTHS[self._encoding]
         while not self._stopping.is_set():
             try:
                 data, at = self._read.get(timeout=_POLL)
@@ -170,11 +168,10 @@ class RawPipe(LiveSource):
             if not data:
                 return
             data = odd + data
-            whole = len(data) // _WIDTH * _WIDTH
+            whole = len(data) // width * width
             odd = data[whole:]
             if whole:
-                samples = np.frombuffer(data[:whole], "<i2")[np.newaxis]
-                yield np.multiply(samples, np.float32(2.0**-15), dtype=np.float32), at
+                yield decode(data[:whole], encoding=self._encoding, channels=1), at
 
     def _pump(self, size: int) -> None:
         data = b"?"

@@ -267,4 +267,6 @@ def _arrays(converter: Any, frame: Any) -> list[Samples]:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "it needs too much memory"
     return str(getattr(error, "strerror", None) or error)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from emovox.audio.chunks import TooManyChunksError
+from emovox.audio.chunks import MOST_CHUNKS, TooManyChunksError
 from emovox.audio.containers import GSM, Form
 from emovox.audio.parts import flac_frames, parts_of
 from emovox.audio.resampling import Resampler
@@ -162,7 +162,10 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
 
 def _refusal(form: Form | None, error: Exception, name: str) -> str:
     if isinstance(error, TooManyChunksError):
-        return f"{name}: got a {form.name if form else 'file'} of thousands of chunks before the sound, expected a few"
+        kind = form.name if form else "unknown"
+        return (
+            f"{name}: got {kind} data with more than {MOST_CHUNKS} chunks before the sound, expected a few; convert it"
+        )
     if form is None:
         return (
             f"{name}: got bytes that are not audio ({_reason(error)}), expected wav, flac, ogg, opus, mp3, m4a, "

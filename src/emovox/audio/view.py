@@ -63,7 +63,8 @@ class View:
         owned: bool = False,
         check: Callable[[], None] = _never,
     ) -> None:
-        self._file, self._name, self._owned, self.check = file, name, owned, check
+        self.file, self.owned, self.check = file, owned, check
+        self._name = name
         self._pieces = [range(length_of(file))] if pieces is None else [piece for piece in pieces if len(piece)]
         self._ends = list(accumulate(len(piece) for piece in self._pieces))
         self.size = self._ends[-1] if self._ends else 0
@@ -77,7 +78,7 @@ class View:
         made: list[Piece] = []
         for piece in pieces:
             made += [piece] if isinstance(piece, bytes) else self._slices(piece)
-        return View(self._file, made, name=self._name, owned=self._owned, check=self.check)
+        return View(self.file, made, name=self._name, owned=self.owned, check=self.check)
 
     def at(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes at a position; the position of `read` does not change."""
@@ -130,8 +131,8 @@ class View:
 
     def close(self) -> None:
         """Close the file if it is owned."""
-        if self._owned:
-            self._file.close()
+        if self.owned:
+            self.file.close()
 
     def raise_error(self) -> None:
         """Raise the error that ended the reading, if there was one; one of the disk as `UnreadableError`."""
@@ -155,8 +156,8 @@ class View:
         self.check()
         if isinstance(piece, bytes):
             return piece
-        self._file.seek(piece.start)
-        return self._file.read(len(piece))
+        self.file.seek(piece.start)
+        return self.file.read(len(piece))
 
 
 def length_of(file: BinaryIO) -> int:

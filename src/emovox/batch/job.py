@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from emovox.audio.source import name_of
-from emovox.audio.types import ChannelChoice
+from emovox.audio.types import ChannelChoice, RawFormat, Reading
 from emovox.runtime.predictor import load
 from emovox.schema.errors import ArchiveError, EmovoxError
 from emovox.schema.result import Notice, Result
@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         channels: which channels are analysed.
         threshold: abstention threshold in [0, 1].
         vad: whether speech is detected; otherwise all audio counts as speech.
+        track: audio track of videos, from 0; None is the default one.
+        raw: encoding and rate of bare samples; None recognises forms by content.
     """
 
     emovox: str
@@ -41,6 +43,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     channels: ChannelChoice
     threshold: float
     vad: bool
+    track: int | None = None
+    raw: RawFormat | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """How recordings are read: in a child process, since nobody has looked at the files of an archive."""
+        return Reading(track=self.track, raw=self.raw, isolated=True)
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -109,7 +118,11 @@ class RecordingAnalyzer:
         stamp = stamp_of(path)  # before reading: a change in the meantime counts as one
         try:
             result = self._predictor.predict(
-                path, channels=settings.channels, threshold=settings.threshold, vad=settings.vad
+                path,
+                channels=settings.channels,
+                threshold=settings.threshold,
+                vad=settings.vad,
+                reading=settings.reading,
             )
         except EmovoxError as error:
             return Answer(item.index, stamp, error=Notice(error.code, str(error).removeprefix(f"{name_of(path)}: ")))

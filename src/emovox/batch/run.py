@@ -12,7 +12,7 @@ import msgspec
 
 from emovox import __version__
 from emovox.audio.source import name_of
-from emovox.audio.types import ChannelChoice
+from emovox.audio.types import ChannelChoice, RawFormat
 from emovox.batch.engine import Engine, answers
 from emovox.batch.job import Answer, Item, Job, Settings, path_of, stamp_of
 from emovox.batch.parts import PartNote, Parts
@@ -126,6 +126,8 @@ def open_archive(
     channels: ChannelChoice = "mix",
     threshold: float | None = None,
     vad: bool = True,
+    track: int | None = None,
+    raw: RawFormat | None = None,
     resume: bool = False,
 ) -> Iterator[Archive]:
     """Start work over the recordings of a folder, or continue it.
@@ -137,6 +139,8 @@ def open_archive(
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.
         vad: as in `Predictor.predict`.
+        track: audio track of videos, from 0; None takes the default one.
+        raw: what bare samples are; None recognises forms by content.
         resume: whether to continue a run that was stopped.
 
     Raises:
@@ -147,7 +151,7 @@ def open_archive(
             or `resume` is given and the output is complete.
     """
     card = load(model).card
-    settings = _settings(card, channels=channels, threshold=threshold, vad=vad)
+    settings = _settings(card, channels=channels, threshold=threshold, vad=vad, track=track, raw=raw)
     parts = Parts(output)
     with parts.locked():
         _check_state(parts, resume=resume)
@@ -156,7 +160,15 @@ def open_archive(
         yield Archive(plan, parts, job=job, labels=card.labels)
 
 
-def _settings(card: ModelCard, *, channels: ChannelChoice, threshold: float | None, vad: bool) -> Settings:
+def _settings(
+    card: ModelCard,
+    *,
+    channels: ChannelChoice,
+    threshold: float | None,
+    vad: bool,
+    track: int | None,
+    raw: RawFormat | None,
+) -> Settings:
     return Settings(
         emovox=__version__,
         model=card.name,
@@ -167,6 +179,8 @@ def _settings(card: ModelCard, *, channels: ChannelChoice, threshold: float | No
         channels=channels,
         threshold=card.threshold if threshold is None else threshold,
         vad=vad,
+        track=track,
+        raw=raw,
     )
 
 

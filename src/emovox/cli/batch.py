@@ -17,13 +17,15 @@ from emovox.cli.console import (
     ChannelsOption,
     InputFiles,
     ModelOption,
+    RawOption,
     ThresholdOption,
+    TrackOption,
     clock,
     columns,
     complain,
     say,
 )
-from emovox.cli.predict import channel_choice
+from emovox.cli.predict import channel_choice, reading_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.schema.extras import require
 from emovox.schema.text import MOST_NAMED, printable, printable_name
@@ -55,6 +57,8 @@ def batch(
     vad: Annotated[
         bool, typer.Option("--vad/--no-vad", help="Analyse the speech that VAD finds, or the whole recording.")
     ] = True,
+    track: TrackOption = None,
+    raw: RawOption = None,
     engine: Annotated[EngineName, typer.Option(help="Run on this machine, or on Ray.")] = EngineName.LOCAL,
     address: Annotated[
         str | None, typer.Option(help="HOST:PORT of a Ray cluster. Default: Ray is started on this machine.")
@@ -73,12 +77,20 @@ def batch(
     if address is not None and engine is not EngineName.RAY:
         raise typer.BadParameter("it goes with --engine ray", param_hint="--address")
     require("pyarrow", need="emovox batch", extra="batch")
-    choice = channel_choice(channels)
+    choice, reading = channel_choice(channels), reading_choice(track, raw)
     workforce = _engine(engine, address=address, workers=workers)
     from emovox.batch.run import open_archive  # here, since pyarrow takes half a second
 
     with open_archive(
-        directory, output, model=model, channels=choice, threshold=threshold, vad=vad, resume=resume
+        directory,
+        output,
+        model=model,
+        channels=choice,
+        threshold=threshold,
+        vad=vad,
+        track=track,
+        raw=reading.raw,
+        resume=resume,
     ) as archive:
         if output.exists():
             InputFiles(archive.paths()).spare(output)

@@ -36,6 +36,17 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Give no label below this confidence. Default: that of the model's card."),
 ]
+TrackOption = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="Audio track of a video, from 0. Default: the one that players choose."),
+]
+RawOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ENCODING,RATE",
+        help="Read bare samples of one channel, without a header: s16le, f32le, mulaw or alaw, and Hz.",
+    ),
+]
 
 
 class Form(StrEnum):

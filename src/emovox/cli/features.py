@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from emovox.audio.files import audio_files
-from emovox.cli.console import Bar, InputFiles, complain
+from emovox.cli.console import Bar, InputFiles, RawOption, TrackOption, complain
 from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.result import Failure, Notice
 
 if TYPE_CHECKING:
-    from emovox.audio.types import Samples
+    from emovox.audio.types import Reading, Samples
     from emovox.features.table import Extract, FeatureTable
     from emovox.runtime.predictor import Predictor
 
@@ -49,6 +49,8 @@ def features(
     model: Annotated[
         str | None, typer.Option(help="Model of --set embedding: a shipped name, or path of a NAME.onnx.")
     ] = None,
+    track: TrackOption = None,
+    raw: RawOption = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Number of processes. Default: one per 16 recordings, at most one per core."),
@@ -63,11 +65,16 @@ def features(
         raise typer.BadParameter(f"got '{output}', expected a name that ends in .csv or .npz", param_hint="--output")
     if model is not None and set is not FeatureSet.EMBEDDING:
         raise typer.BadParameter(f"--set {set} uses no model; it goes with --set embedding", param_hint="--model")
+    from emovox.cli.predict import reading_choice
+
+    reading = reading_choice(track, raw)
     extract, rate = _extractor(set, model)
     paths, failures = _expand(files)
     InputFiles(paths).spare(output)
     workers = workers or min(os.cpu_count() or 1, ceil(len(paths) / FILES_A_WORKER)) or 1
-    written = _write(paths, output, extract=extract, sample_rate=rate, workers=workers, failures=failures)
+    written = _write(
+        paths, output, extract=extract, sample_rate=rate, reading=reading, workers=workers, failures=failures
+    )
     for failure in failures:
         message = failure.error.message
         complain(f"error: {message if failure.file in message else f'{failure.file}: {message}'}")
@@ -130,16 +137,22 @@ def _expand(files: Iterable[Path]) -> tuple[list[Path], list[Failure]]:
 
 
 def _write(
-    paths: list[Path], output: Path, *, extract: Extract, sample_rate: int, workers: int, failures: list[Failure]
+    paths: list[Path],
+    output: Path,
+    *,
+    extract: Extract,
+    sample_rate: int,
+    reading: Reading,
+    workers: int,
+    failures: list[Failure],
 ) -> int:
     from emovox.features.table import csv_rows, extract_tables, named, write_csv, write_npz
 
+    tables = partial(extract_tables, paths, extract, sample_rate=sample_rate, reading=reading, workers=workers)
     with Bar(len(paths)) as bar:
         if output.suffix.lower() == ".csv":
-            rows = extract_tables(paths, extract, csv_rows, sample_rate=sample_rate, workers=workers)
-            return write_csv(_good(rows, failures, bar), output)
-        tables = extract_tables(paths, extract, named, sample_rate=sample_rate, workers=workers)
-        return write_npz(_good(tables, failures, bar), output)
+            return write_csv(_good(tables(csv_rows), failures, bar), output)
+        return write_npz(_good(tables(named), failures, bar), output)
 
 
 def _good(results: Iterable[T | Failure], failures: list[Failure], bar: Bar) -> Iterator[T]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption, say
+from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption, TrackOption, say
 
 
 class Display(StrEnum):
@@ -31,10 +31,13 @@ def listen(
         typer.Option(metavar="FILE", help="Listen to a recording, not to a microphone; - reads standard input."),
     ] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play the recording at the speed of speech.")] = False,
+    track: TrackOption = None,
     raw: Annotated[
-        int | None,
+        str | None,
         typer.Option(
-            metavar="HZ", min=1, help="Sample rate of bare samples (16-bit, little-endian, mono) on standard input."
+            metavar="[ENCODING,]RATE",
+            help="Read bare samples of one channel from the --input: s16le (if it is left out), f32le, mulaw or alaw, "
+            "and Hz.",
         ),
     ] = None,
     model: ModelOption = None,
@@ -63,12 +66,12 @@ def listen(
     # numpy, the model runtime and rich take a third of a second: --help does not load them
     from emovox.cli.live.opening import SourceOptions
     from emovox.cli.live.session import LiveSession, OutputOptions
-    from emovox.cli.predict import channel_choice
+    from emovox.cli.predict import channel_choice, reading_choice
 
     if list_devices:
         _list_devices()
         return
-    source = SourceOptions(device, input, realtime, raw, seconds)
+    source = SourceOptions(device, input, realtime, reading_choice(track, raw), seconds)
     source.check()
     output = OutputOptions(save, json, overwrite)
     session = LiveSession(source, output, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)

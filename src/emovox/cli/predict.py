@@ -11,16 +11,19 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from emovox.audio.files import audio_files
+from emovox.audio.child import start_helper
+from emovox.audio.files import audio_files, needs_ffmpeg
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
-from emovox.audio.types import ChannelChoice, Samples, parse_channels
+from emovox.audio.types import ChannelChoice, Reading, Samples, parse_channels, parse_raw
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
     InputFiles,
     ModelOption,
+    RawOption,
     ThresholdOption,
+    TrackOption,
     clock,
     coloured,
     complain,
@@ -84,6 +87,8 @@ def predict(
     plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timeline of one recording.")] = None,
     channels: ChannelsOption = "mix",
     threshold: ThresholdOption = None,
+    track: TrackOption = None,
+    raw: RawOption = None,
 ) -> None:
     """Predict the emotions in recordings, as a timeline.
 
@@ -93,16 +98,22 @@ def predict(
     if plot is not None:
         require("matplotlib", need="--plot", extra="plot")
     choice = channel_choice(channels)
+    reading = reading_choice(track, raw)
     sources = list(_expanded(files))
     format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot)
-    inputs = InputFiles(source for source in sources if isinstance(source, str))
+    names = [source for source in sources if isinstance(source, str)]
+    inputs = InputFiles(names)
     inputs.spare(output, plot)
     spare_other_kind(output, suffix=_SUFFIX[format], head=_HEADS[format])
     spare_other_kind(plot, suffix=".png", head=b"\x89PNG")
+    if any(needs_ffmpeg(name) or name.lower().endswith(".mp3") for name in names):
+        start_helper(media=any(map(needs_ffmpeg, names)))  # it starts while the model is loaded
     predictor = load(model)
     with Bar(len(sources)) as bar:
-        job = _Job(predictor, sources, choice=choice, threshold=threshold, bar=bar, outlined=plot is not None)
+        job = _Job(
+            predictor, sources, choice=choice, threshold=threshold, reading=reading, bar=bar, plotted=plot is not None
+        )
         if format in SINGLE:
             _write_each(job, format, output, inputs)
         else:
@@ -127,19 +138,21 @@ class _Job:
         *,
         choice: ChannelChoice,
         threshold: float | None,
+        reading: Reading,
         bar: Bar,
-        outlined: bool,
+        plotted: bool,
     ) -> None:
         self.predictor = predictor
         self.failed = 0
         self.picture: tuple[Result, Envelope] | None = None
         self.several = len(sources) > 1
-        self._sources, self._choice, self._threshold, self._bar, self._outlined = (
+        self._reading = reading
+        self._sources, self._choice, self._threshold, self._bar, self._plotted = (
             sources,
             choice,
             threshold,
             bar,
-            outlined,
+            plotted,
         )
 
     def rows(self) -> Iterator[ResultRow]:
@@ -150,12 +163,11 @@ class _Job:
             yield row
 
     def _row(self, source: str, number: int) -> ResultRow:
-        envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._outlined else None
+        envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._plotted else None
 
         def observe(block: Samples, reader: AudioReader) -> None:
             """Show the progress, and add a block [channels, n] to the outline."""
-            share = reader.seconds / reader.duration if reader.duration else 0.0
-            self._bar.update(number + min(share, 1.0), f"{clock(reader.seconds)}  {reader.name}")
+            self._bar.update(number + reader.progress, f"{clock(reader.seconds)}  {reader.name}")
             if envelope is not None:
                 envelope.feed(block)
 
@@ -165,6 +177,7 @@ class _Job:
                 channels=self._choice,
                 threshold=self._threshold,
                 observer=observe,
+                reading=self._reading,
             )
         except EmovoxError as error:
             return _failure(source, error)
@@ -266,6 +279,18 @@ def channel_choice(text: str) -> ChannelChoice:
         return parse_channels(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--channels") from error
+
+
+def reading_choice(track: int | None, raw: str | None) -> Reading:
+    """Return the values of --track and --raw as a way of reading.
+
+    Raises:
+        typer.BadParameter: `raw` is not an encoding and a rate.
+    """
+    try:
+        return Reading(track=track, raw=None if raw is None else parse_raw(raw))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--raw") from error
 
 
 def _check_single(sources: Sequence[str | Failure], *, format: Format, output: Path | None, plot: Path | None) -> None:

@@ -38,7 +38,7 @@ def header(path: Path) -> tuple[float, int]:
         MissingExtraError: the format needs the extra `media`.
     """
     with open_audio(path, sample_rate=None) as reader:
-        if reader.duration is None or not reader.is_exact:
+        if reader.duration is None:
             return sum(block.shape[1] for block in reader.blocks()) / reader.native_rate, reader.native_rate
         return reader.duration, reader.native_rate
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.audio.reader import load_audio
-from emovox.audio.types import Samples
+from emovox.audio.types import DEFAULT_READING, Reading, Samples
 from emovox.features.config import FeatureConfig
 from emovox.features.frames import columns, frame_features
 from emovox.features.mfcc import DEFAULT
@@ -55,6 +55,7 @@ def extract_tables(
     encode: Callable[[str, FeatureTable], T],
     *,
     sample_rate: int = 16000,
+    reading: Reading = DEFAULT_READING,
     workers: int = 1,
 ) -> Iterator[T | Failure]:
     """Decode recordings, mix their channels, and compute their features, in the order of `paths`.
@@ -64,6 +65,7 @@ def extract_tables(
         extract: function of samples of shape [n] that returns the table.
         encode: (file name, table) → item to yield; it runs in the workers too, so text is also made in parallel.
         sample_rate: rate of the samples for `extract` in Hz.
+        reading: which track of a container, and what bare samples are.
         workers: number of processes; 1 is this process. Each further one takes about a second to start.
 
     Yields:
@@ -74,7 +76,7 @@ def extract_tables(
     """
     if workers < 1:
         raise ConfigError(f"got {workers} workers, expected 1 or more")
-    work = partial(_extract_one, extract=extract, encode=encode, sample_rate=sample_rate)
+    work = partial(_extract_one, extract=extract, encode=encode, sample_rate=sample_rate, reading=reading)
     workers = min(workers, len(paths))
     return map(work, paths) if workers <= 1 else parallel(work, paths, workers)
 
@@ -153,10 +155,10 @@ def write_npz(recordings: Iterable[tuple[str, FeatureTable]], output: Path) -> i
 
 
 def _extract_one(
-    path: Path, *, extract: Extract, encode: Callable[[str, FeatureTable], T], sample_rate: int
+    path: Path, *, extract: Extract, encode: Callable[[str, FeatureTable], T], sample_rate: int, reading: Reading
 ) -> T | Failure:
     try:
-        samples, _ = load_audio(path, sample_rate=sample_rate, channels="mix")
+        samples, _ = load_audio(path, sample_rate=sample_rate, channels="mix", reading=reading)
         return encode(str(path), extract(samples[0]))
     except EmovoxError as error:
         return Failure(str(path), Notice(error.code, str(error)))

@@ -14,7 +14,7 @@ from emovox.audio.devices import find_device
 from emovox.audio.live import LiveSource, Playback, RawPipe
 from emovox.audio.microphone import Microphone
 from emovox.audio.source import name_of, rereadable
-from emovox.audio.types import AudioInput, ChannelChoice
+from emovox.audio.types import AudioInput, ChannelChoice, Reading
 from emovox.schema.errors import UnreadableError
 
 STDIN = "-"
@@ -22,12 +22,12 @@ STDIN = "-"
 
 
 class SourceOptions(NamedTuple):
-    """The options of `emovox listen` that say what to listen to; `raw` in Hz, `seconds` of audio."""
+    """The options of `emovox listen` that say what to listen to; `seconds` of audio."""
 
     device: str | None
     input: str | None
     realtime: bool
-    raw: int | None
+    reading: Reading
     seconds: float | None
 
     def check(self) -> None:
@@ -42,8 +42,8 @@ class SourceOptions(NamedTuple):
             )
         if self.realtime and self.input is None:
             raise typer.BadParameter("expected an --input; a microphone is real time anyway", param_hint="--realtime")
-        if self.raw is not None and self.input != STDIN:
-            raise typer.BadParameter("expected the samples on standard input; add --input -", param_hint="--raw")
+        if self.reading.raw is not None and self.input is None:
+            raise typer.BadParameter("expected the samples in an --input; add --input FILE, or -", param_hint="--raw")
 
 
 class OpenedSource(NamedTuple):
@@ -71,15 +71,14 @@ def open_source(options: SourceOptions, *, rate: int, channels: ChannelChoice) -
         return OpenedSource(microphone, "<microphone>", f"microphone: {device.name}")
     if options.input != STDIN:
         return _played(options, options.input, name_of(options.input))
-    if options.raw is None:
+    raw = options.reading.raw
+    if raw is None:
         return _played(options, _stdin(), "<stdin>")
-    return OpenedSource(
-        RawPipe(_unbuffered(_stdin()), rate=options.raw, seconds=options.seconds), "<stdin>", "standard input"
-    )
+    return OpenedSource(RawPipe(_unbuffered(_stdin()), raw, seconds=options.seconds), "<stdin>", "standard input")
 
 
 def _played(options: SourceOptions, given: AudioInput, name: str) -> OpenedSource:
-    decoder = open_decoder(rereadable(given), name=name)
+    decoder = open_decoder(rereadable(given), name=name, reading=options.reading)
     return OpenedSource(Playback(decoder, realtime=options.realtime, seconds=options.seconds), name, name)
 
 

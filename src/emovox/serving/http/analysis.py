@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, TypeVar, cast
 
 from emovox.audio.reader import AudioReader
-from emovox.audio.types import ChannelChoice, Samples
+from emovox.audio.types import ChannelChoice, RawFormat, Reading, Samples
 from emovox.runtime.predictor import Predictor
 from emovox.schema.processes import usable_cores
 from emovox.schema.result import Result
@@ -53,6 +53,8 @@ class Analysis:
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.
         max_seconds: longest recording in seconds, all channels of "split" together.
+        track: audio track of a video, from 0; None takes the default one.
+        raw: what bare samples are; None recognises the form by content.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Analysis:
         channels: ChannelChoice,
         threshold: float | None,
         max_seconds: float,
+        track: int | None = None,
+        raw: RawFormat | None = None,
     ) -> None:
         self.card = predictor.card
         self.progress = 0.0
@@ -72,6 +76,7 @@ class Analysis:
         self._upload, self._predictor, self._channels = upload, predictor, channels
         self._threshold, self._max_seconds = threshold, max_seconds
         self._cancelled = threading.Event()
+        self._reading = Reading(track=track, raw=raw, isolated=True, check=self._check_cancelled)
 
     def run(self) -> Result:
         """Return the result; call it in a thread of the pool.
@@ -84,11 +89,15 @@ class Analysis:
         """
         self._check_cancelled()
         return self._predictor.predict(
-            cast(BinaryIO, self._upload), channels=self._channels, threshold=self._threshold, observer=self._observe
+            cast(BinaryIO, self._upload),
+            channels=self._channels,
+            threshold=self._threshold,
+            observer=self._observe,
+            reading=self._reading,
         )
 
     def cancel(self) -> None:
-        """Stop at the next block."""
+        """Stop at the next read of the file, or at the next block."""
         self._cancelled.set()
 
     def close(self) -> None:
@@ -108,7 +117,7 @@ class Analysis:
             )
         if self.answer_seconds is not None and length > self.answer_seconds:
             raise BecomesJob
-        self.progress = min(1.0, reader.seconds / promised if promised else self._upload.tell() / self._upload.size)
+        self.progress = reader.progress
         self.on_progress(self.progress)
 
     def _check_cancelled(self) -> None:

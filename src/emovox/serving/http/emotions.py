@@ -7,14 +7,15 @@ import contextlib
 import logging
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from emovox.audio.types import ChannelChoice, parse_channels
+from emovox.audio.types import parse_channels, parse_raw
 from emovox.runtime.predictor import Predictor
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import EmovoxError
@@ -34,6 +35,8 @@ PROGRESS_SECONDS = 0.5
 
 SWEEP_SECONDS = 30.0
 """Seconds between two searches for expired jobs."""
+
+T = TypeVar("T")
 
 log = logging.getLogger("emovox.serving")
 
@@ -78,9 +81,14 @@ class Emotions:
         model: Annotated[
             str | None, Query(description="an `offered` one of /v1/models; the default unless given")
         ] = None,
+        track: Annotated[int | None, Query(ge=0, description="audio track of a video, from 0")] = None,
+        raw: Annotated[
+            str | None, Query(description="bare samples of one channel: encoding and rate, such as `mulaw,8000`")
+        ] = None,
     ) -> Response:
         """Return the emotions in a recording as a timeline."""
-        choice = _parse_channels(channels)
+        choice = _parsed(parse_channels, channels, "channels")
+        form = None if raw is None else _parsed(parse_raw, raw, "raw")
         self._models.check(model)
         with self._metrics.uploads.track_inprogress():
             upload = await self._receive(request)
@@ -90,6 +98,8 @@ class Emotions:
                 channels=choice,
                 threshold=threshold,
                 max_seconds=self._settings.max_seconds,
+                track=track,
+                raw=form,
             )
             return await self._answer(request, analysis)
 
@@ -233,16 +243,16 @@ async def _check_parameters(request: Request) -> None:
             raise RequestError(f"got the query parameter {name} {given.count(name)} times, expected it once; send one")
 
 
-def _parse_channels(text: str) -> ChannelChoice:
-    """Return the value of the parameter `channels`.
+def _parsed(parse: Callable[[str], T], text: str, name: str) -> T:
+    """Return the value of a query parameter.
 
     Raises:
-        RequestError: as `emovox.audio.types.parse_channels`.
+        RequestError: `parse` raises a ValueError.
     """
     try:
-        return parse_channels(text)
+        return parse(text)
     except ValueError as error:
-        raise RequestError(f"channels: {error}") from error
+        raise RequestError(f"{name}: {error}") from error
 
 
 async def _wait_for_result(future: Future[Result], request: Request) -> Result:

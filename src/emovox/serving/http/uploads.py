@@ -38,6 +38,7 @@ class Upload:
         self.size = 0
         self._file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115
         self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
+        self.fileno = self._file.fileno  # a process that decodes gets it; the bytes are then in a file
 
     def seekable(self) -> bool:
         """Return True: decoders may read the file several times from its beginning."""
