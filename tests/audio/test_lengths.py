@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def read(
         return np.concatenate(blocks, axis=1), [notice.code for notice in reader.notices]
 
 
-def seconds(source: bytes | Path) -> tuple[float, list[str]]:
+def seconds(source: bytes | Path) -> tuple[Any, list[str]]:
     samples, codes = read(source)
     return samples.shape[1] / RATE, codes
 
@@ -85,8 +86,7 @@ class TestMp3:
         assert seconds(tag + mp3[150:]) == (pytest.approx(SECONDS, abs=0.15), [])
 
     def test_cut(self, mp3: bytes) -> None:
-        length, codes = seconds(mp3[: len(mp3) // 2])
-        assert (length, codes) == (pytest.approx(SECONDS / 2, abs=0.15), ["truncated"])
+        assert seconds(mp3[: len(mp3) // 2]) == (pytest.approx(SECONDS / 2, abs=0.15), ["truncated"])
 
 
 class TestWav:
@@ -168,13 +168,15 @@ class TestContainer:
 
     def test_sound_that_starts_late(self, gapped: Callable[..., bytes]) -> None:
         samples, codes = read(gapped(lambda _: 3.0))
-        assert (samples.shape[1] / RATE, codes) == (pytest.approx(3 + SECONDS, abs=0.05), [])
+        assert samples.shape[1] / RATE == pytest.approx(3 + SECONDS, abs=0.05)
+        assert codes == []
         assert np.abs(samples[0, : round(2.9 * RATE)]).max() == 0
         assert np.abs(samples[0, round(3.1 * RATE) :]).max() > 0.1
 
     def test_muted_in_between(self, gapped: Callable[..., bytes]) -> None:
         samples, codes = read(gapped(lambda number: 5.0 if number >= 50 else 0.0))
-        assert (samples.shape[1] / RATE, codes) == (pytest.approx(5 + SECONDS, abs=0.05), [])
+        assert samples.shape[1] / RATE == pytest.approx(5 + SECONDS, abs=0.05)
+        assert codes == []
         assert np.abs(samples[0, round(1.2 * RATE) : round(5.8 * RATE)]).max() < 1e-3
 
     def test_clock_that_jumps_by_days_is_not_followed(self, gapped: Callable[..., bytes]) -> None:
@@ -196,7 +198,8 @@ class TestForms:
         pytest.importorskip("av")
         path = MEDIA / "two_tracks_default_second.mkv"
         (default, codes), (first, _) = read(path), read(path, reading=Reading(track=0))
-        assert (np.abs(default).max() > 0.1, codes) == (True, ["tracks"])
+        assert np.abs(default).max() > 0.1
+        assert codes == ["tracks"]
         assert np.abs(first).max() < 1e-3
         with pytest.raises(TrackError, match=r"got track 2, expected 0 to 1"):
             read(path, reading=Reading(track=2))
@@ -212,7 +215,8 @@ class TestForms:
     def test_bare_samples(self, text: str, width: int) -> None:
         raw = parse_raw(text)
         samples, codes = read(bytes(raw.rate * width), reading=Reading(raw=raw))
-        assert (samples.shape[1] / RATE, codes) == (1.0, [])
+        assert samples.shape[1] / RATE == 1.0
+        assert codes == []
 
     @pytest.mark.parametrize("text", ["", "s16le", "s16le,", "mp3,8000", "s16le,0", "s16le,99999999999", "mulaw,8k"])
     def test_wrong_words_for_bare_samples(self, text: str) -> None:
@@ -287,5 +291,5 @@ class TestChild:
     def test_tables_that_promise_millions_of_samples(self) -> None:
         """A table of 24 bytes describes 50 million packets; without a limit they take 1.9 GB."""
         pytest.importorskip("av")
-        with pytest.raises(UndecodableError, match="Cannot allocate memory|too much memory|takes more than"):
+        with pytest.raises(UndecodableError, match=r"Cannot allocate memory|too much memory|takes more than"):
             read(MEDIA / "promises_50_million.m4a")
