@@ -318,7 +318,6 @@ class TestBadInput:
             (["--input", "a.wav", "--device", "1"], "got a device and an input, expected one of them"),
             (["--realtime"], "expected an --input"),
             (["--raw", "16000"], "add --input -"),
-            (["--input", "a.wav", "--raw", "16000"], "add --input -"),
             (["--input", "a.wav", "--seconds", "0"], "0.0 is not in the range"),
             (["--input", "a.wav", "--channels", "both"], "expected mix, split, or a channel number"),
             (["--input", "a.wav", "--format", "table"], "is not one of"),

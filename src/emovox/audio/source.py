@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from emovox.audio.types import AudioInput
+from emovox.audio.types import AudioInput, go_on
 from emovox.audio.view import View
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
 from emovox.schema.text import printable_name
@@ -126,7 +126,7 @@ def open_bytes(path: str) -> BinaryIO:
 
 
 def open_view(
-    source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str, check: Callable[[], None] = lambda: None
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str, check: Callable[[], None] = go_on
 ) -> View:
     """Return a view of a file, from its beginning.
 

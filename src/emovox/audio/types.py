@@ -38,6 +38,10 @@ class RawFormat(NamedTuple):
     rate: int
 
 
+def go_on() -> None:
+    """Let a reading go on."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """How to read a recording.
@@ -52,7 +56,7 @@ class Reading:
     track: int | None = None
     raw: RawFormat | None = None
     isolated: bool = False
-    check: Callable[[], None] = lambda: None
+    check: Callable[[], None] = go_on
 
 
 DEFAULT_READING = Reading()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import BinaryIO, NamedTuple
 
+from emovox.audio.types import go_on
 from emovox.schema.errors import UnreadableError
 
 Piece = bytes | range
@@ -35,10 +36,6 @@ _WINDOW = 2**20
 """Bytes that `windows` reads at a time."""
 
 
-def _never() -> None:
-    """Let every read go on."""
-
-
 class View:
     """A binary file made of pieces of another one; a decoder can only read it and seek in it.
 
@@ -61,7 +58,7 @@ class View:
         *,
         name: str = "",
         owned: bool = False,
-        check: Callable[[], None] = _never,
+        check: Callable[[], None] = go_on,
     ) -> None:
         self.file, self.owned, self.check = file, owned, check
         self._name = name

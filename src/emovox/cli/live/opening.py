@@ -43,7 +43,9 @@ class SourceOptions(NamedTuple):
         if self.realtime and self.input is None:
             raise typer.BadParameter("expected an --input; a microphone is real time anyway", param_hint="--realtime")
         if self.reading.raw is not None and self.input is None:
-            raise typer.BadParameter("expected the samples in an --input; add --input FILE, or -", param_hint="--raw")
+            raise typer.BadParameter(
+                "expected the samples in a file or on standard input; add --input - or --input FILE", param_hint="--raw"
+            )
 
 
 class OpenedSource(NamedTuple):
