@@ -7,6 +7,7 @@ from types import TracebackType
 
 import numpy as np
 
+from emovox.audio.arrays import mean_of_channels
 from emovox.audio.decode import Decoder, open_decoder
 from emovox.audio.media import SILENCED
 from emovox.audio.resampling import Resampler
@@ -44,6 +45,8 @@ MOST_CHANNELS = 64
 MOST_VALUES = 4_000_000
 """Most samples a second in all channels of a file: 64 channels at 48 kHz, or 8 at 384 kHz."""
 
+_CANCEL = "the channels cancel each other in their mean (as if one had its sign changed): analyse one with --channels 0"
+
 _BLOCK_VALUES = 2**22
 """Most values (samples times channels) in memory at once, decoded or resampled: 16 MiB for any rate and channels."""
 
@@ -58,7 +61,7 @@ class AudioReader:
         sample_rate: sample rate of the blocks in Hz.
         channels: number of channels of the blocks.
         duration: length in seconds according to the file; None if it does not say. Never an estimate.
-        is_exact: whether `duration` follows from the bytes of the file; a container only promises it.
+        is_exact: whether `duration` follows from the bytes of the file.
         seconds: length in seconds that `blocks` has yielded so far.
         notices: defects that do not prevent analysis (`truncated`, `clipped`, …); complete after `blocks` has ended.
     """
@@ -113,8 +116,7 @@ class AudioReader:
     @property
     def progress(self) -> float:
         """Share of the recording that was decoded, 0 to 1."""
-        share = self.seconds / self.duration if self.duration else self._latest.share
-        return min(1.0, share)
+        return min(1.0, self.seconds / self.duration if self.duration else self._latest.share)
 
     def blocks(self) -> Iterator[Samples]:
         """Decode from the beginning; every call starts at the beginning again.
@@ -190,7 +192,7 @@ class AudioReader:
         )
 
     def _mixed(self, block: Samples) -> Samples:
-        mixed = _mean(block)
+        mixed = mean_of_channels(block)
         if len(block) > 1:
             self._power += np.vdot(mixed, mixed), np.vdot(block, block) / len(block)
         return mixed
@@ -220,13 +222,7 @@ class AudioReader:
             notices.append(Notice("truncated", f"{part} could be decoded: {reason}"))
         mixed, alone = self._power
         if mixed * self.native_channels < CANCELLED_SHARE * alone:
-            notices.append(
-                Notice(
-                    "channels_cancel",
-                    "the channels cancel each other (one is the other with its sign changed), so little of the sound "
-                    "is left in their mean: analyse one of them with --channels 0",
-                )
-            )
+            notices.append(Notice("channels_cancel", _CANCEL))
         analysed = self._delivered * (self.native_channels if self._channel in ("mix", "split") else 1)
         if self._clipped > CLIPPED_SHARE * analysed:
             share = 100 * self._clipped / analysed
@@ -257,17 +253,6 @@ class AudioReader:
                 f"{self.name}: got channel {self._channel!r}, expected 0 to {self.native_channels - 1} "
                 f"(channels in this recording: {self.native_channels}), 'mix' or 'split'; choose one of them"
             )
-
-
-def _mean(block: Samples) -> Samples:
-    # Sums row by row: numpy's mean over the short, interleaved axis takes six times as long.
-    if block.shape[0] == 1:
-        return block
-    total = block[:1].copy()
-    for row in block[1:]:
-        total += row
-    total *= np.float32(1 / block.shape[0])
-    return total
 
 
 def open_audio(
