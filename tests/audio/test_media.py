@@ -17,7 +17,7 @@ from emovox.audio.decode import open_decoder
 from emovox.audio.media import MediaDecoder
 from emovox.audio.reader import load_audio, open_audio
 from emovox.audio.types import Samples
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema import extras
 from emovox.schema.errors import EmptyAudioError, MissingExtraError, UndecodableError
 
@@ -53,7 +53,7 @@ def test_every_container(container: str, codec: str, demuxer: str, tone: Tone, e
     data = encode_media(
         np.stack([tone(2.0, rate), np.zeros(2 * rate, np.float32)]), rate, container=container, codec=codec
     )
-    form = recognise(View(io.BytesIO(data))).form
+    form = recognise(FileView(io.BytesIO(data))).form
     assert form is not None
     assert (form.demuxer, form.sndfile) == (demuxer, False)
     with open_audio(data, channels="split") as reader:
@@ -268,11 +268,11 @@ def test_missing_extra_is_one_line(head: bytes, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("head", [b"RIFF\x24\x00\x00\x00WAVEfmt ", b"fLaC", b"OggS", b"\xff\xfb\x90\x00" * 2])
 def test_libsndfile_keeps_its_formats(head: bytes) -> None:
-    form = recognise(View(io.BytesIO(head))).form
+    form = recognise(FileView(io.BytesIO(head))).form
     assert form is not None
     assert form.sndfile
 
 
 @pytest.mark.parametrize("content", [b"", b"ID3", b"text", bytes(500)])
 def test_what_has_no_form(content: bytes) -> None:
-    assert recognise(View(io.BytesIO(content))).form is None
+    assert recognise(FileView(io.BytesIO(content))).form is None

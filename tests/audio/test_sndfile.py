@@ -13,7 +13,7 @@ import soundfile
 from emovox.audio.containers import recognise
 from emovox.audio.sndfile import FileDecoder
 from emovox.audio.types import Samples
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 
 RATE = 16000
 EXACT_16_BIT = 1 / 32768
@@ -26,7 +26,7 @@ FORMATS = [("WAV", None), ("FLAC", None), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("
 
 
 def decoded(data: bytes, frames: int = 4096) -> tuple[FileDecoder, Samples]:
-    view = View(io.BytesIO(data))
+    view = FileView(io.BytesIO(data))
     decoder = FileDecoder(view, recognise(view).form, name="x")
     blocks = list(decoder.blocks(frames))
     decoder.close()
@@ -119,7 +119,7 @@ def test_flac_damaged_in_the_middle_keeps_what_came_before(speechlike: Samples, 
 
 def test_callers_file_stays_open(tone: Callable[..., Samples], encode: Callable[..., bytes]) -> None:
     file = io.BytesIO(encode(tone(0.1, RATE), RATE))
-    FileDecoder(View(file), None, name="x").close()
+    FileDecoder(FileView(file), None, name="x").close()
     assert not file.closed
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from emovox.audio.encodings import WIDTHS, decode
 from emovox.audio.types import MAX_RATE, RawFormat, Samples
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema.errors import AudioError, EmptyAudioError
 from emovox.schema.result import Notice
 
@@ -104,7 +104,7 @@ class RawDecoder:
     is_exact = True
     channels = 1
 
-    def __init__(self, view: View, raw: RawFormat) -> None:
+    def __init__(self, view: FileView, raw: RawFormat) -> None:
         self._view, self._raw, self.rate = view, raw, raw.rate
         self.frames: int | None = view.size // WIDTHS[raw.encoding]
 

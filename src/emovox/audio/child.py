@@ -47,7 +47,7 @@ START = (
 """The program of the helper process: it finds modules where this process does."""
 
 
-class Opened(msgspec.Struct):
+class OpenedFile(msgspec.Struct):
     """What a child process says of a file that it has opened: attributes of a `Decoder`."""
 
     rate: int
@@ -111,7 +111,7 @@ class ChildDecoder:
         try:
             self._socket.settimeout(_POLL_SECONDS)
             kind, size = self._next()
-            opened = msgspec.json.decode(self._text(kind, size, b"O"), type=Opened)
+            opened = msgspec.json.decode(self._text(kind, size, b"O"), type=OpenedFile)
         except BaseException:
             self._socket.close()
             raise

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from emovox.audio.view import Part, Piece, View
+from emovox.audio.view import FilePart, FileView, Piece
 
 MOST_CHUNKS = 1000
 """Most chunks before the sound; recorders write a dozen."""
@@ -32,13 +32,13 @@ class TooManyChunksError(Exception):
     """The file has more than `MOST_CHUNKS` chunks before the sound."""
 
 
-def riff_parts(view: View) -> list[Part]:
+def riff_parts(view: FileView) -> list[FilePart]:
     """Return the recordings in a wav file (RIFF, RIFX, RF64, BW64) in order, each with right sizes.
 
     Raises:
         TooManyChunksError: the sound is not among the first chunks.
     """
-    parts: list[Part] = []
+    parts: list[FilePart] = []
     start = 0
     while len(parts) < MOST_CHUNKS and view.at(start + 8, 4) == b"WAVE":
         part, end = _riff(view, start)
@@ -50,7 +50,7 @@ def riff_parts(view: View) -> list[Part]:
     return parts
 
 
-def _riff(view: View, start: int) -> tuple[Part | None, int]:
+def _riff(view: FileView, start: int) -> tuple[FilePart | None, int]:
     """Return the wav that begins at `start`, if it has sound, and the position behind it."""
     order = ">" if view.at(start, 4) == b"RIFX" else "<"
     sizes = None
@@ -62,7 +62,7 @@ def _riff(view: View, start: int) -> tuple[Part | None, int]:
     return None, start
 
 
-def _sound(view: View, start: int, data: Chunk, ds64: Chunk | None, order: str) -> tuple[Part, int]:
+def _sound(view: FileView, start: int, data: Chunk, ds64: Chunk | None, order: str) -> tuple[FilePart, int]:
     size, there = data.size, view.size - data.start
     if ds64 is not None and size == _LARGEST:
         size = struct.unpack("<Q", view.at(ds64.start + 8, 8).ljust(8, b"\0"))[0]
@@ -79,10 +79,10 @@ def _sound(view: View, start: int, data: Chunk, ds64: Chunk | None, order: str) 
     if size > there:
         size, end = there, view.size
     after = end + size % 2
-    return Part(_patched(start, end, data, ds64, size, order), missing, unfinished, data.start - start), after
+    return FilePart(_patched(start, end, data, ds64, size, order), missing, unfinished, data.start - start), after
 
 
-def _is_open(view: View, start: int) -> bool:
+def _is_open(view: FileView, start: int) -> bool:
     """Return whether the header is the one that libsndfile writes until a file is closed: it does not promise a size.
 
     `emovox listen --save` leaves it if the program is killed; nothing is missing then.
@@ -106,7 +106,7 @@ def _patched(start: int, end: int, data: Chunk, ds64: Chunk | None, size: int, o
     )  # fmt: skip
 
 
-def _continues(view: View, place: int, magic: bytes, order: str) -> bool:
+def _continues(view: FileView, place: int, magic: bytes, order: str) -> bool:
     """Return whether the file ends at `place` (up to padding), or continues with chunks or with another wav."""
     if place >= view.size - 8 or view.at(place, 4) == magic:
         return True
@@ -126,7 +126,7 @@ def _is_name(name: bytes) -> bool:
     return all(32 <= byte < 127 for byte in name)
 
 
-def _chunks(view: View, place: int, order: str) -> Iterator[Chunk]:
+def _chunks(view: FileView, place: int, order: str) -> Iterator[Chunk]:
     for _ in range(MOST_CHUNKS):
         head = view.at(place, 8)
         if len(head) < 8:
@@ -138,7 +138,7 @@ def _chunks(view: View, place: int, order: str) -> Iterator[Chunk]:
         raise TooManyChunksError
 
 
-def check_chunks(view: View, *, first: int, order: str, wide: bool, sound: bytes) -> None:
+def check_chunks(view: FileView, *, first: int, order: str, wide: bool, sound: bytes) -> None:
     """Check that the sound of an aiff or caf file is among its first chunks.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from emovox.audio.mp3 import first_frame, frame_at
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 
 HEAD_BYTES = 4096
 """Bytes from which a form is recognised: enough for twenty packets of a transport stream."""
@@ -20,7 +20,7 @@ _GSM_FRAME, _GSM_FRAMES = 33, 4
 """Bytes of a GSM 06.10 frame, and frames that must look like one."""
 
 
-class Form(NamedTuple):
+class FileForm(NamedTuple):
     """A form of recording: its name in messages, and what decodes it.
 
     `demuxer` is ffmpeg's name, None if ffmpeg cannot read it or nobody should ask it; `sndfile` says whether libsndfile
@@ -32,48 +32,48 @@ class Form(NamedTuple):
     sndfile: bool = False
 
 
-_WAV = Form("wav", "wav", sndfile=True)
-_MP3 = Form("mp3", "mp3", sndfile=True)
-_MP4 = Form("mp4", "mp4")
-_AAC = Form("aac", "aac")
-_OGG = Form("ogg", "ogg", sndfile=True)
-_AIFF = Form("aiff", "aiff", sndfile=True)
-_TS = Form("mpegts", "mpegts")
-GSM = Form("gsm", None, sndfile=True)
+_WAV = FileForm("wav", "wav", sndfile=True)
+_MP3 = FileForm("mp3", "mp3", sndfile=True)
+_MP4 = FileForm("mp4", "mp4")
+_AAC = FileForm("aac", "aac")
+_OGG = FileForm("ogg", "ogg", sndfile=True)
+_AIFF = FileForm("aiff", "aiff", sndfile=True)
+_TS = FileForm("mpegts", "mpegts")
+GSM = FileForm("gsm", None, sndfile=True)
 
-_MAGIC: tuple[tuple[int, bytes, Form], ...] = (
-    (8, b"AVI ", Form("avi", "avi")),
+_MAGIC: tuple[tuple[int, bytes, FileForm], ...] = (
+    (8, b"AVI ", FileForm("avi", "avi")),
     *((0, magic, _WAV) for magic in (b"RIFF", b"RIFX", b"RF64", b"BW64")),
-    (0, b"fLaC", Form("flac", "flac", sndfile=True)),
+    (0, b"fLaC", FileForm("flac", "flac", sndfile=True)),
     (0, b"OggS", _OGG),
     (8, b"AIFF", _AIFF),
     (8, b"AIFC", _AIFF),
-    (0, b"caff", Form("caf", "caf", sndfile=True)),
-    (0, b".snd", Form("au", "au", sndfile=True)),
-    (0, b"riff\x2e\x91\xcf\x11", Form("w64", "w64", sndfile=True)),
-    (0, b"Creative Voice File\x1a", Form("voc", "voc", sndfile=True)),
-    (0, b"NIST_1A\n", Form("nist", "nistsphere", sndfile=True)),
+    (0, b"caff", FileForm("caf", "caf", sndfile=True)),
+    (0, b".snd", FileForm("au", "au", sndfile=True)),
+    (0, b"riff\x2e\x91\xcf\x11", FileForm("w64", "w64", sndfile=True)),
+    (0, b"Creative Voice File\x1a", FileForm("voc", "voc", sndfile=True)),
+    (0, b"NIST_1A\n", FileForm("nist", "nistsphere", sndfile=True)),
     *((4, magic, _MP4) for magic in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),
-    (0, b"\x1aE\xdf\xa3", Form("matroska", "matroska")),
-    (0, b"0&\xb2u\x8ef\xcf\x11", Form("asf", "asf")),
-    (0, b"FLV\x01", Form("flv", "flv")),
-    (0, b"\x00\x00\x01\xba", Form("mpeg", "mpeg")),
-    (0, b"#!AMR", Form("amr", "amr")),
+    (0, b"\x1aE\xdf\xa3", FileForm("matroska", "matroska")),
+    (0, b"0&\xb2u\x8ef\xcf\x11", FileForm("asf", "asf")),
+    (0, b"FLV\x01", FileForm("flv", "flv")),
+    (0, b"\x00\x00\x01\xba", FileForm("mpeg", "mpeg")),
+    (0, b"#!AMR", FileForm("amr", "amr")),
     (0, b"ADIF", _AAC),
-    (0, b"V\xe0", Form("loas", "loas")),
-    (0, b"\x7f\xfe\x80\x01", Form("dts", "dts")),
-    (0, b"wvpk", Form("wavpack", "wv")),
-    (0, b"MAC ", Form("ape", "ape")),
-    (0, b"TTA1", Form("tta", "tta")),
-    (0, b"MPCK", Form("musepack", "mpc8")),
-    (0, b"MP+", Form("musepack", "mpc")),
-    (0, b".RMF", Form("realmedia", "rm")),
-    (0, b"DSD ", Form("dsf", "dsf")),
-    (0, b"FRM8", Form("dff", "iff")),
-    (0, b"MThd", Form("midi", None)),
-    (0, b"#!SILK", Form("silk", None)),
-    (0, b"\x02#!SILK", Form("silk", None)),
-    (0, b"#EXTM3U", Form("m3u playlist", None)),
+    (0, b"V\xe0", FileForm("loas", "loas")),
+    (0, b"\x7f\xfe\x80\x01", FileForm("dts", "dts")),
+    (0, b"wvpk", FileForm("wavpack", "wv")),
+    (0, b"MAC ", FileForm("ape", "ape")),
+    (0, b"TTA1", FileForm("tta", "tta")),
+    (0, b"MPCK", FileForm("musepack", "mpc8")),
+    (0, b"MP+", FileForm("musepack", "mpc")),
+    (0, b".RMF", FileForm("realmedia", "rm")),
+    (0, b"DSD ", FileForm("dsf", "dsf")),
+    (0, b"FRM8", FileForm("dff", "iff")),
+    (0, b"MThd", FileForm("midi", None)),
+    (0, b"#!SILK", FileForm("silk", None)),
+    (0, b"\x02#!SILK", FileForm("silk", None)),
+    (0, b"#EXTM3U", FileForm("m3u playlist", None)),
 )
 """Offset and value of the first bytes, and the form."""
 
@@ -81,17 +81,17 @@ _MAGIC: tuple[tuple[int, bytes, Form], ...] = (
 class Found(NamedTuple):
     """A form (None if it is unknown) and the position at which it begins."""
 
-    form: Form | None
+    form: FileForm | None
     start: int = 0
 
 
-def recognise(view: View) -> Found:
+def recognise(view: FileView) -> Found:
     r"""Return the form of a file and where it begins: behind ID3 tags, and behind the rest of a frame that was cut.
 
     >>> import io
-    >>> recognise(View(io.BytesIO(b"\x00\x00\x00\x20ftypM4A "))).form.demuxer
+    >>> recognise(FileView(io.BytesIO(b"\x00\x00\x00\x20ftypM4A "))).form.demuxer
     'mp4'
-    >>> recognise(View(io.BytesIO(b"BW64\xff\xff\xff\xffWAVE"))).form.sndfile
+    >>> recognise(FileView(io.BytesIO(b"BW64\xff\xff\xff\xffWAVE"))).form.sndfile
     True
     """
     start = _behind_tags(view)
@@ -103,7 +103,7 @@ def recognise(view: View) -> Found:
     return _searched(view.at(start, _SEARCHED_BYTES), start)
 
 
-def _behind_tags(view: View) -> int:
+def _behind_tags(view: FileView) -> int:
     start = 0
     for _ in range(_MOST_TAGS):
         head = view.at(start, 10)
@@ -114,7 +114,7 @@ def _behind_tags(view: View) -> int:
     return start
 
 
-def _by_frame(head: bytes) -> Form | None:
+def _by_frame(head: bytes) -> FileForm | None:
     """Return the form of a stream of frames without a header, if `head` begins with one."""
     for packet, offset in ((188, 0), (192, 4), (204, 0)):  # broadcast, with time codes (m2ts), with check bytes
         if len(head) > offset + 3 * packet and all(head[offset + k * packet] == 0x47 for k in range(4)):
@@ -126,7 +126,7 @@ def _by_frame(head: bytes) -> Form | None:
             return _AAC
         return _MP3 if frame_at(head, 0) is not None else None
     if head[:2] == b"\x0b\x77":
-        return Form("eac3", "eac3") if head[5] >> 3 > 10 else Form("ac3", "ac3")
+        return FileForm("eac3", "eac3") if head[5] >> 3 > 10 else FileForm("ac3", "ac3")
     return None
 
 

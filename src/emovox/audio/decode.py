@@ -9,11 +9,11 @@ from typing import Protocol
 from emovox.audio.arrays import ArrayDecoder, RawDecoder
 from emovox.audio.child import ChildDecoder, is_possible
 from emovox.audio.chunks import TooManyChunksError
-from emovox.audio.containers import Form, recognise
+from emovox.audio.containers import FileForm, recognise
 from emovox.audio.media import MediaDecoder
 from emovox.audio.source import open_view
 from emovox.audio.types import DEFAULT_READING, AudioInput, Reading, Samples
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema.errors import EmptyAudioError, MissingExtraError, TrackError, UndecodableError
 from emovox.schema.extras import require
 from emovox.schema.result import Notice
@@ -92,12 +92,12 @@ def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_RE
         raise
 
 
-def _is_media(view: View) -> bool:
+def _is_media(view: FileView) -> bool:
     form = recognise(view).form
     return form is not None and not form.sndfile
 
 
-def open_file(view: View, *, name: str, reading: Reading, elsewhere: Elsewhere | None = None) -> Decoder:
+def open_file(view: FileView, *, name: str, reading: Reading, elsewhere: Elsewhere | None = None) -> Decoder:
     """Return the decoder for a file; it closes the view, unless this raises an error.
 
     Args:
@@ -132,7 +132,7 @@ def open_file(view: View, *, name: str, reading: Reading, elsewhere: Elsewhere |
     return _with_libsndfile(view, form, name=name, elsewhere=elsewhere)
 
 
-def _with_libsndfile(view: View, form: Form | None, *, name: str, elsewhere: Elsewhere | None) -> Decoder:
+def _with_libsndfile(view: FileView, form: FileForm | None, *, name: str, elsewhere: Elsewhere | None) -> Decoder:
     """Return libsndfile's decoder, or ffmpeg's where libsndfile refuses what ffmpeg may read."""
     from emovox.audio.sndfile import FileDecoder  # takes 16 ms to import; arrays do not need it
 

@@ -15,10 +15,10 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from emovox.audio.child import HEAD, Ended, Failed, Opened, Request
+from emovox.audio.child import HEAD, Ended, Failed, OpenedFile, Request
 from emovox.audio.decode import Decoder, open_file
 from emovox.audio.types import Encoding, RawFormat, Reading
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema.errors import EmovoxError, MissingExtraError, UndecodableError
 
 MEMORY_BYTES = 192 * 2**20
@@ -77,8 +77,8 @@ def _serve(request: Request, file: int, connection: int) -> None:
     try:
         raw = None if request.raw is None else RawFormat(cast(Encoding, request.raw[0]), request.raw[1])
         reading = Reading(track=request.track, raw=raw)
-        decoder = open_file(View(reader, name=request.name), name=request.name, reading=reading)  # type: ignore[arg-type]
-        answers.text(b"O", Opened(decoder.rate, decoder.channels, decoder.frames, decoder.is_exact))
+        decoder = open_file(FileView(reader, name=request.name), name=request.name, reading=reading)  # type: ignore[arg-type]
+        answers.text(b"O", OpenedFile(decoder.rate, decoder.channels, decoder.frames, decoder.is_exact))
         answers.decode(decoder)
         answers.text(b"E", Ended(decoder.damage, decoder.notices))
     except EmovoxError as error:

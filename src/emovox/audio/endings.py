@@ -6,13 +6,13 @@ import struct
 from typing import Any
 
 from emovox.audio.types import TOLERATED_LOSS
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 
 _SEGMENT = b"\x18\x53\x80\x67"
 _HEAD = 4096
 
 
-def missing_end(view: View, demuxer: str, track: Any, *, seconds: float) -> str | None:
+def missing_end(view: FileView, demuxer: str, track: Any, *, seconds: float) -> str | None:
     """Return why bytes are missing at the end of a file; None if none are, or if the container does not say.
 
     A loss of a few packets is not reported.
@@ -35,7 +35,7 @@ def missing_end(view: View, demuxer: str, track: Any, *, seconds: float) -> str 
     return f"the container promises {end} bytes, {view.size} are there"
 
 
-def _matroska(view: View) -> int | None:
+def _matroska(view: FileView) -> int | None:
     head = view.at(0, _HEAD)
     start = head.find(_SEGMENT) + len(_SEGMENT)
     if start < len(_SEGMENT) or start + 8 > len(head) or not head[start]:
@@ -46,12 +46,12 @@ def _matroska(view: View) -> int | None:
     return None if size == unknown else start + length + size
 
 
-def _avi(view: View) -> int | None:
+def _avi(view: FileView) -> int | None:
     size = int(struct.unpack("<I", view.at(4, 4).ljust(4, b"\0"))[0])
     return 8 + size if 0 < size < 0x7FFFF000 else None
 
 
-def _asf(view: View) -> int | None:
+def _asf(view: FileView) -> int | None:
     head = view.at(0, _HEAD)
     start = head.find(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365"))  # the object with the file's properties
     if start < 0 or start + 92 > len(head):
@@ -60,7 +60,7 @@ def _asf(view: View) -> int | None:
     return None if flags & 1 else int(size)  # a broadcast does not know its size
 
 
-def _is_whole_flv(view: View) -> bool:
+def _is_whole_flv(view: FileView) -> bool:
     last = int.from_bytes(view.at(view.size - 4, 4), "big")
     begin = view.size - 4 - last
     tag = view.at(begin, 4) if begin >= 13 else b""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emovox.audio.types import TOLERATED_LOSS, Samples
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema.errors import EmptyAudioError, TrackError, UndecodableError
 from emovox.schema.extras import require
 from emovox.schema.result import Notice
@@ -67,7 +67,7 @@ class MediaDecoder:
 
     is_exact = False
 
-    def __init__(self, view: View, *, demuxer: str, name: str, track: int | None = None) -> None:
+    def __init__(self, view: FileView, *, demuxer: str, name: str, track: int | None = None) -> None:
         require("av", need=f"decoding {name} ({demuxer})", extra="media")
         import av  # takes 0.2 s: it loads ffmpeg's libraries
 

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from emovox.audio.view import Part, View
+from emovox.audio.view import FilePart, FileView
 
 _BITRATES = {
     (3, 3): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -73,7 +73,7 @@ def first_frame(data: bytes, offset: int = 0) -> int | None:
     return None
 
 
-def mp3_parts(view: View) -> list[Part]:
+def mp3_parts(view: FileView) -> list[FilePart]:
     """Return the mp3s of a file in order, each with a right count of frames; empty if there are no frames.
 
     libmpg123 takes the number of frames from the tag in the first frame, or estimates it from a bit rate, and stops
@@ -97,20 +97,20 @@ def mp3_parts(view: View) -> list[Part]:
     return found
 
 
-def _link(view: View, start: tuple[int, int, int], count: int, end: int, head: bytes) -> Part:
+def _link(view: FileView, start: tuple[int, int, int], count: int, end: int, head: bytes) -> FilePart:
     position, promised, size = start
     missing = max(0, position + size - view.size) if size else 0
     if promised == count:
-        return Part((range(position, end),), missing)
+        return FilePart((range(position, end),), missing)
     if promised:  # the frame with the wrong tag holds no sound
         frame = frame_at(head, 0)
         position += frame.size if frame else 0
     if not size and promised > count:
         missing = (promised - count) * (end - position) // max(count, 1)
-    return Part((_count_frame(head, count), range(position, end)), missing)
+    return FilePart((_count_frame(head, count), range(position, end)), missing)
 
 
-def _frames(view: View) -> Iterator[tuple[int, int, bytes]]:
+def _frames(view: FileView) -> Iterator[tuple[int, int, bytes]]:
     """Yield position, size and first 64 bytes of each frame; bytes that are no frame are skipped."""
     place = 0
     in_sync = False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from emovox.audio.chunks import check_chunks, riff_parts
-from emovox.audio.containers import Form
+from emovox.audio.containers import FileForm
 from emovox.audio.mp3 import mp3_parts
-from emovox.audio.view import Part, View
+from emovox.audio.view import FilePart, FileView
 
 _FLAC_START = b"fLaC\x00\x00\x00\x22"
 _FLAC_TOTAL = range(21, 26)
@@ -16,22 +16,22 @@ _FIRST_PAGE = 2
 """Flag of an ogg page that begins a stream."""
 
 
-def parts_of(view: View, form: Form | None) -> list[Part]:
+def parts_of(view: FileView, form: FileForm | None) -> list[FilePart]:
     """Return the recordings of a file in order; a form that holds only one is returned as it is.
 
     Raises:
         TooManyChunksError: the sound is not among the first chunks of the file.
     """
-    whole = [Part((range(view.size),))]
+    whole = [FilePart((range(view.size),))]
     match form.name if form else "":
         case "wav":
             return riff_parts(view) or whole
         case "mp3":
             return mp3_parts(view) or whole
         case "ogg":
-            return [Part((piece,)) for piece in _split(view.size, _ogg_starts(view))]
+            return [FilePart((piece,)) for piece in _split(view.size, _ogg_starts(view))]
         case "flac":
-            return [Part(_countless(view, piece)) for piece in _split(view.size, _flac_starts(view))]
+            return [FilePart(_countless(view, piece)) for piece in _split(view.size, _flac_starts(view))]
         case "aiff":
             check_chunks(view, first=12, order=">", wide=False, sound=b"SSND")
         case "caf":
@@ -43,7 +43,7 @@ def _split(size: int, starts: list[int]) -> list[range]:
     return [range(start, end) for start, end in zip([0, *starts], [*starts, size], strict=True)]
 
 
-def _flac_starts(view: View) -> list[int]:
+def _flac_starts(view: FileView) -> list[int]:
     """Return where flac files begin behind the first one."""
     starts: list[int] = []
     for first, data in view.windows(len(_FLAC_START)):
@@ -55,7 +55,7 @@ def _flac_starts(view: View) -> list[int]:
     return starts
 
 
-def _countless(view: View, piece: range) -> tuple[bytes | range, ...]:
+def _countless(view: FileView, piece: range) -> tuple[bytes | range, ...]:
     """Return a flac without its number of samples, at which libsndfile would stop even if more follow."""
     first = piece.start + _FLAC_TOTAL.start
     kept = view.at(first, 1)
@@ -64,13 +64,13 @@ def _countless(view: View, piece: range) -> tuple[bytes | range, ...]:
     return range(piece.start, first), bytes([kept[0] & 0xF0, 0, 0, 0, 0]), range(first + 5, piece.stop)
 
 
-def flac_frames(view: View) -> int | None:
+def flac_frames(view: FileView) -> int | None:
     """Return the number of samples in the header of a flac; None if it has none."""
     value = int.from_bytes(view.at(_FLAC_TOTAL.start, len(_FLAC_TOTAL)), "big") & 0xFFFFFFFFF
     return value or None
 
 
-def _ogg_starts(view: View) -> list[int]:
+def _ogg_starts(view: FileView) -> list[int]:
     """Return where ogg streams begin behind the sound of an earlier one (a chained file)."""
     starts: list[int] = []
     place, after_sound = 0, False

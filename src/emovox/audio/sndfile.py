@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 
 from emovox.audio.chunks import MOST_CHUNKS, TooManyChunksError
-from emovox.audio.containers import GSM, Form
+from emovox.audio.containers import GSM, FileForm
 from emovox.audio.parts import flac_frames, parts_of
 from emovox.audio.resampling import Resampler
 from emovox.audio.types import TOLERATED_LOSS, Samples
-from emovox.audio.view import Part, View
+from emovox.audio.view import FilePart, FileView
 from emovox.schema.errors import UndecodableError
 from emovox.schema.result import Notice
 
@@ -48,7 +48,7 @@ class FileDecoder:
         UndecodableError: libsndfile does not read the format.
     """
 
-    def __init__(self, view: View, form: Form | None, *, name: str) -> None:
+    def __init__(self, view: FileView, form: FileForm | None, *, name: str) -> None:
         self._view, self._form = view, form
         try:
             self._parts = parts_of(view, form)
@@ -87,7 +87,7 @@ class FileDecoder:
         self._file.close()
         self._view.close()
 
-    def _opened(self, part: Part) -> soundfile.SoundFile:
+    def _opened(self, part: FilePart) -> soundfile.SoundFile:
         self._source = self._view.part(*part.pieces)
         return _ForwardFile(self._source, **_BARE.get(self._form.name if self._form else "", {}))
 
@@ -125,7 +125,7 @@ class FileDecoder:
         if resampler is not None:
             yield resampler.flush()
 
-    def _judge(self, part: Part, seconds: float) -> None:
+    def _judge(self, part: FilePart, seconds: float) -> None:
         """Note the bytes that are missing, and those of which the header does not know."""
         there = sum(len(piece) for piece in part.pieces) - part.header
         a_byte = seconds / max(there, 1)
@@ -160,7 +160,7 @@ class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
         return False
 
 
-def _refusal(form: Form | None, error: Exception, name: str) -> str:
+def _refusal(form: FileForm | None, error: Exception, name: str) -> str:
     if isinstance(error, TooManyChunksError):
         kind = form.name if form else "unknown"
         return (

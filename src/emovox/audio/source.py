@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from emovox.audio.types import AudioInput, go_on
-from emovox.audio.view import View
+from emovox.audio.view import FileView
 from emovox.schema.errors import AudioError, EmptyAudioError, UnreadableError
 from emovox.schema.text import printable_name
 
@@ -127,7 +127,7 @@ def open_bytes(path: str) -> BinaryIO:
 
 def open_view(
     source: str | os.PathLike[str] | bytes | BinaryIO, *, name: str, check: Callable[[], None] = go_on
-) -> View:
+) -> FileView:
     """Return a view of a file, from its beginning.
 
     Args:
@@ -157,7 +157,7 @@ def open_view(
             raise _as_text(name)
         if not head:
             raise EmptyAudioError(f"{name}: got an empty file (0 bytes), expected audio; record or copy it again")
-        return View(file, name=name, owned=owned, check=check)
+        return FileView(file, name=name, owned=owned, check=check)
     except BaseException:
         if owned:
             file.close()

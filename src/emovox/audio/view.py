@@ -16,7 +16,7 @@ Piece = bytes | range
 """Literal bytes, or the bytes of the file at these positions."""
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """One recording of a file, which may hold several one after the other.
 
     Attributes:
@@ -36,7 +36,7 @@ _WINDOW = 2**20
 """Bytes that `windows` reads at a time."""
 
 
-class View:
+class FileView:
     """A binary file made of pieces of another one; a decoder can only read it and seek in it.
 
     It has no name, so that no decoder guesses a format from one. An error while reading is kept in `error`, and the
@@ -70,12 +70,12 @@ class View:
         self.error: Exception | None = None
         self._position = 0
 
-    def part(self, *pieces: Piece) -> View:
+    def part(self, *pieces: Piece) -> FileView:
         """Return a view of the same file that consists of other pieces; ranges are positions in this view."""
         made: list[Piece] = []
         for piece in pieces:
             made += [piece] if isinstance(piece, bytes) else self._slices(piece)
-        return View(self.file, made, name=self._name, owned=self.owned, check=self.check)
+        return FileView(self.file, made, name=self._name, owned=self.owned, check=self.check)
 
     def at(self, position: int, count: int) -> bytes:
         """Return up to `count` bytes at a position; the position of `read` does not change."""
