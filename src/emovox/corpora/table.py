@@ -28,14 +28,14 @@ _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n', re.IGNORECASE)
 """First line of a table of Excel that names its separator."""
 
 
-class Table(msgspec.Struct, frozen=True):
+class TableRows(msgspec.Struct, frozen=True):
     """The recordings of a table in its order, and those that do not exist, as "line 3: a.wav"."""
 
     rows: tuple[LabelledFile, ...]
     missing: tuple[str, ...]
 
 
-def read_table(path: Path, *, labels: LabelMap | None = None, partial: bool = False) -> Table:
+def read_table(path: Path, *, labels: LabelMap | None = None, partial: bool = False) -> TableRows:
     """Return the recordings of a table; relative paths start at the folder of the table.
 
     Capitals in the header, spaces around cells, empty lines, empty cells at the end of a line, `M` and `F`, and
@@ -81,7 +81,9 @@ def read_table(path: Path, *, labels: LabelMap | None = None, partial: bool = Fa
         raise ManifestError(f"{path}: has no rows below the header, expected one for each recording")
     natives = [(f"{path}, line {number}", row.native or "") for number, _, row in rows]
     mapped = apply_label_map(natives, labels)
-    return Table(tuple((file, row, label) for (_, file, row), label in zip(rows, mapped, strict=True)), tuple(missing))
+    return TableRows(
+        tuple((file, row, label) for (_, file, row), label in zip(rows, mapped, strict=True)), tuple(missing)
+    )
 
 
 def _read_lines(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from emovox import __version__
+from emovox.audio.child import start_helper
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.schema.errors import EmovoxError
@@ -82,6 +83,7 @@ class Service:
         """Run the parts while the application runs; afterwards no thread and no file is left."""
         watches = [asyncio.create_task(part.watch()) for part in (self.streams, self.emotions)]
         with self.shutdown.ready():
+            await asyncio.to_thread(start_helper, media=True)  # 0.5 s that the first upload does not wait
             self.about.is_ready = True
             try:
                 yield

@@ -168,6 +168,8 @@ export const en = {
   "error.non_finite": "The file contains samples that are not numbers.",
   "error.too_large": "The file is larger than this service accepts.",
   "error.busy": "The service is busy. Try again in a moment.",
+  "error.bad_scale": "The samples are far beyond full scale. Scale them to the range from −1 to 1.",
+  "error.no_such_track": "The file has no such audio track.",
   "error.too_long": "The recording or session is longer than this service accepts.",
   "error.idle": "No audio arrived for too long, so the service closed the connection.",
   "error.shutting_down": "The service is being shut down.",
@@ -185,6 +187,9 @@ export const en = {
   "warning.uncertain": "The highest probability is below the threshold, so no label is given.",
   "warning.clipped": "The recording is clipped: it is too loud.",
   "warning.truncated": "The end of the file cannot be decoded; the part before it was analysed.",
+  "warning.unfinished": "The recorder did not finish this file. All of its sound was analysed.",
+  "warning.channels_cancel": "The channels cancel each other when they are mixed. Analyse one channel alone.",
+  "warning.tracks": "The file has several audio tracks; only its default track was analysed.",
 
   "label.neutral": "neutral",
   "label.happy": "happy",

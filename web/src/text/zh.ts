@@ -164,6 +164,8 @@ export const zh: Texts = {
   "error.non_finite": "文件中含有无效的采样值。",
   "error.too_large": "文件超过此服务的大小限制。",
   "error.busy": "服务繁忙，请稍后再试。",
+  "error.bad_scale": "采样值远超满刻度。请把它们缩放到 −1 至 1。",
+  "error.no_such_track": "文件中没有这条音轨。",
   "error.too_long": "录音或会话超过此服务允许的时长。",
   "error.idle": "太久没有收到声音，服务关闭了连接。",
   "error.shutting_down": "服务正在关闭。",
@@ -181,6 +183,9 @@ export const zh: Texts = {
   "warning.uncertain": "最高概率低于阈值，因此不给出标签。",
   "warning.clipped": "录音有削波：录制音量过大。",
   "warning.truncated": "文件末尾无法解码；已分析之前的部分。",
+  "warning.unfinished": "录音程序没有正常结束此文件；其中的声音已全部分析。",
+  "warning.channels_cancel": "各声道混合后互相抵消。请只分析其中一个声道。",
+  "warning.tracks": "文件有多条音轨；只分析了默认音轨。",
 
   "label.neutral": "中性",
   "label.happy": "高兴",
