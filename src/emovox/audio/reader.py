@@ -9,6 +9,7 @@ import numpy as np
 
 from emovox.audio.arrays import mean_of_channels
 from emovox.audio.decode import Decoder, open_decoder
+from emovox.audio.given import plain_channels, plain_source
 from emovox.audio.media import SILENCED
 from emovox.audio.resampling import Resampler
 from emovox.audio.source import name_of, rereadable
@@ -80,6 +81,7 @@ class AudioReader:
             raise AudioError(
                 f"got sample_rate {sample_rate} and block_seconds {block_seconds}, expected a rate >= 1 and a time > 0"
             )
+        source, channels = plain_source(source), plain_channels(channels)
         self.name = name_of(source)
         self._given = source
         self._source = source if opened else rereadable(source)
@@ -248,7 +250,7 @@ class AudioReader:
     def _check_channel(self) -> None:
         if self._channel in ("mix", "split"):
             return
-        if not isinstance(self._channel, int) or not 0 <= self._channel < self.native_channels:
+        if type(self._channel) is not int or not 0 <= self._channel < self.native_channels:
             raise ChannelError(
                 f"{self.name}: got channel {self._channel!r}, expected 0 to {self.native_channels - 1} "
                 f"(channels in this recording: {self.native_channels}), 'mix' or 'split'; choose one of them"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from emovox.runtime.segmenter import (
 )
 from emovox.runtime.tiles import Tile
 from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_scores
+from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
@@ -193,6 +194,9 @@ def make_analyzers(
     Raises:
         ConfigError: `threshold` or `hop` is out of range.
     """
+    if profile is not None and not isinstance(profile, Profile):
+        raise ConfigError(f"profile is a {type(profile).__name__}, expected a Profile or None")
+    threshold, hop = number(threshold, "threshold"), None if hop is None else number(hop, "hop")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
     config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
@@ -231,7 +235,9 @@ def live_analyzers(
         ChannelError: there is no channel.
         ConfigError: `threshold` or `hop` is out of range.
     """
-    numbers = range(channels) if isinstance(channels, int) else channels
+    given: Any = channels
+    is_count = isinstance(given, str) or not isinstance(given, Iterable)
+    numbers = range(whole(given, "channels")) if is_count else [whole(one, "channels") for one in given]
     if not numbers:
         raise ChannelError(f"channels is {channels}, expected at least 1")
     return make_analyzers(

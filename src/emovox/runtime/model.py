@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,8 @@ import onnxruntime
 from emovox.audio.types import Samples
 from emovox.runtime.graph_file import cut_graph, names_other_files, read_initialiser
 from emovox.runtime.profile import Profile
-from emovox.runtime.registry import read_card, read_part
+from emovox.runtime.registry import read_card, read_part, shipped
+from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
 from emovox.schema.errors import CardError, ModelError
 
@@ -56,10 +58,11 @@ class Model:
         size: size of the graph file in bytes.
     """
 
-    def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int) -> None:
+    def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int, threads: int = 1) -> None:
         self.card = card
         self.size = size
-        self._session, self._path = session, path
+        self._session, self._path, self._threads = session, path, threads
+        self._place = os.path.abspath(path)
         self.resume()
 
     @classmethod
@@ -78,6 +81,7 @@ class Model:
                 the graph, or the graph keeps weights in other files.
             ModelError: `threads` is below 1.
         """
+        threads = whole(threads, "threads")
         if threads < 1:
             raise ModelError(f"threads is {threads}, expected at least 1")
         card_path, graph_path = path.with_suffix(".json"), path.with_suffix(".onnx")
@@ -85,7 +89,11 @@ class Model:
         graph = _read_graph(graph_path, card)
         session = _session(graph, threads=threads, where=graph_path)
         _check_graph(session, card, where=graph_path)
-        return cls(session, card, path=graph_path, size=len(graph))
+        return cls(session, card, path=graph_path, size=len(graph), threads=threads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to load the model again: a pickle holds its path and its hash, not its weights."""
+        return _loaded_again, (self._place, self._threads, self.card.sha256)
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         """Score a batch of recordings of equal length.
@@ -278,3 +286,11 @@ def _check_copy(copy: str, card: ModelCard, *, where: Path) -> None:
         f"{where}: the card inside the graph and the one beside it differ in {', '.join(keys) or 'their layout'}; "
         "use the card that was exported with this graph"
     )
+
+
+def _loaded_again(path: str, threads: int, sha256: str) -> Model:
+    place = Path(path)
+    model = Model.load(place if place.is_file() else shipped().get(place.stem, place), threads=threads)
+    if model.card.sha256 != sha256:
+        raise CardError(f"{path}: got another model than the one that was pickled, expected sha256 {sha256[:12]}…")
+    return model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from emovox.audio.given import plain_channels
 from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading, Samples
 from emovox.runtime.channel import live_analyzers, make_analyzers
@@ -12,6 +13,7 @@ from emovox.runtime.profile import Profile
 from emovox.runtime.registry import resolve
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
+from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
 from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Result, Segment
@@ -22,6 +24,8 @@ BlockObserver = Callable[[Samples, AudioReader], None]
 
 class Predictor:
     """A loaded model; it has no state of a recording, so all threads may share it.
+
+    A pickle holds the path of the model, not its weights: a process that unpickles it loads the model from there.
 
     Args:
         model: the loaded graph and its card; `card.sample_rate` is in Hz.
@@ -54,7 +58,7 @@ class Predictor:
         """Analyse one recording of any length in bounded memory.
 
         Args:
-            source: path, file object, bytes, or (samples [n] or [channels, n], sample rate in Hz).
+            source: path, file object, bytes, `soundfile.SoundFile`, or (samples [n] or [channels, n], rate in Hz).
             channels: "mix" averages the channels, "split" analyses each one, a number selects one (from 0).
             threshold: abstention threshold in [0, 1]; None takes the card's.
             vad: whether to look for speech; False treats the whole recording as speech.
@@ -70,12 +74,12 @@ class Predictor:
             MissingExtraError: its container needs an extra that is not installed.
             ConfigError: `threshold` is out of range.
         """
-        rate = self.card.sample_rate
+        rate, channels = self.card.sample_rate, plain_channels(channels)
         with open_audio(
             source, sample_rate=rate, channels=channels, block_seconds=BLOCK_SECONDS, reading=reading
         ) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
-            threshold = self.card.threshold if threshold is None else threshold
+            threshold = self.card.threshold if threshold is None else number(threshold, "threshold")
             analyzers = make_analyzers(
                 self.card, numbers, threshold=threshold, hop=None, speech_only=vad, profile=profile
             )

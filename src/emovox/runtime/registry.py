@@ -67,6 +67,8 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
         UnknownModelError: `name` is neither a shipped name, nor an existing file, nor a run with an exported model. The
             message lists the names.
     """
+    if name is not None and not isinstance(name, str | os.PathLike):
+        raise UnknownModelError(f"got {name!r:.60} for a model, expected a shipped name or a path")
     models = shipped(folder)
     if name is None:
         return _default(models)

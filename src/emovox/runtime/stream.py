@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from emovox.audio.arrays import to_float
+from emovox.audio.given import as_array
 from emovox.audio.types import LARGEST, LOUDEST, Samples, divisor_of
 from emovox.runtime.batching import Scorer, score_pieces
 from emovox.runtime.channel import ChannelAnalyzer
@@ -113,10 +114,10 @@ def checked_rows(samples: Samples, *, channels: int) -> Samples:
         NonFiniteError: there is NaN or infinity.
         ScaleError: the samples are far beyond [-1, 1].
     """
-    samples = np.asarray(samples)
-    if samples.ndim not in (1, 2):
-        raise AudioError(f"samples are of shape {list(samples.shape)}, expected [n] or [channels, n]")
-    rows = np.atleast_2d(to_float(samples, name="stream"))
+    found = as_array(samples)
+    if found.ndim not in (1, 2):
+        raise AudioError(f"samples are of shape {list(found.shape)}, expected [n] or [channels, n]")
+    rows = np.atleast_2d(to_float(found, name="stream"))
     if len(rows) != channels:
         raise ChannelError(
             f"samples have {len(rows)} channels, this stream has {channels}; "

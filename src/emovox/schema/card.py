@@ -19,10 +19,19 @@ FORMAT_VERSION = 1
 RATE_STEP, HIGHEST_RATE = 4000, 192_000
 """Sample rates of models in Hz: multiples of the step, up to the highest. VAD runs at 4 kHz."""
 
+SHORTEST_INPUT, SHORTEST_WINDOW, LONGEST_INPUT = 0.01, 0.1, 600.0
+"""Bounds of the lengths in a card in seconds. A stranger's card must not let a stream keep hours of audio."""
+
+FRAME = 0.02
+"""Step of VAD in seconds, of which the hop is a multiple."""
+
+LONGEST_NAME = 64
+"""Letters of a name, a version and a label, at most."""
+
 METADATA_KEY = "emovox.card"
 """Key of the card's copy in the metadata of the ONNX graph."""
 
-_SHA256_DIGITS = 64
+_SHA256_DIGITS, _ROUNDING = 64, 1e-6
 _AGAIN = "export the model again"
 
 
@@ -150,6 +159,7 @@ def _longest_tile(window: float) -> float:
 
 def _problems(card: ModelCard) -> list[str]:
     n, lengths = len(card.labels), (card.shortest, card.window, card.longest)
+    names = (card.name, card.version, *card.labels)
     checks = [
         (
             card.format == FORMAT_VERSION,
@@ -160,9 +170,9 @@ def _problems(card: ModelCard) -> list[str]:
             f"labels are {list(card.labels)}, expected two or more different names; {_AGAIN}",
         ),
         (
-            all(text and text.isprintable() for text in (card.name, card.version, *card.labels)),
-            f"name, version and labels are {[card.name, card.version, *card.labels]}, expected text in one line; "
-            f"{_AGAIN}",
+            all(text and text.isprintable() and len(text) <= LONGEST_NAME for text in names),
+            f"name, version and labels are {[text[: LONGEST_NAME + 1] for text in names]}, expected text in one line, "
+            f"of 1 to {LONGEST_NAME} letters; {_AGAIN}",
         ),
         (
             len(card.sha256) == _SHA256_DIGITS and set(card.sha256) <= set("0123456789abcdef"),
@@ -173,9 +183,18 @@ def _problems(card: ModelCard) -> list[str]:
             f"sample_rate is {card.sample_rate}, expected a multiple of {RATE_STEP} up to {HIGHEST_RATE} Hz; {_AGAIN}",
         ),
         (
-            0 < card.shortest <= card.window and _longest_tile(card.window) <= card.longest and card.hop > 0,
-            f"shortest, window, longest are {lengths} s and hop {card.hop} s, expected 0 < shortest <= window, "
-            f"longest >= {_longest_tile(card.window)} (one and a half windows, in half seconds) and hop > 0; {_AGAIN}",
+            0 < card.shortest <= card.window and _longest_tile(card.window) <= card.longest,
+            f"shortest, window, longest are {lengths} s, expected 0 < shortest <= window, "
+            f"longest >= {_longest_tile(card.window)} (one and a half windows, in half seconds); {_AGAIN}",
+        ),
+        (
+            card.window >= SHORTEST_WINDOW and card.longest <= LONGEST_INPUT and card.shortest >= SHORTEST_INPUT,
+            f"shortest, window, longest are {lengths} s, expected shortest >= {SHORTEST_INPUT}, window >= "
+            f"{SHORTEST_WINDOW} and longest <= {LONGEST_INPUT}; {_AGAIN}",
+        ),
+        (
+            FRAME <= card.hop <= LONGEST_INPUT and abs(card.hop / FRAME - round(card.hop / FRAME)) < _ROUNDING,
+            f"hop is {card.hop} s, expected a multiple of {FRAME} s up to {LONGEST_INPUT} s; {_AGAIN}",
         ),
         (0 <= card.threshold <= 1, f"threshold is {card.threshold}, expected 0 to 1; {_AGAIN}"),
         (
