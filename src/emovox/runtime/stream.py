@@ -116,7 +116,7 @@ def checked_rows(samples: Samples, *, channels: int) -> Samples:
     """
     found = as_array(samples)
     if found.ndim not in (1, 2):
-        raise AudioError(f"samples are of shape {list(found.shape)}, expected [n] or [channels, n]")
+        raise AudioError(f"samples are {found.dtype} of shape {list(found.shape)}, expected [n] or [channels, n]")
     rows = np.atleast_2d(to_float(found, name="stream"))
     if len(rows) != channels:
         raise ChannelError(
