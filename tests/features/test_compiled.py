@@ -45,6 +45,10 @@ def hits_and_misses(cache: Path) -> tuple[int, int]:
 def test_a_second_process_does_not_compile_again(tmp_path: Path) -> None:
     assert hits_and_misses(tmp_path) == (0, 2)
     assert hits_and_misses(tmp_path) == (2, 0)
+    for damaged in tmp_path.rglob("*.nbi"):  # compiled again, and no error for ever
+        damaged.write_bytes(b"")
+    assert hits_and_misses(tmp_path) == (0, 2)
+    assert hits_and_misses(tmp_path) == (2, 0)
 
 
 def test_every_kernel_is_cached_and_releases_the_lock() -> None:

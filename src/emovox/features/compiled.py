@@ -39,8 +39,25 @@ def compiled(flags: frozenset[str] = frozenset(), *, inline: bool = False) -> Ca
         options: dict[str, Any] = {"nogil": True, "fastmath": set(flags), "inline": "always" if inline else "never"}
         try:
             kernel: F = numba.njit(cache=True, **options)(function)
+            _forgive_damage(kernel)
         except RuntimeError:
             kernel = numba.njit(**options)(function)
         return kernel
 
     return decorate
+
+
+def _forgive_damage(kernel: Any) -> None:
+    """Let a kernel whose cache file is damaged be compiled again; Numba would raise at each call for ever."""
+    cache = kernel._cache
+    load = cache.load_overload
+
+    def load_or_flush(*arguments: Any) -> Any:
+        """Return cached code; None, and an empty cache, if the file cannot be read."""
+        try:
+            return load(*arguments)
+        except Exception:  # bytes that are no pickle may raise anything
+            cache.flush()
+            return None
+
+    cache.load_overload = load_or_flush
