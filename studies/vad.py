@@ -1,9 +1,10 @@
 """Measure voice activity detectors: clips missed, speech covered, noise flagged, cost. The tables of docs/vad.md.
 
-    EMOVOX_CORPORA=… EMOVOX_NOISE=… python -m studies.vad [--every 4] [--chosen]
+    EMOVOX_CORPORA=… EMOVOX_NOISE=… python -m studies.vad [--every 4] [--chosen | --choose]
 
-Every candidate gives decisions on 20 ms frames; the same region finder turns them into regions. webrtcvad comes from
-the package `webrtcvad-wheels`; its rows are left out where it is not installed.
+Every candidate but the chosen one gives decisions on 20 ms frames; the same region finder turns them into regions.
+webrtcvad comes from the package `webrtcvad-wheels`; its rows are left out where it is not installed. `--choose` chooses
+the threshold of the network with each corpus left out in turn.
 """
 
 from __future__ import annotations
@@ -15,79 +16,44 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor
-from emovox.runtime.segmenter import Segmenter
+from emovox.runtime.segmenter import RegionEnded, Segmenter, SegmenterConfig
+from emovox.runtime.speech_network import speech_probabilities
 from emovox.runtime.vad import CLEAR, Closed, Levels, Opened, RegionFinder, Vad, VadConfig, frames_of
+from studies.sounds import RATE, clips, mixed, noise_clips, pink, quiet, synthetic, whispered
 
-RATE, HOP = 16000, 320
-Detector = Callable[[Samples], Levels]
+HOP = 320
+Regions = list[tuple[float, float]]
+Detector = Callable[[Samples], Regions]
+Frames = Callable[[Samples], Levels]
 Clips = dict[str, list[tuple[bool, float]]]
-CORPORA = {"ravdess": 1, "emodb": 1, "casia": 1, "tess": 0, "nemo": 0}  # 0: thinned by --every
+CORPORA = {"ravdess": 1, "emodb": 1, "casia": 1, "tess": 0, "nemo": 0, "emovo": 1}  # 0: thinned by --every
 NOISES = ("esc10", "nonspeech100", "speechbrain_noise")
-CHOSEN = "energy gate + periodicity (chosen)"
+CHOSEN = "energy gate + periodicity, else network (chosen)"
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6)
+MOST_MISSED, MOST_WHISPERS_MISSED = 0.003, 0.05
 RAVDESS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
 
-def read(path: Path) -> Samples:
-    """Decode a file to 16 kHz mono, [n] float32."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    return np.asarray(mono if rate == RATE else soxr.resample(mono, rate, RATE), np.float32)
+def by_frames(frames: Frames, config: VadConfig) -> Detector:
+    """Turn decisions on 20 ms frames into padded regions (start, end) in seconds, without the network."""
+
+    def detect(samples: Samples) -> Regions:
+        finder, seconds = RegionFinder(config), samples.size / RATE
+        marks = [*finder.feed(frames(samples)), *finder.flush()]
+        starts = [max(0.0, mark.frame * 0.02 - config.padding) for mark in marks if isinstance(mark, Opened)]
+        ends = [min(seconds, mark.frame * 0.02 + config.padding) for mark in marks if isinstance(mark, Closed)]
+        return list(zip(starts, ends, strict=True))
+
+    return detect
 
 
-def clips(folder: Path, *, every: int = 1) -> Iterator[tuple[Path, Samples]]:
-    """Walk through the audio of a folder in order of name."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".wav", ".flac", ".ogg", ".mp3"})
-    for path in files[::every]:
-        yield path, read(path)
-
-
-def synthetic(seconds: int = 10) -> Iterator[tuple[str, Samples]]:
-    """Generate noises that need no corpus; the number is the level in dBFS."""
-    rng = np.random.default_rng(0)
-    n = seconds * RATE
-    clock = np.arange(n) / RATE
-    bins = np.arange(n // 2 + 1)
-    noises = {"white": rng.standard_normal(n)}
-    spectrum = np.fft.rfft(noises["white"])
-    noises["pink"] = np.fft.irfft(spectrum / np.sqrt(np.maximum(bins, 20)), n)
-    noises["room tone"] = np.fft.irfft(spectrum / np.maximum(bins, 50), n)
-    noises["hum 50 Hz"] = np.sum([np.sin(2 * np.pi * 50 * k * clock) / k for k in range(1, 8)], axis=0)
-    notes = 220 * 2 ** (rng.choice([0, 4, 7, 12], n // 8000) / 12)
-    note = np.arange(8000) / RATE
-    noises["music"] = np.concatenate(
-        [sum(np.sin(2 * np.pi * f * k * note) / k for k in range(1, 8)) * np.exp(-4 * note) for f in notes]
-    )
-    for name, noise in noises.items():
-        for level in (-20, -40, -60, -80):
-            yield f"{name} {level}", (noise / noise.std() * 10 ** (level / 20)).clip(-1, 1).astype(np.float32)
-    clicks = np.zeros(n)
-    clicks[::12000] = 0.5
-    yield "clicks", (clicks + 1e-4 * noises["white"]).astype(np.float32)
-    yield "digital silence", np.zeros(n, np.float32)
-    yield "last bit", (rng.integers(-1, 2, n) / 32768).astype(np.float32)
-
-
-def find_regions(levels: Levels, config: VadConfig, *, seconds: float) -> list[tuple[float, float]]:
-    """Turn decisions on 20 ms frames into padded regions (start, end) in seconds."""
-    finder = RegionFinder(config)
-    marks = finder.feed(levels)
-    if finder.is_open:
-        marks.append(Closed(finder.reach))
-    starts = [max(0.0, mark.frame * 0.02 - config.padding) for mark in marks if isinstance(mark, Opened)]
-    ends = [min(seconds, mark.frame * 0.02 + config.padding) for mark in marks if isinstance(mark, Closed)]
-    return list(zip(starts, ends, strict=True))
-
-
-def covered(samples: Samples, regions: list[tuple[float, float]]) -> float:
+def covered(samples: Samples, regions: Regions) -> float:
     """Share of the energetic part inside the regions: 10 ms frames at most 20 dB below the 95th percentile."""
     usable = samples.size - samples.size % 160
     power = np.square(np.diff(samples[:usable], prepend=samples[:1])).reshape(-1, 160).mean(axis=1)
@@ -99,13 +65,24 @@ def covered(samples: Samples, regions: list[tuple[float, float]]) -> float:
 
 
 def own(config: VadConfig) -> Detector:
-    """Detect with this package: noise floor and periodicity."""
+    """Detect with this package."""
 
-    def detect(samples: Samples) -> Levels:
+    def detect(samples: Samples) -> Regions:
+        segmenter = Segmenter(SegmenterConfig(vad=config, shortest=0))
+        events = segmenter.feed(samples) + segmenter.flush()
+        return [(event.start / RATE, event.end / RATE) for event in events if isinstance(event, RegionEnded)]
+
+    return detect
+
+
+def voiced(config: VadConfig) -> Frames:
+    """Decide by noise floor and periodicity alone."""
+
+    def decide(samples: Samples) -> Levels:
         vad = Vad(config)
         return np.concatenate([vad.feed(samples), vad.flush()])
 
-    return detect
+    return decide
 
 
 def frame_floor(samples: Samples, config: VadConfig) -> tuple[Samples, Samples]:
@@ -117,7 +94,7 @@ def frame_floor(samples: Samples, config: VadConfig) -> tuple[Samples, Samples]:
     return np.concatenate([first[0], last[0]]), np.maximum(np.concatenate([first[1], last[1]]), 1e-10)
 
 
-def gate(config: VadConfig) -> Detector:
+def gate(config: VadConfig) -> Frames:
     """Detect by energy above the noise floor alone."""
 
     def detect(samples: Samples) -> Levels:
@@ -127,7 +104,7 @@ def gate(config: VadConfig) -> Detector:
     return detect
 
 
-def webrtc(mode: int, length_ms: int, *, gain: bool = False) -> Detector:
+def webrtc(mode: int, length_ms: int, *, gain: bool = False) -> Frames:
     """Detect with webrtcvad; with `gain` the noise floor is first lifted to -70 dB, by 40 dB at most."""
     import webrtcvad
 
@@ -146,7 +123,7 @@ def webrtc(mode: int, length_ms: int, *, gain: bool = False) -> Detector:
     return detect
 
 
-def both(first: Detector, second: Detector) -> Detector:
+def both(first: Frames, second: Frames) -> Frames:
     """Detect where both do."""
 
     def detect(samples: Samples) -> Levels:
@@ -159,36 +136,50 @@ def both(first: Detector, second: Detector) -> Detector:
 
 def candidates(config: VadConfig) -> dict[str, Detector]:
     """Name the detectors that are compared; the chosen one comes last."""
-    found: dict[str, Detector] = {}
+    first = VadConfig(clear_periodicity=0.65, onset_window=0.3)  # version 1 of the detector
+    found: dict[str, Frames] = {}
     if importlib.util.find_spec("webrtcvad"):
         found |= {f"webrtcvad mode {mode}, 30 ms": webrtc(mode, 30) for mode in range(4)}
         found |= {f"webrtcvad mode 3, {length} ms": webrtc(3, length) for length in (10, 20)}
         found |= {f"webrtcvad mode {mode}, 20 ms, gain": webrtc(mode, 20, gain=True) for mode in (2, 3)}
         found["energy gate + webrtcvad mode 3, 20 ms, gain"] = both(gate(config), webrtc(3, 20, gain=True))
-        found["chosen + webrtcvad mode 3, 20 ms, gain"] = both(own(config), webrtc(3, 20, gain=True))
     found["energy gate"] = gate(config)
-    found["periodicity"] = own(VadConfig(above_floor_db=0.01))
-    found[CHOSEN] = own(config)
-    return found
+    found["periodicity"] = voiced(VadConfig(above_floor_db=0.01, loud_above_floor_db=0.01))
+    found["energy gate + periodicity (detector 1)"] = voiced(first)
+    return {name: by_frames(frames, first) for name, frames in found.items()} | {
+        "silero-vad on everything": silero(config.network_threshold),
+        CHOSEN: own(config),
+    }
 
 
-def measure_speech(detect: Detector, config: VadConfig, folder: Path, *, every: int) -> Clips:
+def silero(threshold: float) -> Detector:
+    """Detect with the network alone, at the level of the recording; two chunks of 32 ms open a region."""
+
+    def decide(samples: Samples) -> Levels:
+        chunks = speech_probabilities(samples, sample_rate=RATE)
+        places = np.minimum(np.arange(samples.size // HOP) * HOP // 512, chunks.size - 1)
+        return (chunks[places] > threshold).astype(np.uint8) * CLEAR
+
+    return by_frames(decide, VadConfig())
+
+
+def measure_speech(detect: Detector, folder: Path, *, every: int) -> Clips:
     """Collect (missed, share covered) of every clip, by RAVDESS emotion or under "all"."""
     rows: Clips = defaultdict(list)
     for path, samples in clips(folder, every=every):
-        regions = find_regions(detect(samples), config, seconds=samples.size / RATE)
+        regions = detect(samples)
         parts = path.stem.split("-")
         name = RAVDESS[int(parts[2]) - 1] if len(parts) == 7 else "all"
         rows[name].append((not regions, covered(samples, regions)))
     return rows
 
 
-def measure_noise(detect: Detector, config: VadConfig, audio: Iterator[tuple[str, Samples]]) -> dict[str, float]:
+def measure_noise(detect: Detector, audio: Iterator[tuple[str, Samples]]) -> dict[str, float]:
     """Share of time flagged, by name."""
     flagged: dict[str, float] = defaultdict(float)
     total: dict[str, float] = defaultdict(float)
     for name, samples in audio:
-        regions = find_regions(detect(samples), config, seconds=samples.size / RATE)
+        regions = detect(samples)
         flagged[name] += sum(end - start for start, end in regions)
         total[name] += samples.size / RATE
     return {name: flagged[name] / total[name] for name in total} | {"": sum(flagged.values()) / sum(total.values())}
@@ -215,12 +206,6 @@ def print_segmenter(samples: Samples) -> None:
         print(f"| {size} | {(time.process_time() - begin) / (samples.size / RATE) * 1000:.2f} | {kept} |")
 
 
-def noise_clips(folder: Path, name: str) -> Iterator[tuple[str, Samples]]:
-    """Walk through a noise folder; ESC-10's classes keep their names."""
-    for path, samples in clips(folder / name):
-        yield (path.parent.name.split(" - ")[-1] if name == "esc10" else name), samples
-
-
 @dataclass(frozen=True)
 class Measured:
     """What one detector did: `speech[corpus]` clips by group, `noise[folder]` shares of time flagged by class."""
@@ -233,13 +218,13 @@ class Measured:
         return [clip for rows in self.speech[corpus].values() for clip in rows]
 
 
-def measure(detect: Detector, config: VadConfig, *, every: int) -> Measured:
+def measure(detect: Detector, *, every: int) -> Measured:
     """Run a detector over all speech and all noise."""
     corpora, noise = Path(os.environ["EMOVOX_CORPORA"]), Path(os.environ["EMOVOX_NOISE"])
-    shares = {name: measure_noise(detect, config, noise_clips(noise, name)) for name in NOISES}
+    shares = {name: measure_noise(detect, noise_clips(noise, name)) for name in NOISES}
     return Measured(
-        {name: measure_speech(detect, config, corpora / name, every=n or every) for name, n in CORPORA.items()},
-        shares | {"synthetic": measure_noise(detect, config, synthetic())},
+        {name: measure_speech(detect, corpora / name, every=n or every) for name, n in CORPORA.items()},
+        shares | {"synthetic": measure_noise(detect, synthetic())},
     )
 
 
@@ -263,62 +248,86 @@ def print_details(measured: Measured) -> None:
         print(f"\nFlagged, {folder}:", {key: round(share, 2) for key, share in measured.noise[folder].items() if key})
 
 
+def hard(detect: Detector, noises: list[Samples], *, every: int) -> None:
+    """Print what is missed when the speech is made harder: quieter, in noise, whispered."""
+    rng = np.random.default_rng(0)
+
+    def in_pink(snr: int) -> Callable[[Samples], Samples]:
+        return lambda samples: pink(samples, rng, snr_db=snr)
+
+    def recorded(snr: int) -> Callable[[Samples], Samples]:
+        return lambda samples: mixed(samples, noises[rng.integers(len(noises))], snr_db=snr)
+
+    changes: dict[str, Callable[[Samples], Samples]] = {
+        "as it is": lambda samples: samples,
+        "30 dB quieter, 16 bits": quiet,
+        **{f"pink noise, {snr} dB": in_pink(snr) for snr in (20, 10, 5)},
+        **{f"recorded noise, {snr} dB": recorded(snr) for snr in (10, 5, 0)},
+        "whispered (noise through the envelope)": lambda samples: whispered(samples, rng),
+    }
+    print("\n| missed |", " | ".join(CORPORA), "|\n", "|---" * (1 + len(CORPORA)), "|", sep="")
+    for name, change in changes.items():
+        cells = [
+            missed(detect, key, every=every * 5 if key in ("tess", "nemo") else 5, change=change) for key in CORPORA
+        ]
+        print("|", " | ".join([name, *(f"{lost}/{total}" for lost, total in cells)]), "|", flush=True)
+
+
+def missed(detect: Detector, corpus: str, *, every: int, change: Callable[[Samples], Samples]) -> tuple[int, int]:
+    """Count the clips without a region, and all clips."""
+    folder = Path(os.environ["EMOVOX_CORPORA"]) / corpus
+    found = [bool(detect(change(samples))) for _, samples in clips(folder, every=every)]
+    return found.count(False), len(found)
+
+
+def choose(*, every: int) -> None:
+    """Print what is missed of each corpus at the threshold that the others choose.
+
+    That is the highest one at which each of them misses at most 0.3 % (or one clip), and 5 % when whispered.
+    """
+    rng, table = np.random.default_rng(0), {}
+    for threshold in THRESHOLDS:
+        detect = own(VadConfig(network_threshold=threshold))
+        for key, own_every in CORPORA.items():
+            thinned = own_every or every
+            clean = missed(detect, key, every=thinned, change=lambda samples: samples)
+            whisper = missed(detect, key, every=4 * thinned, change=lambda samples: whispered(samples, rng))
+            table[key, threshold] = clean, whisper
+
+    def fits(corpus: str, threshold: float) -> bool:
+        (lost, total), (unheard, whispers) = table[corpus, threshold]
+        return lost <= max(1, MOST_MISSED * total) and unheard <= MOST_WHISPERS_MISSED * whispers
+
+    print("| left out | chosen | missed | whispered |\n|---|---|---|---|")
+    for corpus in CORPORA:
+        others = [other for other in CORPORA if other != corpus]
+        best = max(t for t in THRESHOLDS if t == THRESHOLDS[0] or all(fits(other, t) for other in others))
+        (lost, total), (unheard, whispers) = table[corpus, best]
+        print(f"| {corpus} | {best} | {lost}/{total} | {unheard}/{whispers} |", flush=True)
+
+
 def main() -> None:
     """Print the tables as Markdown."""
     parser = argparse.ArgumentParser(description="Measure voice activity detectors.")
     parser.add_argument("--every", type=int, default=4, help="take every n-th clip of TESS and nEMO")
     parser.add_argument("--chosen", action="store_true", help="measure the chosen detector only")
+    parser.add_argument("--choose", action="store_true", help="choose the threshold with each corpus left out")
     arguments, config = parser.parse_args(), VadConfig()
-    corpora = Path(os.environ["EMOVOX_CORPORA"])
+    if arguments.choose:
+        choose(every=arguments.every)
+        return
+    noise = Path(os.environ["EMOVOX_NOISE"])
     detectors = {CHOSEN: own(config)} if arguments.chosen else candidates(config)
-    probe = np.concatenate([samples for _, samples in clips(corpora / "ravdess", every=20)])
+    probe = np.concatenate([samples for _, samples in clips(Path(os.environ["EMOVOX_CORPORA"]) / "ravdess", every=20)])
     print("| detector |", " | ".join([*CORPORA, "covered", *NOISES, "synthetic", "ms/s"]), "|")
     print("|---" * (len(CORPORA) + len(NOISES) + 4), "|", sep="")
     for name, detect in detectors.items():
-        measured = measure(detect, config, every=arguments.every)
+        measured = measure(detect, every=arguments.every)
         print_row(name, measured, ms=cost(detect, probe))
     print_details(measured)  # the chosen one is the last
     print_segmenter(probe)
-    hard(own(config), config, corpora)
-
-
-def hard(detect: Detector, config: VadConfig, corpora: Path) -> None:
-    """Print what is missed when the speech is made harder: quieter, in pink noise, whispered."""
-    rng = np.random.default_rng(0)
-
-    def pink(samples: Samples, *, snr_db: float) -> Samples:
-        n = samples.size + RATE // 2  # noise alone first, as in a room
-        noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n)) / np.sqrt(np.maximum(np.arange(n // 2 + 1), 20)), n)
-        loud = samples[np.abs(samples) > 0.05 * np.abs(samples).max()]
-        noise *= np.sqrt(np.square(loud).mean()) / noise.std() * 10 ** (-snr_db / 20)
-        noise[RATE // 2 :] += samples
-        return noise.astype(np.float32)
-
-    def whisper(samples: Samples) -> Samples:
-        made, taper = np.zeros_like(samples), np.hanning(401)[:-1]
-        for at in range(0, samples.size - 400, 200):
-            size = np.abs(np.fft.rfft(samples[at : at + 400] * taper))
-            envelope = np.convolve(size, np.ones(9) / 9, "same")
-            made[at : at + 400] += np.fft.irfft(envelope * np.exp(2j * np.pi * rng.random(size.size)), 400) * taper
-        return made
-
-    changes: dict[str, Callable[[Samples], Samples]] = {
-        "as it is": lambda samples: samples,
-        "30 dB quieter, 16 bits": lambda samples: np.rint(samples * 10**-1.5 * 32768).astype(np.float32) / 32768,
-        **{f"pink noise, {snr} dB": partial(pink, snr_db=snr) for snr in (20, 10, 5)},
-        "whispered (noise through the envelope)": whisper,
-    }
-    print("\n| missed | ravdess | emodb | casia |\n|---|---|---|---|")
-    for name, change in changes.items():
-        cells = []
-        for key in ("ravdess", "emodb", "casia"):
-            found = [
-                bool(find_regions(detect(changed), config, seconds=changed.size / RATE))
-                for _, samples in clips(corpora / key, every=5)
-                for changed in [change(samples)]
-            ]
-            cells.append(f"{found.count(False)}/{len(found)}")
-        print("|", " | ".join([name, *cells]), "|", flush=True)
+    noises = [samples for name in NOISES for _, samples in clips(noise / name) if samples.size > RATE]
+    hard(own(config), noises, every=arguments.every)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import emovox
-from emovox.audio.reader import AudioReader
+from emovox.audio.reader import AudioReader, load_audio
 from emovox.audio.types import Samples
 from emovox.runtime import predictor as module
 from emovox.runtime.model import Model
@@ -30,6 +30,7 @@ from emovox.schema.events import SpeechEnded
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
 from emovox.testing import RATE, speech, write_toy
+from studies.sounds import mixed
 
 SCORE_TOLERANCE = 1e-5
 RESAMPLED_TOLERANCE = 0.05
@@ -145,6 +146,31 @@ def test_any_rate_and_channel_count_is_plain_success(model: Predictor, rate: int
 def test_silence_gives_a_warning_and_no_label(model: Predictor) -> None:
     result = model.predict((np.zeros(3 * RATE, np.float32), RATE))
     assert (result.label, result.scores, result.segments, codes(result)) == (None, None, (), ["no_speech"])
+
+
+def drowned() -> Samples:
+    """Speech in noise that is 6 dB louder."""
+    audio, _ = load_audio(Path(__file__).parents[2] / "examples" / "demo.flac", sample_rate=RATE)
+    made = mixed(audio[0, 6 * RATE : 9 * RATE], np.random.default_rng(1).standard_normal(RATE), snr_db=-6)
+    return made / np.float32(2 * np.abs(made).max())
+
+
+def test_speech_that_is_not_found_for_certain_is_scored_as_a_whole_with_a_warning(model: Predictor) -> None:
+    result = model.predict((drowned(), RATE))
+    assert result.scores
+    assert (result.segments[0].start, result.segments[-1].end) == (0.0, 3.5)
+    assert [(notice.code, notice.message) for notice in result.warnings if notice.code != "uncertain"] == [
+        ("speech_uncertain", "no speech found for certain in 3.5 s; all of it was scored")
+    ]
+
+
+def test_only_the_channels_and_recordings_that_may_hold_speech_are_scored_as_a_whole(model: Predictor) -> None:
+    hum = np.random.default_rng(0).normal(0, 0.05, drowned().size).astype(np.float32)
+    result = model.predict((np.stack([hum, drowned()]), RATE), channels="split")
+    assert {segment.channel for segment in result.segments} == {1}
+    assert codes(model.predict((hum, RATE))) == ["no_speech"]
+    long = np.resize(drowned(), 31 * RATE)
+    assert codes(model.predict((long, RATE))) == ["no_speech"]
 
 
 def test_ten_milliseconds_are_too_short(model: Predictor) -> None:

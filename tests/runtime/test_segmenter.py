@@ -30,7 +30,7 @@ from tests.sounds import clicks, noise, pause, scene, talk
 LAST_BIT = 1 / 32768  # audio is kept as 16-bit samples
 BOUND_BYTES = 300_000
 ODD = SegmenterConfig(
-    window=1.1, rounding=0.7, shortest=0.4, vad=VadConfig(lookahead=0.02, hangover=0.1, padding=0.05, onset_window=0.1)
+    window=1.1, rounding=0.7, shortest=0.4, vad=VadConfig(lookahead=0.02, hangover=0.1, padding=0.05, onset_window=0.16)
 )  # tiles whose audio has not come when their region ends
 
 

@@ -16,6 +16,7 @@ from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
 from emovox.runtime.vad import (
     CLEAR,
     FRAME,
+    LOUD,
     SILENT,
     VOICED,
     Closed,
@@ -108,7 +109,7 @@ class TestVad:
     def test_the_floor_is_relative(self) -> None:
         voice = talk(1, dbfs=-35)
         assert decide(scene(pause(1), voice, floor_dbfs=-60)).max() == CLEAR
-        assert decide(scene(pause(1), voice, floor_dbfs=-20)).max() == SILENT  # drowned: 15 dB below the noise
+        assert decide(scene(pause(1), voice, floor_dbfs=-20)).max() < VOICED  # drowned: 15 dB below the noise
 
     def test_audio_that_begins_with_speech_is_found_from_its_start(self) -> None:
         found = decide(scene(talk(1)))
@@ -163,6 +164,8 @@ class TestVad:
     ("name", "value"),
     [
         ("above_floor_db", 0.0),
+        ("loud_above_floor_db", 9.0),
+        ("network_threshold", 1.5),
         ("silence_dbfs", 3.0),
         ("floor_window", 0.0),
         ("lookahead", 0.0),
@@ -194,6 +197,29 @@ class TestRegionFinder:
         finder = RegionFinder(self.config)
         marks = finder.feed(levels((CLEAR, 5), (SILENT, 9), (VOICED, 1), (SILENT, 10), (CLEAR, 3)))
         assert marks == [Opened(0), Closed(15), Opened(25)]
+
+    def test_the_network_opens_a_region_at_the_first_loud_frame_and_keeps_it_open(self) -> None:
+        asked: list[int] = []
+
+        def holds_speech(unit: int) -> bool:
+            asked.append(unit)
+            return unit in (2, 3)
+
+        finder = RegionFinder(self.config, holds_speech=holds_speech)
+        marks = finder.feed(levels((SILENT, 7), (LOUD, 2), (SILENT, 9), (LOUD, 30), (SILENT, 12)))
+        assert marks == [Opened(18), Closed(32)]
+        assert asked == [2, 3, 4, 5]  # two loud frames of unit 0 and 1 are too few
+
+    def test_the_network_is_not_asked_about_voices(self) -> None:
+        asked: list[int] = []
+        finder = RegionFinder(self.config, holds_speech=lambda unit: bool(asked.append(unit)))
+        assert finder.feed(levels((SILENT, 5), (CLEAR, 3), (LOUD, 3), (VOICED, 7))) == [Opened(5)]
+        assert asked == []
+
+    def test_the_end_closes_and_asks_about_the_last_piece(self) -> None:
+        finder = RegionFinder(self.config, holds_speech=lambda unit: unit == 1)
+        assert finder.feed(levels((SILENT, 9), (LOUD, 3))) == []
+        assert finder.flush() == [Opened(9), Closed(12)]
 
     def test_earliest_bounds_every_later_start(self) -> None:
         finder = RegionFinder(self.config)

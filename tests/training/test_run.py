@@ -196,7 +196,13 @@ def test_any_method_can_be_trained(tmp_path: Path) -> None:
     assert (run.model, run.temperature) == (12, 1.5)
     assert said == [f"fold {number}: 9 clips" for number in (1, 2, 3, 4)]
     assert method.folders == [tmp_path / "folds" / name for name in ("1", "2", "3", "4", "all")]
-    assert set(json.loads((tmp_path / "versions.json").read_text())) == {"python", "emovox", "numpy", "recipe_sha256"}
+    assert set(json.loads((tmp_path / "versions.json").read_text())) == {
+        "python",
+        "emovox",
+        "numpy",
+        "detector",
+        "recipe_sha256",
+    }
 
 
 def test_what_a_fold_chose_is_read_back(tmp_path: Path) -> None:

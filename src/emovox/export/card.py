@@ -12,6 +12,7 @@ from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.segmenter import SegmenterConfig
+from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, CardHead, Figure, Golden, ModelCard
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 
@@ -80,6 +81,7 @@ def model_card(
         figures=tuple(_figure(key, made) for key, made in _shown(predictions).items()),
         golden=Golden("", 0.0, (), 0.0),
         head=head,
+        detector=VAD_VERSION,
     )
 
 

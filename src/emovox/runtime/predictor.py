@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
 
 from emovox.audio.given import plain_channels
 from emovox.audio.reader import AudioReader, open_audio
@@ -11,12 +14,22 @@ from emovox.runtime.channel import live_analyzers, make_analyzers
 from emovox.runtime.model import Model
 from emovox.runtime.profile import Profile
 from emovox.runtime.registry import resolve
+from emovox.runtime.speech_network import may_hold_speech
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.runtime.timeline import summarise
 from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
 from emovox.schema.events import Event, SpeechEnded
-from emovox.schema.result import Result, Segment
+from emovox.schema.result import Notice, Result, Segment
+
+LONGEST_UNCERTAIN = 30.0
+"""Longest recording in seconds that is scored as a whole if no speech is found in it: one recording, not a room."""
+
+UNCERTAIN_PROBABILITY = 0.2
+"""Probability of speech above which that is done. Of noise without a region, 9 to 14 % of the clips reach it; of
+noisy speech without a region, nearly all."""
+
+_DOUBT = "no speech found for certain in {:.1f} s; all of it was scored"
 
 BlockObserver = Callable[[Samples, AudioReader], None]
 """Callback after each block [channels, n] of a recording, with its reader; for progress and plots."""
@@ -61,7 +74,8 @@ class Predictor:
             source: path, file object, bytes, `soundfile.SoundFile`, or (samples [n] or [channels, n], rate in Hz).
             channels: "mix" averages the channels, "split" analyses each one, a number selects one (from 0).
             threshold: abstention threshold in [0, 1]; None takes the card's.
-            vad: whether to look for speech; False treats the whole recording as speech.
+            vad: whether to look for speech; False treats the whole recording as speech. If none is found in a recording
+                of at most 30 s that may hold some, all of it is scored, with the warning `speech_uncertain`.
             profile: profile of the speaker, for models with an adaptable card; None takes the training set's.
             observer: called after each block of 10 seconds.
             reading: which audio track of a container, and what bare samples are.
@@ -80,21 +94,30 @@ class Predictor:
         ) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
             threshold = self.card.threshold if threshold is None else number(threshold, "threshold")
-            analyzers = make_analyzers(
-                self.card, numbers, threshold=threshold, hop=None, speech_only=vad, profile=profile
-            )
-            stream = Stream(self.model, analyzers, sample_rate=rate)
+            make = partial(make_analyzers, self.card, threshold=threshold, hop=None, profile=profile)
+            stream = Stream(self.model, make(numbers, speech_only=vad), sample_rate=rate)
             segments: list[Segment] = []
+            kept: list[Samples] = []  # for a second look
             for block in reader.blocks():
                 segments += _segments(stream.feed(block))
+                kept = [*kept, block] if vad and not segments and reader.seconds <= LONGEST_UNCERTAIN else []
                 if observer is not None:
                     observer(block, reader)
             segments += _segments(stream.flush())
+            notices = list(reader.notices)
+            if kept and not segments:
+                audio = np.concatenate(kept, axis=1)
+                doubt = partial(may_hold_speech, sample_rate=rate, threshold=UNCERTAIN_PROBABILITY)
+                rows = [row for row, samples in enumerate(audio) if doubt(samples)]
+                whole = Stream(self.model, make([numbers[row] for row in rows], speech_only=False), sample_rate=rate)
+                segments = _segments(whole.feed(audio[rows]) + whole.flush()) if rows else []
+                if segments:
+                    notices.append(Notice("speech_uncertain", _DOUBT.format(reader.seconds)))
             return summarise(
                 reader.name,
                 duration=reader.seconds,
                 segments=segments,
-                notices=reader.notices,
+                notices=notices,
                 threshold=threshold,
             )
 

@@ -11,8 +11,9 @@ import msgspec
 
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
+from emovox.runtime.speech_network import UNIT, SpeechNetwork
 from emovox.runtime.tiles import Tile, count_windows, extend, split_region
-from emovox.runtime.vad import FRAME, EveryFrame, Levels, Opened, RegionFinder, Vad, VadConfig
+from emovox.runtime.vad import FRAME, Closed, EveryFrame, Opened, RegionFinder, Vad, VadConfig
 from emovox.schema.errors import ConfigError
 
 _BLOCK = 3.0
@@ -119,14 +120,17 @@ class Segmenter:
         self._hop, self._block = round(FRAME * rate), round(_BLOCK * rate)
         self._window, self._shortest = round(config.window * rate), round(config.shortest * rate)
         self._rounding, self._padding = round(config.rounding * rate), round(config.vad.padding * rate)
+        self._unit, self._context = round(UNIT * rate), round(SpeechNetwork.context * rate)
         self._vad = Vad(config.vad, sample_rate=rate) if speech_only else EveryFrame(sample_rate=rate)
         self.reset()
 
     def reset(self) -> None:
         """Discard all audio: the next call starts a new stream, and regions count from 0."""
         self._vad.reset()
-        self._finder = RegionFinder(self.config.vad)
-        self._audio = PcmBuffer(slack=self.config.sample_rate // 2)
+        rate, vad = self.config.sample_rate, self.config.vad
+        self._audio = PcmBuffer(slack=rate // 2)
+        network = SpeechNetwork(self._audio, sample_rate=rate, threshold=vad.network_threshold)
+        self._finder = RegionFinder(vad, holds_speech=network.holds_speech)
         self._queue: deque[RegionStarted | _Span | RegionEnded] = deque()
         self._region = -1
         self._region_start = self._tile_start = 0
@@ -150,7 +154,7 @@ class Segmenter:
         for block in self._blocks(samples):
             self._audio.append(block)
             at_hop = self._preview_hop is not None and self._audio.end % self._preview_hop == 0
-            self._advance(self._vad.feed(block, at_once=at_hop))
+            self._advance(self._finder.feed(self._vad.feed(block, at_once=at_hop)))
             events += self._release()
             if at_hop and self._finder.is_open:
                 events += self._preview()
@@ -163,9 +167,7 @@ class Segmenter:
         Returns:
             Events as from `feed`; none if the recording is shorter than `shortest` seconds.
         """
-        self._advance(self._vad.flush())
-        if self._finder.is_open:
-            self._close(self._finder.reach)
+        self._advance(self._finder.feed(self._vad.flush()) + self._finder.flush())
         total = self._audio.end
         events = self._release(total=total) if total >= self._shortest else []
         self.reset()
@@ -190,8 +192,8 @@ class Segmenter:
             return []
         return [Preview(end - length, end, self._audio.cut(end - length, end), self._region)]
 
-    def _advance(self, levels: Levels) -> None:
-        for mark in self._finder.feed(levels):
+    def _advance(self, marks: Iterable[Opened | Closed]) -> None:
+        for mark in marks:
             if isinstance(mark, Opened):
                 self._open(mark.frame)
             else:
@@ -233,7 +235,8 @@ class Segmenter:
     def _oldest_needed(self) -> int:
         planned = [item.start for item in self._queue if isinstance(item, _Span)]
         coming = self._tile_start if self._finder.is_open else self._finder.earliest * self._hop - self._padding
-        oldest = min([coming, *planned]) - self._rounding
+        asked = self._finder.unit * self._unit - self._context
+        oldest = min(min([coming, *planned]) - self._rounding, asked)
         if self._preview_hop is not None and self._finder.is_open:
             # the next preview covers a window that ends at most one hop from now
             return min(oldest, self._audio.end - self._window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -13,16 +14,27 @@ from emovox.audio.framing import frame
 from emovox.audio.types import Samples
 from emovox.runtime.noise_floor import NoiseFloor, Power
 from emovox.runtime.periodicity import VOICE_RATE, WINDOW, periodicity
+from emovox.runtime.speech_network import UNIT
 from emovox.schema.errors import ConfigError
+
+VAD_VERSION = 2
+"""Version of the detector. Runs and cards name it, since figures of two detectors are of different tiles.
+
+1 had no network and a `clear_periodicity` of 0.65; cards and runs that name no detector are of 1.
+"""
 
 FRAME = 0.02
 """Length of a decision frame in seconds: 80 samples at `VOICE_RATE`."""
 
-SILENT, VOICED, CLEAR = 0, 1, 2
-"""Decisions on a frame: no voice, possibly a voice (keeps a region open), certainly a voice (opens a region)."""
+SILENT, LOUD, VOICED, CLEAR = 0, 1, 2, 3
+"""Decisions on a frame: no sound, some sound (the network decides), possibly a voice (keeps a region open), certainly a
+voice (opens a region)."""
 
 Levels = npt.NDArray[np.uint8]
-"""Decisions, shape [frames], each `SILENT`, `VOICED` or `CLEAR`."""
+"""Decisions, shape [frames], each `SILENT`, `LOUD`, `VOICED` or `CLEAR`."""
+
+UNIT_FRAMES = round(UNIT / FRAME)
+"""Frames per unit: the network is asked once per unit, on a fixed grid from the beginning of the stream."""
 
 _HOP = round(FRAME * VOICE_RATE)
 _BATCH = 10  # frames per step, 0.2 s: with half of that, a silent stream takes a third more time
@@ -33,16 +45,22 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Parameters of the voice activity detection; docs/vad.md has the measurements behind the defaults.
 
     Args:
-        above_floor_db: smallest level of a loud frame above the noise floor in dB, > 0.
+        above_floor_db: smallest level of a voiced frame above the noise floor in dB, > 0.
+        loud_above_floor_db: smallest level of a loud frame above the noise floor in dB, > 0, at most `above_floor_db`;
+            the network is asked about loud frames that are not voiced.
+        network_threshold: probability above which the network takes 32 ms for speech, in [0, 1]; 1 takes nothing.
         silence_dbfs: lower limit of the noise floor, in dB of the difference signal, <= 0. The default is about the
             last bit of 16, so that a recording of zeros has a floor too.
         floor_window: seconds of the past in the noise floor, >= 0.02; a steady tone is dropped after this time.
         lookahead: seconds of the future in the noise floor, >= 0.02; also the delay of every decision.
         clear_periodicity: periodicity above which a frame is certainly voiced, below 1.
         held_periodicity: periodicity above which a frame keeps an open region open, 0 to `clear_periodicity`.
-        onset: seconds of certainly voiced frames in `onset_window` that open a region, >= 0.02.
-        onset_window: seconds, >= `onset`; the region starts at the first possibly voiced frame in this window.
-        hangover: seconds without a voiced frame that close a region, at least twice `padding`.
+        onset: seconds of certainly voiced frames in `onset_window` that open a region, >= 0.02; and of loud frames in a
+            unit of 0.16 s that the network is asked about.
+        onset_window: seconds, >= `onset` and 0.16; the region starts at the first possibly voiced frame in this window, or, if
+            the network opens it, at the first loud one.
+        hangover: seconds without a voiced frame and without speech for the network that close a region, at least twice
+            `padding`.
         padding: seconds added before and after a region, >= 0; they hold the voiceless consonants at its ends.
 
     Raises:
@@ -50,13 +68,15 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """
 
     above_floor_db: float = 8.0
+    loud_above_floor_db: float = 5.0
+    network_threshold: float = 0.4
     silence_dbfs: float = -100.0
     floor_window: float = 4.0
     lookahead: float = 0.2
-    clear_periodicity: float = 0.65
+    clear_periodicity: float = 0.7
     held_periodicity: float = 0.4
     onset: float = 0.06
-    onset_window: float = 0.3
+    onset_window: float = 0.32
     hangover: float = 0.4
     padding: float = 0.2
 
@@ -64,11 +84,14 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Raise an error for values for which regions are not defined."""
         checks = {
             "above_floor_db": self.above_floor_db > 0,
+            "loud_above_floor_db": 0 < self.loud_above_floor_db <= self.above_floor_db,
+            "network_threshold": 0 <= self.network_threshold <= 1,
             "silence_dbfs": self.silence_dbfs <= 0,
             "floor_window": self.floor_window >= FRAME,
             "lookahead": self.lookahead >= FRAME,
             "held_periodicity": 0 <= self.held_periodicity <= self.clear_periodicity < 1,
             "onset": FRAME <= self.onset <= self.onset_window,
+            "onset_window": self.onset_window >= UNIT,
             "padding": 0 <= self.padding <= self.hangover / 2,
         }
         for name, good in checks.items():
@@ -89,8 +112,8 @@ class Vad:
     """A detector of voiced frames: louder than the noise floor, and periodic.
 
     It works at 4 kHz on the difference signal, which has no offset and no hum. Both measures are ratios, so the level
-    of the recording does not matter. A whisper has no period and is not found. The decisions do not depend on the
-    chunking.
+    of the recording does not matter. A whisper has no period: it is loud only, and `RegionFinder` asks the network
+    about it. The decisions do not depend on the chunking.
 
     Args:
         config: thresholds and durations.
@@ -106,6 +129,7 @@ class Vad:
         self.config = config
         self._step = sample_rate // VOICE_RATE
         self._ratio = np.float32(10 ** (config.above_floor_db / 10))
+        self._loud_ratio = np.float32(10 ** (config.loud_above_floor_db / 10))
         self._quietest = np.float32(10 ** (config.silence_dbfs / 10))
         self.reset()
 
@@ -159,12 +183,13 @@ class Vad:
         return np.diff(low, prepend=before)
 
     def _decide(self, power: Power, floor: Power) -> Levels:
-        levels = np.zeros(power.size, np.uint8)
-        loud = np.flatnonzero(power > np.maximum(floor, self._quietest) * self._ratio)
-        if loud.size:
-            voice = periodicity(frame(self._low, length=WINDOW, hop=_HOP)[loud])
-            levels[loud] = (voice > self.config.held_periodicity).astype(np.uint8) * VOICED
-            levels[loud[voice > self.config.clear_periodicity]] = CLEAR
+        floor = np.maximum(floor, self._quietest)
+        levels = (power > floor * self._loud_ratio).astype(np.uint8) * np.uint8(LOUD)
+        candidates = np.flatnonzero(power > floor * self._ratio)
+        if candidates.size:
+            voice = periodicity(frame(self._low, length=WINDOW, hop=_HOP)[candidates])
+            levels[candidates[voice > self.config.held_periodicity]] = VOICED
+            levels[candidates[voice > self.config.clear_periodicity]] = CLEAR
         self._low = self._low[power.size * _HOP :].copy()
         return levels
 
@@ -207,25 +232,36 @@ class Closed(NamedTuple):
 
 
 class RegionFinder:
-    """A finder of regions: enough certainly voiced frames open one, a pause as long as the hangover closes it.
+    """A finder of regions in decisions on frames.
+
+    Enough certainly voiced frames open a region, and voiced frames keep it open. Where frames are only loud, the
+    network decides, once per unit. A pause as long as the hangover closes the region.
 
     Args:
         config: durations in seconds; frames of 20 ms count from the beginning of the stream.
+        holds_speech: answers whether the unit with this number holds speech; it is asked about a unit whose frames are
+            all known, in ascending order. None never finds speech.
     """
 
-    def __init__(self, config: VadConfig) -> None:
+    def __init__(self, config: VadConfig, *, holds_speech: Callable[[int], bool] | None = None) -> None:
         self._need = frames_of(config.onset)
         self._hangover = frames_of(config.hangover)
         self._recent: deque[int] = deque(maxlen=frames_of(config.onset_window))
-        self._seen = 0
+        self._holds_speech = holds_speech or (lambda _: False)
+        self._seen = self._loud = 0
         self.is_open = False
         self.reach = 0
-        """Frame after the last voiced one; an open region ends here or later."""
+        """Frame after the last one with a voice or speech; an open region ends here or later."""
 
     @property
     def earliest(self) -> int:
         """First frame at which a region can still start; frames have 20 ms."""
         return self._seen - len(self._recent)
+
+    @property
+    def unit(self) -> int:
+        """Number of the unit that the next frame belongs to; `holds_speech` is not asked about earlier ones."""
+        return self._seen // UNIT_FRAMES
 
     def feed(self, levels: Levels) -> list[Opened | Closed]:
         """Take the next decisions and return the starts and ends of regions.
@@ -236,29 +272,52 @@ class RegionFinder:
         Returns:
             Starts and ends in order.
         """
-        marks: list[Opened | Closed] = []
-        for level in levels.tolist():
-            mark = self._extend_region(level) if self.is_open else self._wait_for_speech(level)
-            self._seen += 1
-            if mark is not None:
-                marks.append(mark)
+        return [mark for level in levels.tolist() for mark in self._step(level)]
+
+    def flush(self) -> list[Opened | Closed]:
+        """End the frames and return the last starts and ends: of an incomplete unit, and of the open region."""
+        opened = self._end_unit(self.unit) if self._seen % UNIT_FRAMES else None
+        marks: list[Opened | Closed] = [] if opened is None else [opened]
+        if self.is_open:
+            self.is_open = False
+            marks.append(Closed(self.reach))
         return marks
 
-    def _wait_for_speech(self, level: int) -> Opened | None:
+    def _step(self, level: int) -> list[Opened | Closed]:
+        unit, opened = self.unit, None
+        self._seen += 1
+        self._loud += level >= LOUD
+        if not self.is_open:
+            opened = self._wait_for_voice(level)
+        elif level >= VOICED:
+            self.reach = self._seen
+        if self.unit > unit:
+            opened = self._end_unit(unit) or opened
+        marks: list[Opened | Closed] = [] if opened is None else [opened]
+        if self.is_open and self._seen - self.reach >= self._hangover:
+            self.is_open, self._loud = False, 0  # a new region cannot begin before this frame
+            marks.append(Closed(self.reach))
+        return marks
+
+    def _wait_for_voice(self, level: int) -> Opened | None:
         self._recent.append(level)
         if level != CLEAR or self._recent.count(CLEAR) < self._need:
             return None
-        start = self._seen + 1 - len(self._recent)
-        start += next(index for index, recent in enumerate(self._recent) if recent != SILENT)
+        return self._open(VOICED)
+
+    def _end_unit(self, unit: int) -> Opened | None:
+        loud, self._loud = self._loud, 0
+        is_known = self.is_open and self.reach > unit * UNIT_FRAMES
+        if loud < self._need or is_known or not self._holds_speech(unit):
+            return None
+        if not self.is_open:
+            return self._open(LOUD)
+        self.reach = self._seen
+        return None
+
+    def _open(self, lowest: int) -> Opened:
+        start = self.earliest + next(index for index, recent in enumerate(self._recent) if recent >= lowest)
         self._recent.clear()
         self.is_open = True
-        self.reach = self._seen + 1
+        self.reach = self._seen
         return Opened(start)
-
-    def _extend_region(self, level: int) -> Closed | None:
-        if level != SILENT:
-            self.reach = self._seen + 1
-        elif self._seen + 1 - self.reach >= self._hangover:
-            self.is_open = False
-            return Closed(self.reach)
-        return None

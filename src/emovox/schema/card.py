@@ -93,6 +93,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     `sample_rate` is in Hz. `shortest` and `longest` bound the input, `window` and `hop` are those of streaming, all in
     seconds. `threshold` is the abstention threshold in [0, 1]. `temperature` divides the logits, inside the graph.
+    `detector` is the version of the voice activity detection that cut the training tiles; 1 if it is not there.
     """
 
     format: int
@@ -118,6 +119,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     figures: tuple[Figure, ...]
     golden: Golden
     head: CardHead | None = None
+    detector: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:

@@ -17,6 +17,7 @@ from emovox.corpora.folds import Fold
 from emovox.corpora.views import label_space
 from emovox.evaluation.figures.files import read_predictions, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
+from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import SEVEN, FigureKey
 from emovox.schema.files import write_whole
@@ -236,7 +237,12 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
     if is_same_run(folder, recipe, resume=resume):
         return
     versions = {name: version(name) for name in distributions}
-    about = {"python": platform.python_version(), **versions, "recipe_sha256": recipe.sha256()}
+    about = {
+        "python": platform.python_version(),
+        **versions,
+        "detector": str(VAD_VERSION),
+        "recipe_sha256": recipe.sha256(),
+    }
     write_whole(folder / VERSIONS, json_document(about).encode(), make_folder=True)
     write_whole(folder / RESOLVED, recipe.to_json().encode())
 

@@ -183,6 +183,7 @@ export const en = {
   "error.mic_unserved": "The service cannot be reached. Is it still running?",
 
   "warning.no_speech": "Nothing in the recording sounds like a voice.",
+  "warning.speech_uncertain": "No speech was found for certain, so the whole recording was analysed.",
   "warning.too_short": "The recording is very short: under 0.3 s.",
   "warning.uncertain": "The highest probability is below the threshold, so no label is given.",
   "warning.clipped": "The recording is clipped: it is too loud.",

@@ -179,6 +179,7 @@ export const zh: Texts = {
   "error.mic_unserved": "无法连接服务。它还在运行吗？",
 
   "warning.no_speech": "录音中没有听起来像人声的内容。",
+  "warning.speech_uncertain": "未能确定录音中有语音，因此分析了整段录音。",
   "warning.too_short": "录音太短：不足 0.3 秒。",
   "warning.uncertain": "最高概率低于阈值，因此不给出标签。",
   "warning.clipped": "录音有削波：录制音量过大。",

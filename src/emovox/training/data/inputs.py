@@ -30,6 +30,7 @@ from emovox.features.parallel import parallel
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.scores import Matrix
 from emovox.runtime.segmenter import SegmenterConfig
+from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.errors import CorpusError
 from emovox.schema.files import replacing
 from emovox.schema.progress import Progress, no_progress, tracked
@@ -198,7 +199,7 @@ def make_inputs(
         parts |= {name: (Changed(condition=name), found) for name, found in noises.items()}
         for label, (part, source) in parts.items():
             settings = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
-            key = f"{VERSION} {built.inputs_key} {settings} {content}"
+            key = f"{VERSION} {VAD_VERSION} {built.inputs_key} {settings} {content}"
             name = _NO_NAME.sub("-", f"{corpus}-{label}")[:_LONGEST_NAME].lstrip(".")
             stem = folder / "inputs" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
             jobs.append(_Job(members, paths, part, stem))
