@@ -63,8 +63,8 @@ INTRODUCTION = """# Results
 
 Made by `make results` from the predictions in `results/`; every figure is recomputed from them by `emovox evaluate
 --predictions FILE.csv`. All figures in %, 95 % intervals in brackets, on the path of `predict` unless a column says
-otherwise. How they are measured: [evaluation.md](evaluation.md). What the shipped models are for:
-[models.md](models.md).
+otherwise. All are made with detector 1 of speech ([vad.md](vad.md)). How they are measured:
+[evaluation.md](evaluation.md). What the shipped models are for: [models.md](models.md).
 
 UAR on speakers that were not in training, except in the last column. *Together*: one training on several corpora, in
 six joint folds that leave out speakers of each. `emovox evaluate RUN RUN` compares runs by paired tests over speakers.

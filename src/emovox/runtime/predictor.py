@@ -23,7 +23,7 @@ from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Notice, Result, Segment
 
 LONGEST_UNCERTAIN = 30.0
-"""Longest recording in seconds that is scored as a whole if no speech is found in it: one recording, not a room."""
+"""Longest recording that is scored as a whole if no speech is found in it, in seconds of all its channels together."""
 
 UNCERTAIN_PROBABILITY = 0.2
 """Probability of speech above which that is done. Of noise without a region, 9 to 14 % of the clips reach it; of
@@ -75,7 +75,8 @@ class Predictor:
             channels: "mix" averages the channels, "split" analyses each one, a number selects one (from 0).
             threshold: abstention threshold in [0, 1]; None takes the card's.
             vad: whether to look for speech; False treats the whole recording as speech. If none is found in a recording
-                of at most 30 s that may hold some, all of it is scored, with the warning `speech_uncertain`.
+                of at most 30 s (of all channels together) that may hold some, all of it is scored, with the warning
+                `speech_uncertain`.
             profile: profile of the speaker, for models with an adaptable card; None takes the training set's.
             observer: called after each block of 10 seconds.
             reading: which audio track of a container, and what bare samples are.
@@ -100,15 +101,15 @@ class Predictor:
             kept: list[Samples] = []  # for a second look
             for block in reader.blocks():
                 segments += _segments(stream.feed(block))
-                kept = [*kept, block] if vad and not segments and reader.seconds <= LONGEST_UNCERTAIN else []
+                is_short = reader.seconds * len(block) <= LONGEST_UNCERTAIN
+                kept = [*kept, block] if vad and is_short and not segments else []
                 if observer is not None:
                     observer(block, reader)
             segments += _segments(stream.flush())
             notices = list(reader.notices)
             if kept and not segments:
                 audio = np.concatenate(kept, axis=1)
-                doubt = partial(may_hold_speech, sample_rate=rate, threshold=UNCERTAIN_PROBABILITY)
-                rows = [row for row, samples in enumerate(audio) if doubt(samples)]
+                rows = [row for row, samples in enumerate(audio) if _may_hold_speech(samples, rate)]
                 whole = Stream(self.model, make([numbers[row] for row in rows], speech_only=False), sample_rate=rate)
                 segments = _segments(whole.feed(audio[rows]) + whole.flush()) if rows else []
                 if segments:
@@ -187,3 +188,7 @@ def predict(
 
 def _segments(events: list[Event]) -> list[Segment]:
     return [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
+
+
+def _may_hold_speech(samples: Samples, sample_rate: int) -> bool:
+    return may_hold_speech(samples, sample_rate=sample_rate, threshold=UNCERTAIN_PROBABILITY)

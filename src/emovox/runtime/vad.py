@@ -57,8 +57,8 @@ class VadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         held_periodicity: periodicity above which a frame keeps an open region open, 0 to `clear_periodicity`.
         onset: seconds of certainly voiced frames in `onset_window` that open a region, >= 0.02; and of loud frames in a
             unit of 0.16 s that the network is asked about.
-        onset_window: seconds, >= `onset` and 0.16; the region starts at the first possibly voiced frame in this window, or, if
-            the network opens it, at the first loud one.
+        onset_window: seconds, >= `onset` and 0.16; the region starts at the first possibly voiced frame in this window,
+            or, if the network opens it, at the first loud one.
         hangover: seconds without a voiced frame and without speech for the network that close a region, at least twice
             `padding`.
         padding: seconds added before and after a region, >= 0; they hold the voiceless consonants at its ends.
