@@ -26,7 +26,7 @@ LONGEST_UNCERTAIN = 30.0
 """Longest recording that is scored as a whole if no speech is found in it, in seconds of all its channels together."""
 
 UNCERTAIN_PROBABILITY = 0.2
-"""Probability of speech above which that is done. Of noise without a region, 9 to 14 % of the clips reach it; of
+"""Probability of speech above which that is done. Of noise without a region, 4 to 12 % of the clips reach it; of
 noisy speech without a region, nearly all."""
 
 _DOUBT = "no speech found for certain in {:.1f} s; all of it was scored"

@@ -143,7 +143,7 @@ def _probabilities(piece: Samples, state: list[Samples]) -> list[Samples]:
 
 @cache
 def _session() -> Any:
-    """Load the network at its first use: it takes 10 ms, and recordings of clear speech hardly need it."""
+    """Load the network at its first use: it takes 20 ms, and silence does not need it."""
     import onnxruntime
 
     path = files("emovox") / "runtime" / "silero" / NETWORK
