@@ -28,8 +28,23 @@ def workplace() -> Iterator[Path]:
             (folder / name).mkdir()
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _delete(folder)
         unlock()
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, also while threads still write job states and if a signal handler raises meanwhile.
+
+    It is renamed first, so that no state can be written into it any more. `_sweep` finds the new name, too.
+    """
+    gone = folder.with_name(f"{folder.name}.gone")
+    try:
+        with contextlib.suppress(OSError):
+            folder.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+    finally:
+        for left in (folder, gone):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _make_locked(root: Path) -> tuple[Path, Callable[[], None]]:
