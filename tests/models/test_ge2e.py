@@ -262,7 +262,7 @@ def test_a_configuration_has_no_other_keys() -> None:
 
 
 def test_weights_of_something_else(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"no model\.safetensors in .*; give a folder"):
+    with pytest.raises(WeightsError, match=r"no model\.safetensors in .*; set EMOVOX_WEIGHTS"):
         load_ge2e(tmp_path / "nothing")
     write_weights(tmp_path, **{"lstm.weight_ih_l0": torch.zeros(1024, 80)})
     with pytest.raises(WeightsError, match=r"lstm\.weight_ih_l0 is \[1024, 80\], expected \[1024, 40\]; name another"):

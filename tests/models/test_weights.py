@@ -22,7 +22,10 @@ from emovox.models.weights import fill, find_file, fingerprint, read_config, rea
 from emovox.schema.errors import WeightsError
 
 NOWHERE: dict[str, str] = {}
-NOT_DOWNLOADED = r"^{}: {} cannot be downloaded \(.*\); give a folder that holds it$"
+NOT_DOWNLOADED = (
+    r"^{0}: {1} cannot be downloaded \(.*\); put the files in \$EMOVOX_WEIGHTS/{0}, give encoder\.weights a folder, "
+    r"or set HF_ENDPOINT to a mirror of the hub$"
+)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -64,6 +67,13 @@ def test_a_name_of_the_hub_can_lie_below_the_variable(folder: Path) -> None:
     assert find_file("models/tiny", FILE, {"EMOVOX_WEIGHTS": str(folder.parent.parent)}) == folder / FILE
 
 
+@pytest.mark.parametrize("stored", ["owner/tiny", "tiny", "tiny-encoder"])
+def test_a_published_name_is_found_below_the_variable_before_the_hub_is_asked(tmp_path: Path, stored: str) -> None:
+    (tmp_path / stored).mkdir(parents=True)
+    (tmp_path / stored / FILE).write_bytes(b"")
+    assert find_file("owner/tiny", FILE, {"EMOVOX_WEIGHTS": str(tmp_path)}) == tmp_path / stored / FILE
+
+
 def test_a_folder_below_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder.parent))
     monkeypatch.setenv("USERPROFILE", str(folder.parent))
@@ -72,10 +82,10 @@ def test_a_folder_below_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_name_that_is_no_folder(tmp_path: Path) -> None:
     with pytest.raises(
-        WeightsError, match=r"nothing: no config\.json in nothing; give a folder, set EMOVOX_WEIGHTS, or"
+        WeightsError, match=r"nothing: no config\.json in nothing; set EMOVOX_WEIGHTS, or give encoder\.weights a"
     ):
         find_file("nothing", "config.json", NOWHERE)
-    with pytest.raises(WeightsError, match=f"in nothing, {re.escape(str(tmp_path))}.nothing; give a folder"):
+    with pytest.raises(WeightsError, match=f"in nothing, {re.escape(str(tmp_path))}.nothing; set EMOVOX_WEIGHTS"):
         find_file("nothing", "config.json", {"EMOVOX_WEIGHTS": str(tmp_path)})
 
 
@@ -84,7 +94,7 @@ def test_a_folder_that_lacks_the_file_is_not_looked_for_on_the_hub(
 ) -> None:
     (folder / FILE).unlink()
     monkeypatch.chdir(folder.parents[1])
-    with pytest.raises(WeightsError, match=f"models/tiny: no {FILE} in models.tiny; give a folder"):
+    with pytest.raises(WeightsError, match=f"models/tiny: no {FILE} in models.tiny; set EMOVOX_WEIGHTS"):
         find_file("models/tiny", FILE, NOWHERE)
 
 
@@ -230,7 +240,7 @@ def test_offline_the_cache_is_all_there_is(tmp_path: Path) -> None:
     assert found == ("found", '{"width": 9}')
     assert missing[0] == "error"
     assert re.search(NOT_DOWNLOADED.format("owner/other", "config.json"), missing[1])
-    assert re.search(r"^~nobody/x: no config\.json in .*; give a folder", odd[1])
+    assert re.search(r"^~nobody/x: no config\.json in .*; set EMOVOX_WEIGHTS", odd[1])
 
 
 def test_nobody_answers(tmp_path: Path) -> None:

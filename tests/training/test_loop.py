@@ -222,6 +222,24 @@ def test_half_precision(tmp_path: Path) -> None:
     assert losses(half) != losses(full)
 
 
+class Recurrent(Network):
+    """A network with an LSTM, which is not used."""
+
+    def __init__(self) -> None:
+        found = network(plain=True)
+        super().__init__(found.encoder, found.head)
+        self.lstm = torch.nn.LSTM(2, 2).requires_grad_(False)
+
+
+@pytest.mark.filterwarnings("always")
+def test_without_an_lstm_in_half_precision_it_trains_in_single(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emovox.training.optim.runs_in_bfloat16", lambda _: False)
+    full = learn(Recurrent(), clips(), small_plan(), seed=0, folder=tmp_path / "32", key="k")
+    with pytest.warns(UserWarning, match=r"no LSTM in bfloat16; training in 32-true, .* set optimiser\.precision"):
+        half = learn(Recurrent(), clips(), small_plan(precision="bf16-mixed"), seed=0, folder=tmp_path / "16", key="k")
+    assert losses(half) == losses(full)
+
+
 def test_plans_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     plan = Plan(loss=Loss(alpha={"bored": 2.0}))
     with pytest.raises(ConfigError, match=r"loss\.alpha has bored, expected some of happy, sad, angry"):

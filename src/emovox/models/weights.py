@@ -17,6 +17,9 @@ from emovox.schema.extras import require
 
 CONFIG, TENSORS = "config.json", "model.safetensors"
 
+KEY = "encoder.weights"
+"""The recipe's key that names pretrained weights, for messages."""
+
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 Config = TypeVar("Config", bound=msgspec.Struct)
@@ -104,28 +107,38 @@ def fingerprint(module: nn.Module) -> str:
 
 
 def find_file(source: str | Path, name: str, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the path of one file of pretrained weights.
+    """Return the path of one file of pretrained weights; the hub is asked only if no folder has it.
 
     Args:
-        source: a folder; else a folder below `$EMOVOX_WEIGHTS`; else a name on the hub, "owner/model".
+        source: a folder; else a folder below `$EMOVOX_WEIGHTS`; else a name on the hub, "owner/model". Below
+            `$EMOVOX_WEIGHTS` a published name is found as owner/model, as model, and as model-encoder.
         name: name of the file.
         environ: environment variables, with `EMOVOX_WEIGHTS`.
 
     Raises:
-        WeightsError: the file is in none of these places.
+        WeightsError: the file is in none of these places; the message names the recipe's key.
     """
     named = Path(os.path.expanduser(source))
-    below = [Path(environ["EMOVOX_WEIGHTS"]) / named] if environ.get("EMOVOX_WEIGHTS") else []
-    folders = list(dict.fromkeys([named, *below]))
+    folders = list(dict.fromkeys([named, *_below(named, environ)]))
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
     if not _HUB_NAME.fullmatch(str(source)) or named.exists():
         places = ", ".join(str(folder) for folder in folders)
         raise WeightsError(
-            f"{source}: no {name} in {places}; give a folder, set EMOVOX_WEIGHTS, or name it owner/model"
+            f"{source}: no {name} in {places}; set EMOVOX_WEIGHTS, or give {KEY} a folder or a name owner/model"
         )
     return _from_hub(str(source), name)
+
+
+def _below(named: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Return the places below `$EMOVOX_WEIGHTS` for a folder or a published name, as a user may have stored it."""
+    root = environ.get("EMOVOX_WEIGHTS")
+    if not root:
+        return []
+    model = named.name
+    others = [Path(root) / model, Path(root) / f"{model}-encoder"] if _HUB_NAME.fullmatch(str(named)) else []
+    return [Path(root) / named, *others]
 
 
 def _from_hub(source: str, name: str) -> Path:
@@ -137,4 +150,7 @@ def _from_hub(source: str, name: str) -> Path:
     # The client has used three HTTP libraries and raises their errors, whose only common base class is Exception.
     except Exception as error:
         line = " ".join(str(error).split()) or type(error).__name__
-        raise WeightsError(f"{source}: {name} cannot be downloaded ({line}); give a folder that holds it") from error
+        raise WeightsError(
+            f"{source}: {name} cannot be downloaded ({line}); put the files in $EMOVOX_WEIGHTS/{source}, give {KEY} a "
+            "folder, or set HF_ENDPOINT to a mirror of the hub"
+        ) from error

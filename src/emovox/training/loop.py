@@ -31,7 +31,7 @@ from emovox.training.data.sampler import MIXING, NOISE, StratifiedSampler, deriv
 from emovox.training.data.task import Indices
 from emovox.training.log import Log, ProgressPrinter, Report, StepRecord, Stopwatch, curves_figure
 from emovox.training.objectives import Weighted, make_objectives, weighted_loss
-from emovox.training.optim import EMA, learning_rate_at, make_optimiser, set_learning_rate
+from emovox.training.optim import EMA, learning_rate_at, make_optimiser, set_learning_rate, usable_precision
 from emovox.training.plan import Plan
 
 if TYPE_CHECKING:
@@ -82,12 +82,15 @@ def learn(
         report: called with the progress.
         fabric: launched, if several processes train together; each of them calls this. Default: one device.
 
+    Warns:
+        UserWarning: the processor has no LSTM in half precision, so the training runs in single precision.
+
     Raises:
         TrainingError: the loss is no longer finite (the last good checkpoint is kept), or there is nothing to learn.
         CheckpointError: the checkpoint is damaged or of another recipe.
         ConfigError: a file cannot be written, or the plan does not fit the examples or the number of processes.
     """
-    fabric = fabric or one_device(plan.optimiser.precision)
+    fabric = fabric or one_device(usable_precision(network, plan.optimiser.precision))
     _check(examples, plan, fabric.world_size)
     objectives = make_objectives(plan.loss, examples.task.classes) if objectives is None else objectives
     steps, batch_size, accumulate = plan.optimiser.steps, plan.optimiser.batch, plan.optimiser.accumulate

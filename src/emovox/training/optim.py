@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import warnings
+from copy import deepcopy
 
 import torch
 from torch import nn
@@ -11,6 +13,9 @@ from torch.optim.swa_utils import AveragedModel
 from emovox.models.network import Network
 from emovox.schema.errors import TrainingError
 from emovox.training.plan import Optimiser
+
+FRAMES = 100
+"""Frames of the trial run that finds out whether the processor has what a precision needs."""
 
 SCALE = "scale"
 """Key of a parameter group: its learning rate as a fraction of that of the last layer."""
@@ -104,3 +109,31 @@ def _check(network: nn.Module, depths: list[list[nn.Parameter]]) -> None:
         )
     if not found:
         raise TrainingError("got a network without a parameter that learns, expected some with requires_grad")
+
+
+def usable_precision(network: Network, precision: str) -> str:
+    """Return the precision in which this machine can train a network: "32-true" if it lacks the LSTM in bfloat16.
+
+    Warns:
+        UserWarning: the precision is not the one that was asked for.
+    """
+    lstm = any(isinstance(module, nn.LSTM) for module in network.modules())
+    if precision == "32-true" or not lstm or torch.cuda.is_available() or runs_in_bfloat16(network):
+        return precision
+    warnings.warn(
+        f"optimiser.precision is {precision}, but this processor has no LSTM in bfloat16; training in 32-true, which "
+        "takes longer; set optimiser.precision=32-true to silence this",
+        stacklevel=2,
+    )
+    return "32-true"
+
+
+def runs_in_bfloat16(network: Network) -> bool:
+    """Return whether the processor can run a network in bfloat16; oneDNN has no LSTM for it without AVX-512."""
+    inputs, mask = torch.zeros(2, FRAMES, network.encoder.n_inputs), torch.ones(2, FRAMES, dtype=torch.bool)
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            deepcopy(network).train()(inputs, mask)["logits"].sum().backward()
+    except RuntimeError as error:
+        return "primitive descriptor" not in str(error)  # other errors show themselves in the training
+    return True
