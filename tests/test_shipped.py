@@ -13,7 +13,7 @@ from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
-from emovox.runtime.registry import LARGEST_DEFAULT, resolve, shipped
+from emovox.runtime.registry import LARGEST_DEFAULT, heads, resolve, shipped
 from emovox.schema.card import Figure
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
@@ -119,3 +119,22 @@ def test_the_head_on_the_card_gives_the_scores_of_the_graph(name: str) -> None:
     shares = np.exp(logits - logits.max())
     scores = shares / shares.sum() @ merge
     np.testing.assert_allclose(scores / scores.sum(), outputs.scores, atol=LOGIT_NOISE)
+
+
+def test_the_permissive_head_is_the_one_that_its_recipe_makes() -> None:
+    (name,) = heads()
+    model = Model.load(resolve("accurate", head=name))
+    card = model.card
+    assert check_golden(model) <= card.golden.tolerance
+    assert card.labels == tuple(label for label in EMOTIONS if label != "surprise")
+    assert [corpus.name for corpus in card.corpora] == ["emodb"]
+    assert card.recipe_sha256 == read_recipe(ROOT / "recipes" / f"{name}.toml").sha256()
+    assert "EMO-DB" in card.licence
+    assert "non-commercial" not in card.licence
+    assert {figure.corpus for figure in card.figures} == {"emodb"}
+    for figure in card.figures:
+        labels = "seven" if figure.protocol.endswith("-seven") else "own"
+        stem = FigureKey(name, "emodb", labels, "si").stem
+        found = summary(read_predictions(ROOT / "results" / name / f"{stem}.csv")).uar
+        measured = tuple(100 * value for value in (found.value, found.low, found.high))
+        assert (figure.value, figure.low, figure.high) == pytest.approx(measured, abs=ROUNDING)

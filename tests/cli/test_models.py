@@ -15,6 +15,7 @@ from emovox.testing import write_toy
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     paths = {name: write_toy(tmp_path, name=name) for name in ("alpha", "beta")}
     monkeypatch.setattr(module, "shipped", lambda: paths)
+    monkeypatch.setattr(module, "heads", dict)
     monkeypatch.setattr(module, "resolve", lambda name: paths.get(name, Path(name)))
     return tmp_path
 
@@ -57,6 +58,7 @@ def test_json_is_the_card_with_size_and_path(shipped: Path, capsys: pytest.Captu
 
 def test_without_models_it_says_so(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "shipped", dict)
+    monkeypatch.setattr(module, "heads", dict)
     emovox()
     assert capsys.readouterr().out.startswith("no models are shipped with this installation")
 

@@ -20,7 +20,7 @@ from emovox.batch.plan import ArchivePlan, GroupFinder, check_directory, decode_
 from emovox.batch.table import row_schema, to_table
 from emovox.batch.tally import Tally, tally_of
 from emovox.runtime.predictor import load
-from emovox.runtime.registry import resolve, shipped
+from emovox.runtime.registry import heads, resolve, shipped
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ArchiveError, UnreadableError
 
@@ -187,7 +187,7 @@ def _settings(
 def _portable(model: str | None) -> str:
     """Return a name for a model that processes elsewhere understand: shipped models may have another path there."""
     path = resolve(model)
-    return path.stem if path in shipped().values() else os.path.abspath(path)
+    return path.stem if path in {**shipped(), **heads()}.values() else os.path.abspath(path)
 
 
 def _digest(manifest: bytes) -> str:

@@ -15,6 +15,7 @@ import typer
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
+    HeadOption,
     InputFiles,
     ModelOption,
     RawOption,
@@ -27,6 +28,7 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict import channel_choice, reading_choice
 from emovox.cli.progress import LINE_SECONDS
+from emovox.runtime.registry import named_with_head
 from emovox.schema.extras import require
 from emovox.schema.text import MOST_NAMED, printable, printable_name
 
@@ -52,6 +54,7 @@ def batch(
     ],
     output: Annotated[Path, typer.Option(help="The .parquet file to write.")],
     model: ModelOption = None,
+    head: HeadOption = None,
     channels: ChannelsOption = "mix",
     threshold: ThresholdOption = None,
     vad: Annotated[
@@ -81,10 +84,11 @@ def batch(
     workforce = _engine(engine, address=address, workers=workers)
     from emovox.batch.run import open_archive  # here, since pyarrow takes half a second
 
+    named = named_with_head(model, head)
     with open_archive(
         directory,
         output,
-        model=model,
+        model=named,
         channels=choice,
         threshold=threshold,
         vad=vad,

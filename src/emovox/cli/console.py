@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,12 +22,30 @@ from emovox.schema.errors import ConfigError
 from emovox.schema.files import replacing
 from emovox.schema.text import json_document, printable
 
+if TYPE_CHECKING:
+    from emovox.schema.card import ModelCard
+
 Write = Callable[[str], None]
 """Writes text to an output."""
 
+SHIPPED, DEFAULT = ("accurate", "hybrid", "mobile", "svm"), "accurate"
+"""Names in the help; a test compares them with the files, as the help does not search for these."""
+
 ModelOption = Annotated[
     str | None,
-    typer.Option(help="Name of a shipped model, or path of a NAME.onnx. Default: the most accurate up to 24 MB."),
+    typer.Option(
+        metavar="<model>",
+        help=f"{', '.join(SHIPPED)} or permissive; or the path of a NAME.onnx or of a run of emovox train. Default: "
+        f"{DEFAULT}.",
+    ),
+]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<head>",
+        help="Another head for the model. permissive, for accurate, learnt from EMO-DB alone, in place of corpora for "
+        "non-commercial use; it has no surprise.",
+    ),
 ]
 ChannelsOption = Annotated[
     str, typer.Option(help="mix averages the channels, split analyses each, a number from 0 takes one.")
@@ -38,12 +56,12 @@ ThresholdOption = Annotated[
 ]
 TrackOption = Annotated[
     int | None,
-    typer.Option(min=0, metavar="N", help="Audio track of a video, from 0. Default: the one that players choose."),
+    typer.Option(min=0, metavar="<n>", help="Audio track of a video, from 0. Default: the one that players choose."),
 ]
 RawOption = Annotated[
     str | None,
     typer.Option(
-        metavar="ENCODING,RATE",
+        metavar="<encoding,rate>",
         help="Read bare samples of one channel, without a header: s16le, f32le, mulaw or alaw, and Hz.",
     ),
 ]
@@ -112,6 +130,12 @@ def writing(output: Path | None) -> Iterator[Write]:
         return
     with replacing(output) as file:
         yield lambda text: (file.write(text.encode()), None)[1]
+
+
+def say_limits(card: ModelCard) -> None:
+    """Print on standard error what a model cannot promise that learnt from few clips or speakers."""
+    if card.limits:
+        complain(f"note: model '{card.name}': {card.limits}")
 
 
 def make_folder(folder: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import ChannelsOption, ModelOption, ThresholdOption, TrackOption, say
+from emovox.cli.console import ChannelsOption, HeadOption, ModelOption, ThresholdOption, TrackOption, say
 
 
 class Display(StrEnum):
@@ -28,19 +28,20 @@ def listen(
     list_devices: Annotated[bool, typer.Option("--list-devices", help="List the input devices and exit.")] = False,
     input: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Listen to a recording, not to a microphone; - reads standard input."),
+        typer.Option(metavar="<file>", help="Listen to a recording, not to a microphone; - reads standard input."),
     ] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="Play the recording at the speed of speech.")] = False,
     track: TrackOption = None,
     raw: Annotated[
         str | None,
         typer.Option(
-            metavar="[ENCODING,]RATE",
+            metavar="<[encoding,]rate>",
             help="Read bare samples of one channel from the --input: s16le (if it is left out), f32le, mulaw or alaw, "
             "and Hz.",
         ),
     ] = None,
     model: ModelOption = None,
+    head: HeadOption = None,
     channels: ChannelsOption = "mix",
     threshold: ThresholdOption = None,
     hop: Annotated[
@@ -67,6 +68,7 @@ def listen(
     from emovox.cli.live.opening import SourceOptions
     from emovox.cli.live.session import LiveSession, OutputOptions
     from emovox.cli.predict import channel_choice, reading_choice
+    from emovox.runtime.registry import named_with_head
 
     if list_devices:
         _list_devices()
@@ -74,7 +76,8 @@ def listen(
     source = SourceOptions(device, input, realtime, reading_choice(track, raw), seconds)
     source.check()
     output = OutputOptions(save, json, overwrite)
-    session = LiveSession(source, output, model=model, channels=channel_choice(channels), threshold=threshold, hop=hop)
+    named, choice = named_with_head(model, head), channel_choice(channels)
+    session = LiveSession(source, output, model=named, channels=choice, threshold=threshold, hop=hop)
     status = session.run(json=format is Display.JSON, screen=format is Display.SCREEN and _can_draw())
     raise typer.Exit(status)
 

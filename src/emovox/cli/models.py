@@ -9,22 +9,27 @@ import msgspec
 import typer
 
 from emovox.cli.console import Form, columns, present, say
-from emovox.runtime.registry import graph_size, read_card, resolve, shipped
+from emovox.runtime.registry import graph_size, heads, read_card, resolve, shipped
 from emovox.schema.card import Figure, ModelCard
 from emovox.schema.text import printable
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Name or path of a model to show. Default: list all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name or path of a model or head to show. Default: list all.")
+    ] = None,
     format: Annotated[Form, typer.Option(help="Format of the output.")] = Form.TABLE,
 ) -> None:
-    """List the models that come with emovox, or show the card of one model."""
+    """List the models and heads that come with emovox, or show the card of one.
+
+    A head replaces that of a model: predict --model accurate --head permissive.
+    """
     if name is not None:
         path = resolve(name)
         card = read_card(path)
         present(format, _as_data(card, path), _card_text(card, path))
         return
-    cards = [(read_card(path), path) for path in shipped().values()]
+    cards = [(read_card(path), path) for path in (*shipped().values(), *heads().values())]
     if format is Form.JSON:
         present(format, [_as_data(card, path) for card, path in cards], "")
     elif not cards:
@@ -34,11 +39,14 @@ def models(
 
 
 def _entry(card: ModelCard, path: Path) -> str:
+    takes = [] if card.encoder is None else [["  head for", f"--model {card.encoder.name} --head {card.name}"]]
     rows = [
+        *takes,
         ["  labels", " ".join(card.labels)],
         ["  size", f"{card.parameters:,} parameters, {graph_size(path) / 1e6:.1f} MB"],
         ["  licence", f"{card.licence}; risk: {card.licence_risk}"],
     ]
+    rows += [["  limits", card.limits]] if card.limits else []
     return f"{card.name} {card.version}  {printable(card.description)}\n{columns(rows)}{_figures(card.figures)}"
 
 

@@ -19,6 +19,7 @@ from emovox.audio.types import ChannelChoice, Reading, Samples, parse_channels, 
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
+    HeadOption,
     InputFiles,
     ModelOption,
     RawOption,
@@ -28,6 +29,7 @@ from emovox.cli.console import (
     coloured,
     complain,
     make_folder,
+    say_limits,
     spare_other_kind,
     writing,
 )
@@ -77,6 +79,7 @@ def predict(
         typer.Argument(metavar="FILE...", help="Recordings, directories of recordings, or - for standard input."),
     ],
     model: ModelOption = None,
+    head: HeadOption = None,
     format: Annotated[
         Format | None, typer.Option(help="Format of the output. Default: by the suffix of --output, else table.")
     ] = None,
@@ -109,7 +112,8 @@ def predict(
     spare_other_kind(plot, suffix=".png", head=b"\x89PNG")
     if any(needs_ffmpeg(name) or name.lower().endswith(".mp3") for name in names):
         start_helper(media=any(map(needs_ffmpeg, names)))  # it starts while the model is loaded
-    predictor = load(model)
+    predictor = load(model, head=head)
+    say_limits(predictor.card)
     with Bar(len(sources)) as bar:
         job = _Job(
             predictor, sources, choice=choice, threshold=threshold, reading=reading, bar=bar, plotted=plot is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,13 @@ CUT = SegmenterConfig()
 
 LONGEST, HOP = 30.0, 0.5
 """Longest input that is tested, and step of previews, in seconds."""
+
+FEWEST_CLIPS, FEWEST_SPEAKERS = 500, 10
+"""Below either number the card says what the model cannot promise. EMO-DB, the smallest corpus with published figures
+over more than a handful of speakers, has 535 clips of 10."""
+
+MOST_THRESHOLD = 0.6
+"""Largest abstention threshold: a model that is surer on its own clips would answer nothing on others'."""
 
 KEEP = 0.9
 """Share of out-of-fold clips with a label at the abstention threshold (docs/protocols.md, rule 10)."""
@@ -61,7 +68,7 @@ def model_card(
         format=FORMAT_VERSION,
         name=name,
         version=__version__,
-        description=description,
+        description=_described(description, corpora),
         sha256="",
         labels=labels,
         sample_rate=CUT.sample_rate,
@@ -82,7 +89,33 @@ def model_card(
         golden=Golden("", 0.0, (), 0.0),
         head=head,
         detector=VAD_VERSION,
+        limits=limits_of(corpora),
     )
+
+
+def limits_of(corpora: Sequence[CardCorpus]) -> str:
+    """Return what a model cannot promise that learnt from few clips or speakers; "" if it learnt from enough.
+
+    >>> limits_of([CardCorpus("mine", "yours", 3, 60)])[:72]
+    'learnt from 60 clips of 3 speakers, below 500 clips and 10 speakers: exp'
+    """
+    clips, speakers = sum(corpus.clips for corpus in corpora), sum(corpus.speakers for corpus in corpora)
+    few = [
+        *([f"{FEWEST_CLIPS} clips"] if clips < FEWEST_CLIPS else []),
+        *([f"{FEWEST_SPEAKERS} speakers"] if speakers < FEWEST_SPEAKERS else []),
+    ]
+    if not few:
+        return ""
+    return (
+        f"learnt from {clips} clips of {speakers} speakers, below {' and '.join(few)}: expect wrong labels with high "
+        "confidence on other voices and microphones; confidence and threshold are rough"
+    )
+
+
+def _described(description: str, corpora: Sequence[CardCorpus]) -> str:
+    """Return the description with the data that the weights were trained on."""
+    parts = [f"{corpus.name} ({corpus.clips} clips, {corpus.speakers} speakers)" for corpus in corpora]
+    return f"{description}; learnt from {', '.join(parts)}"
 
 
 def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
@@ -91,7 +124,8 @@ def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
     parts = {key: made.scores for key, made in _shown(predictions).items() if (key.labels == SEVEN) == merged}
     learnt = [scores for key, scores in parts.items() if key.protocol not in ("unheard", "zero-shot")]
     # 4 digits on the card: rounded down, so that no clip at the threshold is lost
-    return float(np.floor(abstention_threshold(np.concatenate(learnt or list(parts.values())), keep=KEEP) * 1e4) / 1e4)
+    found = min(MOST_THRESHOLD, abstention_threshold(np.concatenate(learnt or list(parts.values())), keep=KEEP))
+    return float(np.floor(found * 1e4) / 1e4)
 
 
 def _shown(predictions: Mapping[FigureKey, Predictions]) -> dict[FigureKey, Predictions]:

@@ -26,9 +26,10 @@ from emovox.schema.errors import ExportError
 OPSET = 17
 """ONNX opset version: it runs in ONNX Runtime 1.13 and later, and in the browser's build."""
 
-PARITY = 5e-4
-"""Largest difference of a probability between graph and network, from another order of float32 sums. An SVM with 15,000
-support vectors and C = 10 reaches 2e-4. A value that the tracer freezes gives a difference a hundred times as large."""
+PARITY = 5e-3
+"""Largest difference of a probability between graph and network, from another order of float32 sums. The shipped models
+reach 2e-4. An SVM that learned from 48 clips reaches 1e-3: the inputs of the check lie far from all of them. A value
+that the tracer freezes gives a difference ten times as large as the limit."""
 
 GOLDEN_SECONDS = 3.0
 """Length of the golden input in seconds: one window."""

@@ -16,7 +16,7 @@ import onnxruntime
 from emovox.audio.types import Samples
 from emovox.runtime.graph_file import cut_graph, names_other_files, read_initialiser
 from emovox.runtime.profile import Profile
-from emovox.runtime.registry import read_card, read_part, shipped
+from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
 from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
 from emovox.schema.errors import CardError, ModelError
@@ -24,6 +24,7 @@ from emovox.schema.errors import CardError, ModelError
 INPUT = "samples"
 STATISTICS = "statistics"
 OUTPUTS = ("scores", "embedding", STATISTICS)
+HEAD_OUTPUTS = OUTPUTS[:2]
 SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
 """Names of the initialisers [1 or batch, p] that a speaker profile overrides; their values are the training set's."""
 
@@ -53,9 +54,9 @@ class Model:
 
     Args:
         session: an ONNX Runtime session of the graph.
-        card: the card of the graph.
-        path: path of the graph file.
-        size: size of the graph file in bytes.
+        card: the card of the graph, or of the head that replaces the graph's own.
+        path: path of the graph file, or of the head's.
+        size: size of the graph files in bytes.
     """
 
     def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int, threads: int = 1) -> None:
@@ -73,12 +74,13 @@ class Model:
         `emovox.runtime.golden`.
 
         Args:
-            path: path of the card or of the graph; the other has the same name.
+            path: path of the card or of the graph; the other has the same name. The card of a head names the model
+                whose statistics it takes; that model is loaded with it.
             threads: number of threads for one call of `run`, >= 1.
 
         Raises:
             CardError: a file is missing or not a card, hash, labels, inputs, outputs or the embedded card do not match
-                the graph, or the graph keeps weights in other files.
+                the graph, the graph keeps weights in other files, or a head belongs to another model.
             ModelError: `threads` is below 1.
         """
         threads = whole(threads, "threads")
@@ -86,14 +88,32 @@ class Model:
             raise ModelError(f"threads is {threads}, expected at least 1")
         card_path, graph_path = path.with_suffix(".json"), path.with_suffix(".onnx")
         card = read_card(card_path)
+        if (encoder := encoder_path(card_path, card)) is not None:
+            return cls._with_head(encoder, card, path=graph_path, threads=threads)
         graph = _read_graph(graph_path, card)
         session = _session(graph, threads=threads, where=graph_path)
         _check_graph(session, card, where=graph_path)
+        _check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=graph_path)
         return cls(session, card, path=graph_path, size=len(graph), threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to load the model again: a pickle holds its path and its hash, not its weights."""
         return _loaded_again, (self._place, self._threads, self.card.sha256)
+
+    @classmethod
+    def _with_head(cls, encoder: Path, card: ModelCard, *, path: Path, threads: int) -> Model:
+        """Load the model at `encoder`, and check that the head at `path` belongs to it."""
+        base = cls.load(encoder, threads=threads)
+        assert card.encoder is not None
+        if base.card.sha256 != card.encoder.sha256:
+            raise CardError(
+                f"{path}: the head expects a model '{card.encoder.name}' with sha256 {card.encoder.sha256[:12]}…, got "
+                f"{base.card.sha256[:12]}…; copy both from the same source"
+            )
+        size = base.size + graph_size(path)
+        model = cls(base._session, card, path=path, size=size, threads=threads)
+        _check_graph(model._head[0], card, where=path)
+        return model
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         """Score a batch of recordings of equal length.
@@ -111,7 +131,11 @@ class Model:
                 not probabilities.
         """
         self._check_batch(batch)
-        return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
+        if self.card.encoder is None:
+            return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
+        (statistics,) = self._run(self._session, [STATISTICS], {INPUT: batch})
+        scores, embedding = self._answer(self._head[0], HEAD_OUTPUTS, {STATISTICS: statistics}, profiles)
+        return Outputs(scores, embedding, statistics)
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
         """Score statistics that `run` returned before: only the head runs, thousands of rows in milliseconds.
@@ -158,7 +182,9 @@ class Model:
     @cached_property
     def _head(self) -> tuple[Any, Profile]:
         graph = _read_graph(self._path, self.card)
-        head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
+        head = graph
+        if self.card.encoder is None:
+            head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
         mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
         return _session(head, threads=1, where=self._path), Profile(mean, scale)
 
@@ -168,16 +194,20 @@ class Model:
         (rows,) = given.values()
         if any(profile is not None for profile in profiles):
             given |= self._speakers(profiles, len(rows))
-        try:
-            outputs: list[Samples] = session.run(list(names), given, self._running)
-        except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
-            raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
+        outputs = self._run(session, names, given)
         expected, scores = (len(rows), len(self.card.labels)), outputs[0]
         if scores.shape != expected or not (np.abs(scores - 0.5) <= 0.5 + _ROUNDING).all():
             raise ModelError(
                 f"model '{self.card.name}' gave scores that are no probabilities {list(expected)}: "
                 f"{scores.ravel()[:3]} …; run its golden vector"
             )
+        return outputs
+
+    def _run(self, session: Any, names: Sequence[str], given: dict[str, Samples]) -> list[Samples]:
+        try:
+            outputs: list[Samples] = session.run(list(names), given, self._running)
+        except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
+            raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
         return outputs
 
     def _speakers(self, profiles: Sequence[Profile | None], rows: int) -> dict[str, Samples]:
@@ -248,10 +278,11 @@ def _line(error: Exception) -> str:
 def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
     inputs = {node.name: node for node in session.get_inputs()}
     outputs = {node.name: node for node in session.get_outputs()}
-    if set(inputs) != {INPUT} or set(outputs) != set(OUTPUTS):
+    taken, given = (INPUT, OUTPUTS) if card.encoder is None else (STATISTICS, HEAD_OUTPUTS)
+    if set(inputs) != {taken} or set(outputs) != set(given):
         raise CardError(
             f"{where}: graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, "
-            f"expected ['{INPUT}'] and {sorted(OUTPUTS)}; export the model again"
+            f"expected ['{taken}'] and {sorted(given)}; export the model again"
         )
     width = outputs["scores"].shape[-1]
     if width != len(card.labels):
@@ -266,7 +297,6 @@ def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
             f"{where}: card says adaptable, but the graph lacks {sorted(missing)} of [1 or batch, p]; "
             "export the model again"
         )
-    _check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=where)
 
 
 def _check_copy(copy: str, card: ModelCard, *, where: Path) -> None:
@@ -290,7 +320,7 @@ def _check_copy(copy: str, card: ModelCard, *, where: Path) -> None:
 
 def _loaded_again(path: str, threads: int, sha256: str) -> Model:
     place = Path(path)
-    model = Model.load(place if place.is_file() else shipped().get(place.stem, place), threads=threads)
+    model = Model.load(place if place.is_file() else {**heads(), **shipped()}.get(place.stem, place), threads=threads)
     if model.card.sha256 != sha256:
         raise CardError(f"{path}: got another model than the one that was pickled, expected sha256 {sha256[:12]}…")
     return model

@@ -155,18 +155,20 @@ class Predictor:
         )
 
 
-def load(name: str | None = None, *, threads: int = 1) -> Predictor:
+def load(name: str | None = None, *, head: str | None = None, threads: int = 1) -> Predictor:
     """Load a model.
 
     Args:
         name: name of a shipped model, or path of a graph or card; None takes the default, the most accurate small one.
+        head: name of a shipped head, or path of one, in place of the model's own head. "permissive" belongs to
+            "accurate" and learnt from EMO-DB alone; its labels lack surprise.
         threads: number of threads for one call, >= 1. Any number of your threads may share the predictor.
 
     Raises:
         UnknownModelError: there is no such name or file.
-        CardError: card and graph do not belong together.
+        CardError: card and graph, or head and model, do not belong together.
     """
-    return Predictor(Model.load(resolve(name), threads=threads))
+    return Predictor(Model.load(resolve(name, head=head), threads=threads))
 
 
 def predict(

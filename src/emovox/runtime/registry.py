@@ -15,6 +15,9 @@ LARGEST_DEFAULT = 24_000_000
 
 HEADLINE_METRIC = "UAR"
 
+HEADS = "heads"
+"""Subfolder of the cards of heads: each replaces the head of a shipped model, whose encoder it shares."""
+
 
 def shipped(folder: Path | None = None) -> dict[str, Path]:
     """Return the path of the card of every shipped model, by name.
@@ -22,7 +25,41 @@ def shipped(folder: Path | None = None) -> dict[str, Path]:
     Args:
         folder: folder of the cards; None takes `pretrained` of the package.
     """
-    folder = Path(str(files("emovox") / "pretrained")) if folder is None else folder
+    return _cards(_folder(folder))
+
+
+def heads(folder: Path | None = None) -> dict[str, Path]:
+    """Return the path of the card of every shipped head, by name; `folder` as in `shipped`."""
+    return _cards(_folder(folder) / HEADS)
+
+
+def encoder_path(path: Path, card: ModelCard) -> Path | None:
+    """Return the card's path of the model that a head belongs to, from the head's folder or its parent.
+
+    Args:
+        path: of the head's card or graph.
+        card: of the head; None is returned for the card of a whole model.
+
+    Raises:
+        CardError: there is no such model.
+    """
+    if card.encoder is None:
+        return None
+    places = [folder / f"{card.encoder.name}.json" for folder in (path.parent, path.parent.parent)]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        raise CardError(
+            f"{path}: head '{card.name}' needs the model '{card.encoder.name}', expected {places[0]} or {places[1]}; "
+            "copy that model there"
+        )
+    return found
+
+
+def _folder(folder: Path | None) -> Path:
+    return Path(str(files("emovox") / "pretrained")) if folder is None else folder
+
+
+def _cards(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
@@ -50,30 +87,37 @@ def read_part(path: Path) -> bytes:
 
 
 def graph_size(path: Path) -> int:
-    """Return the size in bytes of the graph beside the card at `path`, or 0 if there is none."""
+    """Return the size in bytes of the graph beside the card or graph at `path`, or 0 if there is none."""
     graph = path.with_suffix(".onnx")
     return graph.stat().st_size if graph.exists() else 0
 
 
-def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
+def resolve(name: str | None = None, *, head: str | None = None, folder: Path | None = None) -> Path:
     """Return the path of the card of a model.
 
     Args:
         name: a shipped name, a path of a card or a graph (`.json`, `.onnx`), or the run folder of `emovox train`; None
-            takes the default model.
+            takes the default model, or the one that `head` belongs to.
+        head: a shipped head or a path of one, which replaces the head of the model. Its own name serves as `name` too.
         folder: folder of the shipped models; None takes `pretrained` of the package.
+
+    Returns:
+        The path of the card of the model, or of the head.
 
     Raises:
         UnknownModelError: `name` is neither a shipped name, nor an existing file, nor a run with an exported model. The
-            message lists the names.
+            message lists the names. Or there is no such head.
+        CardError: the head belongs to another model.
     """
     if name is not None and not isinstance(name, str | os.PathLike):
         raise UnknownModelError(f"got {name!r:.60} for a model, expected a shipped name or a path")
+    if head is not None:
+        return _with_head(name, head, folder)
     models = shipped(folder)
     if name is None:
         return _default(models)
-    if name in models:
-        return models[name]
+    if name in (known := {**heads(folder), **models}):
+        return known[name]
     path = Path(name)
     if path.suffix in (".json", ".onnx") and os.path.isfile(path):  # pathlib raises if a name is too long
         return path.with_suffix(".json")
@@ -83,6 +127,31 @@ def resolve(name: str | None = None, *, folder: Path | None = None) -> Path:
         f"no model '{name}': shipped are {', '.join(models) or 'none'}; "
         "give one of these names, or the path of a NAME.onnx with NAME.json beside it"
     )
+
+
+def named_with_head(name: str | None, head: str | None) -> str | None:
+    """Return a name that stands for a model with another head wherever one name is taken; `name` without a head."""
+    return name if head is None else str(resolve(name, head=head))
+
+
+def _with_head(name: str | None, head: str, folder: Path | None) -> Path:
+    """Return the path of the head's card, after a check that it belongs to the model of this name."""
+    known = heads(folder)
+    path = known[head] if head in known else Path(head).with_suffix(".json")
+    if not os.path.isfile(path):
+        raise UnknownModelError(
+            f"no head '{head}': shipped are {', '.join(known) or 'none'}; give one of these names, or the path of a "
+            "NAME.onnx with NAME.json beside it"
+        )
+    card = read_card(path)
+    if card.encoder is None:
+        raise CardError(f"{path}: got a whole model as the head; give it by --model alone")
+    if name is not None and (model := read_card(resolve(name, folder=folder))).sha256 != card.encoder.sha256:
+        raise CardError(
+            f"head '{card.name}' belongs to the model '{card.encoder.name}', got '{model.name}'; "
+            f"use --model {card.encoder.name}"
+        )
+    return path
 
 
 def _of_run(folder: Path) -> Path:

@@ -7,6 +7,7 @@ The card holds data only: no pickle, no class names, no code. The SHA-256 of the
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 
@@ -88,12 +89,21 @@ class CardHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     merge: Array
 
 
+class CardEncoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The model whose statistics a head takes: its name, and the SHA-256 of its graph file."""
+
+    name: str
+    sha256: str
+
+
 class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of a model card.
 
     `sample_rate` is in Hz. `shortest` and `longest` bound the input, `window` and `hop` are those of streaming, all in
     seconds. `threshold` is the abstention threshold in [0, 1]. `temperature` divides the logits, inside the graph.
     `detector` is the version of the voice activity detection that cut the training tiles; 1 if it is not there.
+    `encoder` is set on the card of a head alone: its graph takes the statistics of that model. `limits` says what the
+    model cannot promise because it learnt from few clips or speakers; "" if it learnt from enough.
     """
 
     format: int
@@ -120,6 +130,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     golden: Golden
     head: CardHead | None = None
     detector: int | msgspec.UnsetType = msgspec.UNSET
+    encoder: CardEncoder | None = None
+    limits: str = ""
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:
@@ -143,12 +155,18 @@ def decode_card(data: bytes, *, where: str) -> ModelCard:
 
 def encode_card(card: ModelCard) -> bytes:
     """Render a card as indented JSON, ending in a newline."""
-    return json_document(card).encode()
+    return json_document(_document(card)).encode()
 
 
 def embedded_card(card: ModelCard) -> str:
     """Render the copy for the graph's metadata: one line of JSON, with an empty hash, since it is part of the graph."""
-    return msgspec.json.encode(msgspec.structs.replace(card, sha256="")).decode()
+    return msgspec.json.encode(_document(msgspec.structs.replace(card, sha256=""))).decode()
+
+
+def _document(card: ModelCard) -> dict[str, Any]:
+    """Return a card as data. Keys that older cards and versions do not know are left out if they have no value."""
+    data: dict[str, Any] = msgspec.to_builtins(card)
+    return {key: value for key, value in data.items() if value or key not in ("encoder", "limits")}
 
 
 def _longest_tile(window: float) -> float:

@@ -64,7 +64,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     handler = set_up(settings, supervises=settings.workers > 1)
     if settings.workers == 1 and settings.log == "json":
         take_stderr(handler)
-    predictor = load(settings.model)
+    predictor = load(settings.model, head=settings.head)
     measured = measure_streams(predictor, cores=cores_of(settings))
     settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
     check_certificate(settings)
@@ -94,7 +94,7 @@ def worker_app() -> FastAPI:
     folder = Path(os.environ[WORKPLACE])
     settings = ServiceSettings.model_validate_json((folder / "settings.json").read_bytes())
     take_stderr(set_up(settings))
-    return create_app(settings, load(settings.model), jobs=folder / "jobs")
+    return create_app(settings, load(settings.model, head=settings.head), jobs=folder / "jobs")
 
 
 def options(settings: ServiceSettings) -> dict[str, Any]:

@@ -78,6 +78,9 @@ class ServiceSettings(BaseSettings):
         default=(),
         description="shipped models that uploads may ask for, besides MODEL; none: all if MODEL is a shipped one",
     )
+    head: str | None = Field(
+        default=None, description="another head for the model: permissive, for accurate, learnt from EMO-DB alone"
+    )
     workers: int = Field(default=1, ge=1, le=256, description="processes, each with its own copy of the model")
     threads: int = Field(
         default=0,

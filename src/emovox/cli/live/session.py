@@ -13,7 +13,7 @@ import numpy as np
 from emovox.audio.reader import AudioReader, open_live
 from emovox.audio.recorder import Recorder, check_recording
 from emovox.audio.types import ChannelChoice
-from emovox.cli.console import InputFiles, Write, coloured, complain, say, writing
+from emovox.cli.console import InputFiles, Write, coloured, complain, say, say_limits, writing
 from emovox.cli.live.opening import OpenedSource, SourceOptions, open_source
 from emovox.cli.live.screen import Lines
 from emovox.cli.signals import StopOnSignal
@@ -150,6 +150,7 @@ class LiveSession:
 
     def _introduce(self, opened: OpenedSource) -> None:
         card = self._predictor.card
+        say_limits(card)
         complain(f"{card.name} {card.version} listens to {opened.title}; {self._output}")
 
     def _show(self, listener: Listener, opened: OpenedSource, *, json: bool, screen: bool) -> OSError | None:
