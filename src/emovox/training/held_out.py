@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from emovox.corpora.folds import speaker_key
-from emovox.evaluation.figures.calibration import fit_temperature
+from emovox.evaluation.figures.calibration import fit_temperature, smoothing_for
 from emovox.models.scores import Matrix, softmax
 from emovox.training.data.task import Indices, Task
 
@@ -87,4 +87,5 @@ def held_out_temperature(task: Task, held: HeldOut, logits: Matrix) -> float:
     masked = np.where(task.allowed[held.owner], logits, -np.inf)
     corpora = np.array([task.clips[clip].corpus for clip in held.owner])
     _, corpus, count = np.unique(corpora, return_inverse=True, return_counts=True)
-    return fit_temperature(masked, task.labels[held.owner], weights=1 / count[corpus])
+    smoothing = smoothing_for(len(np.unique(held.owner)), len(task.classes))
+    return fit_temperature(masked, task.labels[held.owner], weights=1 / count[corpus], smoothing=smoothing)

@@ -46,6 +46,20 @@ def test_hopeless_and_perfect_logits_stay_in_range() -> None:
     assert 1 < calibration.fit_temperature(logits, np.ones(10, dtype=np.int64)) <= high
 
 
+def test_smoothed_targets_end_the_runaway_on_few_clips() -> None:
+    """Sixty clips that are all right, with any scale of the logits: the mean confidence is that of the targets."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 60)
+    smoothing = calibration.smoothing_for(60, 3)
+    for scale in (2.0, 10.0):
+        logits = scale * np.eye(3)[labels]
+        assert calibration.fit_temperature(logits, labels) == pytest.approx(calibration.TEMPERATURES[0], rel=1e-3)
+        temperature = calibration.fit_temperature(logits, labels, smoothing=smoothing)
+        share = 1 / (1 + 2 * np.exp(-scale / temperature))
+        assert share == pytest.approx(1 - smoothing, abs=1e-3)
+        assert share < 0.96
+
+
 @pytest.mark.parametrize(
     ("logits", "labels"), [(np.zeros((0, 2)), []), (np.array([[-np.inf, 0.0]]), [0]), (np.array([[np.nan, 0.0]]), [0])]
 )
