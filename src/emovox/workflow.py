@@ -168,8 +168,18 @@ def train(
         for module in ("torch", "onnx", "onnxslim"):
             require(module, need=f"export of '{plan.name}'", extra="train")
     place = folder or cache_folder() / "runs" / plan.name
-    clips = load_clips(plan.data.corpora)
-    return KINDS[plan.kind]().run(TrainingJob(plan, clips, place, resume, workers, watcher or Watcher()))
+    if not plan.data.corpora:
+        raise RecipeError(
+            f"{plan.name}: data.corpora is empty, expected recordings; name a folder, a table or a manifest by --data"
+        )
+    from emovox.training.settle import settle
+
+    clips = load_clips(plan.data.corpora, name=plan.data.name)
+    watcher = watcher or Watcher()
+    settled = settle(plan, clips)
+    for note in settled.notes:
+        watcher.say(note)
+    return KINDS[plan.kind]().run(TrainingJob(settled.recipe, clips, place, resume, workers, watcher))
 
 
 def _require_torch(kind: str) -> None:
@@ -189,8 +199,12 @@ def _run_svm(job: TrainingJob[SvmRecipe]) -> Run[Any]:
 
 def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
     from emovox.training.network import NetworkMethod
+    from emovox.training.pictures import write_embeddings
 
-    return _run_folds(job, partial(NetworkMethod.prepared, report=job.watcher.steps))[1]
+    method, run = _run_folds(job, partial(NetworkMethod.prepared, report=job.watcher.steps))
+    for picture in write_embeddings(method, run):
+        job.watcher.say(f"picture: {picture}")
+    return run
 
 
 def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Run[Any]]:
@@ -209,7 +223,7 @@ def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Ru
         watcher.say(note)
     with watcher.progress("clips: inputs") as progress:
         method = prepared(task, recipe, folder=cache_folder(), workers=job.workers, progress=progress)
-    run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold)
+    run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold, say=watcher.say)
     if run.model is not None:
         from emovox.export.network import export_network
 

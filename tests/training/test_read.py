@@ -90,8 +90,11 @@ def test_arguments_change_the_recipe(path: Path, assignment: str, found: object)
         ("seed=first", r"Expected `int`, got `str` - at `\$\.seed`"),
         ("kind=tree", "kind is 'tree', expected one of svm"),
         ("kind=[1]", r"kind is \[1\], expected one of svm"),
-        ("data.protocol=random", r"Invalid enum value 'random' - at `\$\.data\.protocol`; expected one of joint, sd"),
-        ("data.corpora=[]", r"data\.corpora is \[\], expected at least one"),
+        (
+            "data.protocol=random",
+            r"Invalid enum value 'random' - at `\$\.data\.protocol`; expected one of auto, joint, sd",
+        ),
+        ("data.name=emodb", r"data\.name is 'emodb', expected letters, .* and not a published corpus"),
         ("data.target=emodb", r"data\.target is emodb with protocol 'si', expected the name of a corpus for zero-shot"),
         ("data.protocol=zero-shot", r"data\.target is None with protocol 'zero-shot'"),
         ("name='a/b'", "name is 'a/b', expected letters, digits"),

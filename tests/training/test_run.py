@@ -186,15 +186,19 @@ class Guess:
 
 
 def test_any_method_can_be_trained(tmp_path: Path) -> None:
-    task, recipe, said = cloud_task(takes=1), small_recipe(export=True), list[str]()
+    task, recipe = cloud_task(takes=1), small_recipe(export=True)
+    said, announced = list[str](), list[str]()
 
     def report(done: int, total: int, sentence: str) -> None:
         said.append(sentence)
 
     method = Guess(len(task.classes))
-    run = train(task, recipe, tmp_path, method, report=report)
+    run = train(task, recipe, tmp_path, method, report=report, say=announced.append)
     assert (run.model, run.temperature) == (12, 1.5)
-    assert said == [f"fold {number}: 9 clips" for number in (1, 2, 3, 4)]
+    assert [sentence.split(";")[0] for sentence in said] == [f"fold {number}: 9 clips" for number in (1, 2, 3, 4)]
+    assert all(sentence.endswith(" left") for sentence in said)
+    last = "final model: training on all 12 clips"
+    assert announced == ["4 folds to train, then the final model on all clips", last]
     assert method.folders == [tmp_path / "folds" / name for name in ("1", "2", "3", "4", "all")]
     assert set(json.loads((tmp_path / "versions.json").read_text())) == {
         "python",
@@ -203,6 +207,19 @@ def test_any_method_can_be_trained(tmp_path: Path) -> None:
         "detector",
         "recipe_sha256",
     }
+
+
+def test_folds_of_an_earlier_run_are_not_reported_as_new(tmp_path: Path) -> None:
+    task, recipe = cloud_task(takes=1), small_recipe()
+    train(task, recipe, tmp_path, Guess(len(task.classes)))
+    (tmp_path / "folds" / "4.json").unlink()
+    said, announced = list[tuple[int, int, str]](), list[str]()
+    train(
+        task, recipe, tmp_path, Guess(len(task.classes)),
+        resume=True, report=lambda *each: said.append(each), say=announced.append,
+    )  # fmt: skip
+    assert announced == ["3 of 4 folds are done already; 1 to train"]
+    assert said == [(4, 4, "fold 4: 9 clips")]
 
 
 def test_what_a_fold_chose_is_read_back(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from emovox.schema.text import printable
 if TYPE_CHECKING:
     from emovox.evaluation.figures.comparison import Entry
     from emovox.evaluation.model_run import ModelRun
+    from emovox.evaluation.report.document import Picture
     from emovox.evaluation.report.page import Facts
 
 NO_MODEL = "-"
@@ -78,7 +79,14 @@ def evaluate(
     folders = [name for name in named if name != NO_MODEL and not _is_model(name)]
     made = _read(folders, predictions or [], views=views, corpus=corpus, protocol=protocol, output=output)
     entries = [*(run.entries if run else ()), *made]
-    facts, failures = (run.facts, run.failures) if run else (Facts(command=command, sexes=published_sexes(entries)), ())
+    facts, failures = (
+        (run.facts, run.failures)
+        if run
+        else (
+            Facts(command=command, sexes=published_sexes(entries), pictures=_pictures(folders)),
+            (),
+        )
+    )
     measured = measure(entries, seed=seed)
     comparisons = compare(measured, by_condition=len(folders) > 1, seed=seed)
     _warn(facts)
@@ -171,7 +179,8 @@ def _run_model(
         )
     failed = {failure.file for failure in run.failures}
     usable = [clip.path for clip in clips if clip.path not in failed]
-    latency = latency_of(predictor, usable, resolve(model).with_suffix(".onnx"))
+    graph = resolve(model).with_suffix(".onnx") if predictor.card.encoder is None else None  # a head has no front end
+    latency = latency_of(predictor, usable, graph)
     return replace(run, facts=replace(run.facts, latency=latency)), work
 
 
@@ -194,6 +203,14 @@ def _read(
         return read_entries(inputs, corpus=corpus, protocol=protocol)
     side_by_side = run_entries(folders, views=shown, corpus=corpus, protocol=protocol)
     return [*side_by_side, *read_entries(predictions, corpus=corpus, protocol=protocol)]
+
+
+def _pictures(folders: Sequence[str]) -> tuple[Picture, ...]:
+    """Return the pictures that a training has written into its run folder; of several runs, none."""
+    from emovox.evaluation.report.document import Picture
+
+    paths = sorted((Path(folders[0]) / "pictures").glob("tsne-*.png")) if len(folders) == 1 else []
+    return tuple(Picture(path.name, path.stem.replace("-", " "), path.read_bytes()) for path in paths)
 
 
 def _warn(facts: Facts) -> None:

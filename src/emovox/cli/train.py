@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,17 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe (.toml); see the folder recipes/.")],
     assignments: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. svm.c=[10].")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<path>",
+            help="Recordings to learn from, in place of those of the recipe: a folder of LABEL/SPEAKER/x.wav, a table "
+            "(.csv), a manifest (.jsonl), or the name of a published corpus. Repeat for several.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="<name>", help="Name of the model, and of the corpus of your recordings.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
@@ -46,7 +58,12 @@ def train(
             """Print a message about a fold."""
             complain(f"[{done}/{total}] {sentence}")
 
-    run = run_recipe(recipe, assignments or (), folder=output, resume=resume, workers=workers, watcher=Printer())
+    changes = [
+        *([f"data.corpora={json.dumps(data)}"] if data else []),
+        *([f"name={name}", f"data.name={json.dumps(name)}"] if name else []),
+        *(assignments or ()),
+    ]
+    run = run_recipe(recipe, changes, folder=output, resume=resume, workers=workers, watcher=Printer())
     if run.predictions:  # the report of five corpora under all conditions takes 20 s
         evaluate([str(run.folder)], output=run.folder / "report")
         return

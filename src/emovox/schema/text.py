@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import re
 import unicodedata
@@ -188,3 +189,14 @@ def bad_lines(problems: Mapping[int, str]) -> str:
     ends = [number for number in rest if number + 1 not in problems]
     spans = (f"{low}-{high}" if low < high else f"{low}" for low, high in zip(starts, ends, strict=True))
     return "; ".join(described[:MOST_LINES] + ([f"and lines {', '.join(spans)}"] if rest else []))
+
+
+def in_words(seconds: float) -> str:
+    """Return a time in words, rounded up: seconds, minutes or hours.
+
+    >>> in_words(4.2), in_words(59.6), in_words(3599), in_words(7000)
+    ('5 s', '1 min', '60 min', '1.9 h')
+    """
+    if seconds <= 59:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds <= 3600 else f"{seconds / 3600:.1f} h"

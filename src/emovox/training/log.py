@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter, time
@@ -16,6 +15,7 @@ from emovox.evaluation.report.style import EMOTION_COLOURS, FAINT, new_figure, p
 from emovox.schema.errors import ConfigError
 from emovox.schema.extras import require
 from emovox.schema.files import write_whole
+from emovox.schema.text import in_words
 
 CSV, EVENTS = "log.csv", "tensorboard"
 
@@ -140,17 +140,6 @@ class ProgressPrinter:
         left = (now - self._start) / (row.step - self._before) * (self._steps - row.step)
         uar = "" if self._uar is None else f"UAR {100 * self._uar:.1f}, "
         self._report(row.step, self._steps, f"loss {row.loss:.3f}, {uar}{in_words(left)} left")
-
-
-def in_words(seconds: float) -> str:
-    """Return a time in words, rounded up: seconds, minutes or hours.
-
-    >>> in_words(4.2), in_words(59.6), in_words(3599), in_words(7000)
-    ('5 s', '1 min', '60 min', '1.9 h')
-    """
-    if seconds <= 59:
-        return f"{math.ceil(seconds)} s"
-    return f"{math.ceil(seconds / 60)} min" if seconds <= 3600 else f"{seconds / 3600:.1f} h"
 
 
 class Stopwatch:

@@ -31,7 +31,7 @@ from emovox.training.run import MODEL
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.head import LearnHead, logits
-from emovox.training.stages.stage import Context, Fitted, Stage, run_stages
+from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 
 STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate())
@@ -103,7 +103,8 @@ class NetworkMethod:
 
     def _fit(self, trained: Indices, folder: Path, fold: int | None) -> tuple[Fitted, TrainedModel]:
         """Run the stages, and save the network."""
-        context = Context(self.task, self.inputs, self.recipe, trained, folder, self.report, self.teacher_inputs)
+        report = named(self.report, "final model" if fold is None else f"fold {fold}")
+        context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
         fitted = run_stages(STAGES, context)
         model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold))
         model.save(folder / MODEL)

@@ -59,6 +59,8 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     Attributes:
         steps: number of steps, at least 1.
+        passes: passes over the training rows, >= 0. The number of steps then follows the amount of data, from 200 up to
+            `steps` (`emovox.training.settle`). 0: always `steps`.
         batch: rows of a batch, at least 1; of all processes together.
         accumulate: batches of a step (gradient accumulation), at least 1.
         learning_rate: highest learning rate of the last layers, > 0.
@@ -72,6 +74,7 @@ class Optimiser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """
 
     steps: int = 1200
+    passes: float = 0.0
     batch: int = 64
     accumulate: int = 1
     learning_rate: float = 1e-3
@@ -155,6 +158,7 @@ def plan_problems(plan: Plan) -> list[str]:
     sizes = {
         "loss.gamma": plan.loss.gamma,
         "loss.hint": plan.loss.hint,
+        "optimiser.passes": plan.optimiser.passes,
         "optimiser.weight_decay": plan.optimiser.weight_decay,
         "optimiser.grad_clip": plan.optimiser.grad_clip,
         "checkpoint_seconds": plan.checkpoint_seconds,

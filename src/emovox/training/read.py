@@ -23,9 +23,19 @@ def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]
         RecipeError: the file cannot be read, or a recipe builds on itself; the message names the file and the key.
     """
     data = _with_base(path)
+    written = _corpora(data)
     for assignment in assignments:
         data = _with_teacher(override(data, [assignment]), path)
+    described = any(assignment.startswith("description=") for assignment in assignments)
+    if written and _corpora(data) != written and not described:
+        data.pop("description", None)  # it is about the corpora of the file
     return {"name": path.stem, **_with_students_data(data)}
+
+
+def _corpora(data: dict[str, Any]) -> Any:
+    """Return the corpora of a recipe, unchecked; None without any."""
+    table = data.get("data")
+    return table.get("corpora") if isinstance(table, dict) else None
 
 
 def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -8,7 +8,12 @@ from typing import Any, Literal
 
 import msgspec
 
-Protocol = Literal["si", "joint", "sd", "zero-shot"]
+from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
+
+Protocol = Literal["si", "joint", "sd", "zero-shot", "auto"]
+
+AUTO: Protocol = "auto"
+"""Speaker-independent folds where the clips allow them, else random ones (`emovox.training.settle`)."""
 
 MOST_SEED = 2**32 - 1
 """Highest seed: the limit of scikit-learn."""
@@ -20,15 +25,18 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The clips of a training.
 
     Attributes:
-        corpora: names of published corpora, or paths of manifests (.jsonl).
+        corpora: names of published corpora, or paths of manifests (.jsonl), tables (.csv) and folders; none: those that
+            the command names.
+        name: of the corpus of your own recordings; "": the name of the file or folder.
         protocol: how folds are made; see docs/protocols.md.
         view: the labels. "own" keeps those of the corpora. "seven" merges calm into neutral and drops boredom. The name
             of a label view ("ravdess-8") serves for a single corpus.
         target: the corpus that "zero-shot" tests on.
     """
 
-    corpora: tuple[str, ...]
+    corpora: tuple[str, ...] = ()
     protocol: Protocol
+    name: str = ""
     view: str = "own"
     target: str | None = None
 
@@ -91,7 +99,10 @@ def recipe_problems(recipe: Recipe) -> list[str]:
     data = recipe.data
     return failed(
         {
-            f"data.corpora is {list(data.corpora)}, expected at least one": bool(data.corpora),
+            f"data.name is '{data.name}', expected letters, digits, '.', '_' or '-', and not a published corpus": not (
+                data.name
+            )
+            or bool(_FILE_NAME.fullmatch(data.name) and data.name not in {**CORPORA, **SPEAKER_CORPORA}),
             f"name is '{recipe.name}', expected letters, digits, '.', '_' or '-', as files are named by it": bool(
                 _FILE_NAME.fullmatch(recipe.name)
             ),

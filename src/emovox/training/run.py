@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import msgspec
@@ -22,7 +23,7 @@ from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import SEVEN, FigureKey
 from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
-from emovox.schema.text import json_document
+from emovox.schema.text import in_words, json_document
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.data.task import Indices, Task, task_folds
 from emovox.training.fold_file import read_fold, write_fold
@@ -132,6 +133,7 @@ def train(
     *,
     resume: bool = False,
     report: Report | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Run[Model]:
     """Cross-validate by the recipe's protocol, and fit on all clips if the recipe exports a model.
 
@@ -144,7 +146,8 @@ def train(
         folder: the run folder; `emovox evaluate FOLDER` reads its `predictions/*.csv`.
         method: fits and scores, made for this task and recipe; its folders are `folds/<number>` and `folds/all`.
         resume: continue in a folder that holds folds of the same recipe.
-        report: called with the progress.
+        report: called after each fold that was trained; its message ends with an estimate of the time that is left.
+        say: called with messages about what comes next.
 
     Raises:
         RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false; or the
@@ -154,19 +157,43 @@ def train(
     """
     folds = check_training(task, recipe, folder, resume=resume)
     open_folder(folder, recipe, method.versions, resume=resume)
-    done = []
-    for fold in folds:
+    done, known = [], {fold.number for fold in folds if (_stem(folder, fold).with_suffix(".json")).is_file()}
+    say(_prospect(len(folds), len(known), export=recipe.export))
+    began = perf_counter()
+    for number, fold in enumerate(folds, start=1):
         scores = run_fold(task, method, fold, folder, recipe)
         done.append(scores)
-        if report is not None:
-            report(len(done), len(folds), f"fold {fold.number}: {method.sentence(scores)}")
+        new = sum(scores.number not in known for scores in done)
+        if report is not None and fold.number not in known:
+            left = (perf_counter() - began) / new * (len(folds) - len(known) - new + recipe.export)
+            rest = f"; about {in_words(left)} left" if left else ""
+            report(number, len(folds), f"fold {fold.number}: {method.sentence(scores)}{rest}")
     trained = trained_clips(folds)
     predictions = all_predictions(task, done, recipe, trained=trained)
     for key, made in predictions.items():
         write_predictions(made, folder / "predictions" / f"{key.stem}.csv")
+    if recipe.export:
+        say(f"final model: training on all {len(trained)} clips")
     model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
     temperatures = tuple(scores.temperature for scores in done)
     return Run(folder, temperatures, predictions, trained, model)
+
+
+def _stem(folder: Path, fold: Fold) -> Path:
+    """Return the path of a fold's files without their suffix."""
+    return folder / "folds" / str(fold.number)
+
+
+def _prospect(folds: int, known: int, *, export: bool) -> str:
+    """Return what a training will do.
+
+    >>> _prospect(4, 0, export=True), _prospect(4, 3, export=False)
+    ('4 folds to train, then the final model on all clips', '3 of 4 folds are done already; 1 to train')
+    """
+    text = f"{folds} folds to train"
+    if known:
+        text = f"{known} of {folds} folds are done already; {folds - known} to train"
+    return f"{text}, then the final model on all clips" if export else text
 
 
 def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) -> tuple[Fold, ...]:
@@ -181,7 +208,7 @@ def check_training(task: Task, recipe: Recipe, folder: Path, *, resume: bool) ->
     """
     _check_labels(task, recipe)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
-    _check_classes(task, folds)
+    check_classes(task, folds)
     is_same_run(folder, recipe, resume=resume)
     return folds
 
@@ -216,8 +243,12 @@ def _check_labels(task: Task, recipe: Recipe) -> None:
         raise RecipeError(f"labels: {error}; add it, or drop the class by --map when the corpus is indexed") from error
 
 
-def _check_classes(task: Task, folds: Sequence[Fold]) -> None:
-    """Refuse folds that test a class without training clips: all these clips would be wrong."""
+def check_classes(task: Task, folds: Sequence[Fold]) -> None:
+    """Refuse folds that test a class without training clips: all these clips would be wrong.
+
+    Raises:
+        ProtocolError: there is such a fold.
+    """
     for fold in folds:
         missing = np.setdiff1d(task.labels[list(fold.test)], task.labels[list(fold.train)])
         if len(missing):
@@ -290,7 +321,7 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
     Raises:
         RecipeError: another training has started in the folder.
     """
-    stem = folder / "folds" / str(fold.number)
+    stem = _stem(folder, fold)
     known = read_fold(stem, task, fold)
     if known is not None:
         return known

@@ -1,0 +1,97 @@
+"""Settle what a recipe for any recordings leaves open: protocol, copies and steps, by the clips that it gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
+from emovox.schema.errors import ProtocolError
+from emovox.training.data.task import make_task, task_folds
+from emovox.training.plan import Plan
+from emovox.training.recipe import AUTO, Data, Recipe
+from emovox.training.run import check_classes
+
+OWN = "own"
+"""Key of `copies` for all corpora of the user that it does not name."""
+
+FEWEST_STEPS = 200
+"""Fewest steps of a plan with `passes`: below it the warm-up alone takes a good part of the training."""
+
+R = TypeVar("R", bound=Recipe)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A recipe that leaves nothing open, and notes for the user."""
+
+    recipe: Any
+    notes: tuple[str, ...]
+
+
+def settle(recipe: Recipe, clips: Sequence[Clip]) -> Settled:
+    """Return the recipe with the protocol, the copies and the steps that fit the clips.
+
+    Args:
+        recipe: of any kind; one that leaves nothing open is returned as it is.
+        clips: all clips of its corpora.
+
+    Raises:
+        ProtocolError: the clips allow no protocol.
+        RecipeError: fewer than two classes are left.
+    """
+    found, notes = (recipe, []) if recipe.data.protocol != AUTO else _with_protocol(recipe, clips)
+    return Settled(_with_amounts(found, clips), tuple(notes))
+
+
+def _with_protocol(recipe: R, clips: Sequence[Clip]) -> tuple[R, list[str]]:
+    """Take speaker-independent folds where the clips allow them, else random ones."""
+    data = msgspec.structs.replace(recipe.data, protocol="si")
+    try:
+        _check(clips, data)
+    except ProtocolError as error:
+        data = msgspec.structs.replace(recipe.data, protocol="sd")
+        _check(clips, data)
+        reason = str(error).removeprefix("si: ")
+        note = f"note: random folds (protocol sd), so the figures are inflated and say nothing of new voices: {reason}"
+        return msgspec.structs.replace(recipe, data=data), [note]
+    return msgspec.structs.replace(recipe, data=data), []
+
+
+def _check(clips: Sequence[Clip], data: Data) -> None:
+    task = make_task(clips, data)
+    check_classes(task, task_folds(task, data, seed=0))
+
+
+def _with_amounts(recipe: R, clips: Sequence[Clip]) -> R:
+    """Return the recipe, and that of its teacher, with copies of the user's corpora and with numbers of steps."""
+    changes: dict[str, Any] = {}
+    copies: dict[str, int] = dict(getattr(recipe, "copies", {}))
+    if OWN in copies:
+        number = copies.pop(OWN)
+        corpora = dict.fromkeys(clip.corpus for clip in clips)
+        mine = [name for name in corpora if name not in CORPORA and name not in SPEAKER_CORPORA]
+        copies = {**dict.fromkeys(mine, number), **copies}
+        changes["copies"] = copies
+    rows = sum(1 + copies.get(clip.corpus, 0) + bool(getattr(recipe, "whole", False)) for clip in clips)
+    for name in ("learning", "head_learning"):
+        plan = getattr(recipe, name, None)
+        if isinstance(plan, Plan) and plan.optimiser.passes:
+            changes[name] = _with_steps(plan, rows)
+    teacher = getattr(recipe, "teacher", None)
+    if teacher is not None:
+        changes["teacher"] = msgspec.structs.replace(teacher, recipe=_with_amounts(teacher.recipe, clips))
+    return msgspec.structs.replace(recipe, **changes) if changes else recipe
+
+
+def _with_steps(plan: Plan, rows: int) -> Plan:
+    """Return a plan whose steps pass `passes` times over the rows, from `FEWEST_STEPS` to its own number of steps."""
+    optimiser = plan.optimiser
+    wanted = math.ceil(optimiser.passes * rows / (optimiser.batch * optimiser.accumulate))
+    steps = min(optimiser.steps, max(FEWEST_STEPS, wanted))
+    return msgspec.structs.replace(plan, optimiser=msgspec.structs.replace(optimiser, steps=steps, passes=0.0))
