@@ -82,6 +82,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.done: pyproject.toml | $(BIN)/python
+	@echo 'installing emovox and what prediction needs into $(VENV), once: one or two minutes' >&2
 	$(PIP) install -e '.[plot]'
 	@touch $@
 
@@ -89,6 +90,7 @@ $(VENV)/demo.done: pyproject.toml | $(BIN)/python
 # with CPU builds is configured (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS), pip prefers 2.13.0+cpu to the plain 2.13.0, which
 # brings gigabytes of CUDA on Linux.
 $(VENV)/dev.done: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'installing emovox, PyTorch and all tools into $(VENV), once: five to fifteen minutes' >&2
 	$(PIP) install "$$(grep '^torch==' constraints.txt)" -c constraints.txt
 	$(PIP) install -e '.[dev]' -c constraints.txt
 	@touch $@ $(VENV)/demo.done

@@ -13,6 +13,7 @@ import emovox
 from emovox.cli import console
 from emovox.cli.console import clock, columns
 from emovox.cli.main import COMMANDS, create_app, main
+from emovox.runtime import registry
 
 
 def run(*arguments: str) -> int | str | None:
@@ -85,3 +86,20 @@ def test_only_one_function_writes_to_the_terminal() -> None:
         if re.search(r"\b(echo|secho|print)\(|sys\.std(out|err)\.write", line)
     }
     assert found.keys() - {"letters.py"} == {"console.py", "screen.py"}  # a doctest prints; the screen draws by rich
+
+
+def test_the_help_names_the_shipped_models() -> None:
+    assert set(console.SHIPPED) == set(registry.shipped())
+    assert registry.resolve().stem == console.DEFAULT
+
+
+def test_a_shell_completes_commands_and_options(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_EMOVOX_COMPLETE", "complete_bash")
+    for words, expected in (("emovox pre", "predict"), ("emovox predict --thr", "--threshold")):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+        with pytest.raises(SystemExit):
+            main()
+        assert capsys.readouterr().out.split() == [expected]

@@ -50,7 +50,7 @@ Map = Annotated[
     list[str] | None,
     typer.Option(
         "--map",
-        metavar="NATIVE=LABEL",
+        metavar="<native=label>",
         help="Map a label of the corpus; NATIVE= drops its clips. Repeat, or give a .toml or .json file.",
     ),
 ]

@@ -53,7 +53,6 @@ def create_app(arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
         help="Recognise emotion in speech: from a recording to a timeline of emotions, with small models.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: what follows `emovox`; None takes those of the process.
     """
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    arguments = _typed() if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names that the terminal cannot encode
@@ -122,6 +121,14 @@ def _open_closed() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+
+
+def _typed() -> list[str]:
+    """Return the arguments of the process; while a shell asks for completions, what was typed so far."""
+    if "_EMOVOX_COMPLETE" not in os.environ:
+        return sys.argv[1:]
+    line = os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS", "")
+    return line.split()[1:]
 
 
 def _version(given: bool) -> None:
