@@ -7,21 +7,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from emovox.corpora.provenance import PUBLISHED
 from emovox.evaluation.figures.calibration import joint_error, kept, reliability
 from emovox.evaluation.figures.metrics import chance, top_confusions, values
 from emovox.evaluation.figures.mistakes import confident_mistakes
 from emovox.evaluation.figures.predictions import join
-from emovox.runtime.registry import graph_size, read_card, resolve, shipped
+from emovox.runtime.registry import graph_size, heads, read_card, resolve, shipped
 from emovox.schema.card import ModelCard
 from emovox.schema.figure import SEVEN, FigureKey
 from publish.laboratory import CORPORA, ROOT, Figures, in_order, title_of
-from publish.tables import NOTHING, costs, interval, percent, table
+from publish.tables import ADAPTED, NOTHING, costs, interval, percent, table
 
 MISTAKES = 3
 CONFUSIONS = 5
@@ -34,8 +35,14 @@ PURPOSE = {
     "learnt from the labels and from the outputs of `accurate` for the same clips.",
     "hybrid": "Convolutions beside LSTMs over cepstra, pitch and level: between `mobile` and `accurate` in size and "
     "time. It learnt from the labels and from the outputs of `accurate` for the same clips.",
-    "accurate": "The best answers that a file of under 24 MB gives: the first blocks of Whisper's encoder with a small "
-    "head. Take it unless time or size forbid.",
+    "accurate": "The best answers on the corpora that it learnt from, in a file of under 24 MB: the first blocks of "
+    "Whisper's encoder with a small head. On corpora that it never learnt from (Italian, Urdu) it is not detectably "
+    "better than `hybrid`.",
+    "permissive": "A head for `accurate`, taken by `--model accurate --head permissive` or `--model permissive`: "
+    "weights that a company may ask its lawyers about. It learnt from EMO-DB alone: ten actors, German. Its encoder is "
+    "Whisper's (MIT), and copies were changed by computation: no noise recording, no measured room. It uses no other "
+    "weights of `accurate.onnx`; `emovox train recipes/permissive.toml` makes one file without them. It has no "
+    "surprise. Expect less than from `accurate` in other languages.",
 }
 """Purpose of each model; others show the description of their card."""
 
@@ -73,17 +80,22 @@ def document(figures: Figures, folder: Path | None = None) -> str:
     paths = shipped(folder)
     cards = {name: read_card(paths[name]) for name in in_order(paths)}
     default = read_card(resolve(folder=folder)).name if cards else ""
-    rows = [_overview_row(card, paths[name], figures, default=name == default) for name, card in cards.items()]
-    head = ("model", "for what", "labels", "parameters", "file", "3 s, one core", "mean UAR")
+    shared = _shared_corpora(cards.values())
+    rows = [
+        _overview_row(card, paths[name], figures, default=name == default, shared=shared)
+        for name, card in cards.items()
+    ]
+    mean = f"mean UAR on {', '.join(CORPORA.get(name, name) for name in shared)}"
+    head = ("model", "for what", "labels", "parameters", "file", "3 s, one core", mean)
     parts = [INTRODUCTION, table(head, rows)]
-    for card in cards.values():
+    for card in (*cards.values(), *(read_card(path) for path in heads(folder).values())):
         parts += section(card, figures)
     return "\n".join(parts)
 
 
 def section(card: ModelCard, figures: Figures) -> list[str]:
     """Everything about one model."""
-    keys = _figures(card.name, figures)
+    keys = _figures(card, figures)
     unmasked = [key for key in (replace(key, labels=SEVEN) for key in keys) if figures.measured(key)]
     return [
         f"## {card.name}\n",
@@ -91,6 +103,7 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
         f"Version {card.version}: {card.description}. Made by {_made_by(card, figures)}.\n",
         f"### {card.name}: how good\n",
         _figures_table(keys, figures),
+        *_by_sex(keys, figures),
         f"### {card.name}: recall of each emotion\n\nIn %, as shipped: seven labels, no mask.\n" if unmasked else "",
         _recalls(unmasked, figures) if unmasked else "",
         *(_mistakes(card.name, unmasked, figures) if unmasked else []),
@@ -112,10 +125,11 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
     ]  # fmt: skip
 
 
-def _figures(model: str, figures: Figures) -> list[FigureKey]:
-    """List the figures of the training that is shipped: joint, with what it was scored on."""
-    found = [key for dataset in CORPORA for key in figures.of_dataset(dataset) if key.model == model]
-    return [key for key in found if key.protocol in ("joint", "unheard", "zero-shot") and figures.predictions(key)]
+def _figures(card: ModelCard, figures: Figures) -> list[FigureKey]:
+    """List the figures of the training that is shipped, with what it was scored on: joint, or of a head `si`."""
+    found = [key for dataset in CORPORA for key in figures.of_dataset(dataset) if key.model == card.name]
+    shown = ("joint" if card.encoder is None else "si", "unheard", "zero-shot")
+    return [key for key in found if key.protocol in shown and figures.predictions(key)]
 
 
 def _made_by(card: ModelCard, figures: Figures) -> str:
@@ -123,8 +137,15 @@ def _made_by(card: ModelCard, figures: Figures) -> str:
     return f"`{own[0]}`" if own else f"the recipe {card.recipe}"
 
 
-def _overview_row(card: ModelCard, path: Path, figures: Figures, *, default: bool) -> list[str]:
-    means = [figure.value for figure in card.figures if figure.protocol == "joint"]
+def _shared_corpora(cards: Iterable[ModelCard]) -> list[str]:
+    """Return the corpora on which all models have a figure of joint folds: only these compare models by their mean."""
+    learnt = [[figure.corpus for figure in card.figures if figure.protocol == "joint"] for card in cards]
+    return [name for name in learnt[0] if all(name in other for other in learnt)] if learnt else []
+
+
+def _overview_row(card: ModelCard, path: Path, figures: Figures, *, default: bool, shared: Sequence[str]) -> list[str]:
+    found = {figure.corpus: figure.value for figure in card.figures if figure.protocol == "joint"}
+    means = [found[name] for name in shared]
     return [
         f"[{card.name}](#{card.name}){' (default)' if default else ''}",
         card.description,
@@ -132,7 +153,7 @@ def _overview_row(card: ModelCard, path: Path, figures: Figures, *, default: boo
         f"{card.parameters:,}",
         f"{graph_size(path) / 1e6:.1f} MB",
         costs(figures, card.name)[1],
-        f"{np.mean(means):.1f} on {len(means)} corpora" if means else NOTHING,
+        f"{np.mean(means):.1f}" if means else NOTHING,
     ]
 
 
@@ -151,8 +172,25 @@ def _figures_table(keys: Sequence[FigureKey], figures: Figures) -> str:
                 interval(figures.measured(replace(key, labels=SEVEN)), missing=NOTHING),
             ]
         )  # fmt: skip
-    head = ("corpus", "protocol", "UAR", "chance", "accuracy", "adapted to the speaker", "whole clips", "through 8 kHz")
+    head = ("corpus", "protocol", "UAR", "chance", "accuracy", ADAPTED, "whole clips", "through 8 kHz")
     return table((*head, "as shipped: seven labels, no mask"), rows)
+
+
+def _by_sex(keys: Sequence[FigureKey], figures: Figures) -> list[str]:
+    """Return the UAR of female and male voices on each corpus of which the sexes are known."""
+    rows = []
+    for key in keys:
+        made = figures.predictions(key)
+        sexes = PUBLISHED[key.corpus].layout.speakers
+        if made is None or key.protocol not in ("joint", "si") or not sexes:
+            continue
+        sex = np.array([sexes.get(speaker) for speaker in made.speaker.tolist()])
+        if {"female", "male"} <= set(sex.tolist()):
+            parts = (values(made.select(sex == name))["uar"] for name in ("female", "male"))
+            rows.append([title_of(key), *map(percent, parts)])
+    if not rows:
+        return []
+    return ["Female and male voices, UAR:\n", table(("corpus", "female", "male"), rows)]
 
 
 def _recalls(keys: Sequence[FigureKey], figures: Figures) -> str:
@@ -168,7 +206,7 @@ def _recalls(keys: Sequence[FigureKey], figures: Figures) -> str:
 def _mistakes(model: str, keys: Sequence[FigureKey], figures: Figures) -> list[str]:
     """The strongest confusions of each corpus, and the mistakes that the model is surest of where it has learnt."""
     found = {key: part for key in keys if (part := figures.predictions(key)) is not None}
-    learnt = [part for key, part in found.items() if key.protocol == "joint"] or list(found.values())
+    learnt = [part for key, part in found.items() if key.protocol in ("joint", "si")] or list(found.values())
     pairs = [
         [
             title_of(key),
@@ -202,12 +240,18 @@ def _calibration(card: ModelCard, keys: Sequence[FigureKey], unmasked: Sequence[
         at = kept(each.predictions, card.threshold)
         shares = (at.share, at.accuracy, each.summary.accuracy.value)
         rows.append([title_of(key), interval(each, "ece"), *map(percent, shares)])
-    learnt = [each for key, each in found.items() if key.protocol == "joint"]
+    learnt = [each for key, each in found.items() if key.protocol in ("joint", "si")]
     parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
     mean = float(np.mean([each.summary.estimates["ece"].value for each in learnt])) if learnt else 0.0
-    whole = f"{percent(joint_error(parts))} over all clips of its {len(learnt)} corpora with equal weight; mean of the"
+    unheard = [
+        f"{percent(each.summary.estimates['ece'].value)} on {title_of(key)}, which it did not learn from; "
+        for key, each in found.items()
+        if key.protocol == "unheard"
+    ]
+    whole = f"mean of its {len(learnt)} corpora {percent(mean)}; {''.join(unheard)}"
+    pooled = f"over all their clips together, where opposite errors cancel out, {percent(joint_error(parts))}; "
     return (
-        f"Expected calibration error in %: {f'{whole} corpora {percent(mean)}; ' if learnt else ''}"
+        f"Expected calibration error in %: {whole + pooled if learnt else ''}"
         f"temperature {card.temperature:.2f}. The table has the share of clips with a label at the threshold of "
         f"{card.threshold:.2f}, and the share of these that is right.\n\n"
         + table(("corpus", "ECE", "labelled", "of these right", "without threshold"), rows)

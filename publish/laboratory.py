@@ -20,7 +20,7 @@ from emovox.workflow import read_recipe
 ROOT = Path(__file__).parents[1]
 RESULTS, RECIPES = ROOT / "results", ROOT / "recipes"
 
-MODELS = ("svm", "reference-hybrid", "ge2e", "mobile", "hybrid", "accurate")
+MODELS = ("svm", "reference-hybrid", "ge2e", "mobile", "hybrid", "accurate", "permissive")
 """In the order of every table: the baseline first, then by what is to be expected of them; others follow."""
 
 CORPORA = {

@@ -27,7 +27,7 @@ CONDITIONS: Mapping[str, str] = {
     "phone": "8 kHz G.711",
     "noise-20": "noise at 20 dB",
     "noise-10": "noise at 10 dB",
-    "speaker-norm": "adapted to the speaker (all clips, balanced)",
+    "speaker-norm": "adapted to the speaker (profile: the test clips, all moods alike)",
 }
 """How a test clip is changed before it enters the model: key → words in tables. The functions that change the samples
 are in `emovox.augment.conditions`."""
