@@ -78,7 +78,8 @@ def test_the_run_holds_predictions_pictures_and_the_model(here: Path) -> None:
 def test_the_card_has_the_three_labels(here: Path) -> None:
     card = Model.load(here / "run" / "moods.onnx").card
     assert card.labels == LABELS
-    assert (card.name, card.description) == ("moods", "three moods")
+    assert (card.name, card.description) == ("moods", "three moods; learnt from own (24 clips, 4 speakers)")
+    assert card.limits.startswith("learnt from 24 clips of 4 speakers, below 500 clips and 10 speakers: ")
     assert [(corpus.name, corpus.speakers, corpus.clips) for corpus in card.corpora] == [("own", 4, 24)]
     assert [(figure.corpus, figure.protocol) for figure in card.figures] == [("own", "si")]
 

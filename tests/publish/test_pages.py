@@ -95,7 +95,7 @@ def test_a_row_holds_all_views_and_costs(figures: Any) -> None:
     for column, condition in (("UAR", "tile"), ("whole clips", "whole"), ("through 8 kHz", "narrow")):
         made = figures.predictions(figure("svm", "ravdess-8", "joint", condition))
         assert head[column].split(" ")[0] == f"{100 * metrics.uar(made.label, made.predicted):.1f}"
-    assert re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", head["adapted to the speaker"])
+    assert re.fullmatch(r"[\d.]+ \[[\d.]+, [\d.]+\]", head[tables.ADAPTED])
     assert (head["parameters"], head["3 s, one core"]) == ("1,234", "4.2 ms")
     assert row_of(text, "chance")[2] == "12.5"
 
@@ -120,7 +120,7 @@ def test_calibration_weighs_the_learnt_corpora_alike(figures: Any) -> None:
     learnt = [figures.measured(FigureKey("svm", name, "seven", "joint")) for name in ("ravdess", "emodb")]
     mean = np.mean([each.summary.estimates["ece"].value for each in learnt])
     parts = [reliability(each.predictions.scores, each.predictions.label_index) for each in learnt]
-    assert cells[5:7] == [f"**{100 * joint_error(parts):.1f}**", f"{100 * mean:.1f} (2 corpora)"]
+    assert cells[5:7] == [f"**{100 * mean:.1f} (2 corpora)**", f"{100 * joint_error(parts):.1f}"]
     assert cells[3] == "–", "CASIA is not planned"
     assert row_of(tables.seven_table(figures, "uar"), "accurate")[1] == "not run"
 

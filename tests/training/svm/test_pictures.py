@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from emovox.evaluation.report.scatter import tsne
-from emovox.training.svm import pictures
+from emovox.training import pictures
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.pictures import write_pictures
 from tests.training.tasks import CloudTask, cloud_task, small_recipe
