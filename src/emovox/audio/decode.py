@@ -18,6 +18,15 @@ from emovox.schema.errors import EmptyAudioError, MissingExtraError, TrackError,
 from emovox.schema.extras import require
 from emovox.schema.result import Notice
 
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
+"""Valid native rates in Hz. A header may hold any rate, and resampling from 1 Hz turns a sample into 16000."""
+
+MOST_CHANNELS = 64
+"""Most channels of a file: a few bytes can describe seconds of hundreds of silent ones."""
+
+MOST_VALUES = 4_000_000
+"""Most samples a second in all channels of a file: 64 channels at 48 kHz, or 8 at 384 kHz."""
+
 
 class Decoder(Protocol):
     """A recording that is decoded once, from beginning to end, without resampling."""
@@ -95,6 +104,32 @@ def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_RE
 def _is_media(view: FileView) -> bool:
     form = recognise(view).form
     return form is not None and not form.sndfile
+
+
+def check_form(decoder: Decoder, source: AudioInput, *, name: str) -> None:
+    """Check the rate in Hz and the number of channels of an opened recording.
+
+    Args:
+        decoder: the decoder of the recording.
+        source: what it decodes; the channels of an array are not limited here.
+        name: name of the recording in messages.
+
+    Raises:
+        UndecodableError: the rate is not in [`LOWEST_RATE`, `HIGHEST_RATE`], or the channels exceed `MOST_CHANNELS` or
+            `MOST_VALUES`.
+    """
+    if not LOWEST_RATE <= decoder.rate <= HIGHEST_RATE:
+        raise UndecodableError(
+            f"{name}: got a sample rate of {decoder.rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE}; "
+            "export the recording again"
+        )
+    if isinstance(source, tuple):
+        return
+    if decoder.channels > MOST_CHANNELS or decoder.channels * decoder.rate > MOST_VALUES:
+        raise UndecodableError(
+            f"{name}: got {decoder.channels} channels at {decoder.rate} Hz, expected at most "
+            f"{MOST_CHANNELS} channels and {MOST_VALUES} samples a second in all of them; export fewer channels"
+        )
 
 
 def open_file(view: FileView, *, name: str, reading: Reading, elsewhere: Elsewhere | None = None) -> Decoder:

@@ -8,7 +8,7 @@ from types import TracebackType
 import numpy as np
 
 from emovox.audio.arrays import mean_of_channels
-from emovox.audio.decode import Decoder, open_decoder
+from emovox.audio.decode import Decoder, check_form, open_decoder
 from emovox.audio.given import plain_channels, plain_source
 from emovox.audio.media import SILENCED
 from emovox.audio.resampling import Resampler
@@ -36,15 +36,6 @@ CLIPPED_SHARE = 1e-3
 CANCELLED_SHARE = 0.2
 """Power of the mix, relative to the mean power of one channel divided by their number, below which they cancel: what
 differs between the channels of a call or a room adds up to 1."""
-
-LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
-"""Valid native rates in Hz. A header may hold any rate, and resampling from 1 Hz turns a sample into 16000."""
-
-MOST_CHANNELS = 64
-"""Most channels of a file: a few bytes can describe seconds of hundreds of silent ones."""
-
-MOST_VALUES = 4_000_000
-"""Most samples a second in all channels of a file: 64 channels at 48 kHz, or 8 at 384 kHz."""
 
 _CANCEL = "the channels cancel each other in their mean (as if one had its sign changed): analyse one with --channels 0"
 
@@ -104,7 +95,7 @@ class AudioReader:
         self._power = np.zeros(2)
         self.channels = self.native_channels if channels == "split" else 1
         try:
-            self._check_form()
+            check_form(self._decoder, self._source, name=self.name)
             self._check_channel()
         except AudioError:
             self.close()
@@ -232,20 +223,6 @@ class AudioReader:
                 Notice("clipped", f"{share:.1f} % of the samples are at full scale: record at a lower level")
             )
         self.notices = tuple(notices)
-
-    def _check_form(self) -> None:
-        if not LOWEST_RATE <= self.native_rate <= HIGHEST_RATE:
-            raise UndecodableError(
-                f"{self.name}: got a sample rate of {self.native_rate} Hz, expected {LOWEST_RATE} to {HIGHEST_RATE}; "
-                "export the recording again"
-            )
-        if isinstance(self._source, tuple):
-            return
-        if self.native_channels > MOST_CHANNELS or self.native_channels * self.native_rate > MOST_VALUES:
-            raise UndecodableError(
-                f"{self.name}: got {self.native_channels} channels at {self.native_rate} Hz, expected at most "
-                f"{MOST_CHANNELS} channels and {MOST_VALUES} samples a second in all of them; export fewer channels"
-            )
 
     def _check_channel(self) -> None:
         if self._channel in ("mix", "split"):
