@@ -110,7 +110,7 @@ class RawDecoder:
 
     @property
     def share(self) -> float:
-        """Share of the file's bytes that were read, 0 to 1."""
+        """Share of the file that was read, 0 to 1: of its bytes, not of its seconds."""
         return self._view.furthest / max(self._view.size, 1)
 
     def blocks(self, frames: int) -> Iterator[Samples]:

@@ -48,7 +48,14 @@ START = (
 
 
 class OpenedFile(msgspec.Struct):
-    """What a child process says of a file that it has opened: attributes of a `Decoder`."""
+    """What a child process says of a file that it has opened: attributes of a `Decoder`.
+
+    Attributes:
+        rate: native sample rate in Hz.
+        channels: native number of channels.
+        frames: number of samples per channel according to the file; None if it does not say.
+        is_exact: whether fewer samples than `frames` mean that some are missing.
+    """
 
     rate: int
     channels: int
@@ -57,7 +64,12 @@ class OpenedFile(msgspec.Struct):
 
 
 class Ended(msgspec.Struct):
-    """What a child process says at the end: attributes of a `Decoder`."""
+    """What a child process says at the end: attributes of a `Decoder`.
+
+    Attributes:
+        damage: the reason if samples are missing or damaged, else None.
+        notices: what else the user has to know of the file.
+    """
 
     damage: str | None
     notices: tuple[Notice, ...]
@@ -72,7 +84,15 @@ class Failed(msgspec.Struct):
 
 
 class Request(msgspec.Struct):
-    """What a child process is asked to open; the file itself goes with it."""
+    """What a child process is asked to open; the file itself goes with it.
+
+    Attributes:
+        name: name of the recording in messages.
+        track: number of the audio track, from 0; None takes the default one.
+        raw: encoding and rate in Hz of bare samples; None recognises the form by content.
+        niceness: priority of the process, -20 to 19; the child takes over a value above 0.
+        media: whether ffmpeg will probably be needed.
+    """
 
     name: str
     track: int | None
@@ -201,10 +221,11 @@ class _Host:
 
     @property
     def is_alive(self) -> bool:
+        """Return whether the helper process runs, and belongs to this process and not to its parent."""
         return self.pid == os.getpid() and self._process.poll() is None
 
     def start(self, request: Request, file: BinaryIO) -> socket.socket:
-        """Start a child process on a file and return the connection to it."""
+        """Start a child process on a file and return the connection to it, on which it sends the samples."""
         ours, theirs = socket.socketpair()
         with theirs, _descriptor(file) as descriptor, self._lock:
             try:
@@ -264,7 +285,7 @@ def start_helper(*, media: bool) -> None:
     """Start the helper process, if it is possible here, so that the first file does not wait for it.
 
     Args:
-        media: whether it loads ffmpeg.
+        media: whether it loads ffmpeg at once, which takes about 0.2 seconds; otherwise a file that needs it waits.
     """
     if is_possible():
         _host(media=media)

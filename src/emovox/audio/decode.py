@@ -29,7 +29,7 @@ MOST_VALUES = 4_000_000
 
 
 class Decoder(Protocol):
-    """A recording that is decoded once, from beginning to end, without resampling."""
+    """A recording that is decoded once, from beginning to end, as float32 samples at its native rate in Hz."""
 
     rate: int
     """Native sample rate in Hz."""
@@ -46,7 +46,7 @@ class Decoder(Protocol):
 
     @property
     def share(self) -> float:
-        """Share of the file that was read, 0 to 1; 1 where nobody knows."""
+        """Share of the file that was read, 0 to 1: of its bytes, not of its seconds; 1 where nobody knows."""
 
     def blocks(self, frames: int) -> Iterator[Samples]:
         """Yield samples of shape [channels, n], float32 in [-1, 1], at the native rate; n is about `frames`."""
@@ -56,7 +56,7 @@ class Decoder(Protocol):
 
 
 class Elsewhere(Protocol):
-    """Opens a file in another process; `media` says whether ffmpeg will probably be needed."""
+    """Opens a file in another process, which sends the samples; `media` says whether ffmpeg will probably be needed."""
 
     def __call__(self, *, media: bool) -> Decoder:
         """Return the decoder."""
@@ -89,6 +89,7 @@ def open_decoder(source: AudioInput, *, name: str, reading: Reading = DEFAULT_RE
             return open_file(view, name=name, reading=reading)
 
         def in_child(*, media: bool) -> Decoder:
+            """Return the decoder of a child process for the file of `view`, from its first byte."""
             return ChildDecoder(view.file, name=name, reading=reading, owned=view.owned, media=media)
 
         return (
@@ -174,6 +175,7 @@ def _with_libsndfile(view: FileView, form: FileForm | None, *, name: str, elsewh
     demuxer = form.demuxer if form is not None else None
 
     def by_ffmpeg() -> Decoder:
+        """Return ffmpeg's decoder for the whole file, from its first byte; in another process if there is one."""
         if elsewhere:
             return elsewhere(media=True)
         return MediaDecoder(view.part(range(view.size)), demuxer=demuxer or "", name=name)
@@ -208,7 +210,7 @@ class _Continued:
 
     @property
     def share(self) -> float:
-        """Share of the file's bytes that were read, 0 to 1."""
+        """Share of the file that was read, 0 to 1: of its bytes, not of its seconds."""
         return self._decoder.share
 
     def blocks(self, frames: int) -> Iterator[Samples]:

@@ -34,6 +34,8 @@ _LARGEST_REQUEST = 2**16
 def main(control: int, media: int) -> None:
     """Fork a process for each request until the other end of a socket is closed.
 
+    Each process decodes one file, with limits of memory in bytes and of computing time in seconds.
+
     Args:
         control: descriptor of the socket.
         media: 1 to load ffmpeg at the start, 0 to load it when a file needs it.
@@ -103,7 +105,7 @@ class _Answers:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def text(self, kind: bytes, message: msgspec.Struct) -> None:
-        """Send a message."""
+        """Send a message as JSON behind its kind, one byte, and its length in bytes."""
         self._send(kind, msgspec.json.encode(message))
 
     def decode(self, decoder: Decoder) -> None:
@@ -144,10 +146,12 @@ class _Positional:
         self._file, self._position = file, 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position in bytes from the beginning or from the end, and return it."""
         self._position = offset + (os.fstat(self._file).st_size if whence == os.SEEK_END else 0)
         return self._position
 
     def read(self, count: int) -> bytes:
+        """Return up to `count` bytes and move on; nothing at the end."""
         data = os.pread(self._file, count, self._position)
         self._position += len(data)
         return data

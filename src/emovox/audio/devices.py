@@ -55,7 +55,7 @@ def portaudio() -> Any:
 
 
 def input_devices() -> list[Device]:
-    """Return the input devices in PortAudio's order.
+    """Return the input devices with their default rates in Hz, in PortAudio's order.
 
     Raises:
         MissingExtraError: see `portaudio`.
@@ -82,7 +82,7 @@ def input_devices() -> list[Device]:
 
 
 def find_device(wanted: str | None = None) -> Device:
-    """Return the input device with a number or name.
+    """Return the input device with a number or name, with its default rate in Hz.
 
     Args:
         wanted: number, name, or a part of the name that no other device has; None for the default of the system.

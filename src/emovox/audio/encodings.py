@@ -38,7 +38,7 @@ def decode(data: bytes, *, encoding: Encoding, channels: int) -> Samples:
 
 
 def law_table(law: Law) -> Flat:
-    """Return the value of each G.711 byte, [256] float32 in [-1, 1]; a look-up costs less than decoding."""
+    """Return the sample of each G.711 byte, shape [256], float32 in [-1, 1]; a look-up costs less than decoding."""
     return g711.decode(np.arange(256, dtype=np.uint8), law).astype(np.float32) * _HALF
 
 

@@ -22,7 +22,7 @@ class Level(NamedTuple):
 
 
 class LevelMeter:
-    """Measures the level between two calls of `read`; one thread may feed while another reads."""
+    """Measures the level in dB of full scale between two calls of `read`; one thread may feed while another reads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -55,7 +55,7 @@ class LiveSource(ABC):
 
     @property
     def lost(self) -> float:
-        """Seconds of audio that are missing because the reader was too slow."""
+        """Length in seconds of the audio that is missing because the reader was too slow."""
         return 0.0
 
     @property
@@ -64,7 +64,7 @@ class LiveSource(ABC):
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """End `blocks` soon; callable from any thread. Audio received before is still yielded."""
+        """End `blocks` soon; callable from any thread. Samples received before are still yielded."""
         self._stopping.set()
 
     def captured_at(self, second: float) -> float:
@@ -152,7 +152,7 @@ class RawPipe(LiveSource):
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """Stop reading; the pipe itself stays open."""
+        """Stop reading; a thread that waits for room ends within 0.25 seconds. The pipe itself stays open."""
         self._closed.set()
 
     def _chunks(self, frames: int) -> Iterator[tuple[Samples, float]]:

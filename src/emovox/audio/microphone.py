@@ -70,7 +70,7 @@ class Microphone(LiveSource):
 
     @property
     def lost(self) -> float:
-        """Seconds of audio that are missing because the queue was full."""
+        """Length in seconds of the audio that is missing because the queue was full."""
         return self._lost_frames / self.rate
 
     def close(self) -> None:

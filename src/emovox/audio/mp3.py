@@ -38,7 +38,7 @@ class Frame(NamedTuple):
 
 
 def frame_at(data: bytes, offset: int) -> Frame | None:
-    """Return the frame whose header is at an offset; None if there is none."""
+    """Return the frame whose header is at an offset in bytes, with its rate in Hz; None if there is none."""
     if offset + 4 > len(data) or data[offset] != 0xFF or data[offset + 1] & 0xE0 != 0xE0:
         return None
     second, third, fourth = data[offset + 1], data[offset + 2], data[offset + 3]
@@ -58,7 +58,10 @@ def frame_at(data: bytes, offset: int) -> Frame | None:
 
 
 def first_frame(data: bytes, offset: int = 0) -> int | None:
-    """Return the offset of the first of `_CHAIN` frames that follow each other; None if there are none."""
+    """Return the offset in bytes of the first of `_CHAIN` frames that follow each other; None if there are none.
+
+    The frames have one rate in Hz; their sizes may differ.
+    """
     offset = data.find(b"\xff", offset)
     while offset >= 0:
         place, rate = offset, 0
@@ -76,8 +79,10 @@ def first_frame(data: bytes, offset: int = 0) -> int | None:
 def mp3_parts(view: FileView) -> list[FilePart]:
     """Return the mp3s of a file in order, each with a right count of frames; empty if there are no frames.
 
+    A frame holds 384, 576 or 1152 samples per channel, depending on version and layer.
+
     libmpg123 takes the number of frames from the tag in the first frame, or estimates it from a bit rate, and stops
-    there. Where the tag is wrong or absent, a frame with a right one is put before the frames.
+    there, even if samples follow. Where the tag is wrong or absent, a frame with a right one is put before the frames.
     """
     starts: list[tuple[int, int, int]] = []  # position, frames in it, bytes that its tag promises
     count, end, head = 0, 0, b""

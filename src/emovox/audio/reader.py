@@ -103,12 +103,12 @@ class AudioReader:
 
     @property
     def seconds(self) -> float:
-        """Seconds of audio decoded so far (all of it after `blocks` has ended)."""
+        """Length in seconds of the audio decoded so far (all of it after `blocks` has ended)."""
         return self._delivered / self.native_rate
 
     @property
     def progress(self) -> float:
-        """Share of the recording that was decoded, 0 to 1."""
+        """Share of the recording that was decoded, 0 to 1: of its seconds, or of its bytes if it does not say them."""
         return min(1.0, self.seconds / self.duration if self.duration else self._latest.share)
 
     def blocks(self) -> Iterator[Samples]:

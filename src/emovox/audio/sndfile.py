@@ -38,6 +38,7 @@ class FileDecoder:
     A file that holds several recordings one after the other (chained ogg, joined mp3, flac or wav) is decoded to its
     end; the later ones get the rate and the channels of the first. A truncated file yields the part that can be
     decoded: libsndfile raises (flac), stops early (mp3), or corrects the header and only logs it (ogg, aiff).
+    A bare GSM file has no header: it is read with 8000 Hz and one channel.
 
     Args:
         view: the file, from its first byte of sound or header on.
@@ -65,7 +66,7 @@ class FileDecoder:
 
     @property
     def share(self) -> float:
-        """Share of the file's bytes that were read, 0 to 1."""
+        """Share of the file that was read, 0 to 1: of its bytes, not of its seconds."""
         return min(1.0, self._source.furthest / max(self._view.size, 1))
 
     def blocks(self, frames: int) -> Iterator[Samples]:

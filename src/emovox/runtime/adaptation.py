@@ -42,14 +42,22 @@ _LEAST = 1e-3
 
 
 class StatisticsScorer(Protocol):
-    """A head that scores statistics: a `Model`, or one in training."""
+    """A head that scores statistics of shape [n, p], one row per clip: a `Model`, or one in training."""
 
     @property
     def default_profile(self) -> Profile:
-        """Mean and scale of the training set, [p] each."""
+        """Mean and scale of the training set, each of shape [p], float32."""
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
-        """Return probabilities [n, labels] of statistics [n, p] under one profile for all; None: the default."""
+        """Return the probabilities of clips under one profile for all.
+
+        Args:
+            statistics: shape [n, p], one row per clip.
+            profiles: that profile; None or nothing is the default.
+
+        Returns:
+            Shape [n, labels].
+        """
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,7 +107,7 @@ class VoiceStatistics:
 
     @property
     def mean(self) -> Numbers:
-        """Mean of the clips, [p]; 0 without clips."""
+        """Mean of the clips, shape [p], in units of the model's scale; 0 without clips."""
         return self.total / max(self.clips, 1)
 
 
@@ -182,7 +190,7 @@ class Adaptation:
         )
 
     def diversity(self, voice: VoiceStatistics) -> Numbers:
-        """Return the features of the gate for two clips or more, [5].
+        """Return the features of the gate for two clips or more, shape [5].
 
         They are the logarithm of the number of clips, the mutual information of clip and label by the plain scores in
         nats, and the logarithm of three variances relative to those of one voice and label: along the directions that
@@ -228,13 +236,13 @@ class Adaptation:
 
 
 def adapted_scores(scorer: StatisticsScorer, statistics: Samples, mixture: Sequence[WeightedProfile]) -> Samples:
-    """Return the mean of the probabilities [n, labels] of statistics [n, p] under the profiles of a mixture."""
+    """Return the mean probabilities of shape [n, labels] of statistics [n, p] under the profiles of a mixture."""
     found = sum(part.weight * scorer.scores(statistics, [part.profile]) for part in mixture if part.weight)
     return np.asarray(found, np.float32)
 
 
 def entropy(scores: Numbers) -> Numbers:
-    """Return the entropy of probabilities [..., labels] in nats, [...].
+    """Return the entropy in nats, shape [...], of probabilities of shape [..., labels].
 
     >>> entropy(np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
     [0.0, 0.693]
@@ -244,17 +252,17 @@ def entropy(scores: Numbers) -> Numbers:
 
 
 def standardised(statistics: Samples, profile: Profile) -> Numbers:
-    """Return statistics [n, p] relative to the mean of a profile, in units of its scale."""
+    """Return statistics relative to the mean of a profile, in units of its scale; both of shape [n, p]."""
     return np.asarray((statistics.astype(np.float64) - profile.mean) / profile.scale)
 
 
 def shifted(profile: Profile, offset: Numbers) -> Profile:
-    """Return a profile that removes an offset [p] as well, in units of its scale."""
+    """Return a profile that removes an offset of shape [p] as well, in units of its scale."""
     return Profile((profile.mean + profile.scale * offset).astype(np.float32), profile.scale)
 
 
 def shrunk(mean: Numbers, shrinkage: float, clips: int, variance: float) -> Numbers:
-    """Return the mean [p] of a number of clips after James-Stein shrinkage towards 0.
+    """Return the mean, shape [p], of a number of clips after James-Stein shrinkage towards 0.
 
     Args:
         mean: [p].

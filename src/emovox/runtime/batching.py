@@ -16,7 +16,7 @@ LARGEST_BATCH = 16
 
 
 class Scorer(Protocol):
-    """An object that scores a batch: `emovox.runtime.model.Model`, or a stand-in for it in a test."""
+    """An object that scores a batch of samples: `emovox.runtime.model.Model`, or a stand-in for it in a test."""
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
         """Score samples [batch, n] float32 of equal length, each row with its profile."""

@@ -40,7 +40,7 @@ class Cutter(Protocol):
 
 
 class Smoother:
-    """A running mean of the scores of the latest two windows.
+    """A running mean of the scores of the latest two windows, shape [labels].
 
     When two windows in a row agree on the best label, that label has the highest mean, whatever came before. So a
     lasting change is shown at most one window late. A single window that disagrees changes the label only if its lead
@@ -55,7 +55,7 @@ class Smoother:
         self._before: Samples | None = None
 
     def feed(self, scores: Samples) -> Samples:
-        """Take the scores [labels] of the next window, which sum to 1, and return smoothed ones, which do too."""
+        """Take the scores of the next window and return smoothed ones; both have the shape [labels] and sum to 1."""
         before = scores if self._before is None else self._before
         self._before = scores
         mean: Samples = (before + scores) / np.float32(2)

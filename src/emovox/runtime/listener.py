@@ -63,7 +63,7 @@ class Listener:
 
     @property
     def seconds(self) -> float:
-        """Seconds of audio that the stream has taken."""
+        """Length in seconds of the audio that the stream has taken."""
         return self._fed / self.reader.sample_rate
 
     @property

@@ -65,7 +65,7 @@ class LiveStream:
 
     @property
     def has_room(self) -> bool:
-        """Return whether `feed` takes up to a second of audio without a wait."""
+        """Return whether `feed` takes samples of up to 1 s without a wait."""
         with self._changed:
             return self._has_room()
 

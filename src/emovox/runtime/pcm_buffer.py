@@ -35,7 +35,7 @@ class PcmBuffer:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the buffer in bytes."""
+        """Memory of the buffer in bytes: two for each of the samples that it holds or has room for."""
         return self._store.nbytes
 
     def append(self, samples: Samples) -> None:

@@ -85,7 +85,7 @@ class Prototypes:
 def measure_labelled(
     adaptation: Adaptation, scorer: StatisticsScorer, statistics: Samples, labels: Sequence[int]
 ) -> LabelledVoice:
-    """Return the sums over labelled clips.
+    """Return the sums over labelled clips; their shapes are those of `LabelledVoice`.
 
     Args:
         adaptation: the parameters of the model.
@@ -125,7 +125,7 @@ def find_prototypes(adaptation: Adaptation, scorer: StatisticsScorer, voice: Lab
 def prototype_scores(
     adaptation: Adaptation, scorer: StatisticsScorer, statistics: Samples, prototypes: Prototypes
 ) -> Samples:
-    """Return the probabilities [n, labels] of statistics [n, p] by the head and the prototypes."""
+    """Return the probabilities, shape [n, labels], of statistics [n, p] by the head and the prototypes."""
     scores = scorer.scores(statistics, [prototypes.profile])
     if not prototypes.sharpness:
         return scores

@@ -137,7 +137,7 @@ class Segmenter:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the audio in bytes."""
+        """Memory of the audio in bytes: two for each of the samples that it holds or has room for."""
         return self._audio.nbytes
 
     def feed(self, samples: Samples) -> list[SegmenterEvent]:

@@ -46,7 +46,7 @@ class SpeechNetwork:
         self._start()
 
     def holds_speech(self, unit: int) -> bool:
-        """Return whether a unit holds speech: at least two of its five chunks.
+        """Return whether a unit holds speech: at least two of its five chunks of 32 ms.
 
         Args:
             unit: number of the unit, from 0 at the beginning of the stream; higher than in the last call. Missing

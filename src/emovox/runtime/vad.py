@@ -260,7 +260,7 @@ class RegionFinder:
 
     @property
     def unit(self) -> int:
-        """Number of the unit that the next frame belongs to; `holds_speech` is not asked about earlier ones."""
+        """Number of the unit (160 ms) of the next frame; `holds_speech` is not asked about earlier ones."""
         return self._seen // UNIT_FRAMES
 
     def feed(self, levels: Levels) -> list[Opened | Closed]:
