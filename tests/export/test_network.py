@@ -223,7 +223,7 @@ def test_the_card_says_what_the_network_is(exported: Path) -> None:
     card = Model.load(exported).card
     assert (card.name, card.labels, card.temperature, card.adaptable) == ("moods", LABELS, 1.7, True)
     assert card.parameters == count_parameters(small_network(MOBILE))
-    assert card.description == "network 'mobile', trained by the recipe moods"
+    assert card.description == "network 'mobile', trained by the recipe moods; learnt from own (24 clips, 4 speakers)"
     assert check_golden(Model.load(exported)) < card.golden.tolerance
     assert b"base64" in exported.with_suffix(".json").read_bytes()
 
