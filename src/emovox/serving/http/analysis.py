@@ -76,7 +76,7 @@ class Analysis:
         self._upload, self._predictor, self._channels = upload, predictor, channels
         self._threshold, self._max_seconds = threshold, max_seconds
         self._cancelled = threading.Event()
-        self._reading = Reading(track=track, raw=raw, isolated=True, check=self._check_cancelled)
+        self._track, self._raw = track, raw
 
     def run(self) -> Result:
         """Return the result; call it in a thread of the pool.
@@ -93,7 +93,7 @@ class Analysis:
             channels=self._channels,
             threshold=self._threshold,
             observer=self._observe,
-            reading=self._reading,
+            reading=Reading(track=self._track, raw=self._raw, isolated=True, check=self._check_cancelled),
         )
 
     def cancel(self) -> None:
