@@ -174,7 +174,6 @@ def test_the_card_of_a_model_for_people(figures: Any, tmp_path: Path) -> None:
     assert "`tess-" not in page, "a corpus that was never learnt from would be all of the surest mistakes"
 
 
-@pytest.mark.slow
 def test_the_pages_are_what_the_results_give() -> None:
     figures = laboratory.Figures()
     docs = laboratory.ROOT / "docs"
