@@ -15,8 +15,8 @@ from pathlib import Path
 
 import emovox
 from emovox.audio.files import audio_files
-from emovox.audio.source import printable
 from emovox.schema.formats import textgrid
+from emovox.schema.text import printable_name
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(textgrid(result), encoding="utf-8")
-        print(f"{printable(target)}: {len(result.segments)} segments")
+        print(f"{printable_name(target)}: {len(result.segments)} segments")
     sys.exit(1 if failed else 0)
 
 

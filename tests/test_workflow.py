@@ -61,7 +61,7 @@ def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.
     watcher = Listening()
     run = train("tiny.toml", ["name=first"], workers=1, watcher=watcher)
     assert run.folder == tmp_path / "cache" / "runs" / "first"
-    assert watcher.sentences == ["12 clips, 3 classes: bored, cross, keen"]
+    assert watcher.sentences[:2] == ["12 clips, 3 classes: bored, cross, keen", "4 folds to train"]
     assert watcher.folds == [1, 2, 3, 4]
     key = FigureKey("first", "own", "own", "si")
     assert {key.condition for key in run.predictions} == {"tile", "whole", "narrow", "phone", "hush", "speaker-norm"}

@@ -115,6 +115,7 @@ def test_two_nodes_give_the_rows_of_one_process(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_a_node_that_is_lost_on_the_way_loses_no_row(
     cluster: Any, second: Any, calls: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

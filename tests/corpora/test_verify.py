@@ -65,6 +65,7 @@ def test_silence_is_named_and_no_duplicate(tmp_path: Path, write_clip: WriteClip
 def test_header_is_not_enough(make_tree: MakeTree) -> None:
     root = make_tree("shemo")
     file = root / "female" / "F01A01.wav"
+    soundfile.write(file, np.zeros(16000), 16000)
     file.write_bytes(file.read_bytes()[:300])
     report = verify("shemo", root, partial=True)
     assert [Path(problem.what) for problem in report.undecodable] == [file]
