@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emovox.corpora.folds import SCORED_ONLY
 from emovox.corpora.provenance import PUBLISHED
 from emovox.evaluation.figures.calibration import joint_error, kept, reliability
 from emovox.evaluation.figures.metrics import chance, top_confusions, values
@@ -56,13 +57,15 @@ its corpora. All figures with intervals, and other models: [results.md](results.
 """
 
 LIMITS = """- Acted speech in quiet rooms, few speakers: expect less on spontaneous speech, other languages, ages and
-  microphones. The row of TESS shows how a corpus fares that was never learnt from.
+  microphones.{unheard}
 - A score says which acted emotion a voice sounds like, not what a person feels. No decision about a person may rest on
   it.
 - {labels} labels, one for about {window:g} s of speech; mixed and weak emotions have none. Where no score reaches
   {threshold:.2f}, no label is given.
 - Input: {shortest:g} to {longest:g} s at {rate} Hz; other rates are resampled, longer recordings are cut into tiles.
 {adaptable}"""
+
+UNHEARD = " The row of TESS shows how a corpus fares that was never learnt from."
 
 ADAPTABLE = {
     True: "- Adaptable: a speaker's profile puts that person's statistics in place of the training set's.",
@@ -104,7 +107,7 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
         f"### {card.name}: how good\n",
         _figures_table(keys, figures),
         *_by_sex(keys, figures),
-        f"### {card.name}: recall of each emotion\n\nIn %, as shipped: seven labels, no mask.\n" if unmasked else "",
+        f"### {card.name}: recall of each emotion\n\nIn %, as shipped: all its labels, no mask.\n" if unmasked else "",
         _recalls(unmasked, figures) if unmasked else "",
         *(_mistakes(card.name, unmasked, figures) if unmasked else []),
         f"### {card.name}: calibration\n",
@@ -113,6 +116,7 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
         LIMITS.format(
             labels=len(card.labels), window=card.window, threshold=card.threshold, shortest=card.shortest,
             longest=card.longest, rate=card.sample_rate, adaptable=ADAPTABLE[card.adaptable],
+            unheard=UNHEARD if any(key.corpus in SCORED_ONLY for key in keys) else "",
         ),
         "",
         f"### {card.name}: licences\n",
@@ -173,7 +177,7 @@ def _figures_table(keys: Sequence[FigureKey], figures: Figures) -> str:
             ]
         )  # fmt: skip
     head = ("corpus", "protocol", "UAR", "chance", "accuracy", ADAPTED, "whole clips", "through 8 kHz")
-    return table((*head, "as shipped: seven labels, no mask"), rows)
+    return table((*head, "as shipped: all its labels, no mask"), rows)
 
 
 def _by_sex(keys: Sequence[FigureKey], figures: Figures) -> list[str]:

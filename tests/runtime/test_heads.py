@@ -10,7 +10,7 @@ import pytest
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import load
 from emovox.runtime.profile import Profile
-from emovox.runtime.registry import graph_size, heads, resolve
+from emovox.runtime.registry import graph_size, heads, read_card, resolve
 from emovox.schema.errors import CardError, UnknownModelError
 from emovox.testing import RATE, change_card, speech, write_toy
 from publish.head import write_head
@@ -63,7 +63,7 @@ def test_a_head_of_another_model_is_refused(folder: Path) -> None:
 def test_files_that_do_not_belong_together_are_refused(folder: Path) -> None:
     head = folder / "heads" / "own.json"
     write_toy(folder, name="big", sharpness=2.0)
-    with pytest.raises(CardError, match="the head expects a model 'big' with sha256"):
+    with pytest.raises(CardError, match="the head expects a whole model 'big' with sha256"):
         Model.load(head)
     (folder / "big.json").unlink()
     with pytest.raises(CardError, match="head 'own' needs the model 'big', expected"):
@@ -75,4 +75,15 @@ def test_files_that_do_not_belong_together_are_refused(folder: Path) -> None:
         Model.load(head)
     head.with_suffix(".onnx").write_bytes(b"")
     with pytest.raises(CardError, match="the two files do not belong together"):
+        Model.load(head)
+
+
+def test_a_head_on_a_head_or_in_another_folder_is_refused(folder: Path) -> None:
+    head = folder / "heads" / "own.json"
+    sha256 = read_card(head).sha256
+    change_card(head, encoder={"name": "own", "sha256": sha256})  # itself
+    with pytest.raises(CardError, match=r"expects a whole model 'own' with sha256 .*, got a head"):
+        Model.load(head)
+    change_card(head, encoder={"name": "../../big", "sha256": sha256})
+    with pytest.raises(CardError, match=r"the head expects a whole model '\.\./\.\./big' with sha256"):
         Model.load(head)

@@ -24,7 +24,7 @@ HALF_A_BODY = (
 @pytest.fixture
 def small(toy: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(run, "SPARE_CONNECTIONS", LIMIT - 2)
-    monkeypatch.setattr(connections, "_warned", -connections.WARN_SECONDS)
+    monkeypatch.setattr(connections.Connection, "_warned", -connections.WARN_SECONDS)
     with running(toy, tmp_path, max_streams=1) as service:
         yield service
 

@@ -103,13 +103,15 @@ class Model:
     @classmethod
     def _with_head(cls, encoder: Path, card: ModelCard, *, path: Path, threads: int) -> Model:
         """Load the model at `encoder`, and check that the head at `path` belongs to it."""
-        base = cls.load(encoder, threads=threads)
         assert card.encoder is not None
-        if base.card.sha256 != card.encoder.sha256:
+        below = read_card(encoder)
+        if below.encoder is not None or below.sha256 != card.encoder.sha256:
+            found = "a head" if below.encoder else f"{below.sha256[:12]}…"
             raise CardError(
-                f"{path}: the head expects a model '{card.encoder.name}' with sha256 {card.encoder.sha256[:12]}…, got "
-                f"{base.card.sha256[:12]}…; copy both from the same source"
+                f"{path}: the head expects a whole model '{card.encoder.name}' with sha256 "
+                f"{card.encoder.sha256[:12]}…, got {found}; copy both from the same source"
             )
+        base = cls.load(encoder, threads=threads)
         size = base.size + graph_size(path)
         model = cls(base._session, card, path=path, size=size, threads=threads)
         _check_graph(model._head[0], card, where=path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePath
 from statistics import fmean
 
 from emovox.schema.card import ModelCard, decode_card
@@ -45,7 +45,8 @@ def encoder_path(path: Path, card: ModelCard) -> Path | None:
     """
     if card.encoder is None:
         return None
-    places = [folder / f"{card.encoder.name}.json" for folder in (path.parent, path.parent.parent)]
+    name = PurePath(card.encoder.name).name  # a card is no way to other folders
+    places = [folder / f"{name}.json" for folder in (path.parent, path.parent.parent)]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise CardError(

@@ -7,7 +7,7 @@ import itertools
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -34,7 +34,6 @@ _FEWEST = 8  # connections, however few files may be open
 
 log = logging.getLogger("emovox.serving")
 _numbers = itertools.count()
-_warned = -WARN_SECONDS
 
 
 class Connection(H11Protocol):
@@ -43,6 +42,8 @@ class Connection(H11Protocol):
     At the limit a new connection replaces the oldest that has no request in progress. Where all are at work, requests
     get 503 `busy`, except `/healthz`: an overloaded service is alive.
     """
+
+    _warned: ClassVar[float] = -WARN_SECONDS
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -67,7 +68,7 @@ class Connection(H11Protocol):
         self._watch()
         if not self.is_full:
             return
-        _warn(self._most)
+        self._warn()
         idle = [one for one in self.connections if isinstance(one, Connection) and one.is_idle and one is not self]
         if idle:
             min(idle, key=lambda one: one._number).leave()
@@ -83,6 +84,12 @@ class Connection(H11Protocol):
         """Close the connection at once."""
         self.connections.discard(self)
         self.transport.abort()
+
+    def _warn(self) -> None:
+        now = time.monotonic()
+        if now - Connection._warned >= WARN_SECONDS:
+            Connection._warned = now
+            log.warning("connections are at their limit", extra={"limit": self._most})
 
     def _watch(self) -> None:
         if not self.is_idle and self._late is not None:
@@ -130,11 +137,3 @@ def _open_files() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
         return most
     return MOST_FILES if soft == resource.RLIM_INFINITY else soft
-
-
-def _warn(most: int | None) -> None:
-    global _warned
-    now = time.monotonic()
-    if now - _warned >= WARN_SECONDS:
-        _warned = now
-        log.warning("connections are at their limit", extra={"limit": most})
