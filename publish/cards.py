@@ -254,6 +254,7 @@ def _calibration(card: ModelCard, keys: Sequence[FigureKey], unmasked: Sequence[
     ]
     whole = f"mean of its {len(learnt)} corpora {percent(mean)}; {''.join(unheard)}"
     pooled = f"over all their clips together, where opposite errors cancel out, {percent(joint_error(parts))}; "
+    pooled = pooled if len(parts) > 1 else ""
     return (
         f"Expected calibration error in %: {whole + pooled if learnt else ''}"
         f"temperature {card.temperature:.2f}. The table has the share of clips with a label at the threshold of "

@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import pytest
 
+from emovox.runtime.graph_file import names_other_files
 from emovox.runtime.model import Model
+from emovox.runtime.protobuf import encode_field
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
@@ -225,6 +227,27 @@ def test_weights_in_other_files_are_refused(tmp_path: Path, place: str) -> None:
     replace_graph(path, graph.SerializeToString())
     with pytest.raises(CardError, match="weights in other files"):
         Model.load(path)
+
+
+def test_a_field_with_a_number_beyond_32_bits_is_refused(tmp_path: Path) -> None:
+    """ONNX Runtime takes the low 32 bits of such a number, so it would read the file that hides behind it."""
+    path = write_toy(tmp_path)
+    graph = onnx.load(path.with_suffix(".onnx"))
+    graph.graph.initializer.append(external("hidden"))
+    plain = graph.SerializeToString()
+    entry = graph.graph.initializer[-1].external_data[0].SerializeToString()
+    hidden = encode_key(13 << 3 | 2 | 1 << 32) + bytes([len(entry)]) + entry
+    tensor = (
+        onnx.TensorProto(name="hidden", data_type=1, dims=[1], data_location="EXTERNAL").SerializeToString() + hidden
+    )
+    assert names_other_files(plain)
+    with pytest.raises(ValueError, match="more than 32 bits"):
+        names_other_files(encode_field(7, encode_field(5, tensor)))
+
+
+def encode_key(value: int) -> bytes:
+    """Return a number as protobuf writes it, 7 bits a byte, lowest first."""
+    return bytes([value >> 7 * n & 127 | 128 * (value >> 7 * n + 7 > 0) for n in range((value.bit_length() + 6) // 7)])
 
 
 @pytest.mark.parametrize("graph", [b"", b"location", b"\x80" * 40 + b"location", b"\x3a\xff\xff\x7flocation"])

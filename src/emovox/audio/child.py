@@ -28,6 +28,7 @@ from emovox.audio.types import Reading, Samples
 from emovox.schema import errors
 from emovox.schema.errors import EmovoxError, UndecodableError
 from emovox.schema.result import Notice
+from emovox.schema.text import printable
 
 MOST_SECONDS = 60.0
 """Seconds to wait for the next samples, at most."""
@@ -37,6 +38,9 @@ _POLL_SECONDS = 0.1
 
 HEAD = struct.Struct("<cI")
 """Before each message: its kind and its length in bytes."""
+
+_LONGEST_NAME = 1000
+"""Letters of a recording's name that a child process gets for its messages."""
 
 _MOST_TEXT = 2**20
 """Most bytes of a message that is not samples."""
@@ -110,7 +114,7 @@ class ChildDecoder:
     """A `Decoder` whose work is done in a child process.
 
     Args:
-        file: an open seekable file; it is not read here, and its position stays.
+        file: an open seekable file; its position may change.
         name: name of the recording in messages.
         reading: which track, what bare samples are, and `check`, which is called at least every 0.1 s.
         owned: whether `close` closes the file.
@@ -126,8 +130,8 @@ class ChildDecoder:
         self.damage: str | None = None
         self.notices: tuple[Notice, ...] = ()
         self.share = 0.0
-        request = Request(name, reading.track, reading.raw, _niceness(), media)
-        self._socket = _host(media=media).start(request, file)
+        request = Request(printable(name)[:_LONGEST_NAME], reading.track, reading.raw, _niceness(), media)
+        self._socket = _start(request, file)
         try:
             self._socket.settimeout(_POLL_SECONDS)
             kind, size = self._next()
@@ -226,16 +230,18 @@ class _Host:
 
     def start(self, request: Request, file: BinaryIO) -> socket.socket:
         """Start a child process on a file and return the connection to it, on which it sends the samples."""
+        message = msgspec.json.encode(request)
         ours, theirs = socket.socketpair()
         with theirs, _descriptor(file) as descriptor, self._lock:
             try:
-                socket.send_fds(self._control, [msgspec.json.encode(request)], [descriptor, theirs.fileno()])
+                socket.send_fds(self._control, [message], [descriptor, theirs.fileno()])
                 answered = self._control.recv(1)
             except OSError:
                 answered = b""
         if not answered:
             ours.close()
             self._process.kill()
+            self._process.wait()  # so that the next file finds it dead and starts another
             raise UndecodableError(f"{request.name}: got no decoder process, expected one; try again")
         return ours
 
@@ -279,6 +285,14 @@ def _host(*, media: bool) -> _Host:
             _forget()
             _state.hosts.append(_Host(media=media))
         return _state.hosts[0]
+
+
+def _start(request: Request, file: BinaryIO) -> socket.socket:
+    """Start a child process on a file; once more if the helper process was killed in the meantime."""
+    try:
+        return _host(media=request.media).start(request, file)
+    except UndecodableError:
+        return _host(media=request.media).start(request, file)
 
 
 def start_helper(*, media: bool) -> None:

@@ -7,7 +7,7 @@ Field numbers are those of onnx.proto.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequ
         Bytes of an ONNX file without metadata.
     """
     whole = list(fields(memoryview(model)))
-    parts = list(fields(next(value for number, value, _ in whole if number == _GRAPH)))
+    parts = list(fields(_graph(whole)))
     wanted, nodes = set(outputs), []
     for number, node, raw in reversed(parts):
         made = _names(node, _NODE_OUTPUT) if number == _NODE else ()
@@ -105,12 +105,24 @@ def read_initialiser(model: bytes, name: str) -> Samples:
     Raises:
         KeyError: the graph has no initialiser of this name.
     """
-    graph = next(value for number, value, _ in fields(memoryview(model)) if number == _GRAPH)
+    graph = _graph(fields(memoryview(model)))
     for number, tensor, _ in fields(graph):
         if number == _INITIALISER and name in _names(tensor, _TENSOR_NAME):
             data = b"".join(value for number, value, _ in fields(tensor) if number in (_FLOATS, _RAW))
             return np.frombuffer(data, "<f4").astype(np.float32)
     raise KeyError(name)
+
+
+def _graph(model: Iterable[tuple[int, memoryview, memoryview]]) -> memoryview:
+    """Return the graph among the fields of a model.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for number, content, _ in model:
+        if number == _GRAPH:
+            return content
+    raise ValueError("the file holds no graph")
 
 
 def _names(message: memoryview, field: int) -> list[str]:

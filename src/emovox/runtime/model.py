@@ -184,10 +184,13 @@ class Model:
     @cached_property
     def _head(self) -> tuple[Any, Profile]:
         graph = _read_graph(self._path, self.card)
-        head = graph
-        if self.card.encoder is None:
-            head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
-        mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
+        try:
+            head = graph
+            if self.card.encoder is None:
+                head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
+            mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
+        except (KeyError, ValueError) as error:
+            raise CardError(f"{self._path}: the graph has no head ({error}); export the model again") from error
         return _session(head, threads=1, where=self._path), Profile(mean, scale)
 
     def _answer(

@@ -12,6 +12,8 @@ _VARINT, _BYTES, _FIXED = 0, 2, {1: 8, 5: 4}
 
 _LOW_BITS, _MORE = 0x7F, 0x80
 
+_LARGEST_KEY = 2**32 - 1
+
 _LONGEST = 10
 """Bytes of the longest number, 64 bits."""
 
@@ -31,6 +33,8 @@ def fields(data: memoryview) -> Iterator[tuple[int, memoryview, memoryview]]:
     at = 0
     while at < len(data):
         start, (key, at) = at, _read_number(data, at)
+        if key > _LARGEST_KEY:  # others take its low 32 bits, which name another field
+            raise ValueError(f"the key at byte {start} has more than 32 bits")
         number, kind = key >> 3, key & 7
         if kind == _BYTES:
             length, at = _read_number(data, at)

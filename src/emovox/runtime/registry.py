@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
-from pathlib import Path, PurePath
+from pathlib import Path
 from statistics import fmean
 
 from emovox.schema.card import ModelCard, decode_card
@@ -34,7 +34,7 @@ def heads(folder: Path | None = None) -> dict[str, Path]:
 
 
 def encoder_path(path: Path, card: ModelCard) -> Path | None:
-    """Return the card's path of the model that a head belongs to, from the head's folder or its parent.
+    """Return the card's path of the model that a head belongs to: beside the head, one folder up, or shipped.
 
     Args:
         path: of the head's card or graph.
@@ -45,13 +45,12 @@ def encoder_path(path: Path, card: ModelCard) -> Path | None:
     """
     if card.encoder is None:
         return None
-    name = PurePath(card.encoder.name).name  # a card is no way to other folders
-    places = [folder / f"{name}.json" for folder in (path.parent, path.parent.parent)]
+    places = [folder / f"{card.encoder.name}.json" for folder in (path.parent, path.parent.parent, _folder(None))]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise CardError(
-            f"{path}: head '{card.name}' needs the model '{card.encoder.name}', expected {places[0]} or {places[1]}; "
-            "copy that model there"
+            f"{path}: head '{card.name}' needs the model '{card.encoder.name}', expected {places[0]}, {places[1]}, "
+            "or a shipped model; copy that model there"
         )
     return found
 
@@ -112,6 +111,8 @@ def resolve(name: str | None = None, *, head: str | None = None, folder: Path | 
     """
     if name is not None and not isinstance(name, str | os.PathLike):
         raise UnknownModelError(f"got {name!r:.60} for a model, expected a shipped name or a path")
+    if head is not None and not isinstance(head, str | os.PathLike):
+        raise UnknownModelError(f"no head {head!r:.60}: expected a shipped name or a path")
     if head is not None:
         return _with_head(name, head, folder)
     models = shipped(folder)
@@ -138,8 +139,8 @@ def named_with_head(name: str | None, head: str | None) -> str | None:
 def _with_head(name: str | None, head: str, folder: Path | None) -> Path:
     """Return the path of the head's card, after a check that it belongs to the model of this name."""
     known = heads(folder)
-    path = known[head] if head in known else Path(head).with_suffix(".json")
-    if not os.path.isfile(path):
+    path = known.get(head) or Path(head)
+    if not path.name or not os.path.isfile(path := path.with_suffix(".json")):
         raise UnknownModelError(
             f"no head '{head}': shipped are {', '.join(known) or 'none'}; give one of these names, or the path of a "
             "NAME.onnx with NAME.json beside it"

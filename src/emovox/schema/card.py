@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from emovox.schema.errors import CardError
-from emovox.schema.text import json_document
+from emovox.schema.text import is_file_name, json_document
 
 FORMAT_VERSION = 1
 """Version of the card format; a card with another one is refused."""
@@ -169,6 +169,10 @@ def _document(card: ModelCard) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value or key not in ("encoder", "limits")}
 
 
+def _is_sha256(text: str) -> bool:
+    return len(text) == _SHA256_DIGITS and set(text) <= set("0123456789abcdef")
+
+
 def _longest_tile(window: float) -> float:
     """Return the length of the longest tile in seconds: one and a half windows, rounded up to 0.5 s.
 
@@ -195,7 +199,12 @@ def _problems(card: ModelCard) -> list[str]:
             f"of 1 to {LONGEST_NAME} letters; {_AGAIN}",
         ),
         (
-            len(card.sha256) == _SHA256_DIGITS and set(card.sha256) <= set("0123456789abcdef"),
+            card.encoder is None or (is_file_name(card.encoder.name) and _is_sha256(card.encoder.sha256)),
+            f"encoder is {str(card.encoder)[:100]}, expected the name of a model and {_SHA256_DIGITS} hexadecimal "
+            f"digits; {_AGAIN}",
+        ),
+        (
+            _is_sha256(card.sha256),
             f"sha256 is '{card.sha256}', expected {_SHA256_DIGITS} hexadecimal digits; {_AGAIN}",
         ),
         (

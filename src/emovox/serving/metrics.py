@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from emovox.runtime.pipeline import Counts
-from emovox.serving.workplace import is_alive
+from emovox.schema.processes import is_running
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of prometheus_client: the folder that workers share. Set it before the workers start."""
@@ -91,5 +91,5 @@ def _forget_dead_workers(folder: Path) -> None:
     """Remove the gauges of workers that have ended from the sums; their counters stay."""
     for file in folder.glob("gauge_live*_*.db"):
         pid = int(file.stem.rpartition("_")[2])
-        if not is_alive(pid):
+        if not is_running(pid):
             mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

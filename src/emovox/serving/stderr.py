@@ -6,6 +6,7 @@ ONNX Runtime, libmpg123, and Python's warnings and tracebacks of callbacks write
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import sys
@@ -23,7 +24,6 @@ DRAIN_SECONDS = 1.0
 """Seconds for the last lines when the process ends."""
 
 _PIPE_BYTES = 1 << 20  # a library that holds Python's lock and fills the pipe would wait for ever
-_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ of Linux
 _MINUTE = 60.0
 
 log = logging.getLogger("emovox.serving")
@@ -41,7 +41,8 @@ def take_stderr(handler: logging.StreamHandler[TextIO]) -> None:
     if sys.platform == "linux":
         import fcntl
 
-        fcntl.fcntl(source, _SET_PIPE_SIZE, _PIPE_BYTES)
+        with contextlib.suppress(OSError):  # the user has no pipe pages left: the usual 64 kB then
+            fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     handler.setStream(os.fdopen(kept, "w", encoding="utf-8", errors="backslashreplace"))
     logging.raiseExceptions = False  # a log that cannot be written would report that to itself, without end
     os.dup2(sink, 2)

@@ -84,18 +84,3 @@ def _lock(folder: Path) -> Callable[[], None]:
         os.close(file)
         raise
     return lambda: os.close(file)
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether a process of this number runs.
-
-    >>> is_alive(os.getpid())
-    True
-    """
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from emovox.schema.processes import is_running
 from emovox.schema.result import Notice
 from emovox.serving.errors import BusyError, CancelledError, InternalError, NotFoundError, WorkerLostError
-from emovox.serving.workplace import is_alive
 
 Status = Literal["queued", "running", "done", "failed"]
 
@@ -126,7 +126,7 @@ class JobStore:
                 f"got no job of this name, expected one at work, or ended less than {self._seconds:g} s ago; "
                 "send the recording again"
             )
-        if state.expires is None and not is_alive(state.worker):
+        if state.expires is None and not is_running(state.worker):
             notice = Notice(WorkerLostError.code, "the process that worked on it has ended; send the recording again")
             return AnalysisJob(name, "failed", state.job.progress, error=notice)
         return state.job
@@ -151,7 +151,7 @@ class JobStore:
         state = self._read(name)
         if state is None:  # it is being created, or its worker was killed at that moment
             return _changed(self._folder / name, default=now) + self._seconds < now
-        return state.expires < now if state.expires is not None else not is_alive(state.worker)
+        return state.expires < now if state.expires is not None else not is_running(state.worker)
 
     def _remove(self, name: str) -> None:
         """Delete the folder of a job. It is renamed first, so that no worker can write a state into it meanwhile."""
