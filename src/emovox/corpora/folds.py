@@ -305,6 +305,7 @@ JOINT_FOLDS: Mapping[str, Groups] = {
     "ravdess": RAVDESS_FOLDS,
     "casia": (("liuchanhg",), ("wangzhe",), ("zhaoquanyin",), ("ZhaoZuoxiang",)),
     "emodb": (("03", "08"), ("09", "10"), ("11", "12"), ("13", "14"), ("15", "16")),
+    "emovo": (("f1",), ("f2",), ("f3",), ("m1",), ("m2",), ("m3",)),
     "nemo": (("EB0", "IC0"), ("KD0", "KS0"), ("MK0", "MP0"), ("SM0",), ("TP0",), ("WR0",)),
 }
 """Folds of the joint protocol: one run trains on all corpora, and every speaker is in the test exactly once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         view: the labels. "own" keeps those of the corpora. "seven" merges calm into neutral and drops boredom. The name
             of a label view ("ravdess-8") serves for a single corpus.
         target: the corpus that "zero-shot" tests on.
+        weights: corpus → weight of its clips in training, > 0; 1 for corpora that are not named.
     """
 
     corpora: tuple[str, ...] = ()
@@ -39,6 +41,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: str = ""
     view: str = "own"
     target: str | None = None
+    weights: dict[str, float] = {}  # noqa: RUF012  # msgspec copies it for every recipe
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -74,14 +77,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
         Defaults are left out, so a key that a later version adds changes no hash.
         """
-        content = {**_without_defaults(self), "kind": self.kind}
+        content = {**without_defaults(self), "kind": self.kind}
         return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 
-def _without_defaults(value: Any) -> Any:
+def without_defaults(value: Any) -> Any:
     """Return a structure, and those within it, without the values that are the default."""
     if isinstance(value, tuple):
-        return [_without_defaults(one) for one in value]
+        return [without_defaults(one) for one in value]
     if not isinstance(value, msgspec.Struct):
         return value
     kind = value.__struct_config__
@@ -90,7 +93,7 @@ def _without_defaults(value: Any) -> Any:
         current = getattr(value, field.name)
         default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         if current != default:
-            found[field.encode_name] = _without_defaults(current)
+            found[field.encode_name] = without_defaults(current)
     return found
 
 
@@ -114,6 +117,9 @@ def recipe_problems(recipe: Recipe) -> list[str]:
             or len(data.corpora) == 1,
             f"data.target is {data.target} with protocol '{data.protocol}', expected the name of a corpus for "
             "zero-shot and none otherwise": (data.target is not None) == (data.protocol == "zero-shot"),
+            f"data.weights is {data.weights}, expected numbers above 0": all(
+                0 < weight < math.inf for weight in data.weights.values()
+            ),
         }
     )
 

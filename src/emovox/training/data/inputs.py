@@ -40,6 +40,7 @@ from emovox.training.data.examples import Load, pad
 from emovox.training.data.task import Indices
 from emovox.training.data.views import COPY, TILE, WHOLE, Changed, Frames, Part, View, forget, views_or_problem
 from emovox.training.held_out import clip_means
+from emovox.training.recipe import without_defaults
 
 VERSION = 1
 """Version of tiles, views and copies; it rises when they change, and older caches are then not used."""
@@ -198,7 +199,7 @@ def make_inputs(
             parts[str(number)] = Part(copy=number, seed=seed, augment=tables[turn]), sources[turn]
         parts |= {name: (Changed(condition=name), found) for name, found in noises.items()}
         for label, (part, source) in parts.items():
-            settings = f"{SegmenterConfig()} {msgspec.json.encode(part).decode()} {source}"
+            settings = f"{SegmenterConfig()} {msgspec.json.encode(without_defaults(part)).decode()} {source}"
             key = f"{VERSION} {VAD_VERSION} {built.inputs_key} {settings} {content}"
             name = _NO_NAME.sub("-", f"{corpus}-{label}")[:_LONGEST_NAME].lstrip(".")
             stem = folder / "inputs" / f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"

@@ -29,7 +29,7 @@ def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]
 
     Rows of a clip share the probability of the clip. Clips of one class of a corpus have equal probability. `balance`
     makes equal: "none" all clips; "corpus" all corpora; "class" all classes of a corpus, with a corpus in proportion
-    to its clips; "corpus-class" both.
+    to its clips; "corpus-class" both. At the end the weights of the task multiply.
     """
     _, clip, rows_of_clip = np.unique(examples.owner, return_inverse=True, return_counts=True)
     share = 1 / rows_of_clip[clip]
@@ -42,6 +42,8 @@ def row_weights(examples: Examples, balance: Balance) -> npt.NDArray[np.float64]
         share = share / clips_of_cell[cell] * clips_of_corpus[corpus] / classes_of_corpus[corpus]
     if balance in ("corpus", "corpus-class"):
         share = share / clips_of_corpus[corpus]
+    given = [examples.task.weights.get(clip.corpus, 1.0) for clip in examples.task.clips]
+    share = share * np.array(given)[examples.owner]
     weights: npt.NDArray[np.float64] = share / share.sum()
     return weights
 

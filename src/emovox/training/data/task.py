@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -28,12 +28,14 @@ class Task:
         classes: their names.
         labels: [n] index into `classes`.
         allowed: [n, classes], true for the classes that the clip's corpus has.
+        weights: corpus → weight of its clips in training; 1 for others.
     """
 
     clips: tuple[Clip, ...]
     classes: tuple[str, ...]
     labels: Indices
     allowed: npt.NDArray[np.bool_]
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def corpora(self) -> tuple[str, ...]:
@@ -85,10 +87,13 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
     classes = tuple(name for name in known if name in names)
     if len(classes) < 2:
         raise RecipeError(f"data.corpora has the classes {list(classes)}, expected at least two")
+    unknown = set(data.weights) - {clip.corpus for clip in chosen}
+    if unknown:
+        raise RecipeError(f"data.weights names {', '.join(sorted(unknown))}, expected corpora of data.corpora")
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
-    return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed)
+    return Task(chosen, classes, np.array([index_of[name] for name in names]), allowed, data.weights)
 
 
 def task_folds(task: Task, data: Data, *, seed: int) -> tuple[Fold, ...]:
