@@ -26,6 +26,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from emovox.adaptation.estimator import Adaptation, WeightedProfile, adapted_scores
+from emovox.adaptation.profile import Profile
+from emovox.adaptation.prototypes import find_prototypes, measure_labelled, prototype_scores
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.corpora.folds import speaker_key
@@ -34,10 +37,7 @@ from emovox.corpora.manifest import Clip
 from emovox.evaluation.adaptation import AdaptationSet, draw_sets, set_uar
 from emovox.evaluation.report.document import Table, to_markdown
 from emovox.models.head import Head, HeadConfig
-from emovox.runtime.adaptation import Adaptation, WeightedProfile, adapted_scores
 from emovox.runtime.model import Model
-from emovox.runtime.profile import Profile
-from emovox.runtime.prototypes import find_prototypes, measure_labelled, prototype_scores
 from emovox.runtime.registry import resolve
 from emovox.runtime.segmenter import cut_tiles
 from emovox.schema.labels import EMOTIONS, SEVEN_MAP
@@ -149,7 +149,7 @@ def without(clips: LabelledStatistics, corpora: Sequence[str]) -> LabelledStatis
 
 @dataclass(frozen=True, eq=False)
 class TrainedHead:
-    """A head with its training set's mean and scale, as `emovox.runtime.adaptation.StatisticsScorer`."""
+    """A head with its training set's mean and scale, as `emovox.adaptation.estimator.StatisticsScorer`."""
 
     head: Head
     standardize: Standardizer

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.profile import Profile
 from emovox.training.adaptation import LabelledStatistics
 
 WIDTH, MOODS, CORPORA, SPEAKERS = 24, 4, 4, 4

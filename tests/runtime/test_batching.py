@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.batching import LARGEST_BATCH, score_pieces
 from emovox.runtime.model import Outputs
-from emovox.runtime.profile import Profile
 
 
 class Recorder:

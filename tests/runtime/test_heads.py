@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import pytest
 
+from emovox.adaptation.profile import Profile
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import load
-from emovox.runtime.profile import Profile
 from emovox.runtime.registry import graph_size, heads, read_card, resolve
 from emovox.schema.errors import CardError, UnknownModelError
 from emovox.testing import RATE, change_card, speech, write_toy

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime import pipeline as pipelines
 from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Segmenter
 from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError, OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
 from emovox.runtime.stream import Stream
 from emovox.runtime.tiles import Tile

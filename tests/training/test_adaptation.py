@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emovox.adaptation.estimator import Adaptation, adapted_scores
 from emovox.evaluation.adaptation import draw_sets, set_uar
-from emovox.runtime.adaptation import Adaptation, adapted_scores
 from emovox.schema.errors import RecipeError
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation, fit_moods
 from tests.made_voices import CORPORA, MOODS, MadeScorer, made_clips, made_moods

@@ -17,12 +17,12 @@ import msgspec
 import numpy as np
 import onnxruntime
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.reader import open_audio
 from emovox.audio.types import AudioInput, Samples
 from emovox.evaluation.report.sections import Latency, Spread
 from emovox.runtime.model import INPUT, Model, Outputs
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.profile import Profile
 from emovox.schema.card import ModelCard
 
 FRONT_END = "/front_end/"

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.model import Outputs
-from emovox.runtime.profile import Profile
 
 LARGEST_BATCH = 16
 """Largest number of pieces per run. It bounds the memory of the activations; more gains nothing on a CPU."""

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.profile import Profile
 from emovox.runtime.segmenter import (
     Preview,
     RegionEnded,

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 import onnxruntime
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.graph_file import cut_graph, names_other_files, read_initialiser
-from emovox.runtime.profile import Profile
 from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
 from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card

@@ -10,12 +10,12 @@ from types import TracebackType
 
 import numpy as np
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scorer
 from emovox.runtime.channel import ChannelAnalyzer, live_analyzers
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.profile import Profile
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import ConfigError, PipelineError
 

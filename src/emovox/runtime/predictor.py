@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.given import plain_channels
 from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading, Samples
 from emovox.runtime.channel import live_analyzers, make_analyzers
 from emovox.runtime.model import Model
-from emovox.runtime.profile import Profile
 from emovox.runtime.registry import resolve
 from emovox.runtime.speech_network import may_hold_speech
 from emovox.runtime.stream import BLOCK_SECONDS, Stream

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from emovox.adaptation.estimator import Adaptation, Gate, StatisticsScorer
+from emovox.adaptation.profile import Profile
 from emovox.evaluation.adaptation import SIZES, draw_sets
-from emovox.runtime.adaptation import Adaptation, Gate, StatisticsScorer
-from emovox.runtime.profile import Profile
 from emovox.schema.errors import RecipeError
 
 Values = npt.NDArray[np.float32]

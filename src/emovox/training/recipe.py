@@ -41,7 +41,7 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     name: str = ""
     view: str = "own"
     target: str | None = None
-    weights: dict[str, float] = {}  # noqa: RUF012  # msgspec copies it for every recipe
+    weights: dict[str, float] = {}  # msgspec copies it for every recipe
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -12,11 +12,11 @@ from unittest.mock import ANY
 import numpy as np
 import pytest
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
-from emovox.runtime.profile import Profile
 from emovox.serving.errors import ClosingError
 from emovox.serving.live.messages import decode_start
 from emovox.serving.live.session import StreamSession

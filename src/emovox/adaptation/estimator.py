@@ -18,8 +18,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.profile import Profile
 from emovox.schema.errors import ModelError
 
 Numbers = npt.NDArray[np.float64]

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emovox.adaptation.estimator import Adaptation, Numbers, StatisticsScorer, shifted, shrunk, standardised
+from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.adaptation import Adaptation, Numbers, StatisticsScorer, shifted, shrunk, standardised
-from emovox.runtime.profile import Profile
 from emovox.schema.errors import ModelError
 
 SHRINKAGE = 0.2
-"""Shrinkage of the offset, in units of the variance of clips around a voice; see `emovox.runtime.adaptation.LIGHT`."""
+"""Shrinkage of the offset, in units of the variance of clips around a voice; see `estimator.LIGHT`."""
 
 TRUST = 0.5
 """Part of a label's usual shift that is taken off its clips, in [0, 1]: a person's moods differ from the usual ones."""

@@ -7,15 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from emovox.evaluation.adaptation import set_uar
-from emovox.runtime.adaptation import Adaptation
-from emovox.runtime.prototypes import (
+from emovox.adaptation.estimator import Adaptation
+from emovox.adaptation.prototypes import (
     LabelledVoice,
     Prototypes,
     find_prototypes,
     measure_labelled,
     prototype_scores,
 )
+from emovox.evaluation.adaptation import set_uar
 from emovox.schema.errors import ModelError
 from emovox.training.adaptation import fit_moods
 from tests.made_voices import MOODS, MadeScorer, made_clips, made_moods

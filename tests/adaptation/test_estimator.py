@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.runtime.adaptation import Adaptation, Gate, VoiceStatistics, adapted_scores
+from emovox.adaptation.estimator import Adaptation, Gate, VoiceStatistics, adapted_scores
+from emovox.adaptation.profile import Profile
 from emovox.runtime.model import Model
-from emovox.runtime.profile import Profile
 from emovox.schema.errors import ModelError
 from emovox.testing import speech, write_toy
 

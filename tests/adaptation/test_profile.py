@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emovox.adaptation.profile import Profile
 from emovox.runtime.model import Model
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor, load
-from emovox.runtime.profile import Profile
 from emovox.runtime.registry import shipped
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.events import SpeechEnded
