@@ -24,6 +24,8 @@ import msgspec
 import numpy as np
 import onnxruntime
 
+from emovox.adaptation.estimator import Adaptation, Gate
+from emovox.adaptation.parameters import to_arrays
 from emovox.audio.types import Samples
 from emovox.runtime.golden import FORMULA, golden_input
 from emovox.schema.card import METADATA_KEY, CardCorpus, Figure, Golden, ModelCard, embedded_card, encode_card
@@ -114,13 +116,16 @@ def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
     return float(np.geomspace(LOWEST_HZ, HIGHEST_HZ, labels)[index])
 
 
-def toy_graph(labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str = "") -> bytes:
+def toy_graph(
+    labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str = "", adaptation: Adaptation | None = None
+) -> bytes:
     """Return the graph of a toy model.
 
     Args:
         labels: one score each.
         sharpness: see `SHARPNESS`.
         card: JSON of the card for the metadata; empty for none.
+        adaptation: parameters that adapt it to a voice; None: it cannot adapt.
 
     Returns:
         An ONNX file: samples [batch, n] → scores [batch, labels], embedding [batch, 2], statistics [batch, 2].
@@ -142,6 +147,7 @@ def toy_graph(labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str 
         "last": np.array([-1]),
         "end": np.array([np.iinfo(np.int64).max]),
         "axis": np.array([1]),
+        **({} if adaptation is None else to_arrays(adaptation)),
     }
     nodes = [
         helper.make_node("Slice", ["samples", "second", "end", "axis"], ["later"]),
@@ -179,6 +185,7 @@ def write_toy(
     name: str = "toy",
     labels: tuple[str, ...] = EMOTIONS,
     sharpness: float = SHARPNESS,
+    adapts: bool = True,
     **changes: Any,
 ) -> Path:
     """Write a toy model: `<name>.onnx` and its card `<name>.json`.
@@ -188,6 +195,7 @@ def write_toy(
         name: name of the model.
         labels: in order, from the lowest tone to the highest.
         sharpness: see `SHARPNESS`.
+        adapts: whether the model has `toy_adaptation`.
         changes: fields of `emovox.schema.card.ModelCard` to set, e.g. `threshold=0.5`.
 
     Returns:
@@ -198,11 +206,24 @@ def write_toy(
     """
     card = msgspec.structs.replace(_card(name, labels), golden=_golden(labels, sharpness))
     card = msgspec.structs.replace(card, **changes)
-    graph = toy_graph(labels, sharpness=sharpness, card=embedded_card(card))
+    adaptation = toy_adaptation(len(labels)) if adapts else None
+    graph = toy_graph(labels, sharpness=sharpness, card=embedded_card(card), adaptation=adaptation)
     (folder / f"{name}.onnx").write_bytes(graph)
     path = folder / f"{name}.json"
     path.write_bytes(encode_card(msgspec.structs.replace(card, sha256=hashlib.sha256(graph).hexdigest())))
     return path
+
+
+def toy_adaptation(n_labels: int) -> Adaptation:
+    """Return parameters that adapt a toy model: a label shifts the second statistic alone, a voice shifts both.
+
+    Two clips or more are diverse if their second statistics scatter as those of several labels do.
+    """
+    centres = _centres(n_labels)
+    places = (centres - centres.mean())[None] / _SCALE[1]
+    within = np.array([[0.01]])
+    gate = Gate(np.zeros(5), np.ones(5), np.array([0.0, 0.0, 0.0, 2.0, 0.0]), -2.0)
+    return Adaptation(np.array([[0.0, 1.0]]), places / within, within, variance=0.02, gate=gate)
 
 
 def change_card(path: Path, **changes: Any) -> None:
@@ -239,11 +260,16 @@ def _head(n_labels: int, sharpness: float) -> dict[str, np.ndarray[Any, Any]]:
 
     The scores are tangents of a parabola in u, with its maximum over the labels at the nearest centre.
     """
-    hertz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, n_labels)
-    centres = np.log(2 * np.sin(np.pi * hertz / RATE))
+    centres = _centres(n_labels)
     raw = 2 * sharpness * np.stack([-centres, centres])
     bias = -sharpness * centres**2 + _MEAN @ raw
     return {"weight": (raw * _SCALE[:, None]).astype(np.float32), "bias": bias.astype(np.float32)}
+
+
+def _centres(n_labels: int) -> np.ndarray[Any, Any]:
+    """Return change - loudness of the tone of each label, [n_labels]."""
+    hertz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, n_labels)
+    return np.asarray(np.log(2 * np.sin(np.pi * hertz / RATE)))
 
 
 def _card(name: str, labels: tuple[str, ...]) -> ModelCard:

@@ -15,7 +15,7 @@ from emovox.runtime.protobuf import encode_field
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import CardError, ModelError
 from emovox.schema.labels import EMOTIONS
-from emovox.testing import centre_hz, change_card, tone, toy_graph, write_toy
+from emovox.testing import centre_hz, change_card, tone, toy_adaptation, toy_graph, write_toy
 from tests.graphs import endless, replace_graph
 
 BATCH_TOLERANCE = 1e-6
@@ -267,3 +267,24 @@ def test_a_run_without_end_can_be_stopped(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="terminate"):
         model.run(tone(150.0, seconds=0.5)[None])
     timer.join()
+
+
+def test_a_model_returns_the_parameters_of_its_adaptation(tmp_path: Path) -> None:
+    model, fit = Model.load(write_toy(tmp_path)), toy_adaptation(len(EMOTIONS))
+    np.testing.assert_allclose(model.adaptation.apart, fit.apart, rtol=1e-6)
+    assert model.adaptation.variance == pytest.approx(fit.variance)
+
+
+def test_a_model_without_parameters_cannot_adapt(tmp_path: Path) -> None:
+    model = Model.load(write_toy(tmp_path, name="svm", adapts=False))
+    with pytest.raises(ModelError, match="model 'svm' cannot adapt; take one that was trained with adaptation = true"):
+        _ = model.adaptation
+
+
+def test_clips_of_several_labels_are_diverse_to_the_toy_and_those_of_one_are_not(tmp_path: Path) -> None:
+    model = Model.load(write_toy(tmp_path))
+    several = model.run(np.stack([tone(centre_hz(index)) for index in range(len(EMOTIONS))])).statistics
+    one = model.run(np.stack([tone(centre_hz(0) + shift) for shift in range(7)])).statistics
+    weights = [model.adaptation.weight(model.adaptation.measure(model, rows)) for rows in (several, one)]
+    assert weights[0] > 0.7
+    assert weights[1] < 0.01

@@ -29,7 +29,7 @@ SPEAKERS = ("ada", "bob", "cy", "dee")
 WIDTH = len(functional_names())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class CloudTask(Task):
     """Clips, and the inputs of their views."""
 
@@ -77,7 +77,7 @@ def clip_task(clips: Sequence[Clip], classes: Sequence[str], *, spread: float = 
         length=np.ones(len(owner), np.int64),
         stores=(values.astype(np.float32),),
     )
-    return CloudTask(tuple(clips), tuple(classes), index, allowed, inputs)
+    return CloudTask(tuple(clips), tuple(classes), index, allowed, inputs=inputs)
 
 
 def small_recipe(**changes: Any) -> SvmRecipe:

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper
 from emovox.audio.types import Samples
 from emovox.models.network import Recogniser
 from emovox.runtime.golden import FORMULA, golden_input
-from emovox.runtime.model import INPUT, OUTPUTS, SPEAKER_INPUTS, Model
+from emovox.runtime.model import INPUT, OUTPUTS, Model
+from emovox.runtime.model_head import SPEAKER_INPUTS
 from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, encode_card
 from emovox.schema.errors import ExportError
 

@@ -13,24 +13,20 @@ import msgspec
 import numpy as np
 import onnxruntime
 
+from emovox.adaptation.estimator import Adaptation
 from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.graph_file import cut_graph, names_other_files, read_initialiser
+from emovox.runtime.graph_file import names_other_files
+from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS, ModelHead, read_head
 from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
+from emovox.runtime.session import NO_LOG, one_line, open_session
 from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
 from emovox.schema.errors import CardError, ModelError
 
 INPUT = "samples"
-STATISTICS = "statistics"
 OUTPUTS = ("scores", "embedding", STATISTICS)
 HEAD_OUTPUTS = OUTPUTS[:2]
-SPEAKER_INPUTS = ("speaker_mean", "speaker_scale")
-"""Names of the initialisers [1 or batch, p] that a speaker profile overrides; their values are the training set's."""
-
-_NO_LOG = 4
-"""Log level, fatal errors only: ONNX Runtime raises its errors as well, and writes past the log of the process."""
-
 _ROUNDING = 1e-3
 """Tolerance around [0, 1] for probabilities: quantised graphs exceed the range slightly."""
 
@@ -91,7 +87,7 @@ class Model:
         if (encoder := encoder_path(card_path, card)) is not None:
             return cls._with_head(encoder, card, path=graph_path, threads=threads)
         graph = _read_graph(graph_path, card)
-        session = _session(graph, threads=threads, where=graph_path)
+        session = open_session(graph, threads=threads, where=graph_path)
         _check_graph(session, card, where=graph_path)
         _check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=graph_path)
         return cls(session, card, path=graph_path, size=len(graph), threads=threads)
@@ -114,7 +110,7 @@ class Model:
         base = cls.load(encoder, threads=threads)
         size = base.size + graph_size(path)
         model = cls(base._session, card, path=path, size=size, threads=threads)
-        _check_graph(model._head[0], card, where=path)
+        _check_graph(model._head.session, card, where=path)
         return model
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
@@ -136,7 +132,7 @@ class Model:
         if self.card.encoder is None:
             return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
         (statistics,) = self._run(self._session, [STATISTICS], {INPUT: batch})
-        scores, embedding = self._answer(self._head[0], HEAD_OUTPUTS, {STATISTICS: statistics}, profiles)
+        scores, embedding = self._answer(self._head.session, HEAD_OUTPUTS, {STATISTICS: statistics}, profiles)
         return Outputs(scores, embedding, statistics)
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
@@ -161,7 +157,7 @@ class Model:
                 f"statistics are {statistics.dtype} of shape {list(statistics.shape)}, "
                 f"expected float32 [batch, {width}]"
             )
-        (scores,) = self._answer(self._head[0], OUTPUTS[:1], {STATISTICS: statistics}, profiles)
+        (scores,) = self._answer(self._head.session, OUTPUTS[:1], {STATISTICS: statistics}, profiles)
         return scores
 
     def stop(self) -> None:
@@ -174,24 +170,30 @@ class Model:
     def resume(self) -> None:
         """Take runs again after `stop`."""
         self._running = onnxruntime.RunOptions()
-        self._running.log_severity_level = _NO_LOG
+        self._running.log_severity_level = NO_LOG
 
     @property
     def default_profile(self) -> Profile:
         """Mean and scale of the training set, shape [p]."""
-        return self._head[1]
+        return self._head.profile
+
+    @property
+    def adaptation(self) -> Adaptation:
+        """Parameters that adapt the model to a voice.
+
+        Raises:
+            ModelError: the model has none, or none that fit its statistics.
+            CardError: the graph file has changed and does not match the card.
+        """
+        found = self._head.adaptation
+        if found is None:
+            raise ModelError(f"model '{self.card.name}' cannot adapt; take one that was trained with adaptation = true")
+        return found
 
     @cached_property
-    def _head(self) -> tuple[Any, Profile]:
+    def _head(self) -> ModelHead:
         graph = _read_graph(self._path, self.card)
-        try:
-            head = graph
-            if self.card.encoder is None:
-                head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=OUTPUTS[:1])
-            mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
-        except (KeyError, ValueError) as error:
-            raise CardError(f"{self._path}: the graph has no head ({error}); export the model again") from error
-        return _session(head, threads=1, where=self._path), Profile(mean, scale)
+        return read_head(graph, whole=self.card.encoder is None, where=self._path)
 
     def _answer(
         self, session: Any, names: Sequence[str], given: dict[str, Samples], profiles: Sequence[Profile | None]
@@ -212,7 +214,7 @@ class Model:
         try:
             outputs: list[Samples] = session.run(list(names), given, self._running)
         except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
-            raise ModelError(f"model '{self.card.name}' failed ({_line(error)}); export the model again") from error
+            raise ModelError(f"model '{self.card.name}' failed ({one_line(error)}); export the model again") from error
         return outputs
 
     def _speakers(self, profiles: Sequence[Profile | None], rows: int) -> dict[str, Samples]:
@@ -261,23 +263,6 @@ def _read_graph(path: Path, card: ModelCard) -> bytes:
         f"{path}: the graph keeps weights in other files, expected all of them inside; "
         "save it again without external data"
     )
-
-
-def _session(graph: bytes, *, threads: int, where: Path) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _NO_LOG
-    try:
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exceptions have no common class below Exception
-        raise CardError(
-            f"{where}: ONNX Runtime cannot load this graph ({_line(error)}); export the model again"
-        ) from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
