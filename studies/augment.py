@@ -30,7 +30,7 @@ def rows() -> dict[str, Augment]:
     on = {"probability": 1.0}
     tables: dict[str, dict[str, object]] = {name: {name: on} for name in ORDER if name != "codec"}
     tables |= {f"codec: {kind}": {"codec": {**on, "kinds": [kind]}} for kind in (*FAST, "mp3", "opus")}
-    tables["all seven, codec of the three fast kinds"] = dict.fromkeys(ORDER, on)
+    tables["all, codec of the three fast kinds"] = dict.fromkeys(ORDER, on)
     tables["all off"] = {}
     return {name: convert(table, Augment, where=name) for name, table in tables.items()}
 

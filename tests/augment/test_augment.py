@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,16 +13,43 @@ import pytest
 
 from emovox.audio.types import Samples
 from emovox.augment.augment import Augmenter
-from emovox.augment.config import ORDER, Augment, Codec, Gain, Noise, Room, Shift, Speed, Tilt, problems
+from emovox.augment.config import (
+    ORDER,
+    Augment,
+    Codec,
+    Gain,
+    LowCut,
+    Noise,
+    Room,
+    Shift,
+    Slope,
+    Speed,
+    Tilt,
+    Voice,
+    problems,
+)
+from emovox.augment.filters import random_slope, random_tilt
 from emovox.augment.noise import at_snr
 from emovox.augment.room import simulate_rooms
 from emovox.augment.sources import Sources
+from emovox.augment.transforms import random_gain
 from emovox.schema.config import convert
 from emovox.schema.errors import RecipeError
 from tests.sounds import breathy, hiss
 
 SHORTEST = 4800
-KINDS = {"speed": Speed, "shift": Shift, "room": Room, "noise": Noise, "tilt": Tilt, "gain": Gain, "codec": Codec}
+KINDS = {
+    "speed": Speed,
+    "voice": Voice,
+    "shift": Shift,
+    "room": Room,
+    "noise": Noise,
+    "low_cut": LowCut,
+    "tilt": Tilt,
+    "slope": Slope,
+    "gain": Gain,
+    "codec": Codec,
+}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +86,23 @@ def test_the_same_seed_gives_the_same_and_others_give_others(sources: Sources) -
     first = [changed(config, sources, breathy(), seed).tobytes() for seed in range(8)]
     assert first == [changed(config, sources, breathy(), seed).tobytes() for seed in range(8)]
     assert len(set(first)) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "stream", "alone"),
+    [
+        ("gain", 5, lambda rng: random_gain(breathy(), Gain(), rng)),
+        ("tilt", 4, lambda rng: random_tilt(breathy(), Tilt(), rng)),
+        ("slope", 9, lambda rng: random_slope(breathy(), Slope(), rng)),
+    ],
+)
+def test_a_change_keeps_its_generator_when_others_are_added(
+    name: str, stream: int, alone: Callable[[np.random.Generator], Samples], sources: Sources
+) -> None:
+    """Caches of copies hold for recipes without the new changes, so a draw depends on the number of the stream only."""
+    rng = np.random.default_rng([int(np.random.default_rng(0).integers(2**63)), stream])
+    rng.random()  # whether it is changed
+    np.testing.assert_array_equal(changed(switched(name), sources, breathy()), alone(rng))
 
 
 def test_a_generator_restored_from_its_state_goes_on_alike(sources: Sources) -> None:

@@ -1,4 +1,4 @@
-"""Speed, shift, room, noise, gain, tilt: each changes what it says, and nothing else."""
+"""Speed, shift, room, noise, gain: each changes what it says, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,28 +9,22 @@ from hypothesis import strategies as st
 
 from emovox.audio.types import Samples
 from emovox.augment.bounds import SHORTEST, bounded, fitted, levelled
-from emovox.augment.config import Gain, Noise, Room, Shift, Speed, Tilt
+from emovox.augment.config import Gain, Noise, Room, Shift, Speed
 from emovox.augment.noise import at_snr, random_noise
 from emovox.augment.room import in_room, random_room
 from emovox.augment.transforms import (
-    PIVOT,
     change_gain,
     change_speed,
     random_gain,
     random_shift,
     random_speed,
-    random_tilt,
     shift,
-    tilt,
 )
 from emovox.testing import RATE, tone
 from tests.sounds import breathy, decibels, hiss, level_between, rms
 
 DB = 0.01
 """Levels are restored by one factor; float32."""
-
-SHELF_DB = 0.3
-"""A shelf reaches its ends at 0 Hz and at infinity; measured 100 Hz away from the band's ends."""
 
 
 def peak_hz(samples: Samples) -> float:
@@ -145,7 +139,7 @@ def test_gain_stops_at_full_scale_without_clipping() -> None:
     np.testing.assert_allclose(change_gain(loud, 12), loud / np.abs(loud).max(), rtol=1e-5)
 
 
-def test_random_gain_and_tilt_stay_in_their_ranges() -> None:
+def test_random_gain_stays_in_its_range() -> None:
     gains = [
         decibels(
             rms(random_gain(tone(500, level=0.01), Gain(), np.random.default_rng(seed))) / rms(tone(500, level=0.01))
@@ -154,21 +148,6 @@ def test_random_gain_and_tilt_stay_in_their_ranges() -> None:
     ]
     assert -12 <= min(gains) < -10
     assert 4 < max(gains) <= 6 + DB
-    tilted = {float(random_tilt(breathy(0.3), Tilt(), np.random.default_rng(seed))[1000]) for seed in range(10)}
-    assert len(tilted) == 10
-
-
-@pytest.mark.parametrize("db", [-6.0, 3.0, 12.0])
-def test_tilt_raises_the_highs_against_the_lows_and_keeps_the_level(db: float) -> None:
-    click = np.zeros(RATE, np.float32)
-    click[100] = 0.5
-    made = tilt(click, db)
-    spectrum = np.abs(np.fft.rfft(made))
-    assert decibels(spectrum[7900] / spectrum[20]) == pytest.approx(db, abs=SHELF_DB)
-    middle = decibels(spectrum[round(PIVOT)] / spectrum[20])
-    assert middle == pytest.approx(db / 2, abs=SHELF_DB)
-    assert decibels(rms(made) / rms(click)) == pytest.approx(0, abs=DB)
-    np.testing.assert_allclose(tilt(breathy(), 0), breathy(), atol=1e-6)
 
 
 def test_bounds() -> None:

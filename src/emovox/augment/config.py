@@ -27,6 +27,17 @@ class Speed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     highest: float = 1.1
 
 
+class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Another vocal tract: pitch and formants change together, the tempo stays.
+
+    `lowest` and `highest` bound the factor, within 0.5 to 2; 1.2 is roughly from a man to a woman.
+    """
+
+    probability: float = 0.0
+    lowest: float = 0.85
+    highest: float = 1.18
+
+
 class Shift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Cuts or adds up to `seconds` at each end; added time has the level of the quietest 20 ms of the clip."""
 
@@ -69,6 +80,25 @@ class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     high_db: float = 6.0
 
 
+class LowCut(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A microphone or a line without low frequencies: they fall off below `lowest` to `highest` Hz.
+
+    The slope is 6, 12, 18 or 24 dB per octave, the limit even in octaves; the level falls with what is removed.
+    """
+
+    probability: float = 0.0
+    lowest: float = 60.0
+    highest: float = 350.0
+
+
+class Slope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A spectrum that rises or falls over the whole band, by `low_db` to `high_db` dB per octave; the level stays."""
+
+    probability: float = 0.0
+    low_db: float = -4.0
+    high_db: float = 4.0
+
+
 class Gain(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A change of the level by `low_db` to `high_db` dB, limited to full scale."""
 
@@ -81,7 +111,7 @@ class Codec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The loss of a telephone line or a file: one of `kinds`, each with the same probability.
 
     "mu-law" and "a-law" are G.711 at 8 kHz. "band" removes frequencies above a limit of `lowest` to `highest` Hz. "mp3"
-    and "opus" encode and decode at about 8 to 25 kbit/s, which takes 10 and 70 ms for 3 s; the others take under 1 ms.
+    and "opus" encode and decode at about 8 to 25 kbit/s, which takes 15 and 90 ms for 2 s; the others take 1 ms.
     """
 
     probability: float = 0.0
@@ -94,10 +124,13 @@ class Augment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """All changes, in the order of application: voice, cut, room, background, microphone, level, line."""
 
     speed: Speed = Speed()
+    voice: Voice = Voice()
     shift: Shift = Shift()
     room: Room = Room()
     noise: Noise = Noise()
+    low_cut: LowCut = LowCut()
     tilt: Tilt = Tilt()
+    slope: Slope = Slope()
     gain: Gain = Gain()
     codec: Codec = Codec()
 
@@ -109,6 +142,20 @@ def rounds(augment: Augment | tuple[Augment, ...]) -> tuple[Augment, ...]:
 
 ORDER: tuple[str, ...] = Augment.__struct_fields__
 """Names of the changes, in the order of application."""
+
+
+_LIMITS = (
+    ("speed", "lowest", "highest", 0.5, 2),
+    ("voice", "lowest", "highest", 0.5, 2),
+    ("room", "shortest", "longest", SHORTEST_DECAY, 2),
+    ("noise", "snr_low", "snr_high", -60, 120),
+    ("low_cut", "lowest", "highest", 20, 1000),
+    ("tilt", "low_db", "high_db", -40, 40),
+    ("slope", "low_db", "high_db", -12, 12),
+    ("gain", "low_db", "high_db", -120, 120),
+    ("codec", "lowest", "highest", 500, 8000),
+)
+"""Change, the keys of its lower and upper end, and the limits of both."""
 
 
 def problems(config: Augment) -> list[str]:
@@ -143,20 +190,14 @@ def _probabilities(config: Augment) -> list[str]:
 
 
 def _ranges(config: Augment) -> list[str]:
-    speed, room, noise, tilt, gain, codec = (
-        config.speed, config.room, config.noise, config.tilt, config.gain, config.codec
-    )  # fmt: skip
-    checks = (
-        ("speed", "lowest", "highest", speed.lowest, speed.highest, 0.5, 2),
-        ("room", "shortest", "longest", room.shortest, room.longest, SHORTEST_DECAY, 2),
-        ("noise", "snr_low", "snr_high", noise.snr_low, noise.snr_high, -60, 120),
-        ("tilt", "low_db", "high_db", tilt.low_db, tilt.high_db, -40, 40),
-        ("gain", "low_db", "high_db", gain.low_db, gain.high_db, -120, 120),
-        ("codec", "lowest", "highest", codec.lowest, codec.highest, 500, 8000),
+    given = ((getattr(config, name), name, *limits) for name, *limits in _LIMITS)
+    values = (
+        (name, first, second, getattr(change, first), getattr(change, second), least, most)
+        for change, name, first, second, least, most in given
     )
     return [
         f"{name}.{first} and {name}.{second} are {low} and {high}, expected {least} <= {first} <= {second} <= {most}"
-        for name, first, second, low, high, least, most in checks
+        for name, first, second, low, high, least, most in values
         if not least <= low <= high <= most
     ]
 

@@ -1,4 +1,4 @@
-"""Changes by one parameter: gain, spectral tilt, shift in time, speed."""
+"""Changes by one parameter: gain, shift in time, speed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import math
 
 import numpy as np
 import soxr
-from scipy.signal import lfilter
 
 from emovox.audio.types import Samples
-from emovox.augment.bounds import RATE, SHORTEST, bounded, levelled
-from emovox.augment.config import Gain, Shift, Speed, Tilt
-
-PIVOT = 1000.0
-"""Frequency in Hz that a tilt neither raises nor lowers."""
+from emovox.augment.bounds import RATE, SHORTEST, bounded
+from emovox.augment.config import Gain, Shift, Speed
 
 
 def change_gain(samples: Samples, db: float) -> Samples:
@@ -28,33 +24,6 @@ def change_gain(samples: Samples, db: float) -> Samples:
 def random_gain(samples: Samples, config: Gain, rng: np.random.Generator) -> Samples:
     """Change the level by a random number of dB; samples and result have shape [n]."""
     return change_gain(samples, float(rng.uniform(config.low_db, config.high_db)))
-
-
-def tilt(samples: Samples, db: float) -> Samples:
-    """Raise high frequencies against low ones by `db` dB with a first-order shelf around 1 kHz; the level stays.
-
-    H(s) = (√g s + 1) / (s + √g) in units of the pivot, g = 10^(db / 20). The gain is 1/√g at 0 Hz, 1 at the pivot and
-    √g far above. The bilinear transform is prewarped so that the pivot keeps its frequency.
-
-    Args:
-        samples: shape [n], float32.
-        db: difference in dB; below 0 the clip becomes duller.
-
-    Returns:
-        Shape [n], float32.
-    """
-    root, pivot = 10 ** (db / 40), math.tan(math.pi * PIVOT / RATE)
-    filtered = lfilter(
-        np.array([root + pivot, pivot - root], np.float32),
-        np.array([1 + root * pivot, root * pivot - 1], np.float32),
-        samples,
-    )
-    return levelled(filtered, samples)
-
-
-def random_tilt(samples: Samples, config: Tilt, rng: np.random.Generator) -> Samples:
-    """Tilt the spectrum by a random number of dB; samples and result have shape [n]."""
-    return tilt(samples, float(rng.uniform(config.low_db, config.high_db)))
 
 
 _FRAME = 320

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -33,6 +34,7 @@ from emovox.training.data.inputs import FRAMES, INDEX, Inputs, make_inputs
 from emovox.training.data.task import Indices
 from emovox.training.data.views import LONGEST, TILE, WHOLE, Part, copy_view
 from emovox.training.data.views import clip_views as views_of
+from emovox.training.recipe import without_defaults
 from tests.models.small import MOBILE, whisper, write_whisper
 from tests.sounds import utterance
 from tests.training import made
@@ -134,6 +136,12 @@ def test_rows_that_are_learnt_from(clips: list[Clip], tmp_path: Path) -> None:
 
     assert views(none, none) == 2 * [copy_view(1)] + 2 * [TILE]
     assert views(both, one) == 2 * [copy_view(1)] + [NARROW] + 2 * [TILE] + 2 * [WHOLE]
+
+
+def test_a_change_that_is_off_leaves_earlier_caches_valid() -> None:
+    """The name of a part holds these bytes: whatever changes are added to [augment], they stay."""
+    part = msgspec.json.encode(without_defaults(Part(copy=1, augment=AUGMENT)))
+    assert part == b'{"copy":1,"augment":{"speed":{"probability":0.5},"gain":{"probability":1.0}}}'
 
 
 def test_rounds_of_copies_take_tables_in_turn(clips: list[Clip], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,16 @@ def test_what_a_clip_is_due(balance: Balance, many: float, few: float, other: fl
     due = np.bincount(uneven().owner, weights)
     np.testing.assert_allclose(due, [many] * 6 + [few] * 2 + [other] * 4)
     np.testing.assert_allclose(weights[:3], many / 3)  # views of one clip share
+
+
+def test_a_weight_halves_the_share_of_a_corpus() -> None:
+    examples = uneven()
+    first = examples.task.corpora[0]
+    full = row_weights(examples, "corpus")
+    lighter = replace(examples, task=replace(examples.task, weights={first: 0.5}))
+    here = corpora(examples) == first
+    due = row_weights(lighter, "corpus")
+    assert due[here].sum() / due[~here].sum() == pytest.approx(0.5 * full[here].sum() / full[~here].sum())
 
 
 @pytest.mark.parametrize("balance", ["none", "corpus", "class", "corpus-class"])

@@ -55,6 +55,14 @@ def test_one_label_is_too_few(clips: list[Clip]) -> None:
         make_task(relabelled(clips, {"bored": None, "cross": None}), OWN)
 
 
+def test_weights_are_of_corpora_that_are_known(clips: list[Clip]) -> None:
+    """A recipe on one corpus of a joint one keeps its weights."""
+    kept = msgspec.structs.replace(OWN, weights={"own": 0.5, "emovo": 0.5})
+    assert make_task(clips, kept).weights["own"] == 0.5
+    with pytest.raises(RecipeError, match=r"data\.weights has emvo, expected some of own"):
+        make_task(clips, msgspec.structs.replace(OWN, weights={"emvo": 0.5}))
+
+
 def test_clips_without_speakers_are_refused() -> None:
     clips = [clip("own", number, None, ("keen", "cross")[number % 2]) for number in range(6)]
     with pytest.raises(ProtocolError, match="6 of 6 clips have no speaker"):

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from emovox.corpora.folds import Fold, make_folds, speaker_key
 from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA
 from emovox.corpora.views import classes_of, view
 from emovox.models.scores import class_mask
 from emovox.schema.errors import RecipeError
@@ -76,7 +77,8 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
     """Return the task of the clips that have a class in the label view.
 
     Raises:
-        RecipeError: fewer than two classes are left.
+        RecipeError: fewer than two classes are left, or a weight is of an unknown corpus; corpora that the task lacks
+            are allowed.
         ProtocolError: the clips do not allow the protocol; raised before inputs are computed for hours.
     """
     labels: Sequence[str | None] = [clip.label for clip in clips] if data.view == "own" else view(clips, data.view)[1]
@@ -87,9 +89,9 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
     classes = tuple(name for name in known if name in names)
     if len(classes) < 2:
         raise RecipeError(f"data.corpora has the classes {list(classes)}, expected at least two")
-    unknown = set(data.weights) - {clip.corpus for clip in chosen}
-    if unknown:
-        raise RecipeError(f"data.weights names {', '.join(sorted(unknown))}, expected corpora of data.corpora")
+    corpora = dict.fromkeys(clip.corpus for clip in chosen)
+    if unknown := sorted(set(data.weights) - {*corpora, *CORPORA}):
+        raise RecipeError(f"data.weights has {', '.join(unknown)}, expected some of {', '.join(corpora)}")
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)
     index_of = {name: number for number, name in enumerate(classes)}
