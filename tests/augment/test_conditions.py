@@ -18,18 +18,23 @@ RATE = 16000
 
 
 def voice() -> Samples:
-    return np.asarray(0.3 * np.sin(0.2 * np.arange(RATE)), np.float32)
+    time = np.arange(RATE)
+    return np.asarray(0.3 * np.sin(0.2 * time) * (0.6 - 0.4 * np.cos(1e-3 * time)), np.float32)
 
 
 @pytest.fixture(autouse=True)
 def noises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two noises where tests look for them."""
+    """Noises, voices, music and a room where tests look for them."""
     folder = tmp_path / "nonspeech100"
-    folder.mkdir()
-    for seed in (0, 1):
-        soundfile.write(folder / f"{seed}.wav", 0.1 * np.random.default_rng(seed).normal(size=RATE), RATE)
+    places = ["esc10/006 - Person sneeze", "music/fma", "rirs/hall", "voices/ann"]
+    for place in (folder, *(tmp_path / name for name in places)):
+        place.mkdir(parents=True)
+        for number in (20, 60, 71, 84):
+            soundfile.write(place / f"n{number}.wav", 0.1 * np.random.default_rng(number).normal(size=RATE), RATE)
     monkeypatch.setenv("EMOVOX_NOISE", str(tmp_path))
-    conditions._noises.cache_clear()
+    monkeypatch.setenv("EMOVOX_CORPORA", str(tmp_path / "voices"))
+    for read in (conditions._noises, conditions._sounds, conditions._responses):
+        read.cache_clear()
     return folder
 
 
@@ -41,9 +46,14 @@ def test_every_condition_has_words() -> None:
 def test_a_condition_changes_a_clip_and_follows_from_the_seed(name: str) -> None:
     found = [CHANGES[name](voice(), RATE, np.random.default_rng(3)) for _ in range(2)]
     np.testing.assert_array_equal(found[0], found[1])
-    assert found[0].shape == voice().shape
     assert found[0].dtype == np.float32
-    assert np.abs(found[0] - voice()).max() > 1e-4
+    assert np.abs(found[0]).max() <= 1
+    if "-before-" in name or "-after-" in name:
+        n = int(name.rsplit("-", 1)[1])
+        assert len(found[0]) == RATE + (n if name.startswith("pad") else -n)
+    else:
+        assert found[0].shape == voice().shape
+        assert np.abs(found[0] - voice()).max() > 1e-4
 
 
 def test_noise_lies_where_the_condition_says() -> None:
@@ -52,10 +62,50 @@ def test_noise_lies_where_the_condition_says() -> None:
         assert 10 * np.log10(np.square(voice()).mean() / np.square(noise).mean()) == pytest.approx(snr, abs=0.1)
 
 
+@pytest.mark.parametrize(("name", "snr"), [("white-20", 20), ("pink-10", 10), ("tone-40", 40), ("babble-20", 20)])
+def test_added_sounds_lie_where_the_name_says(name: str, snr: float) -> None:
+    added = CHANGES[name](voice(), RATE, np.random.default_rng(0)) - voice()
+    assert 10 * np.log10(np.square(voice()).mean() / np.square(added).mean()) == pytest.approx(snr, abs=0.1)
+
+
+def level_db(samples: Samples, hertz: float) -> float:
+    """Return the level of the half octave around a frequency."""
+    spectrum = np.abs(np.fft.rfft(samples)) ** 2
+    near = np.abs(np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / RATE), 1) / hertz)) < 0.25
+    return float(10 * np.log10(spectrum[near].sum()))
+
+
+def changed_db(name: str, hertz: float) -> float:
+    """Return by how many dB a condition raises white noise around a frequency."""
+    noise = np.asarray(0.05 * np.random.default_rng(1).normal(size=2 * RATE), np.float32)
+    return level_db(CHANGES[name](noise, RATE, np.random.default_rng(0)), hertz) - level_db(noise, hertz)
+
+
+def test_filters_tilts_lines_and_levels_do_what_their_words_say() -> None:
+    assert changed_db("tilt-up", 4000) - changed_db("tilt-up", 1000) == pytest.approx(6, abs=0.3)
+    assert changed_db("tilt-down", 4000) - changed_db("tilt-down", 1000) == pytest.approx(-6, abs=0.3)
+    assert changed_db("highpass-300", 60) < -20 < -1 < changed_db("highpass-300", 1000)
+    assert changed_db("lowpass-6500", 1000) == pytest.approx(0, abs=0.2)
+    assert max(changed_db(name, hertz) for name in ("phone-band", "phone-low") for hertz in (80, 7000)) < -8
+    assert changed_db("gain-down-12", 1000) == pytest.approx(-12, abs=0.1)
+    loud = CHANGES["clip-20"](voice(), RATE, np.random.default_rng(0))
+    assert np.mean(loud >= loud.max()) + np.mean(loud <= loud.min()) == pytest.approx(0.2, abs=0.02)
+
+
+def test_only_the_files_of_a_kind_are_taken(noises: Path) -> None:
+    machines = CHANGES["machine-20"]
+    assert isinstance(machines, Noisy)
+    assert len(machines.recordings.samples) == 1
+    (noises / "n20.wav").unlink()
+    conditions._sounds.cache_clear()
+    with pytest.raises(RecipeError, match=r"got no sounds called n1\[89\]"):
+        machines.recordings  # noqa: B018
+
+
 def test_other_noises_are_another_condition(noises: Path) -> None:
     before = fingerprint("noise-10")
     assert fingerprint("narrow") == ""
-    (noises / "1.wav").unlink()
+    (noises / "n20.wav").unlink()
     conditions._noises.cache_clear()
     assert fingerprint("noise-10") != before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +68,21 @@ def read_noises(folder: Path) -> Recordings:
     """
     chosen = [path for path in _files(folder, "noises") if not _holds_responses(path.relative_to(folder))]
     return _read(folder, chosen, _noise, most=MOST_NOISES, what="noises")
+
+
+def read_sounds(folder: Path, patterns: Sequence[str], *, most: int = MOST_NOISES) -> Recordings:
+    """Read some of the noises of a folder, as `read_noises` does.
+
+    Args:
+        folder: folder with audio files at any depth.
+        patterns: globs of paths relative to the folder; a file that one of them matches is read.
+        most: of more files every k-th is read.
+
+    Raises:
+        RecipeError: the folder has no such file that can be used.
+    """
+    files = [path for path in _files(folder, "noises") if any(path.relative_to(folder).match(one) for one in patterns)]
+    return _read(folder, files, _noise, most=most, what=f"sounds called {' or '.join(patterns)}")
 
 
 def read_responses(folder: Path) -> Recordings:

@@ -25,10 +25,40 @@ CONDITIONS: Mapping[str, str] = {
     "whole": "whole clips",
     "narrow": "through 8 kHz",
     "phone": "8 kHz G.711",
-    "noise-20": "noise at 20 dB",
-    "noise-10": "noise at 10 dB",
+    **{f"noise-{snr}": f"noise at {snr} dB" for snr in (20, 10, 0)},
+    **{f"white-{snr}": f"white noise at {snr} dB" for snr in (45, 40, 35, 30, 20, 10)},
+    **{
+        f"{kind}-{snr}": f"{words} at {snr} dB"
+        for kind, words in (
+            ("pink", "pink noise"), ("machine", "machines"), ("water", "water"), ("wind", "wind"),
+            ("babble", "4 to 7 voices"), ("music", "music"),
+        )
+        for snr in (20, 10)
+    },
+    "cough-10": "coughs at 10 dB",
+    "sneeze-10": "sneezes at 10 dB",
+    "room-measured": "measured room",
+    "room-short": "room, decay 0.15 to 0.5 s",
+    "room-medium": "room, decay 0.5 to 1 s",
+    "room-long": "room, decay 1 to 1.5 s",
+    "phone-band": "telephone, 300 to 3400 Hz, G.711",
+    "phone-low": "bad mobile line, GSM, compressed, pink noise",
+    **{f"mp3-{kbits}": f"MP3, {kbits} kbit/s" for kbits in (32, 16, 8)},
+    "opus": "Opus, 16 kbit/s",
+    **{f"gain-up-{db}": f"{db} dB louder" for db in (1, 2, 6)},
+    **{f"gain-down-{db}": f"{db} dB quieter" for db in (1, 2, 12)},
+    **{f"fade-{low}": f"level moving within -{low} and {high} dB" for low, high in ((20, 0), (30, -10), (40, -20))},
+    **{f"clip-{percent}": f"{percent} % of the samples clipped" for percent in (0.1, 0.2, 0.3, 20, 40, 60)},
+    **{f"highpass-{hertz}": f"without less than {hertz} Hz" for hertz in (50, 100, 150, 300)},
+    **{f"lowpass-{hertz}": f"without more than {hertz} Hz" for hertz in (7500, 7000, 6500)},
+    "tilt-up": "brighter by 3 dB an octave",
+    "tilt-down": "duller by 3 dB an octave",
+    **{f"tone-{snr}": f"tone at {snr} dB" for snr in (50, 45, 40)},
+    **{f"pad-{place}-{n}": f"{n} zeros {place}" for place in ("before", "after") for n in (100, 500, 1000)},
+    **{f"crop-before-{n}": f"first {n} samples cut off" for n in (100, 500, 1000)},
+    **{f"crop-after-{n}": f"last {n} samples cut off" for n in (100, 500, 1000)},
     "speaker-norm": "adapted to the speaker (profile: the test clips, all moods alike)",
-}
+}  # fmt: skip
 """How a test clip is changed before it enters the model: key → words in tables. The functions that change the samples
 are in `emovox.augment.conditions`."""
 

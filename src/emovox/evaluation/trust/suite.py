@@ -169,7 +169,7 @@ SUITE: tuple[Check, ...] = (
     Check("calibration", "speaker", "mean confidence against accuracy, worst speaker", 0.2, False, "corpus", OURS),
     Check("selective", "risk", "errors among the surest 80 %, against errors among all", 0.8, False, "corpus", OURS),
     Check("selective", "aurc", "area under risk and coverage, random confidence = 1", 0.65, False, "corpus", OURS),
-    Check("selective", "coverage", "conformal sets: mean over speakers, distance from 90 %", 0.03, False, "corpus", OURS),
+    Check("selective", "coverage", "conformal sets: mean of speakers, distance from 90 %", 0.03, False, "corpus", OURS),
     Check("selective", "worst", "conformal sets: worst speaker, or 10th percentile", 0.76, True, "corpus", OURS),
     Check("selective", "size", "conformal sets: labels in a set", 2.0, False, "corpus", OURS),
     Check("rejection", "silent", "time without a label", 0.95, True, "sound", OURS, NOT_SPEECH),
