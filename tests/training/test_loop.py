@@ -293,7 +293,7 @@ def test_an_objective_over_speakers_needs_no_change_of_the_loop(tmp_path: Path) 
     spread = {}
     for weight in (0.0, 20.0):
         learner = network()
-        objectives = (*make_objectives(plan.loss, CLASSES), (weight, apart))
+        objectives = (*make_objectives(plan, CLASSES), (weight, apart))
         learn(learner, clips(), plan, seed=0, folder=tmp_path / str(weight), key="k", objectives=objectives)
         batch = clips().batch(np.arange(48))
         spread[weight] = float(apart(learner(batch.inputs, batch.mask), batch).mean().detach())

@@ -26,7 +26,7 @@ from emovox.training.data.task import Task, task_folds
 from emovox.training.held_out import clip_means
 from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.plan import Loss
+from emovox.training.plan import Adversary, Loss
 from emovox.training.recipe import Data
 from emovox.training.run import MODEL, train
 from emovox.training.stages.head import logits
@@ -178,6 +178,13 @@ def test_names_that_the_clips_lack_are_refused_before_inputs_are_computed(
     }
     with pytest.raises(RecipeError, match=message):
         NetworkMethod.prepared(TASK, small_recipe(**spoilt), folder=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_adversary_with_nothing_to_guess_is_refused_before_inputs_are_computed(tmp_path: Path) -> None:
+    opposed = small_recipe(head_learning=msgspec.structs.replace(plan(2), adversary=Adversary(on="corpus")))
+    with pytest.raises(RecipeError, match=r"adversary\.on is 'corpus', and the clips have only one corpus"):
+        NetworkMethod.prepared(TASK, opposed, folder=tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from emovox.training.data.examples import Batch
 from emovox.training.objectives import classification_loss, make_objectives, weighted_loss
-from emovox.training.plan import Loss
+from emovox.training.plan import Loss, Plan
 
 ROUNDING = 1e-6
 """float32, values around 1."""
@@ -88,7 +88,7 @@ def test_a_hint_adds_its_mean_squared_distance() -> None:
     guesses = torch.tensor([[1.0, 1.0], [0.0, 0.0], [3.0, 1.0], [1.0, 2.0], [1.0, 1.0], [1.0, 1.0]])
     outputs, plain = {"logits": logits(), "hints": guesses}, classification_loss(logits(), soft(), ALL, gamma=1.0)
     names = [str(number) for number in range(4)]
-    found = weighted_loss(make_objectives(Loss(gamma=1.0, hint=0.5), names), outputs, batch)
+    found = weighted_loss(make_objectives(Plan(loss=Loss(gamma=1.0, hint=0.5)), names), outputs, batch)
     torch.testing.assert_close(found - plain, torch.tensor([0, 0.5, 1, 0.25, 0, 0]), atol=ROUNDING, rtol=0)
-    unweighed = weighted_loss(make_objectives(Loss(gamma=1.0), names), outputs, batch)
+    unweighed = weighted_loss(make_objectives(Plan(loss=Loss(gamma=1.0)), names), outputs, batch)
     torch.testing.assert_close(unweighed, plain, rtol=0, atol=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emovox.training.plan import (
+    Adversary,
     Loss,
     Mixup,
     Optimiser,
@@ -29,6 +30,8 @@ def test_defaults_are_in_range() -> None:
         (Plan(optimiser=Optimiser(depth_decay=0.0)), "optimiser.depth_decay is 0.0, expected more than 0"),
         (Plan(loss=Loss(gamma=-1.0)), "loss.gamma is -1.0, expected 0 or more"),
         (Plan(loss=Loss(alpha={"sad": -1.0})), "loss.alpha.sad is -1.0, expected 0 or more"),
+        (Plan(adversary=Adversary(strength=11.0)), "adversary.strength is 11.0, expected 0 to 10"),
+        (Plan(adversary=Adversary(strength=float("inf"))), "adversary.strength is inf, expected 0 to 10"),
         (Plan(mixup=Mixup(beta=0.0)), "mixup.beta is 0.0, expected more than 0"),
         (Plan(spec_augment=SpecAugment(time=2.0)), "spec_augment.time is 2.0, expected 0 to 1"),
         (Plan(stopping=Stopping(every=0, share=1.0)), "stopping.every is 0, expected 1 or more"),

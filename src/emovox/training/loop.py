@@ -77,7 +77,7 @@ def learn(
         folder: gets checkpoint.pt, log.csv, tensorboard/, curves.png and steps.json.
         key: identifies recipe and fold; a checkpoint with another key is refused.
         validate: called with the network (averaged, in eval mode) every `plan.stopping.every` steps and at the end.
-        objectives: terms of the loss. Default: those of `plan.loss`.
+        objectives: terms of the loss. Default: those of the plan.
         resume: continue from the folder's checkpoint if there is one; otherwise the checkpoint is replaced.
         report: called with the progress.
         fabric: launched, if several processes train together; each of them calls this. Default: one device.
@@ -92,7 +92,7 @@ def learn(
     """
     fabric = fabric or one_device(usable_precision(network, plan.optimiser.precision))
     _check(examples, plan, fabric.world_size)
-    objectives = make_objectives(plan.loss, examples.task.classes) if objectives is None else objectives
+    objectives = make_objectives(plan, examples.task.classes) if objectives is None else objectives
     steps, batch_size, accumulate = plan.optimiser.steps, plan.optimiser.batch, plan.optimiser.accumulate
     grad_clip = plan.optimiser.grad_clip or math.inf
     rank, world_size, device, is_first = fabric.global_rank, fabric.world_size, fabric.device, fabric.is_global_zero
@@ -123,7 +123,7 @@ def learn(
                 for micro_step, part in enumerate(np.split(rows, accumulate), start=1):
                     # data: this process's share of the batch
                     clean = examples.batch(part[rank::world_size]).to(device)
-                    batch = augmented(clean, plan, generator)
+                    batch = replace(augmented(clean, plan, generator), progress=step / steps)
                     watch.lap("data")
                     # forward; several processes exchange gradients once per step
                     with fabric.no_backward_sync(model, enabled=micro_step < accumulate):
@@ -134,14 +134,14 @@ def learn(
                         watch.lap("forward")
                         if not math.isfinite(mean):
                             good = clean.inputs.isfinite().all(2).all(1), losses.isfinite()
-                            raise _diverged(step, "the loss", _suspects(examples, part, good, fabric), path)
+                            raise _diverged(step, "the loss", _suspects(examples, part, good, fabric), path, plan)
                         fabric.backward(loss / accumulate)
                     watch.lap("backward")
                     loss_sum += mean
                 # step
                 norm = fabric.clip_gradients(model, stepper, max_norm=grad_clip, error_if_nonfinite=False)
                 if not (scaled or cast(Tensor, norm).isfinite()):
-                    raise _diverged(step, "the gradient", examples.names(rows), path)
+                    raise _diverged(step, "the gradient", examples.names(rows), path, plan)
                 set_learning_rate(stepper, learning_rate)
                 stepper.step()
                 stepper.zero_grad()
@@ -230,10 +230,11 @@ def _suspects(examples: Examples, rows: Indices, good: Sequence[Tensor], fabric:
     return examples.names(rows)
 
 
-def _diverged(step: int, what: str, names: Sequence[str], path: Path) -> TrainingError:
+def _diverged(step: int, what: str, names: Sequence[str], path: Path, plan: Plan) -> TrainingError:
+    keys = "optimiser.learning_rate" + (" or adversary.strength" if plan.adversary.on else "")
     return TrainingError(
         f"step {step + 1}: {what} is no longer a finite number; clips: {', '.join(names)}; check them, or lower "
-        f"optimiser.learning_rate; {path} is still the last checkpoint"
+        f"{keys}; {path} is still the last checkpoint"
     )
 
 

@@ -28,6 +28,7 @@ from emovox.training.data.views import SPEAKER, TILE, scored_views
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import MODEL
+from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.head import LearnHead, logits
@@ -159,7 +160,10 @@ class NetworkMethod:
 
 
 def _check_names(task: Task, recipe: NetworkRecipe) -> None:
-    """Refuse unknown names before inputs are computed for hours; corpora that the task lacks are allowed in copies."""
+    """Refuse unknown names, and an adversary with nothing to guess, before inputs are computed for hours.
+
+    Corpora that the task lacks are allowed in copies.
+    """
     alphas = {
         f"{name}.loss.alpha": (plan.loss.alpha, task.classes, task.classes) for name, plan in recipe.plans.items()
     }
@@ -167,6 +171,9 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
+    for plan in recipe.plans.values():
+        if plan.adversary.on:
+            origins(task, plan.adversary)
 
 
 def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from emovox.schema.errors import ConfigError
 from emovox.training.data.examples import Batch
-from emovox.training.plan import Loss
+from emovox.training.plan import Plan
 
 LEAST_DOUBT = 1e-7
 """Least value of 1 - p in (1 - p)^gamma: for gamma below 1 the slope at 0 is infinite."""
 
 Outputs = Mapping[str, Tensor]
 """Outputs of a network in training, by name: "statistics" [b, p], "embedding" [b, d], "logits" [b, classes] …"""
+
+Origin = Literal["language", "corpus", "speaker"]
+"""What an adversary guesses, by the name of the attribute of `Batch`."""
 
 Objective = Callable[[Outputs, Batch], Tensor]
 """Returns the loss of each row, [b] float32, from outputs and batch."""
@@ -24,16 +30,17 @@ Weighted = tuple[float, Objective]
 """An objective and its weight in the sum."""
 
 
-def make_objectives(loss: Loss, classes: Sequence[str]) -> tuple[Weighted, ...]:
-    """Return the objectives of a recipe's table [loss]; add new objectives here.
+def make_objectives(plan: Plan, classes: Sequence[str]) -> tuple[Weighted, ...]:
+    """Return the objectives of a plan; add new objectives here.
 
     Args:
-        loss: their weights.
+        plan: its tables `loss` and `adversary` have their weights.
         classes: of the task.
 
     Raises:
         ConfigError: `alpha` names an unknown class.
     """
+    loss, on = plan.loss, plan.adversary.on
     unknown = sorted(set(loss.alpha) - set(classes))
     if unknown:
         raise ConfigError(f"loss.alpha has {', '.join(unknown)}, expected some of {', '.join(classes)}")
@@ -47,7 +54,9 @@ def make_objectives(loss: Loss, classes: Sequence[str]) -> tuple[Weighted, ...]:
             logits, batch.targets, batch.allowed, gamma=loss.gamma, alpha=weights, smoothing=loss.smoothing
         )
 
-    return ((1.0, classification), (loss.hint, hint_loss)) if loss.hint else ((1.0, classification),)
+    hints = [(loss.hint, hint_loss)] if loss.hint else []
+    adversaries = [(plan.adversary.strength, adversarial(on))] if on else []
+    return ((1.0, classification), *hints, *adversaries)
 
 
 def weighted_loss(objectives: Sequence[Weighted], outputs: Outputs, batch: Batch) -> Tensor:
@@ -65,6 +74,33 @@ def hint_loss(outputs: Outputs, batch: Batch) -> Tensor:
         return torch.zeros(len(batch.inputs), device=batch.inputs.device)
     distances: Tensor = (outputs["hints"].float() - batch.hints).square().mean(1)
     return distances
+
+
+def adversarial(on: Origin) -> Objective:
+    """Return the adversary's cross-entropy for "origin" [b, n], times `rise`; 0 for clips of unknown origin.
+
+    The gradient is reversed between embedding and adversary (`stages.adversary`). The adversary itself learns at the
+    same rate at any weight, because the steps of AdamW do not depend on the size of the gradient.
+    """
+
+    def loss(outputs: Outputs, batch: Batch) -> Tensor:
+        """Compute the loss of each row, [b]."""
+        logits, origin = outputs["origin"].float(), getattr(batch, on)
+        return rise(batch.progress) * functional.cross_entropy(logits, origin, ignore_index=-1, reduction="none")
+
+    return loss
+
+
+def rise(progress: float) -> float:
+    """Return the share of an adversary's strength when `progress` of the steps are done: 2 / (1 + exp(-10 p)) - 1.
+
+    Reference:
+        Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016, section 5.2.2.
+
+    >>> [round(rise(progress), 2) for progress in (0, 0.1, 0.3, 1)]
+    [0.0, 0.46, 0.91, 1.0]
+    """
+    return 2 / (1 + math.exp(-10 * progress)) - 1
 
 
 def classification_loss(

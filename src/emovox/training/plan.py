@@ -24,6 +24,18 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     hint: float = 0.0
 
 
+class Adversary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An adversary that guesses from the embedding where a clip comes from; network and head learn to prevent it.
+
+    Attributes:
+        on: what it guesses; "": no adversary.
+        strength: weight of its loss at the end, in [0, 10]. It rises from 0 (`objectives.rise`).
+    """
+
+    on: Literal["", "language", "corpus", "speaker"] = ""
+    strength: float = 0.3
+
+
 class SpecAugment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """SpecAugment: stripes of frames and channels that are set to 0.
 
@@ -112,12 +124,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """One run of the training loop.
 
     Attributes:
-        loss, optimiser, mixup, spec_augment, draw, stopping: the tables of these names.
+        loss, adversary, optimiser, mixup, spec_augment, draw, stopping: the tables of these names.
         crop: greatest number of frames of a clip in a step, as a piece with a random start; 0: all frames.
         checkpoint_seconds: seconds between two checkpoints. One minute: little is lost, and saving costs little.
     """
 
     loss: Loss = Loss()
+    adversary: Adversary = Adversary()
     optimiser: Optimiser = Optimiser()
     crop: int = 0
     mixup: Mixup = Mixup()
@@ -170,7 +183,9 @@ def plan_problems(plan: Plan) -> list[str]:
         "optimiser.depth_decay": plan.optimiser.depth_decay,
         "mixup.beta": plan.mixup.beta,
     }
+    strength = plan.adversary.strength
     return [
+        *([] if 0 <= strength <= 10 else [f"adversary.strength is {strength}, expected 0 to 10"]),
         *(f"{key} is {value}, expected 1 or more" for key, value in counts.items() if value < 1),
         *(f"{key} is {value}, expected 0 to 1" for key, value in shares.items() if not 0 <= value <= 1),
         *(f"{key} is {value}, expected 0 to less than 1" for key, value in parts.items() if not 0 <= value < 1),

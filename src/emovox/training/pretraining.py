@@ -97,6 +97,7 @@ def pretraining_problems(recipe: PretrainingRecipe) -> list[str]:
                     stopping == Stopping(every=stopping.every, patience=stopping.patience)
                 ),
                 "learning.loss.hint is set, expected 0: a pretraining has no teacher": recipe.learning.loss.hint == 0,
+                "learning.adversary is set, expected none for speakers": not recipe.learning.adversary.on,
                 "learning.loss.alpha has classes, expected none for speakers": not recipe.learning.loss.alpha,
             }
         ),

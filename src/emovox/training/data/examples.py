@@ -30,6 +30,7 @@ class Batch:
             those of the first.
         names: [b] names of clips, for messages.
         hints: [b, d] a teacher's embeddings of the clips; None: no teacher.
+        progress: share of the steps that are done, in [0, 1).
     """
 
     inputs: Tensor
@@ -41,6 +42,7 @@ class Batch:
     language: Tensor
     names: tuple[str, ...]
     hints: Tensor | None = None
+    progress: float = 0.0
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on another device."""

@@ -7,6 +7,7 @@ to `STAGES` of a method; nothing else changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,7 @@ from emovox.training.log import Report
 from emovox.training.loop import Validate, learn
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Plan
+from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 
 INITIAL, ENCODER, HEAD, INNER = 0, 1, 2, 3
@@ -125,7 +127,12 @@ class Context:
         """Run the loop in the folder `name`; `purpose` sets its random numbers."""
         seed, report = derived_seed(self.recipe.seed, *purpose), named(self.report, name)
         key, folder = f"{self.key} {name}", self.folder / name
-        learn(network, examples, plan, seed=seed, folder=folder, key=key, validate=validate, report=report)
+        adversary: AbstractContextManager[None] = nullcontext()
+        if plan.adversary.on:
+            guess = self.seeded(lambda: make_guess(network, plan.adversary, self.task), *purpose)
+            adversary = opposed(network, guess)
+        with adversary:
+            learn(network, examples, plan, seed=seed, folder=folder, key=key, validate=validate, report=report)
 
     def new_head(self, encoder: Encoder, *purpose: int) -> Head:
         """Return a head for an encoder, with random weights."""
