@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from emovox.schema.config import convert
 from emovox.schema.errors import ConfigError, RecipeError
 from emovox.schema.extras import require
@@ -20,7 +22,7 @@ from emovox.schema.progress import Progress, no_progress
 from emovox.training.cache import cache_folder
 from emovox.training.read import read_document
 from emovox.training.recipe import Recipe, recipe_problems
-from emovox.training.run import Method, Run
+from emovox.training.run import Run
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from emovox.training.pretraining import PretrainingRecipe
     from emovox.training.svm.recipe import SvmRecipe
 
-M = TypeVar("M", bound="Method[Any]")
 R = TypeVar("R", bound=Recipe)
 
 DEFAULT_KIND = "svm"
@@ -182,32 +183,113 @@ def train(
     return KINDS[plan.kind]().run(TrainingJob(settled.recipe, clips, place, resume, workers, watcher))
 
 
+def transfer(
+    recipe: str | Path | Recipe,
+    assignments: Sequence[str] = (),
+    *,
+    folder: Path,
+    further: Sequence[str] = (),
+    pairs: bool = True,
+    resume: bool = False,
+    workers: int = 2,
+    watcher: Watcher | None = None,
+) -> Path:
+    """Measure how a recipe carries over from corpus to corpus, and write `transfer.md`, `.csv` and `.png`.
+
+    Args:
+        recipe: of a network or of the baseline, as for `train`.
+        assignments: as for `train`.
+        folder: the run folder.
+        further: corpora beside those of the recipe: names, folders, tables or manifests.
+        pairs: whether models learn from single corpora too, not only from all in other languages.
+        resume: continue a run that was stopped.
+        workers: number of processes that compute features.
+        watcher: follows the run.
+
+    Returns:
+        The path of `transfer.md`.
+
+    Raises:
+        RecipeError: the recipe cannot be read or does not fit the clips, or the folder holds another run.
+        MissingExtraError: a library is not installed; the message names the extra.
+        ProtocolError: fewer than two corpora, or clips without speaker or language.
+        CorpusError: clips that cannot be read or decoded.
+    """
+    for module in ("numba", "sklearn", "matplotlib", "jinja2"):
+        require(module, need="emovox transfer", extra="evaluate")
+    given = recipe if isinstance(recipe, Recipe) else read_recipe(Path(recipe), assignments)
+    if given.kind not in METHODS:
+        raise RecipeError(f"{given.name}: kind is '{given.kind}', expected one of {', '.join(METHODS)}")
+    from emovox.corpora.load import load_clips
+    from emovox.evaluation.report.transfer import write_transfer_report
+    from emovox.training.data.task import make_task
+    from emovox.training.run import is_same_run, open_folder
+    from emovox.training.settle import settle
+    from emovox.training.transfer import lessons, transferred
+
+    watcher = watcher or Watcher()
+    clips = load_clips([*given.data.corpora, *further], name=given.data.name)
+    plan = settle(_transfer_recipe(given, further), clips).recipe
+    task = make_task(clips, plan.data)
+    planned = lessons(task, pairs=pairs)  # all checks come before inputs are computed for hours
+    is_same_run(folder, plan, resume=resume)
+    with watcher.progress("clips: inputs") as progress:
+        prepared = METHODS[plan.kind](watcher)
+        method = prepared(task, plan, folder=cache_folder(), workers=workers, progress=progress)
+    open_folder(folder, plan, method.versions, resume=resume)
+    figures = transferred(task, method, planned, folder, report=watcher.fold)
+    return write_transfer_report(figures, folder, title=f"Transfer of {given.name}")
+
+
+def _transfer_recipe(recipe: R, further: Sequence[str]) -> R:
+    """Return the recipe over all corpora; its own name keeps the folder apart from one of a training."""
+    data = msgspec.structs.replace(
+        recipe.data, corpora=(*recipe.data.corpora, *further), protocol="si", view="own", target=None
+    )
+    name = f"{recipe.name}-transfer"
+    return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
+
+
+def _svm_method(watcher: Watcher) -> Callable[..., Any]:  # noqa: ARG001  # the baseline reports no steps
+    from emovox.training.svm.method import SvmMethod
+
+    return SvmMethod.prepared
+
+
+def _network_method(watcher: Watcher) -> Callable[..., Any]:
+    from emovox.training.network import NetworkMethod
+
+    return partial(NetworkMethod.prepared, report=watcher.steps)
+
+
+METHODS: Mapping[str, Callable[[Watcher], Callable[..., Any]]] = {"svm": _svm_method, "network": _network_method}
+"""What prepares a method, by the kind of its recipe; a pretraining has none."""
+
+
 def _require_torch(kind: str) -> None:
     for module in ("torch", "lightning_fabric", "safetensors"):
         require(module, need=f"a recipe of kind {kind}", extra="train")
 
 
 def _run_svm(job: TrainingJob[SvmRecipe]) -> Run[Any]:
-    from emovox.training.svm.method import SvmMethod
     from emovox.training.svm.pictures import write_pictures
 
-    method, run = _run_folds(job, SvmMethod.prepared)
+    method, run = _run_folds(job)
     for picture in write_pictures(method, job.folder / "pictures"):
         job.watcher.say(f"picture: {picture}")
     return run
 
 
 def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
-    from emovox.training.network import NetworkMethod
     from emovox.training.pictures import write_embeddings
 
-    method, run = _run_folds(job, partial(NetworkMethod.prepared, report=job.watcher.steps))
+    method, run = _run_folds(job)
     for picture in write_embeddings(method, run):
         job.watcher.say(f"picture: {picture}")
     return run
 
 
-def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Run[Any]]:
+def _run_folds(job: TrainingJob[Any]) -> tuple[Any, Run[Any]]:
     """Prepare a method, run it on all folds, and export its model if the recipe has `export`."""
     from emovox.training.data.task import make_task
     from emovox.training.run import check_training, trained_clips
@@ -222,6 +304,7 @@ def _run_folds(job: TrainingJob[Any], prepared: Callable[..., M]) -> tuple[M, Ru
     for note in _not_augmented(recipe, {task.clips[clip].corpus for clip in trained}):
         watcher.say(note)
     with watcher.progress("clips: inputs") as progress:
+        prepared = METHODS[recipe.kind](watcher)
         method = prepared(task, recipe, folder=cache_folder(), workers=job.workers, progress=progress)
     run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold, say=watcher.say)
     if run.model is not None:

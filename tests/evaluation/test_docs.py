@@ -40,10 +40,11 @@ def test_the_csv_of_the_page_can_be_read(tmp_path: Path) -> None:
 
 def test_the_commands_of_the_page_have_options_that_exist() -> None:
     from emovox.cli.evaluate import evaluate
+    from emovox.cli.transfer import transfer
 
-    (text,) = blocks("console")
-    options = set(re.findall(r"--([a-z-]+)", text))
-    assert options <= set(evaluate.__annotations__)
+    first, second = blocks("console")
+    assert set(re.findall(r"--([a-z-]+)", first)) <= set(evaluate.__annotations__)
+    assert set(re.findall(r"--([a-z-]+)", second)) <= {*transfer.__annotations__, "with", "no-pairs"}
 
 
 def test_the_file_name_of_the_page_tells_its_protocol() -> None:

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora of speech."),
     "train": Command("emovox.cli.train", "train", "Train a model from a recipe."),
     "evaluate": Command("emovox.cli.evaluate", "evaluate", "Evaluate a model, or recompute figures from predictions."),
+    "transfer": Command("emovox.cli.transfer", "transfer", "Measure how a recipe carries over from corpus to corpus."),
     "models": Command("emovox.cli.models", "models", "List the models that come with emovox, with their figures."),
     "benchmark": Command("emovox.cli.benchmark", "app", "Measure the speed of emovox on this machine."),
 }

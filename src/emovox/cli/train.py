@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emovox.cli.console import complain, say
-from emovox.cli.progress import Steps, counting
-from emovox.schema.progress import Progress
 
 
 def train(
@@ -38,25 +35,8 @@ def train(
 ) -> None:
     """Train by a recipe: all folds of its protocol, predictions as CSV, a report, and the model if it has export."""
     from emovox.cli.evaluate import evaluate
-    from emovox.workflow import Watcher
+    from emovox.cli.watcher import Printer
     from emovox.workflow import train as run_recipe
-
-    class Printer(Watcher):
-        """Prints progress on standard error."""
-
-        steps = Steps()
-
-        def progress(self, title: str) -> AbstractContextManager[Progress]:
-            """Return a context that counts clips."""
-            return counting(title)
-
-        def say(self, sentence: str) -> None:
-            """Print a message."""
-            complain(sentence)
-
-        def fold(self, done: int, total: int, sentence: str) -> None:
-            """Print a message about a fold."""
-            complain(f"[{done}/{total}] {sentence}")
 
     changes = [
         *([f"data.corpora={json.dumps(data)}"] if data else []),
