@@ -13,8 +13,8 @@ from emovox.adaptation.prototypes import (
     Prototypes,
     find_prototypes,
     measure_labelled,
-    prototype_scores,
 )
+from emovox.adaptation.voice import AdaptedScorer, Voice
 from emovox.evaluation.adaptation import set_uar
 from emovox.schema.errors import ModelError
 from emovox.training.adaptation import fit_moods
@@ -32,7 +32,12 @@ def adaptation() -> Adaptation:
 
 def learn(adaptation: Adaptation, rows: np.ndarray) -> Prototypes:
     voice = measure_labelled(adaptation, SCORER, CLIPS.statistics[rows], list(CLIPS.labels[rows]))
-    return find_prototypes(adaptation, SCORER, voice)
+    return find_prototypes(adaptation, voice)
+
+
+def scored(adaptation: Adaptation, statistics: np.ndarray, voice: LabelledVoice) -> np.ndarray:
+    known = Voice(Voice.empty(adaptation).unlabelled, voice)
+    return AdaptedScorer(SCORER, adaptation, known).scores(statistics)
 
 
 def test_sums_of_parts_are_the_sums_of_the_whole(adaptation: Adaptation) -> None:
@@ -57,14 +62,15 @@ def test_one_clip_of_each_label_or_of_one_label_raises_the_recall(
         voice = strangers.select(strangers.speakers == speaker)
         known, rows = list(voice.labels), np.array([int(np.argmax(voice.labels == label)) for label in labels])
         sums = measure_labelled(adaptation, SCORER, voice.statistics[rows], labels)
-        scores = prototype_scores(adaptation, SCORER, voice.statistics, find_prototypes(adaptation, SCORER, sums))
+        scores = scored(adaptation, voice.statistics, sums)
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
         changes.append(set_uar(scores, known, rows) - set_uar(SCORER.scores(voice.statistics), known, rows))
     assert 100 * np.mean(changes) > least
 
 
 def test_without_clips_the_plain_scores_stay(adaptation: Adaptation) -> None:
-    scores = prototype_scores(adaptation, SCORER, CLIPS.statistics[:9], learn(adaptation, np.arange(0)))
+    nothing = measure_labelled(adaptation, SCORER, CLIPS.statistics[:0], [])
+    scores = scored(adaptation, CLIPS.statistics[:9], nothing)
     np.testing.assert_array_equal(scores, SCORER.scores(CLIPS.statistics[:9]))
 
 

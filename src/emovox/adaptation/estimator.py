@@ -12,7 +12,7 @@ added, and no single clip can be read from the sums of many.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -176,8 +176,20 @@ class Adaptation:
         Raises:
             ModelError: the statistics do not fit the model.
         """
-        scores = scorer.scores(statistics, [base]).astype(np.float64)
-        standard = standardised(statistics, scorer.default_profile if base is None else base)
+        scores = scorer.scores(statistics, [base])
+        return self.sums(statistics, scores, seconds, scorer.default_profile if base is None else base)
+
+    def sums(self, statistics: Samples, scores: Samples, seconds: Sequence[float], profile: Profile) -> VoiceStatistics:
+        """Return the sums over clips whose plain scores are known.
+
+        Args:
+            statistics: [n, p] float32, one row per clip; n may be 0.
+            scores: [n, labels], their scores under the profile.
+            seconds: length of each clip; empty counts no seconds.
+            profile: mean and scale that all is relative to.
+        """
+        scores = scores.astype(np.float64)
+        standard = standardised(statistics, profile)
         along = standard @ self.axes.T
         return VoiceStatistics(
             clips=len(standard),
@@ -187,6 +199,16 @@ class Adaptation:
             moments=along.T @ along,
             scores=scores.sum(axis=0),
             entropy=float(entropy(scores).sum()),
+        )
+
+    def moved(self, voice: VoiceStatistics, offset: Numbers) -> VoiceStatistics:
+        """Return the sums relative to a mean that is larger by an offset [p]; the plain scores stay as they are."""
+        n, place, along = voice.clips, self.axes @ offset, self.axes @ voice.total
+        return replace(
+            voice,
+            total=voice.total - n * offset,
+            squares=voice.squares - 2 * float(offset @ voice.total) + n * float(offset @ offset),
+            moments=voice.moments - np.outer(along, place) - np.outer(place, along) + n * np.outer(place, place),
         )
 
     def diversity(self, voice: VoiceStatistics) -> Numbers:

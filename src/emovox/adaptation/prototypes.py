@@ -9,11 +9,11 @@ with any choice of labels, also with one label alone ("this is my normal voice")
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from emovox.adaptation.estimator import Adaptation, Numbers, StatisticsScorer, shifted, shrunk, standardised
+from emovox.adaptation.estimator import Adaptation, Numbers, StatisticsScorer, shrunk, standardised
 from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.schema.errors import ModelError
@@ -38,6 +38,7 @@ class LabelledVoice:
         counts: [labels], number of clips.
         total: [p], sum of the statistics of all clips in units of the model's scale, relative to its mean.
         along: [labels, d], sums of the same along the axes, by label.
+        seconds: length of the clips.
 
     Raises:
         ModelError: a value is not finite, or a count is below 0.
@@ -46,6 +47,7 @@ class LabelledVoice:
     counts: Numbers
     total: Numbers
     along: Numbers
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise an error for sums that no clips have."""
@@ -64,7 +66,8 @@ class LabelledVoice:
         sizes = [(len(voice.total), *voice.along.shape) for voice in (self, other)]
         if sizes[0] != sizes[1]:
             raise ModelError(f"sums of two voices have sizes {sizes[0]} and {sizes[1]}, expected one model")
-        return LabelledVoice(self.counts + other.counts, self.total + other.total, self.along + other.along)
+        sums = (getattr(self, field.name) + getattr(other, field.name) for field in fields(self))
+        return LabelledVoice(*sums)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,18 +75,22 @@ class Prototypes:
     """What a labelled voice changes in the scores.
 
     Attributes:
-        profile: profile under which the head scores; None: the default.
+        offset: [p], offset of the voice in units of the model's scale.
         places: [labels, d], prototypes along the axes.
-        sharpness: weight of the densities beside the head, in [0, 1]; 0 leaves the head's scores.
+        sharpness: weight of the densities beside the head, in [0, 1]; 0 leaves the scores as they are.
     """
 
-    profile: Profile | None
+    offset: Numbers
     places: Numbers
     sharpness: float
 
 
 def measure_labelled(
-    adaptation: Adaptation, scorer: StatisticsScorer, statistics: Samples, labels: Sequence[int]
+    adaptation: Adaptation,
+    scorer: StatisticsScorer,
+    statistics: Samples,
+    labels: Sequence[int],
+    seconds: Sequence[float] = (),
 ) -> LabelledVoice:
     """Return the sums over labelled clips; their shapes are those of `LabelledVoice`.
 
@@ -92,6 +99,7 @@ def measure_labelled(
         scorer: the model.
         statistics: [n, p], one row per clip.
         labels: [n], index of each clip's label.
+        seconds: length of each clip; empty counts no seconds.
 
     Raises:
         ModelError: there is not one label for each clip, or a label is no index of the model's.
@@ -103,33 +111,44 @@ def measure_labelled(
         )
     which = np.eye(n_labels)[np.asarray(labels, np.int64)]
     standard = standardised(statistics, scorer.default_profile)
-    return LabelledVoice(which.sum(axis=0), standard.sum(axis=0), which.T @ (standard @ adaptation.axes.T))
+    along = which.T @ (standard @ adaptation.axes.T)
+    return LabelledVoice(which.sum(axis=0), standard.sum(axis=0), along, float(sum(seconds)))
 
 
-def find_prototypes(adaptation: Adaptation, scorer: StatisticsScorer, voice: LabelledVoice) -> Prototypes:
-    """Return profile and prototypes of a labelled voice; without clips they leave the scores as they are."""
+def find_prototypes(adaptation: Adaptation, voice: LabelledVoice, source: Numbers | None = None) -> Prototypes:
+    """Return the prototypes of a labelled voice; without clips they leave the scores as they are.
+
+    Args:
+        adaptation: the parameters of the model.
+        voice: sums over the labelled clips.
+        source: [p], offset of the room, line or folder in units of the model's scale; None: 0.
+    """
     usual, n = (adaptation.within @ adaptation.apart).T, voice.counts.sum()
+    start = np.zeros_like(voice.total) if source is None else source
     if not n:
-        return Prototypes(None, usual, 0.0)
-    mean = (voice.total - TRUST * (voice.counts @ usual) @ adaptation.axes) / n
-    offset = shrunk(mean, SHRINKAGE, int(n), adaptation.variance)
+        return Prototypes(start, usual, 0.0)
+    mean = (voice.total - TRUST * (voice.counts @ usual) @ adaptation.axes) / n - start
+    offset = start + shrunk(mean, SHRINKAGE, int(n), adaptation.variance)
     places = voice.along + USUAL * (adaptation.axes @ offset + usual)
     covered = float((voice.counts > 0).mean())
-    return Prototypes(
-        profile=shifted(scorer.default_profile, offset),
-        places=places / (voice.counts + USUAL)[:, None],
-        sharpness=(1 + covered) / 2,
-    )
+    return Prototypes(offset, places / (voice.counts + USUAL)[:, None], (1 + covered) / 2)
 
 
-def prototype_scores(
-    adaptation: Adaptation, scorer: StatisticsScorer, statistics: Samples, prototypes: Prototypes
+def with_prototypes(
+    adaptation: Adaptation, profile: Profile, statistics: Samples, scores: Samples, prototypes: Prototypes
 ) -> Samples:
-    """Return the probabilities, shape [n, labels], of statistics [n, p] by the head and the prototypes."""
-    scores = scorer.scores(statistics, [prototypes.profile])
+    """Return scores times the density of each prototype, as probabilities of shape [n, labels].
+
+    Args:
+        adaptation: the parameters of the model.
+        profile: the model's own mean and scale.
+        statistics: [n, p].
+        scores: [n, labels], those of the head under the offset of the voice.
+        prototypes: of the voice.
+    """
     if not prototypes.sharpness:
         return scores
-    along = standardised(statistics, scorer.default_profile) @ adaptation.axes.T
+    along = standardised(statistics, profile) @ adaptation.axes.T
     apart = along[:, None] - prototypes.places
     distances = np.einsum("nld,de,nle->nl", apart, np.linalg.inv(adaptation.within), apart)
     logits = np.log(scores + _LEAST) - prototypes.sharpness / 2 * distances
