@@ -188,7 +188,7 @@ class Adaptation:
             seconds: length of each clip; empty counts no seconds.
             profile: mean and scale that all is relative to.
         """
-        scores = scores.astype(np.float64)
+        precise: Numbers = scores.astype(np.float64)
         standard = standardised(statistics, profile)
         along = standard @ self.axes.T
         return VoiceStatistics(
@@ -197,8 +197,8 @@ class Adaptation:
             total=standard.sum(axis=0),
             squares=float(np.square(standard).sum()),
             moments=along.T @ along,
-            scores=scores.sum(axis=0),
-            entropy=float(entropy(scores).sum()),
+            scores=precise.sum(axis=0),
+            entropy=float(entropy(precise).sum()),
         )
 
     def moved(self, voice: VoiceStatistics, offset: Numbers) -> VoiceStatistics:

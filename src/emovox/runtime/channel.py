@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
+from emovox.runtime.batching import Scored
+from emovox.runtime.channel_voice import ChannelVoice, VoiceMaker, no_voice
 from emovox.runtime.segmenter import (
     Preview,
     RegionEnded,
@@ -18,7 +19,7 @@ from emovox.runtime.segmenter import (
     SegmenterEvent,
 )
 from emovox.runtime.tiles import Tile
-from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_scores
+from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_plain_scores, mean_scores
 from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
@@ -75,8 +76,8 @@ class ChannelAnalyzer:
         channels: number of channels of the stream.
         channel: number of the channel in the events.
         threshold: abstention threshold in [0, 1].
-        profile: profile of the speaker in this channel; None takes the training set's. A change also applies to
-            windows that are waiting.
+        voice: adapts the scores of this channel; None leaves them as they are.
+        keep: whether to keep the statistics of the tiles, for a second pass.
     """
 
     def __init__(
@@ -88,9 +89,12 @@ class ChannelAnalyzer:
         channels: int,
         channel: int,
         threshold: float,
-        profile: Profile | None = None,
+        voice: ChannelVoice | None = None,
+        keep: bool = False,
     ) -> None:
-        self.cutter, self.profile = cutter, profile
+        self.cutter, self._voice, self._keep = cutter, voice, keep
+        self.kept: list[Samples] = []
+        """Statistics [p] of the tiles so far, in the order of their segments."""
         self._labels, self._rate = card.labels, card.sample_rate
         self._index, self._step, self._channel, self._threshold = index, channels, channel, threshold
         self._clear_region()
@@ -98,28 +102,31 @@ class ChannelAnalyzer:
     def reset(self) -> None:
         """Return to the initial state: seconds and utterance numbers start at 0."""
         self.cutter.reset()
+        self.kept = []
+        if self._voice is not None:
+            self._voice = self._voice.anew()
         self._clear_region()
 
-    def advance(self, marks: Sequence[SegmenterEvent], scores: Iterator[Samples]) -> list[Event]:
+    def advance(self, marks: Sequence[SegmenterEvent], scored: Iterator[Scored]) -> list[Event]:
         """Turn events of the segmenter into events of the stream.
 
         Args:
             marks: the next events of the segmenter, in order.
-            scores: yields scores [labels] float32 for each `Tile` and `Preview` in `marks`.
+            scored: yields scores and statistics for each `Tile` and `Preview` in `marks`.
 
         Returns:
             Events with times in seconds.
         """
-        return [event for mark in marks if (event := self._advance(mark, scores)) is not None]
+        return [event for mark in marks if (event := self._advance(mark, scored)) is not None]
 
-    def _advance(self, mark: SegmenterEvent, scores: Iterator[Samples]) -> Event | None:
+    def _advance(self, mark: SegmenterEvent, scored: Iterator[Scored]) -> Event | None:
         match mark:
             case RegionStarted():
                 return SpeechStarted(self._utterance(mark.region), self._channel, self._seconds(mark.start))
             case Preview():
-                return self._updated(mark, self._smoother.feed(next(scores)))
+                return self._updated(mark, self._smoother.feed(self._adapted(next(scored))))
             case Tile():
-                self._segments.append(self._segment(mark, next(scores)))
+                self._segments.append(self._segment(mark, next(scored)))
                 return None
             case RegionEnded():
                 ended = self._ended(mark)
@@ -136,15 +143,24 @@ class ChannelAnalyzer:
     def _seconds(self, position: int) -> float:
         return round(position / self._rate, TIME_DIGITS)
 
-    def _segment(self, tile: Tile, scores: Samples) -> Segment:
-        return make_segment(
-            scores,
+    def _adapted(self, scored: Scored) -> Samples:
+        return scored.scores if self._voice is None else self._voice.scores(scored)
+
+    def _segment(self, tile: Tile, scored: Scored) -> Segment:
+        segment = make_segment(
+            self._adapted(scored),
             labels=self._labels,
             start=tile.start / self._rate,
             end=tile.end / self._rate,
             channel=self._channel,
             threshold=self._threshold,
+            plain=None if self._voice is None else scored.scores,
         )
+        if self._keep:
+            self.kept.append(scored.statistics)
+        if self._voice is not None:
+            self._voice.learn(scored, (tile.end - tile.start) / self._rate)
+        return segment
 
     def _updated(self, preview: Preview, scores: Samples) -> EmotionUpdated:
         named = dict(zip(self._labels, scores.tolist(), strict=True))
@@ -169,6 +185,8 @@ class ChannelAnalyzer:
             confidence=max(scores.values()),
             scores=scores,
             segments=tuple(self._segments),
+            adapted=None if self._voice is None else self._voice.adapted,
+            plain_scores=mean_plain_scores(self._segments),
         )
 
 
@@ -179,7 +197,8 @@ def make_analyzers(
     threshold: float,
     hop: float | None,
     speech_only: bool = True,
-    profile: Profile | None = None,
+    voice: VoiceMaker = no_voice,
+    keep: bool = False,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Return an analyser for each channel of a stream.
 
@@ -189,13 +208,12 @@ def make_analyzers(
         threshold: abstention threshold in [0, 1].
         hop: seconds between two previews, a multiple of 20 ms; None gives no previews.
         speech_only: whether to look for speech; False treats the whole audio as speech.
-        profile: profile of the speaker; None takes the training set's.
+        voice: makes what adapts the scores of a channel.
+        keep: whether analysers keep the statistics of the tiles.
 
     Raises:
         ConfigError: `threshold` or `hop` is out of range.
     """
-    if profile is not None and not isinstance(profile, Profile):
-        raise ConfigError(f"profile is a {type(profile).__name__}, expected a Profile or None")
     threshold, hop = number(threshold, "threshold"), None if hop is None else number(hop, "hop")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
@@ -208,7 +226,8 @@ def make_analyzers(
             channels=len(numbers),
             channel=number,
             threshold=threshold,
-            profile=profile,
+            voice=voice(),
+            keep=keep,
         )
         for index, number in enumerate(numbers)
     )
@@ -220,7 +239,7 @@ def live_analyzers(
     channels: int | Sequence[int],
     threshold: float | None = None,
     hop: float | None = None,
-    profile: Profile | None = None,
+    voice: VoiceMaker = no_voice,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Return an analyser, with previews, for each channel of a live stream.
 
@@ -229,7 +248,7 @@ def live_analyzers(
         channels: the count of channels, numbered from 0, or the number of each channel in the events.
         threshold: abstention threshold in [0, 1]; None takes the card's.
         hop: seconds between two previews, a multiple of 20 ms; None takes the card's.
-        profile: profile of the speaker; None takes the training set's.
+        voice: makes what adapts the scores of a channel.
 
     Raises:
         ChannelError: there is no channel.
@@ -245,5 +264,5 @@ def live_analyzers(
         numbers,
         threshold=card.threshold if threshold is None else threshold,
         hop=card.hop if hop is None else hop,
-        profile=profile,
+        voice=voice,
     )

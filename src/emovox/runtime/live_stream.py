@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from emovox.audio.types import Samples
@@ -153,8 +153,8 @@ class LiveStream:
             if pending.mark is None:
                 self.given_up += 1
                 continue
-            scores: Iterator[Samples] = iter(() if pending.scores is None else (pending.scores,))
-            for event in pending.analyzer.advance([pending.mark], scores):
+            scored = iter(() if pending.scored is None else (pending.scored,))
+            for event in pending.analyzer.advance([pending.mark], scored):
                 self._emit(event)
 
     def __enter__(self) -> LiveStream:

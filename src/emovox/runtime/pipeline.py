@@ -174,7 +174,7 @@ class Pipeline:
         try:
             if batch:
                 windows = np.stack([pending.window for pending in batch])
-                self._deliver(batch, self._model.run(windows, [one.analyzer.profile for one in batch]).scores)
+                self._deliver(batch, self._model.run(windows))
         except Exception as error:  # of any kind: these streams fail, the others and the thread continue
             self._fail(batch, error)
         return bool(batch)
@@ -186,10 +186,10 @@ class Pipeline:
             self._batches += bool(batch)
             return batch
 
-    def _deliver(self, batch: Sequence[Pending], scores: Samples) -> None:
+    def _deliver(self, batch: Sequence[Pending], outputs: Outputs) -> None:
         with self._changed:
-            for pending, row in zip(batch, scores, strict=True):
-                pending.scores = row
+            for pending, scores, statistics in zip(batch, outputs.scores, outputs.statistics, strict=True):
+                pending.scored = Scored(scores, statistics)
             streams = self._owners_of(batch)
             for stream in streams:
                 stream.advance()

@@ -83,18 +83,12 @@ class Stream:
         self.reset()
 
     def _answer(self, marks: Sequence[Sequence[SegmenterEvent]]) -> list[Event]:
-        windows = [
-            (mark.samples, analyzer.profile)
-            for analyzer, channel in zip(self._analyzers, marks, strict=True)
-            for mark in channel
-            if isinstance(mark, Tile | Preview)
-        ]
-        pieces, profiles = [samples for samples, _ in windows], [profile for _, profile in windows]
-        scores = iter(score_pieces(self._model, pieces, profiles))
+        pieces = [mark.samples for channel in marks for mark in channel if isinstance(mark, Tile | Preview)]
+        scored = iter(score_pieces(self._model, pieces))
         return [
             event
             for analyzer, channel in zip(self._analyzers, marks, strict=True)
-            for event in analyzer.advance(channel, scores)
+            for event in analyzer.advance(channel, scored)
         ]
 
 

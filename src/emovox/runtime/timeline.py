@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emovox.audio.types import Samples
-from emovox.schema.result import Notice, Result, Segment
+from emovox.schema.result import Adapted, Notice, Result, Segment
 
 TIME_DIGITS = 3
 """Decimal digits of times in seconds: milliseconds."""
@@ -25,9 +25,26 @@ def label_of(scores: dict[str, float], *, threshold: float) -> str | None:
 
 
 def make_segment(
-    scores: Samples, *, labels: Sequence[str], start: float, end: float, channel: int, threshold: float
+    scores: Samples,
+    *,
+    labels: Sequence[str],
+    start: float,
+    end: float,
+    channel: int,
+    threshold: float,
+    plain: Samples | None = None,
 ) -> Segment:
-    """Return the segment of a tile with scores [labels] float32; `start` and `end` are in seconds."""
+    """Return the segment of a tile.
+
+    Args:
+        scores: [labels] float32.
+        labels: the names of the scores.
+        start: of the tile, in seconds.
+        end: of the tile, in seconds.
+        channel: number of the channel.
+        threshold: abstention threshold in [0, 1].
+        plain: [labels] float32, the scores without adaptation; None if `scores` are not adapted.
+    """
     named = dict(zip(labels, scores.tolist(), strict=True))
     return Segment(
         start=round(start, TIME_DIGITS),
@@ -36,6 +53,7 @@ def make_segment(
         label=label_of(named, threshold=threshold),
         confidence=max(named.values()),
         scores=named,
+        plain_scores=None if plain is None else dict(zip(labels, plain.tolist(), strict=True)),
     )
 
 
@@ -49,11 +67,13 @@ def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
     >>> mean_scores([long, short])
     {'a': 0.75, 'b': 0.25}
     """
-    total = _seconds(segments)
-    return {
-        label: sum((segment.end - segment.start) * segment.scores[label] for segment in segments) / total
-        for label in segments[0].scores
-    }
+    return _mean(segments, [segment.scores for segment in segments])
+
+
+def mean_plain_scores(segments: Sequence[Segment]) -> dict[str, float] | None:
+    """Return the mean of the scores without adaptation, as `mean_scores`; None if the scores are not adapted."""
+    plain = [segment.plain_scores for segment in segments if segment.plain_scores is not None]
+    return _mean(segments, plain) if plain else None
 
 
 def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
@@ -75,7 +95,13 @@ def speech_shares(segments: Sequence[Segment]) -> dict[str, float]:
 
 
 def summarise(
-    file: str, *, duration: float, segments: Sequence[Segment], notices: Sequence[Notice] = (), threshold: float
+    file: str,
+    *,
+    duration: float,
+    segments: Sequence[Segment],
+    notices: Sequence[Notice] = (),
+    threshold: float,
+    adapted: Adapted | None = None,
 ) -> Result:
     """Return the result of one recording.
 
@@ -85,6 +111,7 @@ def summarise(
         segments: segments in any order; the result has them by time, then channel.
         notices: warnings of decoding.
         threshold: abstention threshold in [0, 1].
+        adapted: what the segments' scores are adapted to; None: nothing.
 
     Returns:
         Label, scores and shares of the whole, with the warnings `too_short`, `no_speech` and `uncertain` if they apply.
@@ -95,7 +122,7 @@ def summarise(
     if not segments:
         if duration >= SHORT_SECONDS:
             warnings.append(Notice("no_speech", f"no speech found in {duration:.1f} s; nothing was scored"))
-        return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), ())
+        return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), (), adapted)
     scores = mean_scores(segments)
     best = max(scores, key=scores.__getitem__)
     label = label_of(scores, threshold=threshold)
@@ -110,8 +137,21 @@ def summarise(
         scores=scores,
         shares=speech_shares(segments),
         warnings=tuple(warnings),
-        segments=tuple(sorted(segments, key=lambda segment: (segment.start, segment.channel))),
+        segments=tuple(sorted(segments, key=in_time)),
+        adapted=adapted,
+        plain_scores=mean_plain_scores(segments),
     )
+
+
+def in_time(segment: Segment) -> tuple[float, int]:
+    """Return the place of a segment in the order of a result: by time, then channel."""
+    return segment.start, segment.channel
+
+
+def _mean(segments: Sequence[Segment], scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    lengths = [segment.end - segment.start for segment in segments]
+    weighted = list(zip(lengths, scores, strict=True))
+    return {label: sum(length * one[label] for length, one in weighted) / sum(lengths) for label in scores[0]}
 
 
 def _seconds(segments: Sequence[Segment]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import count, islice
 
 from emovox.audio.types import Samples
+from emovox.runtime.batching import Scored
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.segmenter import Preview, SegmenterEvent
 from emovox.runtime.tiles import Tile
@@ -18,19 +19,19 @@ class Pending:
     Attributes:
         analyzer: the analyser of its channel.
         mark: the event of the segmenter; None for a preview that was dropped.
-        scores: [labels] float32 of a `Tile` or a `Preview`; None before the model has run.
+        scored: scores and statistics of a `Tile` or a `Preview`; None before the model has run.
         turn: its place in the queue, counted from 0; -1 outside of the queue.
     """
 
     analyzer: ChannelAnalyzer
     mark: SegmenterEvent | None
-    scores: Samples | None = None
+    scored: Scored | None = None
     turn: int = -1
 
     @property
     def is_ready(self) -> bool:
         """Return whether it can become an event now, or is a dropped preview."""
-        return self.scores is not None or not isinstance(self.mark, Tile | Preview)
+        return self.scored is not None or not isinstance(self.mark, Tile | Preview)
 
     @property
     def window(self) -> Samples:

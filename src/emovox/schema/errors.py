@@ -95,6 +95,18 @@ class CardError(ModelError):
     code = "bad_card"
 
 
+class SpeakerError(EmovoxError):
+    """A speaker's profile cannot be made, read or kept, or belongs to another model."""
+
+    code = "bad_speaker"
+
+
+class UnknownSpeakerError(SpeakerError):
+    """No speaker of this name is known here."""
+
+    code = "unknown_speaker"
+
+
 class WeightsError(ModelError):
     """Pretrained weights cannot be found, downloaded or read."""
 

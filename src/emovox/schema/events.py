@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from emovox.schema.result import SCORE_DIGITS, Segment, rounded_scores, rounded_segment
+from emovox.schema.result import SCORE_DIGITS, Adapted, Segment, rounded_scores, rounded_segment
 
 
 class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field="type"):
@@ -31,8 +31,12 @@ class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_fie
     scores: dict[str, float]
 
 
-class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="type"):
-    """A speech region has ended: the scores of the whole region and its segments (times in seconds)."""
+class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.ended", tag_field="type"):
+    """A speech region has ended: the scores of the whole region and its segments (times in seconds).
+
+    If the scores are adapted, `adapted` says to what, with the clips up to the end of the region, and `plain_scores`
+    are those without adaptation.
+    """
 
     utterance: int
     channel: int
@@ -42,6 +46,8 @@ class SpeechEnded(msgspec.Struct, frozen=True, tag="speech.ended", tag_field="ty
     confidence: float
     scores: dict[str, float]
     segments: tuple[Segment, ...]
+    adapted: Adapted | None = None
+    plain_scores: dict[str, float] | None = None
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded
@@ -56,4 +62,7 @@ def rounded_event(event: Event) -> Event:
     if isinstance(event, EmotionUpdated):
         return msgspec.structs.replace(event, scores=scores, confidence=confidence)
     segments = tuple(rounded_segment(segment) for segment in event.segments)
-    return msgspec.structs.replace(event, scores=scores, confidence=confidence, segments=segments)
+    plain = None if event.plain_scores is None else rounded_scores(event.plain_scores)
+    return msgspec.structs.replace(
+        event, scores=scores, confidence=confidence, segments=segments, plain_scores=plain
+    )

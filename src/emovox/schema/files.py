@@ -109,7 +109,49 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False) -> None:
-    """Write a whole file in one call; arguments and errors as for `replacing`."""
+def write_whole(
+    path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False, private: bool = False
+) -> None:
+    """Write a whole file in one call; arguments and errors as for `replacing`. A private one only its owner may read."""
     with replacing(path, make_folder=make_folder) as file:
+        if private and sys.platform != "win32":
+            os.fchmod(file.fileno(), 0o600)
         file.write(data)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until no other process or thread is in this block with the same path, and keep others out of it.
+
+    The lock ends with the process, however that ends. A file system without locks keeps nobody out.
+
+    Args:
+        path: of the lock, an empty file, which stays.
+
+    Raises:
+        ConfigError: the file cannot be made.
+    """
+    try:
+        file = path.open("ab")
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be written ({error.strerror or error}); expected a folder that you may write to"
+        ) from error
+    with file:
+        _wait_for_lock(file)
+        yield
+
+
+def _wait_for_lock(file: BinaryIO) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(0)
+        while True:  # it gives up after ten seconds
+            with suppress(OSError):
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                return
+    import fcntl
+
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(file, fcntl.LOCK_EX)

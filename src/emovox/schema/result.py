@@ -17,11 +17,24 @@ class Notice(msgspec.Struct, frozen=True):
     message: str
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Adapted(msgspec.Struct, frozen=True):
+    """What scores were adapted to.
+
+    `source` is "recording", "channel", "folder", "stream" or "speaker NAME". `clips` is the number of tiles whose
+    statistics were used, `seconds` is their length.
+    """
+
+    source: str
+    clips: int
+    seconds: float
+
+
+class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     """One tile of speech, 0.3 to about 4.5 s, with its scores.
 
     `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
-    the highest score is below the abstention threshold.
+    the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
+    adaptation; else None, and absent in JSON.
     """
 
     start: float
@@ -30,15 +43,16 @@ class Segment(msgspec.Struct, frozen=True):
     label: str | None
     confidence: float
     scores: dict[str, float]
+    plain_scores: dict[str, float] | None = None
 
 
-class Result(msgspec.Struct, frozen=True):
+class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result for one recording.
 
     `duration` is in seconds. `scores` is the duration-weighted mean of the segments' scores. `shares` is the share of
     speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
     `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
-    `warnings` has the reason.
+    `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
     """
 
     file: str
@@ -49,6 +63,8 @@ class Result(msgspec.Struct, frozen=True):
     shares: dict[str, float]
     warnings: tuple[Notice, ...]
     segments: tuple[Segment, ...]
+    adapted: Adapted | None = None
+    plain_scores: dict[str, float] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -88,6 +104,7 @@ def rounded(row: ResultRow) -> ResultRow:
         row,
         confidence=None if row.confidence is None else round(row.confidence, SCORE_DIGITS),
         scores=None if row.scores is None else rounded_scores(row.scores),
+        plain_scores=None if row.plain_scores is None else rounded_scores(row.plain_scores),
         shares=rounded_scores(row.shares),
         segments=tuple(rounded_segment(segment) for segment in row.segments),
     )
@@ -95,8 +112,12 @@ def rounded(row: ResultRow) -> ResultRow:
 
 def rounded_segment(segment: Segment) -> Segment:
     """Return a copy of a segment with scores and confidence rounded to `SCORE_DIGITS` decimals."""
+    plain = None if segment.plain_scores is None else rounded_scores(segment.plain_scores)
     return msgspec.structs.replace(
-        segment, confidence=round(segment.confidence, SCORE_DIGITS), scores=rounded_scores(segment.scores)
+        segment,
+        confidence=round(segment.confidence, SCORE_DIGITS),
+        scores=rounded_scores(segment.scores),
+        plain_scores=plain,
     )
 
 

@@ -1,0 +1,202 @@
+"""The profile of a speaker: one small file with sums over the speaker's clips, bound to one model.
+
+The file is in the safetensors format: arrays, and one JSON text in its metadata. It holds no audio, and the sums of at
+least two clips, so no single clip can be read from it but for 16 numbers of a label with one clip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import safetensors
+from safetensors.numpy import load, save
+
+from emovox.adaptation.estimator import VoiceStatistics
+from emovox.adaptation.prototypes import LabelledVoice
+from emovox.adaptation.voice import Voice
+from emovox.schema.errors import ModelError, SpeakerError
+
+METADATA_KEY = "emovox"
+"""Key of the JSON text in the metadata of the file."""
+
+LEAST_CLIPS = 2
+"""Clips of a profile, at least: the sums of one clip would be its embedding."""
+
+LARGEST_FILE = 8_000_000
+"""Bytes of a file, at most; the profiles of the shipped models take up to 0.2 MB."""
+
+FORMAT = 1
+"""Version of the file format."""
+
+
+class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The JSON text of a profile."""
+
+    format: Literal["emovox-speaker"] = "emovox-speaker"
+    version: int = FORMAT
+    model: str
+    sha256: str
+    labels: tuple[str, ...]
+    clips: int
+    seconds: float
+    squares: float
+    entropy: float
+    labelled_seconds: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SpeakerProfile:
+    """What a model knows of one speaker, or of one source: a room, a line or a folder.
+
+    Attributes:
+        model: name of the model.
+        sha256: hash of the model's graph; statistics of another model mean something else.
+        labels: the labels of the model.
+        voice: sums over the clips.
+    """
+
+    model: str
+    sha256: str
+    labels: tuple[str, ...]
+    voice: Voice
+
+    def __add__(self, voice: Voice) -> SpeakerProfile:
+        """Return the profile with further clips of the same speaker."""
+        return replace(self, voice=self.voice + voice)
+
+    @property
+    def clips(self) -> dict[str, int]:
+        """Numbers of clips by label, in the order of the labels; "" stands for clips without a label."""
+        counts = (int(count) for count in self.voice.labelled.counts)
+        known = {label: count for label, count in zip(self.labels, counts, strict=True) if count}
+        return {"": self.voice.unlabelled.clips, **known} if self.voice.unlabelled.clips else known
+
+    def check(self, model: str, sha256: str) -> None:
+        """Raise an error unless the profile belongs to a model.
+
+        Args:
+            model: name of the model.
+            sha256: hash of its graph.
+
+        Raises:
+            SpeakerError: it belongs to another model.
+        """
+        if self.sha256 != sha256:
+            raise SpeakerError(
+                f"the profile belongs to model '{self.model}' with sha256 {self.sha256[:12]}…, got model '{model}' with "
+                f"{sha256[:12]}…; learn the speaker again with this model, or choose the other with --model"
+            )
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a profile's file.
+
+        Raises:
+            SpeakerError: there are fewer than `LEAST_CLIPS` clips.
+        """
+        unlabelled, labelled = self.voice.unlabelled, self.voice.labelled
+        if self.voice.clips < LEAST_CLIPS:
+            raise SpeakerError(
+                f"got {self.voice.clips} clips of speech, about 3 s each, expected at least {LEAST_CLIPS}: the sums of "
+                "one would show that clip; add recordings"
+            )
+        description = _Description(
+            model=self.model,
+            sha256=self.sha256,
+            labels=self.labels,
+            clips=unlabelled.clips,
+            seconds=unlabelled.seconds,
+            squares=unlabelled.squares,
+            entropy=unlabelled.entropy,
+            labelled_seconds=labelled.seconds,
+        )
+        arrays = {
+            "total": unlabelled.total,
+            "moments": unlabelled.moments,
+            "scores": unlabelled.scores,
+            "labelled.counts": labelled.counts,
+            "labelled.total": labelled.total,
+            "labelled.along": labelled.along,
+        }
+        whole = {name: np.ascontiguousarray(array, np.float64) for name, array in arrays.items()}
+        return save(whole, {METADATA_KEY: msgspec.json.encode(description).decode()})
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, where: str) -> SpeakerProfile:
+        """Read a profile.
+
+        Args:
+            data: content of its file.
+            where: name of the file, for messages.
+
+        Raises:
+            SpeakerError: the content is damaged, or of a later version.
+        """
+        try:
+            known = msgspec.json.decode(_text(data), type=_Description)
+            arrays = load(data)
+            labelled = (arrays[f"labelled.{name}"] for name in ("counts", "total", "along"))
+            voice = Voice(
+                VoiceStatistics(
+                    known.clips,
+                    known.seconds,
+                    arrays["total"],
+                    known.squares,
+                    arrays["moments"],
+                    arrays["scores"],
+                    known.entropy,
+                ),
+                LabelledVoice(*labelled, known.labelled_seconds),
+            )
+            _check(voice, known)
+        except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, ValueError, ModelError) as error:
+            raise SpeakerError(
+                f"{where}: this is no profile of a speaker, or it is damaged ({error}); take a copy made by "
+                "emovox speaker export, or learn the speaker again"
+            ) from error
+        return cls(known.model, known.sha256, known.labels, voice)
+
+
+def read_speaker(path: Path) -> SpeakerProfile:
+    """Read the file of a profile.
+
+    Raises:
+        SpeakerError: it cannot be read, is damaged, or is of a later version.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise SpeakerError(f"{path}: cannot be read ({error.strerror or error}); expected a profile") from error
+    if len(data) > LARGEST_FILE:
+        raise SpeakerError(f"{path}: got more than {LARGEST_FILE} bytes, expected the profile of a speaker")
+    return SpeakerProfile.from_bytes(data, where=str(path))
+
+
+def _text(data: bytes) -> str:
+    """Return the JSON text in the metadata of a safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    header = msgspec.json.decode(data[8 : 8 + length], type=dict[str, object])
+    metadata = header.get("__metadata__")
+    if not isinstance(metadata, dict):
+        raise KeyError("__metadata__")
+    text = str(metadata[METADATA_KEY])
+    version = msgspec.json.decode(text, type=dict[str, object]).get("version")
+    if version != FORMAT:
+        raise ValueError(f"its format is {version}, this emovox reads {FORMAT}")
+    return text
+
+
+def _check(voice: Voice, known: _Description) -> None:
+    unlabelled, labelled = voice.unlabelled, voice.labelled
+    p, d, labels = len(unlabelled.total), len(unlabelled.moments), len(known.labels)
+    shapes = (unlabelled.scores.shape, labelled.counts.shape, labelled.total.shape, labelled.along.shape)
+    if shapes != ((labels,), (labels,), (p,), (labels, d)):
+        raise ValueError(f"its arrays have the shapes {shapes}")
+    if known.seconds < 0 or known.labelled_seconds < 0 or not np.isfinite([known.seconds, known.labelled_seconds]).all():
+        raise ValueError("its seconds are below 0")
+    if (np.diag(unlabelled.moments) < 0).any() or unlabelled.squares < 0:
+        raise ValueError("its squares are below 0")

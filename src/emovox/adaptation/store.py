@@ -1,0 +1,146 @@
+"""The speakers that are known here: a folder with one file each.
+
+A profile is personal data. Files are readable by their owner only, written as a whole, and deleted for good.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from emovox.adaptation.speaker import SpeakerProfile, read_speaker
+from emovox.schema.errors import ConfigError, SpeakerError, UnknownSpeakerError
+from emovox.schema.files import locked, write_whole
+
+SUFFIX = ".speaker"
+"""Ends the names of files of profiles."""
+
+LONGEST_NAME = 64
+"""Characters of a speaker's name, at most."""
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10))}
+"""Names that Windows keeps for devices."""
+
+_MARKS = frozenset(" -_.@+")
+
+
+def speakers_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Return the folder of profiles: `$EMOVOX_SPEAKERS`, or one for data of this user; it may not exist yet.
+
+    >>> speakers_folder({"EMOVOX_SPEAKERS": "/tmp/voices"}).as_posix()
+    '/tmp/voices'
+    """
+    if named := environ.get("EMOVOX_SPEAKERS"):
+        return Path(named)
+    if platform == "win32":
+        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "emovox" / "speakers"
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a speaker in Unicode's composed form (NFC).
+
+    Raises:
+        SpeakerError: it is empty, long, has marks that a path may have, or starts or ends with a mark.
+
+    >>> checked_name("Jürgen 2")
+    'Jürgen 2'
+    """
+    name = unicodedata.normalize("NFC", name)
+    good = all(char.isalnum() or char in _MARKS or unicodedata.category(char) == "Mn" for char in name)
+    ends = name[:1].isalnum() and not name.endswith((".", " "))
+    if not (good and ends and len(name) <= LONGEST_NAME) or name.split(".")[0].lower() in _RESERVED:
+        raise SpeakerError(
+            f"got the name {name!r} for a speaker, expected up to {LONGEST_NAME} letters and digits, with spaces or "
+            "- _ . @ + between them"
+        )
+    return name
+
+
+class SpeakerStore:
+    """The profiles in one folder; any number of processes may use it at once.
+
+    Args:
+        folder: the folder, which is made when the first profile is kept; None: that of `speakers_folder`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = speakers_folder() if folder is None else folder
+
+    def names(self) -> list[str]:
+        """Return the names of the speakers, sorted."""
+        return sorted(path.stem for path in self.folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+
+    def load(self, name: str) -> SpeakerProfile:
+        """Return the profile of a speaker.
+
+        Raises:
+            UnknownSpeakerError: there is none of this name.
+            SpeakerError: its file is damaged.
+        """
+        path = self.path(name)
+        if not path.is_file():
+            known = self.names()
+            expected = f"expected one of {', '.join(known)}" if known else "none is known yet"
+            raise UnknownSpeakerError(f"no speaker '{name}' in {self.folder}, {expected}; see emovox speaker learn")
+        return read_speaker(path)
+
+    def update(self, name: str, change: Callable[[SpeakerProfile | None], SpeakerProfile]) -> SpeakerProfile:
+        """Change the profile of a speaker, while no other process changes one; return it.
+
+        Args:
+            name: of the speaker.
+            change: old profile, None if there is none → new profile. If it raises, the old one stays.
+
+        Raises:
+            SpeakerError: the name is none, the old profile is damaged, or the new one has too few clips.
+            ConfigError: the file cannot be written; the old one stays.
+        """
+        path = self.path(name)
+        with self._locked():
+            profile = change(read_speaker(path) if path.exists() else None)
+            write_whole(path, profile.to_bytes(), private=True)
+        return profile
+
+    def delete(self, name: str) -> None:
+        """Delete the profile of a speaker for good, also a damaged one.
+
+        Raises:
+            UnknownSpeakerError: there is none of this name.
+            ConfigError: the file cannot be deleted.
+        """
+        path = self.path(name)
+        with self._locked():
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                raise UnknownSpeakerError(f"no speaker '{name}' in {self.folder}; see emovox speaker list") from None
+            except OSError as error:
+                raise ConfigError(f"{path}: cannot be deleted ({error.strerror}); delete the file yourself") from error
+
+    def path(self, name: str) -> Path:
+        """Return the path of a speaker's file, which may not exist.
+
+        Raises:
+            SpeakerError: the name is none of a speaker.
+        """
+        return self.folder / f"{checked_name(name)}{SUFFIX}"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.folder}: cannot be made ({error.strerror}); name another in EMOVOX_SPEAKERS"
+            ) from error
+        with locked(self.folder / ".lock"):
+            yield
