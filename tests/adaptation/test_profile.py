@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 from emovox.adaptation.profile import Profile
 from emovox.runtime.model import Model
-from emovox.runtime.pipeline import Pipeline
-from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.predictor import load
 from emovox.runtime.registry import shipped
 from emovox.schema.errors import CardError, ModelError
-from emovox.schema.events import SpeechEnded
-from emovox.testing import RATE, speech, tone, write_toy
+from emovox.testing import speech, tone, write_toy
 
 # float32 products over another number of rows.
 ROUNDING = 1e-6
@@ -103,36 +101,6 @@ def test_the_head_is_cut_out_of_the_file_that_was_loaded(tmp_path: Path) -> None
     write_toy(tmp_path, sharpness=2.0)
     with pytest.raises(CardError, match=r"toy\.onnx: sha256 is .* its card expects"):
         model.scores(np.zeros((1, 2), np.float32))
-
-
-def ended(events: list[object]) -> list[SpeechEnded]:
-    return [event for event in events if isinstance(event, SpeechEnded)]
-
-
-def test_streams_with_different_profiles_share_a_pipeline(model: Model) -> None:
-    predictor = Predictor(model)
-    sound = np.concatenate([speech(180, seconds=3), np.zeros(RATE, np.float32)])
-    profiles = [None, profile(0.5), profile(-0.7, 1.3)]
-    expected = []
-    for one in profiles:
-        with predictor.stream(profile=one) as single:
-            expected.append(ended([*single.feed(sound), *single.flush()]))
-    assert expected[0] != expected[1] != expected[2]
-    with Pipeline(predictor) as pipeline:
-        streams = [pipeline.open(profile=one) for one in profiles]
-        for stream in streams:
-            stream.feed(sound)
-            stream.end()
-        for stream, alone in zip(streams, expected, strict=True):
-            events: list[object] = []
-            while not stream.is_done:
-                stream.wait(5)
-                events += stream.take()
-            for event, other in zip(ended(events), alone, strict=True):
-                assert event.scores == pytest.approx(other.scores, abs=TOY)
-    for one, alone in zip(profiles, expected, strict=True):
-        (segment,) = predictor.predict((sound, RATE), profile=one).segments
-        assert segment.scores == pytest.approx(alone[0].segments[0].scores, abs=TOY)
 
 
 @pytest.mark.parametrize("name", shipped())

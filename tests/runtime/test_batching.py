@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.batching import LARGEST_BATCH, score_pieces
 from emovox.runtime.model import Outputs
@@ -16,7 +13,7 @@ class Recorder:
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
+    def run(self, batch: Samples) -> Outputs:
         self.shapes.append(batch.shape)
         return Outputs(batch[:, :1], batch[:, :1], batch[:, :1])
 
@@ -27,15 +24,15 @@ def piece(value: float, length: int) -> Samples:
 
 def test_order_is_kept_and_lengths_share_batches() -> None:
     model = Recorder()
-    scores = score_pieces(model, [piece(1, 5), piece(2, 8), piece(3, 5), piece(4, 8), piece(5, 5)])
-    assert [float(score[0]) for score in scores] == [1, 2, 3, 4, 5]
+    scored = score_pieces(model, [piece(1, 5), piece(2, 8), piece(3, 5), piece(4, 8), piece(5, 5)])
+    assert [float(one.scores[0]) for one in scored] == [1, 2, 3, 4, 5]
     assert sorted(model.shapes) == [(2, 8), (3, 5)]
 
 
 def test_batches_are_bounded() -> None:
     model = Recorder()
-    scores = score_pieces(model, [piece(k, 3) for k in range(2 * LARGEST_BATCH + 1)])
-    assert [float(score[0]) for score in scores] == list(range(2 * LARGEST_BATCH + 1))
+    scored = score_pieces(model, [piece(k, 3) for k in range(2 * LARGEST_BATCH + 1)])
+    assert [float(one.scores[0]) for one in scored] == list(range(2 * LARGEST_BATCH + 1))
     assert model.shapes == [(LARGEST_BATCH, 3), (LARGEST_BATCH, 3), (1, 3)]
 
 

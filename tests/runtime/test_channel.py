@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from emovox.audio.types import Samples
+from emovox.runtime.batching import Scored
 from emovox.runtime.channel import ChannelAnalyzer, live_analyzers, make_analyzers
 from emovox.runtime.model import Model
 from emovox.runtime.segmenter import Preview, RegionEnded, RegionStarted, SegmenterEvent
@@ -47,9 +48,9 @@ def voice(card: ModelCard, cutter: Deaf | None = None, *, index: int = 0, channe
     return ChannelAnalyzer(card, cutter or Deaf(), index=index, channels=channels, channel=5, threshold=0.5)
 
 
-def scores(*happy: float) -> Iterator[Samples]:
+def scores(*happy: float) -> Iterator[Scored]:
     """Scores of both labels, by that of the second; quarters are exact in float32."""
-    return iter([np.array([1 - each, each], np.float32) for each in happy])
+    return iter([Scored(np.array([1 - each, each], np.float32), np.zeros(2, np.float32)) for each in happy])
 
 
 def tile(start: float, end: float, *, region: int = 0) -> Tile:

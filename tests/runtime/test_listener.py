@@ -231,7 +231,7 @@ class TestEndings:
         assert isinstance(done.events[-1], SpeechEnded), "what was heard is finished all the same"
 
     def test_a_model_that_fails(self, predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(batch: Samples, _profiles: object) -> None:
+        def fail(batch: Samples) -> None:
             raise RuntimeError(f"out of memory for {len(batch)}")
 
         monkeypatch.setattr(predictor.model, "run", fail, raising=False)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from emovox.audio.types import Samples
+from emovox.runtime.batching import Scored
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
 from emovox.runtime.model import Model
@@ -83,7 +84,7 @@ class Desk:
     def score(self, *pending: Pending) -> None:
         with self.changed:
             for each in pending:
-                each.scores = np.array([0.25, 0.75], np.float32)
+                each.scored = Scored(np.array([0.25, 0.75], np.float32), np.zeros(2, np.float32))
             self.stream.advance()
             self.changed.notify_all()
 

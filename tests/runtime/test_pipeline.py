@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime import pipeline as pipelines
 from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
@@ -41,7 +40,7 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.broken = False
 
-    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
+    def run(self, batch: Samples) -> Outputs:
         self.begun.release()
         assert self.gate.wait(PATIENCE)
         self.batches.append(batch.shape)

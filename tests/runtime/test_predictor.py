@@ -259,7 +259,7 @@ def test_memory_is_bounded_by_the_block_not_the_file(model: Predictor, monkeypat
     largest = 0
     scorer = model.model.run
 
-    def run(batch: Samples, _profiles: object) -> object:
+    def run(batch: Samples) -> object:
         nonlocal largest
         largest = max(largest, batch.size)
         return scorer(batch)

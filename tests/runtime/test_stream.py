@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.channel import ChannelAnalyzer
 from emovox.runtime.model import Model, Outputs
@@ -297,7 +296,7 @@ class FirstSample:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:  # noqa: ARG002
+    def run(self, batch: Samples) -> Outputs:
         self.batches.append(len(batch))
         return Outputs(np.stack([1 - batch[:, 0], batch[:, 0]], axis=1), batch, batch)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted, rounded_event
-from emovox.schema.result import Failure, ModelInfo, Notice, Report, Result, Segment, rounded
+from emovox.schema.result import Adapted, Failure, ModelInfo, Notice, Report, Result, Segment, rounded
 from tests.schema.rows import FAILURE, RESULT, SILENT
 
 
@@ -64,10 +64,20 @@ def test_rounding_leaves_the_original_alone() -> None:
 
 def test_attributes_are_the_keys_of_the_json() -> None:
     keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
+    keys += ("adapted", "plain_scores")
     assert Result.__struct_fields__ == keys
-    assert Segment.__struct_fields__ == ("start", "end", "channel", "label", "confidence", "scores")
+    assert Segment.__struct_fields__ == ("start", "end", "channel", "label", "confidence", "scores", "plain_scores")
     assert Failure.__struct_fields__ == ("file", "error")
     assert Notice.__struct_fields__ == ("code", "message")
+
+
+def test_keys_of_adaptation_are_there_only_with_it() -> None:
+    segment = Segment(0.5, 2.0, 0, "sad", 1.0, {"sad": 1.0})
+    result = Result("a.wav", 2.0, "sad", 1.0, {"sad": 1.0}, {"sad": 1.0}, (), (segment,))
+    assert not {"adapted", "plain_scores"} & {*msgspec.to_builtins(result), *msgspec.to_builtins(segment)}
+    adapted = msgspec.structs.replace(result, adapted=Adapted("recording", 2, 3.0), plain_scores={"sad": 1 / 3})
+    assert msgspec.to_builtins(rounded(adapted))["plain_scores"] == {"sad": 0.3333}
+    assert msgspec.to_builtins(adapted)["adapted"] == {"source": "recording", "clips": 2, "seconds": 3.0}
 
 
 def test_events_carry_their_type() -> None:

@@ -87,8 +87,8 @@ class SpeakerProfile:
         """
         if self.sha256 != sha256:
             raise SpeakerError(
-                f"the profile belongs to model '{self.model}' with sha256 {self.sha256[:12]}…, got model '{model}' with "
-                f"{sha256[:12]}…; learn the speaker again with this model, or choose the other with --model"
+                f"the profile belongs to model '{self.model}' with sha256 {self.sha256[:12]}…, got model '{model}' "
+                f"with {sha256[:12]}…; learn the speaker again with this model, or choose the other one"
             )
 
     def to_bytes(self) -> bytes:
@@ -138,7 +138,6 @@ class SpeakerProfile:
         try:
             known = msgspec.json.decode(_text(data), type=_Description)
             arrays = load(data)
-            labelled = (arrays[f"labelled.{name}"] for name in ("counts", "total", "along"))
             voice = Voice(
                 VoiceStatistics(
                     known.clips,
@@ -149,7 +148,12 @@ class SpeakerProfile:
                     arrays["scores"],
                     known.entropy,
                 ),
-                LabelledVoice(*labelled, known.labelled_seconds),
+                LabelledVoice(
+                    arrays["labelled.counts"],
+                    arrays["labelled.total"],
+                    arrays["labelled.along"],
+                    known.labelled_seconds,
+                ),
             )
             _check(voice, known)
         except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, ValueError, ModelError) as error:
@@ -196,7 +200,11 @@ def _check(voice: Voice, known: _Description) -> None:
     shapes = (unlabelled.scores.shape, labelled.counts.shape, labelled.total.shape, labelled.along.shape)
     if shapes != ((labels,), (labels,), (p,), (labels, d)):
         raise ValueError(f"its arrays have the shapes {shapes}")
-    if known.seconds < 0 or known.labelled_seconds < 0 or not np.isfinite([known.seconds, known.labelled_seconds]).all():
+    if (
+        known.seconds < 0
+        or known.labelled_seconds < 0
+        or not np.isfinite([known.seconds, known.labelled_seconds]).all()
+    ):
         raise ValueError("its seconds are below 0")
     if (np.diag(unlabelled.moments) < 0).any() or unlabelled.squares < 0:
         raise ValueError("its squares are below 0")

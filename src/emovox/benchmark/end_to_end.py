@@ -17,7 +17,6 @@ import msgspec
 import numpy as np
 import onnxruntime
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.reader import open_audio
 from emovox.audio.types import AudioInput, Samples
 from emovox.evaluation.report.sections import Latency, Spread
@@ -56,10 +55,10 @@ class _Stopwatch:
         self.seconds = 0.0
         self._model, self._clock = model, clock
 
-    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
+    def run(self, batch: Samples) -> Outputs:
         """Score [batch, n] float32 and add the time."""
         start = self._clock()
-        outputs = self._model.run(batch, profiles)
+        outputs = self._model.run(batch)
         self.seconds += self._clock() - start
         return outputs
 

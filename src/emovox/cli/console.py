@@ -65,6 +65,17 @@ RawOption = Annotated[
         help="Read bare samples of one channel, without a header: s16le, f32le, mulaw or alaw, and Hz.",
     ),
 ]
+SpeakerOption = Annotated[
+    str | None,
+    typer.Option(metavar="<name>", help="Adapt the scores to a speaker that emovox speaker learn has learnt."),
+]
+SourceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<name>",
+        help="Start from a room, a line or a folder, learnt by emovox speaker learn from other speakers there.",
+    ),
+]
 
 
 class Form(StrEnum):

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "listen": Command("emovox.cli.listen", "listen", "Predict the emotions in live speech from a microphone."),
     "serve": Command("emovox.cli.serve", "serve", "Serve recordings by HTTP and live audio by WebSocket."),
     "batch": Command("emovox.cli.batch", "batch", "Predict the emotions in an archive, on all cores."),
+    "speaker": Command("emovox.cli.speaker", "app", "Teach a model the voice of a speaker, and manage such profiles."),
     "features": Command("emovox.cli.features", "features", "Write acoustic features of recordings as a table."),
     "data": Command("emovox.cli.data", "app", "Describe, index, verify and count corpora of speech."),
     "train": Command("emovox.cli.train", "train", "Train a model from a recipe."),

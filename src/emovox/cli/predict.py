@@ -7,15 +7,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from emovox.audio.child import start_helper
 from emovox.audio.files import audio_files, needs_ffmpeg
-from emovox.audio.reader import AudioReader
-from emovox.audio.source import name_of
-from emovox.audio.types import ChannelChoice, Reading, Samples, parse_channels, parse_raw
+from emovox.audio.types import ChannelChoice, Reading, parse_channels, parse_raw
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -23,9 +21,10 @@ from emovox.cli.console import (
     InputFiles,
     ModelOption,
     RawOption,
+    SourceOption,
+    SpeakerOption,
     ThresholdOption,
     TrackOption,
-    clock,
     coloured,
     complain,
     make_folder,
@@ -33,17 +32,15 @@ from emovox.cli.console import (
     spare_other_kind,
     writing,
 )
+from emovox.cli.predict_job import STDIN, AdaptTo, Job, failure
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
-from emovox.schema.errors import ConfigError, EmovoxError, UnreadableError
+from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
-from emovox.schema.result import Failure, ModelInfo, Notice, Result, ResultRow
+from emovox.schema.result import Failure, ModelInfo, Result
 from emovox.schema.text import name_key
-
-STDIN = "-"
-"""Stands for standard input on the command line."""
 
 
 class Format(StrEnum):
@@ -92,6 +89,15 @@ def predict(
     threshold: ThresholdOption = None,
     track: TrackOption = None,
     raw: RawOption = None,
+    speaker: SpeakerOption = None,
+    source: SourceOption = None,
+    adapt: Annotated[
+        AdaptTo,
+        typer.Option(
+            help="Adapt the scores to the voice of each recording, of each channel, or of all recordings of a folder; "
+            "the plain scores stay beside them in JSON."
+        ),
+    ] = AdaptTo.OFF,
 ) -> None:
     """Predict the emotions in recordings, as a timeline.
 
@@ -112,11 +118,20 @@ def predict(
     spare_other_kind(plot, suffix=".png", head=b"\x89PNG")
     if any(needs_ffmpeg(name) or name.lower().endswith(".mp3") for name in names):
         start_helper(media=any(map(needs_ffmpeg, names)))  # it starts while the model is loaded
-    predictor = load(model, head=head)
+    if adapt is not AdaptTo.OFF and speaker is not None:
+        raise typer.BadParameter("it goes without --speaker, whose voice is known already", param_hint="--adapt")
+    predictor = adapted_predictor(load(model, head=head), speaker, source, adapt=adapt is not AdaptTo.OFF)
     say_limits(predictor.card)
     with Bar(len(sources)) as bar:
-        job = _Job(
-            predictor, sources, choice=choice, threshold=threshold, reading=reading, bar=bar, plotted=plot is not None
+        job = Job(
+            predictor,
+            sources,
+            choice=choice,
+            threshold=threshold,
+            reading=reading,
+            adapt=adapt,
+            bar=bar,
+            plotted=plot is not None,
         )
         if format in SINGLE:
             _write_each(job, format, output, inputs)
@@ -132,65 +147,7 @@ def predict(
         raise typer.Exit(1)
 
 
-class _Job:
-    """The recordings of one call, analysed one after the other while the caller writes the rows."""
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        sources: Sequence[str | Failure],
-        *,
-        choice: ChannelChoice,
-        threshold: float | None,
-        reading: Reading,
-        bar: Bar,
-        plotted: bool,
-    ) -> None:
-        self.predictor = predictor
-        self.failed = 0
-        self.picture: tuple[Result, Envelope] | None = None
-        self.several = len(sources) > 1
-        self._reading = reading
-        self._sources, self._choice, self._threshold, self._bar, self._plotted = (
-            sources,
-            choice,
-            threshold,
-            bar,
-            plotted,
-        )
-
-    def rows(self) -> Iterator[ResultRow]:
-        """Yield the result or the failure of each source; count failures."""
-        for number, source in enumerate(self._sources):
-            row = source if isinstance(source, Failure) else self._row(source, number)
-            self.failed += isinstance(row, Failure)
-            yield row
-
-    def _row(self, source: str, number: int) -> ResultRow:
-        envelope = Envelope(sample_rate=self.predictor.card.sample_rate) if self._plotted else None
-
-        def observe(block: Samples, reader: AudioReader) -> None:
-            """Show the progress, and add a block [channels, n] to the outline."""
-            self._bar.update(number + reader.progress, f"{clock(reader.seconds)}  {reader.name}")
-            if envelope is not None:
-                envelope.feed(block)
-
-        try:
-            result = self.predictor.predict(
-                _stdin() if source == STDIN else source,
-                channels=self._choice,
-                threshold=self._threshold,
-                observer=observe,
-                reading=self._reading,
-            )
-        except EmovoxError as error:
-            return _failure(source, error)
-        if envelope is not None:
-            self.picture = result, envelope
-        return result
-
-
-def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
+def _rendered(job: Job, format: Format, *, colour: bool) -> Iterator[str]:
     card = job.predictor.card
     if format is Format.JSON:
         return json_text(job.rows(), model=ModelInfo(card.name, card.version))
@@ -199,7 +156,7 @@ def _rendered(job: _Job, format: Format, *, colour: bool) -> Iterator[str]:
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
-def _write_each(job: _Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
+def _write_each(job: Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
     """Write one document per recording, into the directory `output`; a single one to a file or to standard output."""
     taken: set[str] = set()
     if output is not None and job.several:
@@ -259,18 +216,33 @@ def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
         try:
             yield from (str(path) for path in audio_files(Path(name)))
         except EmovoxError as error:
-            yield _failure(name, error)
+            yield failure(name, error)
 
 
-def _stdin() -> BinaryIO:
-    if sys.stdin is None:
-        raise UnreadableError("<stdin>: got no standard input, expected a recording; pipe one in")
-    return sys.stdin.buffer
+def adapted_predictor(
+    predictor: Predictor, speaker: str | None, source: str | None, *, adapt: bool = False
+) -> Predictor:
+    """Return a predictor that is adapted to a speaker and a source by name, if they are given.
 
+    Args:
+        predictor: of the model.
+        speaker: name of a speaker.
+        source: name of a source.
+        adapt: whether recordings are adapted to themselves.
 
-def _failure(source: str, error: EmovoxError) -> Failure:
-    name = "<stdin>" if source == STDIN else name_of(source)
-    return Failure(name, Notice(error.code, str(error)))
+    Raises:
+        SpeakerError: one of them is unknown, damaged, or belongs to another model.
+        ModelError: the model cannot adapt.
+    """
+    if adapt:
+        _ = predictor.model.adaptation  # raises
+    if speaker is None and source is None:
+        return predictor
+    from emovox.adaptation.store import SpeakerStore  # here, since most calls need none
+
+    store = SpeakerStore()
+    known = [None if name is None else store.load(name) for name in (speaker, source)]
+    return predictor.for_speaker(known[0], name=speaker or "", source=known[1])
 
 
 def channel_choice(text: str) -> ChannelChoice:

@@ -92,11 +92,12 @@ class ChannelAnalyzer:
         voice: ChannelVoice | None = None,
         keep: bool = False,
     ) -> None:
-        self.cutter, self._voice, self._keep = cutter, voice, keep
+        self.cutter, self.channel = cutter, channel
+        self._voice, self._keep = voice, keep
         self.kept: list[Samples] = []
         """Statistics [p] of the tiles so far, in the order of their segments."""
         self._labels, self._rate = card.labels, card.sample_rate
-        self._index, self._step, self._channel, self._threshold = index, channels, channel, threshold
+        self._index, self._step, self._threshold = index, channels, threshold
         self._clear_region()
 
     def reset(self) -> None:
@@ -122,7 +123,7 @@ class ChannelAnalyzer:
     def _advance(self, mark: SegmenterEvent, scored: Iterator[Scored]) -> Event | None:
         match mark:
             case RegionStarted():
-                return SpeechStarted(self._utterance(mark.region), self._channel, self._seconds(mark.start))
+                return SpeechStarted(self._utterance(mark.region), self.channel, self._seconds(mark.start))
             case Preview():
                 return self._updated(mark, self._smoother.feed(self._adapted(next(scored))))
             case Tile():
@@ -152,7 +153,7 @@ class ChannelAnalyzer:
             labels=self._labels,
             start=tile.start / self._rate,
             end=tile.end / self._rate,
-            channel=self._channel,
+            channel=self.channel,
             threshold=self._threshold,
             plain=None if self._voice is None else scored.scores,
         )
@@ -166,7 +167,7 @@ class ChannelAnalyzer:
         named = dict(zip(self._labels, scores.tolist(), strict=True))
         return EmotionUpdated(
             utterance=self._utterance(preview.region),
-            channel=self._channel,
+            channel=self.channel,
             start=self._seconds(preview.start),
             end=self._seconds(preview.end),
             label=label_of(named, threshold=self._threshold),
@@ -178,7 +179,7 @@ class ChannelAnalyzer:
         scores = mean_scores(self._segments)
         return SpeechEnded(
             utterance=self._utterance(mark.region),
-            channel=self._channel,
+            channel=self.channel,
             start=self._seconds(mark.start),
             end=self._seconds(mark.end),
             label=label_of(scores, threshold=self._threshold),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from emovox.adaptation.estimator import StatisticsScorer
-from emovox.adaptation.voice import AdaptedScorer, Voice
+from emovox.adaptation.voice import AdaptedScorer
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scored
 from emovox.schema.result import Adapted

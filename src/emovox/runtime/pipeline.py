@@ -7,17 +7,20 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emovox.adaptation.profile import Profile
-from emovox.audio.types import Samples
-from emovox.runtime.batching import Scorer
+from emovox.runtime.batching import Scored, Scorer
 from emovox.runtime.channel import ChannelAnalyzer, live_analyzers
 from emovox.runtime.live_stream import LiveStream
+from emovox.runtime.model import Outputs
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import ConfigError, PipelineError
+
+if TYPE_CHECKING:
+    from emovox.adaptation.speaker import SpeakerProfile
 
 LARGEST_BATCH = 4
 """Largest number of windows per run. Four take 15 to 35 % less time than one by one, eight hardly less than four.
@@ -95,7 +98,8 @@ class Pipeline:
         channels: int | Sequence[int] = 1,
         threshold: float | None = None,
         hop: float | None = None,
-        profile: Profile | None = None,
+        adapt: bool = False,
+        speaker: SpeakerProfile | None = None,
         notify: Callable[[], None] = lambda: None,
     ) -> LiveStream:
         """Open a stream.
@@ -104,7 +108,9 @@ class Pipeline:
             channels: as in `Predictor.stream`.
             threshold: as in `Predictor.stream`.
             hop: seconds between two previews, as in `Predictor.stream`.
-            profile: as in `Predictor.stream`; windows of streams with different profiles share a batch.
+            adapt: as in `Predictor.stream`.
+            speaker: whose voice the scores are adapted to, in place of the predictor's; windows of streams with
+                different speakers share a batch.
             notify: called when there is something to take, when there is room again, and when the stream is over. Any
                 thread may call it, usually a model thread. It must return at once.
 
@@ -112,9 +118,11 @@ class Pipeline:
             PipelineError: the pipeline is closed.
             EmovoxError: as `Predictor.stream`.
         """
-        analyzers = live_analyzers(
-            self.predictor.card, channels=channels, threshold=threshold, hop=hop, profile=profile
-        )
+        predictor = self.predictor
+        if speaker is not None:
+            predictor = predictor.for_speaker(speaker, source=predictor.source)
+        voice = predictor.voice_maker(adapt=adapt)
+        analyzers = live_analyzers(predictor.card, channels=channels, threshold=threshold, hop=hop, voice=voice)
         stream = LiveStream(
             analyzers,
             queue=self._queue,

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from emovox.adaptation.profile import Profile
+from emovox.adaptation.estimator import VoiceStatistics
+from emovox.adaptation.voice import AdaptedScorer, Voice
 from emovox.audio.given import plain_channels
-from emovox.audio.reader import AudioReader, open_audio
-from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading, Samples
-from emovox.runtime.channel import live_analyzers, make_analyzers
+from emovox.audio.reader import open_audio
+from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading
+from emovox.runtime.channel import live_analyzers
+from emovox.runtime.channel_voice import ChannelVoice, VoiceMaker, no_voice
+from emovox.runtime.first_pass import UNCERTAIN_SPEECH, BlockObserver, Heard, hear
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
-from emovox.runtime.speech_network import may_hold_speech
+from emovox.runtime.second_pass import GROUPS, Adapt, adapted_result, voices_of
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
-from emovox.runtime.timeline import summarise
 from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
-from emovox.schema.events import Event, SpeechEnded
-from emovox.schema.result import Notice, Result, Segment
+from emovox.schema.errors import ConfigError, SpeakerError
+from emovox.schema.result import Result
 
-LONGEST_UNCERTAIN = 30.0
-"""Longest recording that is scored as a whole if no speech is found in it, in seconds of all its channels together."""
-
-UNCERTAIN_PROBABILITY = 0.2
-"""Probability of speech above which that is done. Of noise without a region, 4 to 12 % of the clips reach it; of
-noisy speech without a region, nearly all."""
-
-_DOUBT = "no speech found for certain in {:.1f} s; all of it was scored"
-
-BlockObserver = Callable[[Samples, AudioReader], None]
-"""Callback after each block [channels, n] of a recording, with its reader; for progress and plots."""
+if TYPE_CHECKING:  # its import takes some milliseconds, and most programs need none
+    from emovox.adaptation.speaker import SpeakerProfile
 
 
 class Predictor:
@@ -42,10 +33,45 @@ class Predictor:
 
     Args:
         model: the loaded graph and its card; `card.sample_rate` is in Hz.
+        speaker: whose voice the scores are adapted to; see `for_speaker`.
+        name: of the speaker, for results.
+        source: what is known of the room, the line or the folder.
+
+    Raises:
+        SpeakerError: `speaker` or `source` belongs to another model.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: Model,
+        *,
+        speaker: SpeakerProfile | None = None,
+        name: str = "",
+        source: SpeakerProfile | None = None,
+    ) -> None:
+        for profile in (speaker, source):
+            if profile is not None:
+                profile.check(model.card.name, model.card.sha256)
+        self.model, self.speaker, self.source = model, speaker, source
+        self._name = name
+
+    def for_speaker(
+        self, speaker: SpeakerProfile | None = None, *, name: str = "", source: SpeakerProfile | None = None
+    ) -> Predictor:
+        """Return a predictor whose scores are adapted to a speaker; it shares the model.
+
+        Args:
+            speaker: from `learn`, `emovox.adaptation.store.SpeakerStore` or `read_speaker`; None: nothing is known.
+            name: of the speaker, for `Result.adapted`.
+            source: the same for a room, a line or a folder, from recordings of other speakers there.
+
+        Raises:
+            SpeakerError: a profile belongs to another model.
+            ModelError: this model cannot adapt.
+        """
+        if speaker is not None or source is not None:
+            _ = self.model.adaptation  # raises
+        return Predictor(self.model, speaker=speaker, name=name, source=source)
 
     @property
     def card(self) -> ModelCard:
@@ -64,7 +90,7 @@ class Predictor:
         channels: ChannelChoice = "mix",
         threshold: float | None = None,
         vad: bool = True,
-        profile: Profile | None = None,
+        adapt: Adapt = "off",
         observer: BlockObserver | None = None,
         reading: Reading = DEFAULT_READING,
     ) -> Result:
@@ -77,7 +103,8 @@ class Predictor:
             vad: whether to look for speech; False treats the whole recording as speech. If none is found in a recording
                 of at most 30 s (of all channels together) that may hold some, all of it is scored, with the warning
                 `speech_uncertain`.
-            profile: profile of the speaker, for models with an adaptable card; None takes the training set's.
+            adapt: "recording" scores all tiles again, adapted to the voice of the recording; "channel" to that of each
+                channel. It takes 25 kB a tile at most, and some milliseconds.
             observer: called after each block of 10 seconds.
             reading: which audio track of a container, and what bare samples are.
 
@@ -87,7 +114,41 @@ class Predictor:
         Raises:
             AudioError: the recording cannot be read, decoded or used; subclasses say why.
             MissingExtraError: its container needs an extra that is not installed.
-            ConfigError: `threshold` is out of range.
+            ConfigError: `threshold` is out of range, or `adapt` is unknown, or goes together with a speaker.
+            ModelError: `adapt` is given, and the model cannot adapt.
+        """
+        self._check_adapt(adapt)
+        heard = self.hear(
+            source,
+            channels=channels,
+            threshold=threshold,
+            vad=vad,
+            keep=adapt != "off",
+            observer=observer,
+            reading=reading,
+        )
+        if adapt == "off":
+            voice = self.voice_maker()()
+            return heard.result(adapted=None if voice is None else voice.adapted)
+        group = GROUPS[adapt]
+        return adapted_result(
+            self.model, heard, voices_of(self.model, heard, group), group=group, source=adapt, prior=self.prior
+        )
+
+    def hear(
+        self,
+        source: AudioInput,
+        *,
+        channels: ChannelChoice = "mix",
+        threshold: float | None = None,
+        vad: bool = True,
+        keep: bool = True,
+        observer: BlockObserver | None = None,
+        reading: Reading = DEFAULT_READING,
+    ) -> Heard:
+        """Make the first pass over a recording; arguments as for `predict`.
+
+        `emovox.runtime.second_pass` scores what is kept again, adapted to voices of one or several recordings.
         """
         rate, channels = self.card.sample_rate, plain_channels(channels)
         with open_audio(
@@ -95,32 +156,90 @@ class Predictor:
         ) as reader:
             numbers = (channels,) if isinstance(channels, int) else tuple(range(reader.channels))
             threshold = self.card.threshold if threshold is None else number(threshold, "threshold")
-            make = partial(make_analyzers, self.card, threshold=threshold, hop=None, profile=profile)
-            stream = Stream(self.model, make(numbers, speech_only=vad), sample_rate=rate)
-            segments: list[Segment] = []
-            kept: list[Samples] = []  # for a second look
-            for block in reader.blocks():
-                segments += _segments(stream.feed(block))
-                is_short = reader.seconds * len(block) <= LONGEST_UNCERTAIN
-                kept = [*kept, block] if vad and is_short and not segments else []
-                if observer is not None:
-                    observer(block, reader)
-            segments += _segments(stream.flush())
-            notices = list(reader.notices)
-            if kept and not segments:
-                audio = np.concatenate(kept, axis=1)
-                rows = [row for row, samples in enumerate(audio) if _may_hold_speech(samples, rate)]
-                whole = Stream(self.model, make([numbers[row] for row in rows], speech_only=False), sample_rate=rate)
-                segments = _segments(whole.feed(audio[rows]) + whole.flush()) if rows else []
-                if segments:
-                    notices.append(Notice("speech_uncertain", _DOUBT.format(reader.seconds)))
-            return summarise(
-                reader.name,
-                duration=reader.seconds,
-                segments=segments,
-                notices=notices,
+            return hear(
+                self.model,
+                reader,
+                numbers,
                 threshold=threshold,
+                vad=vad,
+                voice=no_voice if keep else self.voice_maker(),
+                keep=keep,
+                observer=observer,
             )
+
+    def learn(
+        self,
+        source: AudioInput,
+        label: str | None = None,
+        *,
+        channels: ChannelChoice = "mix",
+        reading: Reading = DEFAULT_READING,
+    ) -> SpeakerProfile:
+        """Add a recording of the speaker to this predictor's profile, which adapts all that it predicts from now on.
+
+        Streams that are open already are not changed.
+
+        Args:
+            source: as in `predict`; only the speaker is heard in it.
+            label: the emotion in the recording; None: unknown.
+            channels: as in `predict`.
+            reading: as in `predict`.
+
+        Returns:
+            The new profile; `emovox.adaptation.store.SpeakerStore` keeps it. It takes some milliseconds beyond the
+            prediction.
+
+        Raises:
+            AudioError: as in `predict`.
+            SpeakerError: there is no speech in the recording, or the model has no such label.
+            ModelError: this model cannot adapt.
+        """
+        from emovox.adaptation.speaker import SpeakerProfile
+
+        if label is not None and label not in self.labels:
+            raise SpeakerError(f"got the label '{label}', expected one of {', '.join(self.labels)}")
+        model, card = self.model, self.card
+        heard = self.hear(source, channels=channels, reading=reading)
+        if not heard.segments or any(notice.code == UNCERTAIN_SPEECH for notice in heard.notices):
+            raise SpeakerError(f"{heard.file}: got no clear speech to learn from, expected a recording of the speaker")
+        known = Voice.empty(model.adaptation) if self.speaker is None else self.speaker.voice
+        index = None if label is None else self.labels.index(label)
+        voice = known + voices_of(model, heard, GROUPS["recording"], label=index)[None]
+        self.speaker = SpeakerProfile(card.name, card.sha256, card.labels, voice)
+        return self.speaker
+
+    def voice_maker(self, *, adapt: bool = False) -> VoiceMaker:
+        """Return what makes the voice of each channel of a recording.
+
+        Args:
+            adapt: whether the voice learns, tile by tile, from what it hears.
+
+        Raises:
+            ModelError: `adapt` is given, or there is a speaker, and the model cannot adapt.
+        """
+        if not adapt and self.speaker is None and self.source is None:
+            return no_voice
+        known, prior, model = self.speaker, self.prior, self.model
+        parameters = model.adaptation
+        make = lambda: AdaptedScorer(model, parameters, None if known is None else known.voice, source=prior)  # noqa: E731
+        source = "stream" if adapt else f"speaker {self._name}".strip() if known is not None else "source"
+        if adapt:
+            return lambda: ChannelVoice(make, source, learns=True)
+        fixed = ChannelVoice(make, source, learns=False)
+        return lambda: fixed
+
+    @property
+    def prior(self) -> VoiceStatistics | None:
+        """Sums over clips of other speakers from the same source, where adaptation starts; None: no source is known."""
+        return None if self.source is None else self.source.voice.unlabelled
+
+    def _check_adapt(self, adapt: str) -> None:
+        if adapt == "off":
+            return
+        if adapt not in GROUPS:
+            raise ConfigError(f"adapt is '{adapt}', expected off, {', '.join(GROUPS)}")
+        if self.speaker is not None:
+            raise ConfigError(f"adapt is '{adapt}' for a predictor of one speaker, expected off; choose one of both")
 
     def stream(
         self,
@@ -128,7 +247,7 @@ class Predictor:
         channels: int | Sequence[int] = 1,
         threshold: float | None = None,
         hop: float | None = None,
-        profile: Profile | None = None,
+        adapt: bool = False,
     ) -> Stream:
         """Open a stream for live audio at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
@@ -137,13 +256,16 @@ class Predictor:
                 of each channel in the events.
             threshold: abstention threshold in [0, 1]; None takes the card's.
             hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; None takes the card's.
-            profile: as in `predict`; it applies to every channel.
+            adapt: whether each channel learns the voice that it hears, tile by tile. It starts from the speaker of this
+                predictor, if there is one.
 
         Raises:
             ChannelError: there is no channel.
             ConfigError: `threshold` or `hop` is out of range.
+            ModelError: `adapt` is given, and the model cannot adapt.
         """
-        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, profile=profile)
+        voice = self.voice_maker(adapt=adapt)
+        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, voice=voice)
         return Stream(self.model, analyzers, sample_rate=self.card.sample_rate)
 
     def __repr__(self) -> str:
@@ -186,11 +308,3 @@ def predict(
         EmovoxError: as `load` and `Predictor.predict`.
     """
     return load(model).predict(source, channels=channels, threshold=threshold)
-
-
-def _segments(events: list[Event]) -> list[Segment]:
-    return [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
-
-
-def _may_hold_speech(samples: Samples, sample_rate: int) -> bool:
-    return may_hold_speech(samples, sample_rate=sample_rate, threshold=UNCERTAIN_PROBABILITY)

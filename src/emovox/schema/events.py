@@ -63,6 +63,4 @@ def rounded_event(event: Event) -> Event:
         return msgspec.structs.replace(event, scores=scores, confidence=confidence)
     segments = tuple(rounded_segment(segment) for segment in event.segments)
     plain = None if event.plain_scores is None else rounded_scores(event.plain_scores)
-    return msgspec.structs.replace(
-        event, scores=scores, confidence=confidence, segments=segments, plain_scores=plain
-    )
+    return msgspec.structs.replace(event, scores=scores, confidence=confidence, segments=segments, plain_scores=plain)

@@ -109,10 +109,11 @@ def _locked(file: BinaryIO) -> bool:
     return True
 
 
-def write_whole(
-    path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False, private: bool = False
-) -> None:
-    """Write a whole file in one call; arguments and errors as for `replacing`. A private one only its owner may read."""
+def write_whole(path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False, private: bool = False) -> None:
+    """Write a whole file in one call; arguments and errors as for `replacing`.
+
+    Only its owner may read a private one.
+    """
     with replacing(path, make_folder=make_folder) as file:
         if private and sys.platform != "win32":
             os.fchmod(file.fileno(), 0o600)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Sequence
 from typing import Any, cast
 from unittest.mock import ANY
 
 import numpy as np
 import pytest
 
-from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
@@ -32,9 +30,9 @@ class BlockedModel:
         self.card, self.size, self._model = model.card, model.size, model
         self.gate = threading.Event()
 
-    def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
+    def run(self, batch: Samples) -> Outputs:
         assert self.gate.wait(PATIENCE)
-        return self._model.run(batch, profiles)
+        return self._model.run(batch)
 
 
 def session_of(

@@ -1,0 +1,128 @@
+"""The recordings of one call of `emovox predict`: each becomes a result or a failure."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import BinaryIO, TypeVar
+
+from emovox.audio.reader import AudioReader
+from emovox.audio.source import name_of
+from emovox.audio.types import ChannelChoice, Reading, Samples
+from emovox.cli.console import Bar, clock
+from emovox.runtime.envelope import Envelope
+from emovox.runtime.first_pass import BlockObserver, Heard
+from emovox.runtime.folder_pass import FolderPass
+from emovox.runtime.predictor import Predictor
+from emovox.schema.errors import EmovoxError, UnreadableError
+from emovox.schema.result import Failure, Notice, Result, ResultRow
+
+STDIN = "-"
+"""Stands for standard input on the command line."""
+
+Outcome = TypeVar("Outcome", Result, Heard)
+
+
+class AdaptTo(StrEnum):
+    """What the scores are adapted to."""
+
+    OFF = "off"
+    RECORDING = "recording"
+    CHANNEL = "channel"
+    FOLDER = "folder"
+
+
+class Job:
+    """The recordings of one call, analysed one after the other while the caller writes the rows."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        sources: Sequence[str | Failure],
+        *,
+        choice: ChannelChoice,
+        threshold: float | None,
+        reading: Reading,
+        adapt: AdaptTo,
+        bar: Bar,
+        plotted: bool,
+    ) -> None:
+        self.predictor = predictor
+        self.failed = 0
+        self.picture: tuple[Result, Envelope] | None = None
+        self.several = len(sources) > 1
+        self._reading, self._adapt = reading, adapt
+        self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
+        self._envelope = Envelope(sample_rate=predictor.card.sample_rate) if plotted else None
+
+    def rows(self) -> Iterator[ResultRow]:
+        """Yield the result or the failure of each source; count failures."""
+        for row in self._folder_rows() if self._adapt is AdaptTo.FOLDER else self._single_rows():
+            self.failed += isinstance(row, Failure)
+            if self._envelope is not None and isinstance(row, Result):
+                self.picture = row, self._envelope
+            yield row
+
+    def _single_rows(self) -> Iterator[ResultRow]:
+        for number, source in enumerate(self._sources):
+            yield source if isinstance(source, Failure) else self._tried(source, number, self._predicted)
+
+    def _folder_rows(self) -> Iterator[ResultRow]:
+        with FolderPass(self.predictor) as folder_pass:
+            failures: list[Failure | None] = []
+            for number, source in enumerate(self._sources):
+                found = source if isinstance(source, Failure) else self._tried(source, number, self._heard)
+                failures.append(found if isinstance(found, Failure) else None)
+                if isinstance(found, Heard):
+                    folder_pass.add(found, os.path.dirname(str(source)))
+            results = folder_pass.results()
+            for failure in failures:
+                yield next(results) if failure is None else failure
+
+    def _predicted(self, source: str | BinaryIO, observer: BlockObserver) -> Result:
+        return self.predictor.predict(
+            source,
+            channels=self._choice,
+            threshold=self._threshold,
+            adapt=self._adapt.value,  # type: ignore[arg-type]  # folder goes the other way
+            observer=observer,
+            reading=self._reading,
+        )
+
+    def _heard(self, source: str | BinaryIO, observer: BlockObserver) -> Heard:
+        return self.predictor.hear(
+            source, channels=self._choice, threshold=self._threshold, observer=observer, reading=self._reading
+        )
+
+    def _tried(
+        self, source: str, number: int, work: Callable[[str | BinaryIO, BlockObserver], Outcome]
+    ) -> Outcome | Failure:
+        def observe(block: Samples, reader: AudioReader) -> None:
+            """Show the progress, and add a block [channels, n] to the outline."""
+            self._bar.update(number + reader.progress, f"{clock(reader.seconds)}  {reader.name}")
+            if self._envelope is not None:
+                self._envelope.feed(block)
+
+        try:
+            return work(standard_input() if source == STDIN else source, observe)
+        except EmovoxError as error:
+            return failure(source, error)
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input.
+
+    Raises:
+        UnreadableError: there is none.
+    """
+    if sys.stdin is None:
+        raise UnreadableError("<stdin>: got no standard input, expected a recording; pipe one in")
+    return sys.stdin.buffer
+
+
+def failure(source: str, error: EmovoxError) -> Failure:
+    """Return the row of a source that cannot be analysed."""
+    name = "<stdin>" if source == STDIN else name_of(source)
+    return Failure(name, Notice(error.code, str(error)))
