@@ -13,12 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from emovox.audio.types import Samples
-from emovox.cli import predict as module
+from emovox.audio.types import AudioInput, Samples
 from emovox.cli.main import main
-from emovox.runtime.predictor import load
+from emovox.runtime.predictor import Predictor, load
 from emovox.schema.labels import EMOTIONS
-from emovox.schema.result import ResultRow
+from emovox.schema.result import Result
 from emovox.testing import RATE, change_card, speech, write_toy
 
 
@@ -177,13 +176,13 @@ def test_csv_has_a_line_a_segment(folder: Path, capsys: pytest.CaptureFixture[st
 def test_csv_lines_come_as_they_are_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     analysed: list[int] = []
-    original = module._Job._row
+    original = Predictor.predict
 
-    def row(job: module._Job, source: str, number: int) -> ResultRow:
+    def predict(self: Predictor, source: AudioInput, **options: Any) -> Result:
         analysed.append(len(written))
-        return original(job, source, number)
+        return original(self, source, **options)
 
-    monkeypatch.setattr(module._Job, "_row", row)
+    monkeypatch.setattr(Predictor, "predict", predict)
     monkeypatch.setattr("typer.echo", lambda text, **_: written.append(text))
     emovox("a.wav", "a.wav", "a.wav", "--format", "csv")
     assert analysed == [1, 2, 3]
@@ -262,10 +261,10 @@ def test_output_is_written_whole_or_not_at_all(
     before = target.read_bytes()
     assert json.loads(before)["results"][0]["file"] == "a.wav"
 
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module._Job, "_row", interrupted)
+    monkeypatch.setattr(Predictor, "predict", interrupted)
     with pytest.raises((SystemExit, KeyboardInterrupt)):
         main(["predict", "--model", "toy.onnx", "a.wav", "--format", "json", "--output", "out.json"])
     assert target.read_bytes() == before
