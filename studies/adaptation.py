@@ -29,7 +29,7 @@ import torch
 from emovox.adaptation.estimator import Adaptation, WeightedProfile, adapted_scores
 from emovox.adaptation.profile import Profile
 from emovox.adaptation.prototypes import measure_labelled
-from emovox.adaptation.voice import AdaptedScorer, Voice
+from emovox.adaptation.voice import AdaptedScorer, VoiceSums
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.corpora.folds import speaker_key
@@ -242,7 +242,7 @@ def judge_labelled(estimator: Adaptation, head: TrainedHead, clips: LabelledStat
             places = [rng.permutation(np.flatnonzero(voice.labels == EMOTIONS.index(name))) for name in names]
             drawn = np.concatenate([place[: min(size, len(place) // 2)] for place in places])
             sums = measure_labelled(estimator, head, voice.statistics[drawn], list(voice.labels[drawn]))
-            known = Voice(Voice.empty(estimator).unlabelled, sums)
+            known = VoiceSums(VoiceSums.empty(estimator).unlabelled, sums)
             after = AdaptedScorer(head, estimator, known).scores(voice.statistics)
             changes.append(100 * (set_uar(after, labels, drawn) - set_uar(plain, labels, drawn)))
     return [float(np.mean(changes[place :: len(LABELLED)])) for place in range(len(LABELLED))]

@@ -14,7 +14,7 @@ from emovox.adaptation.prototypes import (
     find_prototypes,
     measure_labelled,
 )
-from emovox.adaptation.voice import AdaptedScorer, Voice
+from emovox.adaptation.voice import AdaptedScorer, VoiceSums
 from emovox.evaluation.adaptation import set_uar
 from emovox.schema.errors import ModelError
 from emovox.training.adaptation import fit_moods
@@ -36,7 +36,7 @@ def learn(adaptation: Adaptation, rows: np.ndarray) -> Prototypes:
 
 
 def scored(adaptation: Adaptation, statistics: np.ndarray, voice: LabelledVoice) -> np.ndarray:
-    known = Voice(Voice.empty(adaptation).unlabelled, voice)
+    known = VoiceSums(VoiceSums.empty(adaptation).unlabelled, voice)
     return AdaptedScorer(SCORER, adaptation, known).scores(statistics)
 
 

@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 from emovox.adaptation.estimator import shifted
 from emovox.adaptation.speaker import LARGEST_FILE, METADATA_KEY, SpeakerProfile, read_speaker
 from emovox.adaptation.store import SpeakerStore, checked_name
-from emovox.adaptation.voice import AdaptedScorer, Voice, measured
+from emovox.adaptation.voice import AdaptedScorer, VoiceSums, measured
 from emovox.runtime.model import Model
 from emovox.schema.errors import ConfigError, SpeakerError, UnknownSpeakerError
 from emovox.testing import write_toy
@@ -35,7 +35,7 @@ def clips(n: int, *, offset: float = 0.0, seed: int = 0) -> np.ndarray:
     return (rows + offset).astype(np.float32)
 
 
-def voice(model: Model, rows: np.ndarray, label: int | None = None) -> Voice:
+def voice(model: Model, rows: np.ndarray, label: int | None = None) -> VoiceSums:
     return measured(model.adaptation, model, rows, model.scores(rows), [3.0] * len(rows), label)
 
 

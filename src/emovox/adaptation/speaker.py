@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 
 from emovox.adaptation.estimator import VoiceStatistics
 from emovox.adaptation.prototypes import LabelledVoice
-from emovox.adaptation.voice import Voice
+from emovox.adaptation.voice import VoiceSums
 from emovox.schema.errors import ModelError, SpeakerError
 
 METADATA_KEY = "emovox"
@@ -62,9 +62,9 @@ class SpeakerProfile:
     model: str
     sha256: str
     labels: tuple[str, ...]
-    voice: Voice
+    voice: VoiceSums
 
-    def __add__(self, voice: Voice) -> SpeakerProfile:
+    def __add__(self, voice: VoiceSums) -> SpeakerProfile:
         """Return the profile with further clips of the same speaker."""
         return replace(self, voice=self.voice + voice)
 
@@ -138,7 +138,7 @@ class SpeakerProfile:
         try:
             known = msgspec.json.decode(_text(data), type=_Description)
             arrays = load(data)
-            voice = Voice(
+            voice = VoiceSums(
                 VoiceStatistics(
                     known.clips,
                     known.seconds,
@@ -194,7 +194,7 @@ def _text(data: bytes) -> str:
     return text
 
 
-def _check(voice: Voice, known: _Description) -> None:
+def _check(voice: VoiceSums, known: _Description) -> None:
     unlabelled, labelled = voice.unlabelled, voice.labelled
     p, d, labels = len(unlabelled.total), len(unlabelled.moments), len(known.labels)
     shapes = (unlabelled.scores.shape, labelled.counts.shape, labelled.total.shape, labelled.along.shape)

@@ -22,7 +22,7 @@ from emovox.audio.types import Samples
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Voice:
+class VoiceSums:
     """Sums over the clips of one voice; `+` merges those of different clips.
 
     Attributes:
@@ -34,19 +34,19 @@ class Voice:
     labelled: LabelledVoice
 
     @classmethod
-    def empty(cls, adaptation: Adaptation) -> Voice:
+    def empty(cls, adaptation: Adaptation) -> VoiceSums:
         """Return the voice of which nothing is known yet."""
         labels, (d, p) = adaptation.apart.shape[1], adaptation.axes.shape
         nothing = VoiceStatistics(0, 0.0, np.zeros(p), 0.0, np.zeros((d, d)), np.zeros(labels), 0.0)
         return cls(nothing, LabelledVoice(np.zeros(labels), np.zeros(p), np.zeros((labels, d)), 0.0))
 
-    def __add__(self, other: Voice) -> Voice:
+    def __add__(self, other: VoiceSums) -> VoiceSums:
         """Return the sums over the clips of both.
 
         Raises:
             ModelError: they are of different models.
         """
-        return Voice(self.unlabelled + other.unlabelled, self.labelled + other.labelled)
+        return VoiceSums(self.unlabelled + other.unlabelled, self.labelled + other.labelled)
 
     @property
     def clips(self) -> int:
@@ -76,13 +76,13 @@ class AdaptedScorer:
         self,
         scorer: StatisticsScorer,
         adaptation: Adaptation,
-        voice: Voice | None = None,
+        voice: VoiceSums | None = None,
         *,
         source: VoiceStatistics | None = None,
     ) -> None:
         self._scorer, self._adaptation = scorer, adaptation
         self._source = np.zeros_like(adaptation.axes[0]) if source is None else self._offset(source)
-        self.voice = Voice.empty(adaptation) if voice is None else voice
+        self.voice = VoiceSums.empty(adaptation) if voice is None else voice
         self._prepare()
 
     def scores(self, statistics: Samples) -> Samples:
@@ -124,12 +124,12 @@ def measured(
     plain: Samples,
     seconds: Sequence[float],
     label: int | None = None,
-) -> Voice:
+) -> VoiceSums:
     """Return the sums over clips; arguments as for `AdaptedScorer.learn`."""
-    nothing = Voice.empty(adaptation)
+    nothing = VoiceSums.empty(adaptation)
     if label is None:
         profile = scorer.default_profile
-        return Voice(adaptation.sums(statistics, plain, seconds, profile), nothing.labelled)
-    return Voice(
+        return VoiceSums(adaptation.sums(statistics, plain, seconds, profile), nothing.labelled)
+    return VoiceSums(
         nothing.unlabelled, measure_labelled(adaptation, scorer, statistics, [label] * len(statistics), seconds)
     )

@@ -32,7 +32,7 @@ from emovox.cli.console import (
     spare_other_kind,
     writing,
 )
-from emovox.cli.predict_job import STDIN, AdaptTo, Job, failure
+from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
@@ -123,7 +123,7 @@ def predict(
     predictor = adapted_predictor(load(model, head=head), speaker, source, adapt=adapt is not AdaptTo.OFF)
     say_limits(predictor.card)
     with Bar(len(sources)) as bar:
-        job = Job(
+        job = PredictJob(
             predictor,
             sources,
             choice=choice,
@@ -147,7 +147,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def _rendered(job: Job, format: Format, *, colour: bool) -> Iterator[str]:
+def _rendered(job: PredictJob, format: Format, *, colour: bool) -> Iterator[str]:
     card = job.predictor.card
     if format is Format.JSON:
         return json_text(job.rows(), model=ModelInfo(card.name, card.version))
@@ -156,7 +156,7 @@ def _rendered(job: Job, format: Format, *, colour: bool) -> Iterator[str]:
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
-def _write_each(job: Job, format: Format, output: Path | None, inputs: InputFiles) -> None:
+def _write_each(job: PredictJob, format: Format, output: Path | None, inputs: InputFiles) -> None:
     """Write one document per recording, into the directory `output`; a single one to a file or to standard output."""
     taken: set[str] = set()
     if output is not None and job.several:

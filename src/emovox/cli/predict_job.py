@@ -34,7 +34,7 @@ class AdaptTo(StrEnum):
     FOLDER = "folder"
 
 
-class Job:
+class PredictJob:
     """The recordings of one call, analysed one after the other while the caller writes the rows."""
 
     def __init__(

@@ -9,7 +9,7 @@ import typer
 
 from emovox.adaptation.speaker import SpeakerProfile, read_speaker
 from emovox.adaptation.store import SUFFIX, SpeakerStore
-from emovox.adaptation.voice import Voice
+from emovox.adaptation.voice import VoiceSums
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -148,7 +148,7 @@ def _described(store: SpeakerStore, name: str) -> dict[str, Any]:
 
 
 def _as_data(name: str, profile: SpeakerProfile) -> dict[str, Any]:
-    voice: Voice = profile.voice
+    voice: VoiceSums = profile.voice
     return {
         "name": name,
         "model": profile.model,

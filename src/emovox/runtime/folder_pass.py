@@ -9,7 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
-from emovox.adaptation.voice import Voice
+from emovox.adaptation.voice import VoiceSums
 from emovox.runtime.first_pass import Heard
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.second_pass import GROUPS, adapted_result, voices_of
@@ -31,7 +31,7 @@ class FolderPass:
         self._predictor = predictor
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by __exit__
         self._heard: list[tuple[str, Heard]] = []
-        self._voices: dict[str, Voice] = {}
+        self._voices: dict[str, VoiceSums] = {}
 
     def add(self, heard: Heard, folder: str) -> None:
         """Add a recording of a folder.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emovox.adaptation.estimator import VoiceStatistics
-from emovox.adaptation.voice import AdaptedScorer, Voice
+from emovox.adaptation.voice import AdaptedScorer, VoiceSums
 from emovox.audio.given import plain_channels
 from emovox.audio.reader import open_audio
 from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading
@@ -202,7 +202,7 @@ class Predictor:
         heard = self.hear(source, channels=channels, reading=reading)
         if not heard.segments or any(notice.code == UNCERTAIN_SPEECH for notice in heard.notices):
             raise SpeakerError(f"{heard.file}: got no clear speech to learn from, expected a recording of the speaker")
-        known = Voice.empty(model.adaptation) if self.speaker is None else self.speaker.voice
+        known = VoiceSums.empty(model.adaptation) if self.speaker is None else self.speaker.voice
         index = None if label is None else self.labels.index(label)
         voice = known + voices_of(model, heard, GROUPS["recording"], label=index)[None]
         self.speaker = SpeakerProfile(card.name, card.sha256, card.labels, voice)

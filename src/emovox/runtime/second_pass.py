@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from emovox.adaptation.estimator import VoiceStatistics
-from emovox.adaptation.voice import AdaptedScorer, Voice, measured
+from emovox.adaptation.voice import AdaptedScorer, VoiceSums, measured
 from emovox.audio.types import Samples
 from emovox.runtime.first_pass import Heard
 from emovox.runtime.model import Model
@@ -25,7 +25,7 @@ GROUPS: Mapping[str, Group] = {"recording": lambda _: None, "channel": lambda se
 """Choice of `Adapt` → group."""
 
 
-def voices_of(model: Model, heard: Heard, group: Group, *, label: int | None = None) -> dict[Hashable, Voice]:
+def voices_of(model: Model, heard: Heard, group: Group, *, label: int | None = None) -> dict[Hashable, VoiceSums]:
     """Return the sums over the tiles of each voice.
 
     Args:
@@ -55,7 +55,7 @@ def voices_of(model: Model, heard: Heard, group: Group, *, label: int | None = N
 def adapted_result(
     model: Model,
     heard: Heard,
-    voices: Mapping[Hashable, Voice],
+    voices: Mapping[Hashable, VoiceSums],
     *,
     group: Group,
     source: str,
