@@ -50,6 +50,7 @@ def test_the_hash_stays(path: Path) -> None:
         ("svm.c=[1.0, nan]", r"svm\.c is \[1\.0, nan\], expected numbers above 0"),
         ("svm.c=[inf]", r"svm\.c is \[inf\]"),
         ("svm.gamma=[0.0]", r"svm\.gamma is \[0\.0\], expected numbers above 0"),
+        ("data.weights.emodb=0.5", r"data\.weights is .*, expected none: machines learn from each clip once"),
         ("svm.inner_folds=1", r"svm\.inner_folds is 1, expected at least 2"),
     ],
 )

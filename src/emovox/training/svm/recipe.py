@@ -74,6 +74,9 @@ def svm_problems(recipe: SvmRecipe) -> list[str]:
         *failed(
             {
                 f"copies is {recipe.copies}, expected numbers from 0": all(n >= 0 for n in recipe.copies.values()),
+                f"data.weights is {recipe.data.weights}, expected none: machines learn from each clip once": not (
+                    recipe.data.weights
+                ),
                 f"features.groups has {unknown}, expected some of {', '.join(GROUPS)}": not unknown
                 and bool(features.groups),
                 f"features.pca is {features.pca}, expected 0 (none) to below 1": 0 <= features.pca < 1,
