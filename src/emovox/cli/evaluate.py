@@ -13,6 +13,7 @@ import typer
 
 from emovox.cli.console import Form, complain, make_folder, say
 from emovox.cli.progress import counting
+from emovox.cli.trust import TRUST, evaluate_trust
 from emovox.schema.errors import UnknownModelError
 from emovox.schema.extras import require
 from emovox.schema.text import printable
@@ -40,7 +41,10 @@ def evaluate(
     ] = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="si, si-fusion, joint, sd, unheard or zero-shot. Default: that of the name of the file."),
+        typer.Option(
+            help="si, si-fusion, joint, sd, unheard or zero-shot. Default: that of the name of the file. Or trust: "
+            "tests of one model, run or module:function (a Python function of samples and rate)."
+        ),
     ] = None,
     predictions: Annotated[
         list[Path] | None, typer.Option(help="CSV file of predictions. Repeat to compare others with the first.")
@@ -55,6 +59,12 @@ def evaluate(
     ] = None,
     format: Annotated[Form, typer.Option(help="Format of the figures on standard output.")] = Form.TABLE,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals.")] = 0,
+    noise: Annotated[Path | None, typer.Option(help="With trust: folder of noises. Default: $EMOVOX_NOISE.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="With trust: exit with 1 if a test fails.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="With trust: the short form, about 3 minutes.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="With trust: use the answers of an earlier run of the same model.")
+    ] = False,
 ) -> None:
     """Evaluate a model, or recompute figures from predictions.
 
@@ -68,6 +78,16 @@ def evaluate(
     from emovox.evaluation.report.page import Facts, published_sexes, write_measured
 
     named = models or [NO_MODEL]
+    if protocol == TRUST:
+        _check_trust(named, corpus=corpus, predictions=predictions)
+        command = _trust_command(named[0], corpus=corpus, noise=noise, quick=quick, output=output, seed=seed)
+        evaluate_trust(
+            named[0], corpus=corpus, noise=noise, strict=strict, quick=quick, resume=resume, output=output,
+            form=format, command=command, seed=seed,
+        )  # fmt: skip
+        return
+    if noise is not None or strict or quick or resume:
+        raise typer.BadParameter("got none or another, expected trust with these options", param_hint="--protocol")
     _check(named, corpus=corpus, protocol=protocol, predictions=predictions)
     command = _command(
         named, corpus=corpus, protocol=protocol, predictions=predictions, views=views, output=output, seed=seed
@@ -112,7 +132,7 @@ def _check(
 ) -> None:
     from emovox.schema.figure import PROTOCOLS
 
-    known = [name for name in PROTOCOLS if name != "training"]
+    known = [*(name for name in PROTOCOLS if name != "training"), TRUST]
     if protocol is not None and protocol not in known:
         expected = ", ".join(known)
         raise typer.BadParameter(f"got '{protocol}', expected one of {expected}", param_hint="--protocol")
@@ -128,6 +148,24 @@ def _check(
         _check_model(alone[0])
     if alone and alone != [NO_MODEL] and corpus is None:
         raise typer.BadParameter(f"got none, expected the corpora to run {alone[0]} on", param_hint="--corpus")
+
+
+def _check_trust(named: Sequence[str], *, corpus: str | None, predictions: Sequence[Path] | None) -> None:
+    if predictions or list(named) == [NO_MODEL] or len(named) > 1:
+        raise typer.BadParameter(
+            "got several, or predictions alone, expected one model, run or module:function", param_hint="MODEL"
+        )
+    if corpus is None and _is_model(named[0]):
+        raise typer.BadParameter(f"got none, expected the corpora to test {named[0]} on", param_hint="--corpus")
+
+
+def _trust_command(
+    name: str, *, corpus: str | None, noise: Path | None, quick: bool, output: Path | None, seed: int
+) -> str:
+    words = ["emovox", "evaluate", name, "--protocol", TRUST]
+    for option, value in (("--corpus", corpus), ("--noise", noise), ("--output", output)):
+        words += [option, str(value)] if value is not None else []
+    return shlex.join([*words, *(["--quick"] if quick else []), "--seed", str(seed)])
 
 
 def _check_model(name: str) -> None:

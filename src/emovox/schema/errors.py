@@ -167,6 +167,12 @@ class PredictionsError(EmovoxError):
     code = "bad_predictions"
 
 
+class AnswerError(EmovoxError):
+    """A system under test, such as a user's own function, raises or returns what is no answer."""
+
+    code = "bad_answer"
+
+
 class ExportError(EmovoxError):
     """A fitted model cannot be written, or the graph disagrees with the original."""
 

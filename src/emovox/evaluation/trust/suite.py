@@ -89,11 +89,17 @@ ENOUGH_IN_GROUP = 10
 SIMULATED_SHARE, SIMULATED_MODELS = 0.95, 1000
 """Share of simulated models that must stay below a simulated limit, and their number."""
 
+RECALL, SPEAKER_SPREAD, LABEL_SPREAD = 0.7, 0.1, 0.2
+"""Mean recall of a simulated model; standard deviation of a speaker's mean recall, and of a label's recall around it.
+
+They are medians over the published out-of-fold predictions of svm, mobile, hybrid and accurate on four corpora.
+"""
+
 COVERAGE = 0.9
 """Probability with which a conformal set of labels holds the true one."""
 
 FEWEST_CALIBRATING = 19
-"""Speakers that a conformal set needs: below 9 no finite set covers 90 %, and below 19 the sets are far too wide."""
+"""Other speakers that conformal sets need: below 9 no finite set covers 90 %, and below 19 they are far too wide."""
 
 SLIGHT = (
     *(f"tone-{snr}" for snr in (50, 45, 40)),
@@ -169,7 +175,8 @@ SUITE: tuple[Check, ...] = (
     Check("calibration", "speaker", "mean confidence against accuracy, worst speaker", 0.2, False, "corpus", OURS),
     Check("selective", "risk", "errors among the surest 80 %, against errors among all", 0.8, False, "corpus", OURS),
     Check("selective", "aurc", "area under risk and coverage, random confidence = 1", 0.65, False, "corpus", OURS),
-    Check("selective", "coverage", "conformal sets: mean of speakers, distance from 90 %", 0.03, False, "corpus", OURS),
+    Check("selective", "coverage", "conformal sets of 90 %: mean coverage of speakers", 0.87, True, "corpus", OURS),
+    Check("selective", "coverage-mean", "the same over all speakers, distance from 90 %", 0.03, False, "all", OURS),
     Check("selective", "worst", "conformal sets: worst speaker, or 10th percentile", 0.76, True, "corpus", OURS),
     Check("selective", "size", "conformal sets: labels in a set", 2.0, False, "corpus", OURS),
     Check("rejection", "silent", "time without a label", 0.95, True, "sound", OURS, NOT_SPEECH),

@@ -1,0 +1,218 @@
+"""What a system says about clips under conditions: seeded, kept on disk line by line, continued after a kill."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from emovox.audio.reader import load_audio
+from emovox.audio.types import Samples
+from emovox.augment.conditions import CHANGES, NEEDS_RECORDINGS, Change, Noisy
+from emovox.augment.sources import VARIABLE
+from emovox.corpora.manifest import Clip
+from emovox.evaluation.trust.sample import order_key
+from emovox.evaluation.trust.system import Answer, System
+from emovox.schema.errors import AudioError, EmovoxError
+from emovox.schema.figure import TILE
+from emovox.schema.progress import Progress, no_progress, tracked
+
+
+class Key(NamedTuple):
+    """What was heard: a clip of a corpus, or a sound of a kind, under a condition (`tile`: unchanged)."""
+
+    condition: str
+    corpus: str
+    id: str
+
+
+class Trouble(NamedTuple):
+    """A system that failed: code and message of the error."""
+
+    code: str
+    message: str
+
+
+Heard: TypeAlias = dict[Key, Answer | Trouble]
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something to hear: its names, the fold whose model hears it, and how to load samples [n] and rate in Hz."""
+
+    corpus: str
+    id: str
+    fold: str
+    load: Callable[[], tuple[Samples, int]]
+
+
+def clip_item(clip: Clip, system: System) -> Item:
+    """Return a clip as an item; its channels are averaged."""
+
+    def load() -> tuple[Samples, int]:
+        """Return the samples of the clip."""
+        audio, rate = load_audio(clip.path)
+        return audio[0], rate
+
+    return Item(clip.corpus, clip.id, system.fold_of(clip), load)
+
+
+def changes_in(noise: Path | None) -> dict[str, Change]:
+    """Return the conditions' changes, with noises from a folder in place of $EMOVOX_NOISE.
+
+    A folder without `nonspeech100` is one of background noises itself.
+    """
+    if noise is None:
+        return dict(CHANGES)
+    return {name: _from_folder(change, noise) for name, change in CHANGES.items()}
+
+
+def _from_folder(change: Change, noise: Path) -> Change:
+    if not isinstance(change, NEEDS_RECORDINGS) or f"${VARIABLE}" not in change.source:
+        return change
+    source = Path(change.source.replace(f"${VARIABLE}", str(noise)))
+    plain = isinstance(change, Noisy) and not change.files and source.name == "nonspeech100"
+    return replace(change, source=str(noise if plain and not source.is_dir() else source))
+
+
+def unavailable(changes: Mapping[str, Change], names: Sequence[str], learnt: Path | None) -> dict[str, str]:
+    """Return the conditions that cannot be tested here, each with the reason.
+
+    Args:
+        changes: by condition.
+        names: the conditions that are wanted.
+        learnt: folder of the noises in training; a noise from there is no test.
+    """
+    found = {}
+    for name in names:
+        change = changes[name]
+        try:
+            if isinstance(change, NEEDS_RECORDINGS):
+                change.recordings  # noqa: B018  # raises an error if there are none
+            elif name.startswith("room-"):
+                change(np.ones(1, np.float32), 16000, np.random.default_rng(0))
+        except EmovoxError as error:
+            found[name] = str(error)
+            continue
+        if isinstance(change, Noisy) and learnt is not None and _within(change.folder, learnt):
+            found[name] = f"seen: training added noises of {learnt}"
+    return found
+
+
+def _within(folder: Path, other: Path) -> bool:
+    return folder.resolve().is_relative_to(other.resolve()) or other.resolve().is_relative_to(folder.resolve())
+
+
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """Asks a system, and keeps its answers.
+
+    Attributes:
+        system: the system.
+        changes: condition → change.
+        seed: of the changes.
+        store: file that keeps the answers; None keeps them in memory only.
+        known: answers so far.
+    """
+
+    system: System
+    changes: Mapping[str, Change]
+    seed: int
+    store: Path | None
+    known: Heard
+
+    @classmethod
+    def opened(cls, system: System, noise: Path | None, *, seed: int, folder: Path | None, resume: bool) -> Hearing:
+        """Return a hearing whose answers are kept in a folder, by the digest of the system and the folder of noises.
+
+        Args:
+            system: the system.
+            noise: folder of noises; None: $EMOVOX_NOISE.
+            seed: of the changes.
+            folder: folder of the answers; None keeps none.
+            resume: whether to use the answers of an earlier hearing; otherwise they are forgotten.
+        """
+        changes = changes_in(noise)
+        if folder is None:
+            return cls(system, changes, seed, None, {})
+        folder.mkdir(parents=True, exist_ok=True)
+        store = folder / f"{system.digest[:16]}-{seed}-{zlib.crc32(str(noise).encode()):08x}.jsonl"
+        if not resume:
+            store.unlink(missing_ok=True)
+        return cls(system, changes, seed, store, _read(store))
+
+    def hear(self, items: Sequence[Item], conditions: Sequence[str], progress: Progress = no_progress) -> Heard:
+        """Return the answers for all items under all conditions; those that are known are not asked again.
+
+        A recording that cannot be read is an answer without a label.
+        """
+        wanted = [(item, [name for name in conditions if self._key(name, item) not in self.known]) for item in items]
+        wanted = [(item, missing) for item, missing in wanted if missing]
+        with ThreadPoolExecutor(self.system.threads) as pool:
+            for found in tracked(pool.map(lambda task: self._ask(*task), wanted), progress, total=len(wanted)):
+                self.known.update(found)
+                self._keep(found)
+        keys = [self._key(name, item) for item in items for name in conditions]
+        return {key: self.known[key] for key in keys}
+
+    def _key(self, condition: str, item: Item) -> Key:
+        return Key(condition, item.corpus, item.id)
+
+    def _ask(self, item: Item, conditions: Sequence[str]) -> Heard:
+        hear = self.system.hear[item.fold]
+        try:
+            samples, rate = item.load()
+        except AudioError:
+            return {self._key(name, item): Answer(None, None, 0.0) for name in conditions}
+        return {self._key(name, item): self._answer(hear, name, item, samples, rate) for name in conditions}
+
+    def _answer(self, hear: Any, condition: str, item: Item, samples: Samples, rate: int) -> Answer | Trouble:
+        if condition != TILE:
+            number = int.from_bytes(order_key(self.seed, condition, item.corpus, item.id)[:8], "big")
+            samples = self.changes[condition](samples, rate, np.random.default_rng(number))
+        try:
+            answer: Answer = hear(np.ascontiguousarray(samples, np.float32), rate)
+        except AudioError:
+            return Answer(None, None, 0.0)
+        except EmovoxError as error:
+            return Trouble(error.code, str(error))
+        return answer
+
+    def _keep(self, found: Heard) -> None:
+        if self.store is None:
+            return
+        with self.store.open("a", encoding="utf-8") as lines:
+            for key, answer in found.items():
+                if isinstance(answer, Answer):  # a failure is tried again
+                    lines.write(json.dumps([*key, *answer]) + "\n")
+
+
+def _read(store: Path) -> Heard:
+    """Return the answers of a store, and cut off a last line that a kill has left unfinished."""
+    found: Heard = {}
+    if not store.exists():
+        return found
+    data = store.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        store.write_bytes(whole)
+    for line in whole.splitlines():
+        condition, corpus, name, label, scores, seconds = json.loads(line)
+        kept = None if scores is None else tuple(scores)
+        found[Key(condition, corpus, name)] = Answer(label, kept, seconds)
+    return found
+
+
+def troubles(heard: Heard, keys: Iterator[Key] | Sequence[Key]) -> str:
+    """Return a sentence about the failures among some keys; "" without any."""
+    keys = list(keys)
+    found = [answer for key in keys if isinstance(answer := heard[key], Trouble)]
+    if not found:
+        return ""
+    return f"{found[0].code}: {found[0].message} ({len(found)} of {len(keys)} recordings)"
