@@ -28,7 +28,7 @@ TONES = (5000.0, 7000.0)
 TELEPHONE_RATE, TELEPHONE_BAND = 8000, (300.0, 3400.0)
 """Sample rate and band of a telephone line, in Hz."""
 
-ROOMS = 32
+ROOMS = 16
 """Simulated rooms of a range of decays."""
 
 _LINE_NOISE_DB = 30.0

@@ -32,7 +32,7 @@ MANY_SPEAKERS, LOW_PERCENTILE = 10, 10
 
 def confidence_tests(checks: Sequence[Check], material: Material) -> Iterator[TrustTest]:
     """Yield the tests of these topics."""
-    sets = _sets(material) if material.system.scored else {}
+    sets = _sets(material) if material.scored else {}
     for number, check in enumerate(checks):
         if check.per == "all":
             yield _of_all(check, material, sets)
@@ -41,7 +41,7 @@ def confidence_tests(checks: Sequence[Check], material: Material) -> Iterator[Tr
             where = Where(corpus.name)
             if corpus.predictions is None or corpus.why:
                 yield corpus.refuse(check)
-            elif not material.system.scored:
+            elif not material.scored:
                 yield not_testable(check, where, "the system gives labels without scores")
             elif check.name in ("coverage", "worst", "size"):
                 yield _conformal(check, corpus, corpus.predictions, sets, material.rng(4, number))
@@ -113,7 +113,7 @@ def _ratio(value: float, of: float) -> float:
 
 def _of_all(check: Check, material: Material, sets: dict[str, Sets]) -> TrustTest:
     where = Where(ALL)
-    if not material.system.scored:
+    if not material.scored:
         return not_testable(check, where, "the system gives labels without scores")
     known = [(corpus, found) for corpus, found in material.labelled if corpus.how == OUT_OF_FOLD]
     used = known or list(material.labelled)

@@ -36,9 +36,9 @@ def from_function(name: str) -> System:
     """Return a function as a system.
 
     The function gets samples [n] (float32 in [-1, 1]) and their rate in Hz. It returns a label; or a mapping from label
-    to score; or one score for each of its labels; or None without speech. Three attributes are optional: `labels`, by
-    default the seven emotions; `corpora`, names of the corpora that it learnt from; and `scores`, False if it returns
-    labels alone. It is called for one recording at a time.
+    to score; or one score for each of its labels; or None without speech. Two attributes are optional: `labels`, by
+    default the seven emotions, and `corpora`, names of the corpora that it learnt from. It is called for one recording
+    at a time.
 
     Args:
         name: `module:function`; the module is looked for in the working folder too.
@@ -58,7 +58,6 @@ def from_function(name: str) -> System:
         learnt=learnt,
         notes=unknown,
         threads=1,
-        scored=bool(getattr(function, "scores", True)),
     )
 
 

@@ -140,7 +140,8 @@ def _correlation(true: Floats, given: Floats) -> float:
 
 def _caseload(part: Predictions, rng: np.random.Generator) -> tuple[Floats, Floats]:
     labels = np.unique(part.label_index)
-    drawn = rng.choice(labels, CASELOAD, p=rng.dirichlet(np.ones(len(labels))))
-    rows = np.array([rng.choice(np.flatnonzero(part.label_index == label)) for label in drawn])
+    counts_of = rng.multinomial(CASELOAD, rng.dirichlet(np.ones(len(labels))))
+    every = [np.flatnonzero(part.label_index == label) for label in labels]
+    rows = np.concatenate([rng.choice(own, count) for own, count in zip(every, counts_of, strict=True)])
     true, given = (_shares(index[rows], len(part.classes)) for index in (part.label_index, part.predicted_index))
     return true, given

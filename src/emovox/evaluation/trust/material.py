@@ -75,6 +75,11 @@ class Material:
         return np.random.default_rng([self.seed, *numbers])
 
     @property
+    def scored(self) -> bool:
+        """Return whether every answer with a label has scores too."""
+        return all(not np.isnan(found.scores[found.answered]).any() for _, found in self.labelled)
+
+    @property
     def labelled(self) -> Iterator[tuple[Corpus, Predictions]]:
         """Yield the corpora that can be tested with labels, and their predictions."""
         for corpus in self.corpora:

@@ -74,7 +74,7 @@ class Check:
 
 
 FEWEST_CLIPS = 20
-"""Clips of a label, or answers with it, below which a test says nothing."""
+"""Clips of a label below which a test says nothing; for fairness, clips or answers in the smallest group."""
 
 FEWEST_SPEAKERS = 6
 """Speakers below which their order, or the worst of them, says nothing."""

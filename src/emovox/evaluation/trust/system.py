@@ -54,7 +54,6 @@ class System:
         noise: folder of the noises in training; None if unknown or without.
         notes: sentences for the report.
         threads: recordings that it can hear at a time.
-        scored: whether it gives scores; otherwise labels alone.
     """
 
     name: str
@@ -67,7 +66,6 @@ class System:
     noise: Path | None = None
     notes: tuple[str, ...] = ()
     threads: int = 2
-    scored: bool = True
 
     def why_seen(self, corpus: str) -> str:
         """Return why a corpus does not count; "" if it does."""

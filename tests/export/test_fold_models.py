@@ -1,0 +1,34 @@
+"""Predictions of a run over the labels of its models, and what a run says about its training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emovox.evaluation.figures.predictions import Predictions, Row
+from emovox.export.fold_models import over, run_corpora, run_system
+from emovox.schema.errors import RecipeError
+
+
+def test_scores_are_merged_into_the_labels_of_the_model() -> None:
+    rows = [
+        Row("c", "1", "ada", "1", "calm", "sad", (0.3, 0.4, 0.3, 0.0)),
+        Row("c", "2", "ada", "1", "boredom", "sad", (0.1, 0.6, 0.0, 0.3)),
+        Row("c", "3", "bob", "2", "sad", "", None),
+    ]
+    found = over(Predictions.from_rows(rows, ("neutral", "sad", "calm", "boredom")), ("neutral", "sad"))
+    assert found.utterance.tolist() == ["1", "3"]  # the model has no boredom
+    assert found.label.tolist() == ["neutral", "sad"]
+    assert found.predicted.tolist() == ["neutral", ""]
+    assert found.scores[0].tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_a_folder_without_fold_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="not the folder of a run"):
+        run_corpora(tmp_path)
+    (tmp_path / "recipe.json").write_text(json.dumps({"name": "x", "data": {"corpora": ["tess"]}}), encoding="utf-8")
+    assert run_corpora(tmp_path) == (("tess",), "")
+    with pytest.raises(RecipeError, match="has no networks of folds, expected folds/1/network.json"):
+        run_system(tmp_path, tmp_path / "cache")
