@@ -21,6 +21,7 @@ from publish import cards, corpora, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, planned
 from publish.tables import overview_table
+from publish.trust import trust_table
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
     (ROOT / "docs" / "models.md").write_text(cards.document(figures), encoding="utf-8")
     replace_block(ROOT / "docs" / "corpora.md", "corpora", corpora.corpora_table())
     replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
+    replace_block(ROOT / "docs" / "trust.md", "trust", trust_table(RESULTS / "trust"))
     for name in ("README.md", "README.zh-CN.md"):
         replace_block(ROOT / name, "results", results.readme_table(figures))
         replace_block(ROOT / name, "models", overview_table(figures))

@@ -30,5 +30,5 @@ def test_a_folder_without_fold_models_is_refused(tmp_path: Path) -> None:
         run_corpora(tmp_path)
     (tmp_path / "recipe.json").write_text(json.dumps({"name": "x", "data": {"corpora": ["tess"]}}), encoding="utf-8")
     assert run_corpora(tmp_path) == (("tess",), "")
-    with pytest.raises(RecipeError, match="has no networks of folds, expected folds/1/network.json"):
+    with pytest.raises(RecipeError, match=r"has no networks of folds, expected folds/1/network\.json"):
         run_system(tmp_path, tmp_path / "cache")

@@ -28,6 +28,9 @@ from emovox.schema.errors import AudioError
 
 TERCILES = ("low", "middle", "high")
 
+VOICING = 0.2
+"""Threshold of voicing: some quiet recordings have hardly a voiced frame at YIN's usual 0.1."""
+
 _FEWEST_VOICED = 10
 """Voiced frames (10 ms each) of a speaker below which the pitch is unknown."""
 
@@ -81,7 +84,7 @@ def _pitch(clips: Sequence[Clip]) -> float:
             audio, rate = load_audio(clip.path)
         except AudioError:
             continue
-        hertz, is_voiced = yin(audio[0], sample_rate=rate)
+        hertz, is_voiced = yin(audio[0], sample_rate=rate, threshold=VOICING)
         voiced.append(hertz[is_voiced])
     every = np.concatenate([*voiced, np.empty(0)])
     return float(np.median(every)) if len(every) >= _FEWEST_VOICED else float("nan")

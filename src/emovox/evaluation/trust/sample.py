@@ -35,7 +35,7 @@ class Sizes:
 
 SIZES: dict[Form, Sizes] = {
     "full": Sizes(heard=1000, changed=360, sounds=12, adapted=60, pitched=12),
-    "quick": Sizes(heard=210, changed=120, sounds=6, adapted=42, pitched=4),
+    "quick": Sizes(heard=210, changed=120, sounds=6, adapted=42, pitched=6),
 }
 """Full: at most 30 minutes on two cores for 50 ms a recording. Quick: 3 minutes."""
 
