@@ -1,4 +1,4 @@
-"""docs/trust.md: its options exist, its function is a system, its numbers are those of the list, its table is current."""
+"""docs/trust.md: options exist, the function is a system, numbers are those of the list, the table is current."""
 
 from __future__ import annotations
 
