@@ -149,3 +149,14 @@ def write_voxceleb(folder: Path, *, speakers: int = len(VOICES), videos: int = 2
     names = [(s, v, take) for s in list(VOICES)[:speakers] for v in range(videos) for take in range(clips)]
     write_tree(folder, {f"voxceleb/wav/{s}/v{v}/{take:05d}.wav": interview(s, v, take) for s, v, take in names})
     return folder / "voxceleb"
+
+
+SPEAKER_VOICES = ((100.0, (500.0, 1100.0, 2400.0)), (230.0, (850.0, 1800.0, 2900.0)), (150.0, (400.0, 2000.0, 2600.0)))
+"""Pitch and formants in Hz of three speakers that the voice encoder tells apart: low, high, between."""
+
+
+def said(speaker: int, seconds: float, *, seed: int = 0) -> Samples:
+    """Syllables of one of `SPEAKER_VOICES`; pitch and tempo differ with the seed."""
+    f0, formants = SPEAKER_VOICES[speaker]
+    pitch, tempo = f0 * (1 + 0.05 * (seed % 3)), 3.0 + seed % 3
+    return speech(pitch, seconds=seconds, glide=0.15, formants=formants, tempo=tempo, noise=1e-3, seed=seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,7 @@ from emovox.runtime.segmenter import (
     SegmenterEvent,
     cut_tiles,
 )
-from emovox.runtime.tiles import Tile
+from emovox.runtime.tiles import Tile, split_region
 from emovox.runtime.vad import VadConfig
 from emovox.schema.config import convert
 from emovox.schema.errors import ConfigError
@@ -41,8 +41,9 @@ def run(
     config: SegmenterConfig | None = None,
     hop: float | None = None,
     speech_only: bool = True,
+    cuts: Sequence[int] = (),
 ) -> list[SegmenterEvent]:
-    segmenter = Segmenter(config, hop=hop, speech_only=speech_only)
+    segmenter = Segmenter(config, hop=hop, speech_only=speech_only, cuts=cuts)
     events: list[SegmenterEvent] = []
     for chunk in np.split(samples, np.cumsum(sizes or []).clip(max=samples.size)):
         events += segmenter.feed(chunk)
@@ -93,6 +94,13 @@ class TestChunking:
         parts = run(samples, sizes=sizes, config=config, hop=hop, speech_only=speech_only)
         assert plain(parts) == plain(run(samples, config=config, hop=hop, speech_only=speech_only))
 
+    @settings(max_examples=40, deadline=None)
+    @given(samples=recordings(), sizes=CHUNKS, cuts=st.lists(st.integers(0, 160000), max_size=5).map(sorted))
+    def test_any_chunking_gives_the_same_events_with_cuts(
+        self, samples: Samples, sizes: list[int], cuts: list[int]
+    ) -> None:
+        assert plain(run(samples, sizes=sizes, cuts=cuts)) == plain(run(samples, cuts=cuts))
+
     @pytest.mark.parametrize("hop", [None, 0.1])
     @pytest.mark.parametrize("config", [SegmenterConfig(), ODD])
     def test_one_sample_at_a_time(self, config: SegmenterConfig, hop: float | None) -> None:
@@ -120,6 +128,38 @@ class TestChunking:
         third = segmenter.feed(samples) + segmenter.flush()
         assert plain(first) == plain(third)
         assert plain(second) == plain(first[: len(second)])
+
+
+class TestCuts:
+    @settings(max_examples=40, deadline=None)
+    @given(samples=recordings(), cuts=st.lists(st.integers(0, 160000), max_size=5, unique=True).map(sorted))
+    def test_tiles_end_at_the_cuts_of_their_region_and_regions_stay(self, samples: Samples, cuts: list[int]) -> None:
+        events = run(samples, cuts=cuts)
+        regions = [event for event in events if isinstance(event, RegionEnded)]
+        assert regions == [event for event in run(samples) if isinstance(event, RegionEnded)]
+        for region in regions:
+            own = [tile for tile in tiles_of(events) if tile.region == region.region]
+            inside = {cut for cut in cuts if region.start < cut < region.end}
+            assert inside <= {tile.end for tile in own}
+            assert [tile.start for tile in own] == [region.start, *(tile.end for tile in own[:-1])]
+            assert own[-1].end == region.end
+
+    def test_windows_start_anew_at_a_cut(self) -> None:
+        samples = scene(talk(8))
+        (region,) = [event for event in run(samples) if isinstance(event, RegionEnded)]
+        cut = region.start + round(3.7 * RATE)
+        bounds = [(tile.start, tile.end) for tile in tiles_of(run(samples, cuts=[cut]))]
+        assert bounds == [
+            *split_region(region.start, cut, window=3 * RATE),
+            *split_region(cut, region.end, window=3 * RATE),
+        ]
+
+    def test_cuts_hold_for_the_next_stream_too(self) -> None:
+        samples = scene(talk(4))
+        segmenter = Segmenter(cuts=[2 * RATE])
+        first = segmenter.feed(samples) + segmenter.flush()
+        assert 2 * RATE in {tile.end for tile in tiles_of(first)}
+        assert plain(segmenter.feed(samples) + segmenter.flush()) == plain(first)
 
 
 class TestEvents:

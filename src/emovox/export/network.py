@@ -83,10 +83,10 @@ def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:
     return CardHead(classes, _array(last.weight), _array(last.bias), _array(recogniser.merge))
 
 
-def halve(recogniser: Recogniser) -> None:
+def halve(network: nn.Module) -> None:
     """Round the weights to half precision in place, so that network and graph are equal."""
     with torch.no_grad():
-        for parameter in recogniser.parameters():
+        for parameter in network.parameters():
             parameter.copy_(parameter.half().float())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -106,13 +106,19 @@ class Segmenter:
         config: durations and voice activity detection, the same as in the training of the model.
         hop: seconds between two previews in an open region, a multiple of 20 ms; None gives no previews.
         speech_only: whether to look for speech; False makes one region from the first sample to the last.
+        cuts: samples at which a tile ends and the next one begins, in order, such as changes of the speaker.
 
     Raises:
         ConfigError: the sample rate is not a multiple of 4000 Hz, or `hop` is not a multiple of 20 ms.
     """
 
     def __init__(
-        self, config: SegmenterConfig | None = None, *, hop: float | None = None, speech_only: bool = True
+        self,
+        config: SegmenterConfig | None = None,
+        *,
+        hop: float | None = None,
+        speech_only: bool = True,
+        cuts: Sequence[int] = (),
     ) -> None:
         self.config = config = config or SegmenterConfig()
         rate = config.sample_rate
@@ -121,6 +127,7 @@ class Segmenter:
         self._window, self._shortest = round(config.window * rate), round(config.shortest * rate)
         self._rounding, self._padding = round(config.rounding * rate), round(config.vad.padding * rate)
         self._unit, self._context = round(UNIT * rate), round(SpeechNetwork.context * rate)
+        self._given_cuts = tuple(cuts)
         self._vad = Vad(config.vad, sample_rate=rate) if speech_only else EveryFrame(sample_rate=rate)
         self.reset()
 
@@ -132,6 +139,7 @@ class Segmenter:
         network = SpeechNetwork(self._audio, sample_rate=rate, threshold=vad.network_threshold)
         self._finder = RegionFinder(vad, holds_speech=network.holds_speech)
         self._queue: deque[RegionStarted | _Span | RegionEnded] = deque()
+        self._cuts = deque(self._given_cuts)
         self._region = -1
         self._region_start = self._tile_start = 0
 
@@ -199,8 +207,9 @@ class Segmenter:
             else:
                 self._close(mark.frame)
         if self._finder.is_open:
-            certain = min(self._audio.end, self._finder.reach * self._hop + self._padding) - self._tile_start
-            for _ in range(count_windows(certain, window=self._window) - 1):
+            end = min(self._audio.end, self._finder.reach * self._hop + self._padding)
+            self._plan_to_cuts(end)
+            for _ in range(count_windows(end - self._tile_start, window=self._window) - 1):
                 self._plan(self._tile_start, self._tile_start + self._window)
 
     def _open(self, frame: int) -> None:
@@ -210,9 +219,20 @@ class Segmenter:
 
     def _close(self, frame: int) -> None:
         end = min(self._audio.end, frame * self._hop + self._padding)
+        self._plan_to_cuts(end)
+        self._plan_to(end)
+        self._queue.append(RegionEnded(self._region, self._region_start, end))
+
+    def _plan_to_cuts(self, end: int) -> None:
+        """Plan the tiles before each cut of the open region that is before `end`."""
+        while self._cuts and self._cuts[0] < end:
+            cut = self._cuts.popleft()
+            if cut > self._tile_start:
+                self._plan_to(cut)
+
+    def _plan_to(self, end: int) -> None:
         for start, stop in split_region(self._tile_start, end, window=self._window):
             self._plan(start, stop)
-        self._queue.append(RegionEnded(self._region, self._region_start, end))
 
     def _plan(self, start: int, end: int) -> None:
         self._queue.append(_Span(self._region, start, end))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
-from emovox.schema.errors import ModelError
 
 NETWORK = "silero_vad_16k_sequence.onnx"
 SHA256 = "9ccdacc4719d8aa7e45a77536bfabec45a03ba1f2fad5e241ab4060b24238a85"
@@ -144,16 +141,6 @@ def _probabilities(piece: Samples, state: list[Samples]) -> list[Samples]:
 @cache
 def _session() -> Any:
     """Load the network at its first use: it takes 20 ms, and silence does not need it."""
-    import onnxruntime
+    from emovox.runtime.session import open_shipped  # here, since it imports ONNX Runtime
 
-    path = files("emovox") / "runtime" / "silero" / NETWORK
-    try:
-        graph = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); install emovox again") from error
-    digest = hashlib.sha256(graph).hexdigest()
-    if digest != SHA256:
-        raise ModelError(f"{path}: sha256 is {digest[:12]}…, expected {SHA256[:12]}…; install emovox again")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return open_shipped("silero", NETWORK, sha256=SHA256)
