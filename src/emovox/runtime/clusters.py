@@ -16,10 +16,10 @@ from emovox.audio.types import Samples
 MOST_FOUND = 8
 """Largest number of speakers that is found; more can be given."""
 
-ALIKE = 0.8
+ALIKE = 0.81
 """Cosine of two groups' means above which they are one speaker."""
 
-SMALLEST_SHARE = 0.06
+SMALLEST_SHARE = 0.1
 """Share of the embeddings below which a group is not a speaker."""
 
 CHUNK, CONDENSED = 512, 32

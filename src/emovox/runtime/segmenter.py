@@ -270,12 +270,15 @@ def _whole_frames(hop: float) -> int:
     return frames
 
 
-def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) -> list[Tile]:
+def cut_tiles(
+    blocks: Iterable[Samples], config: SegmenterConfig | None = None, *, cuts: Sequence[int] = ()
+) -> list[Tile]:
     """Cut a whole recording into tiles; training uses the same tiles as prediction.
 
     Args:
         blocks: the mono recording as samples [n] float32 in pieces of any length, at `config.sample_rate` Hz.
         config: durations and voice activity detection.
+        cuts: as in `Segmenter`.
 
     Returns:
         The tiles in order of time; none if there is no speech.
@@ -284,6 +287,6 @@ def cut_tiles(blocks: Iterable[Samples], config: SegmenterConfig | None = None) 
     >>> cut_tiles([np.zeros(16000, np.float32)])
     []
     """
-    segmenter = Segmenter(config)
+    segmenter = Segmenter(config, cuts=cuts)
     events = [event for block in blocks for event in segmenter.feed(block)] + segmenter.flush()
     return [event for event in events if isinstance(event, Tile)]

@@ -108,6 +108,14 @@ def find_turns(
     Raises:
         ModelError: the encoder's file is damaged or missing.
     """
+    pieces = find_pieces(blocks, channels=channels, config=config, speech_only=speech_only)
+    return label_turns(pieces, channels=channels, speakers=speakers)
+
+
+def find_pieces(
+    blocks: Iterable[Samples], *, channels: int, config: SegmenterConfig, speech_only: bool = True
+) -> list[Piece]:
+    """Return the pieces of speech of a recording with their embeddings; arguments and errors as in `find_turns`."""
     coarse = SegmenterConfig(
         sample_rate=config.sample_rate, window=LONGEST_PIECE, shortest=config.shortest, rounding=HOP, vad=config.vad
     )
@@ -118,7 +126,7 @@ def find_turns(
             pieces += _pieces(segmenter.feed(block[channel]), channel, sample_rate=config.sample_rate)
     for channel, segmenter in enumerate(segmenters):
         pieces += _pieces(segmenter.flush(), channel, sample_rate=config.sample_rate)
-    return label_turns(pieces, channels=channels, speakers=speakers)
+    return pieces
 
 
 def label_turns(pieces: Sequence[Piece], *, channels: int, speakers: int | None) -> tuple[tuple[Turn, ...], ...]:
