@@ -19,6 +19,7 @@ from emovox.runtime.predictor import Predictor, load
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
 from emovox.testing import RATE, change_card, speech, write_toy
+from tests.sounds import said
 
 
 @pytest.fixture
@@ -213,6 +214,23 @@ def test_table_names_channels_only_when_there_are_several(folder: Path, capsys: 
     assert {line.partition("channel ")[2][0] for line in lines} == {"0", "1"}
 
 
+def test_speakers_are_told_apart_and_absent_unless_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(folder / "two.wav", np.concatenate([said(0, 3.0), said(1, 3.0)]))
+    emovox("two.wav", "--format", "json", "--speakers", "2")
+    (row,) = rows(capsys)
+    assert {segment["speaker"] for segment in row["segments"]} == {0, 1}
+    emovox("two.wav", "--format", "json")
+    assert "speaker" not in capsys.readouterr().out
+    emovox("two.wav", "--format", "csv", "--speakers", "auto")
+    assert capsys.readouterr().out.startswith("file,row,start,end,channel,speaker,label")
+    emovox("two.wav", "--format", "csv")
+    assert capsys.readouterr().out.startswith("file,row,start,end,channel,label")
+    emovox("two.wav", "--speakers", "2", "--adapt", "speaker")
+    table = capsys.readouterr().out
+    assert "speaker 1" in table
+    assert "speaker 2" in table
+
+
 def test_channels_choose(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for choice, channels in [("mix", {0}), ("split", {0, 1}), ("1", {1})]:
         emovox("stereo.flac", "--format", "json", "--channels", choice)
@@ -358,6 +376,10 @@ def test_plot_without_matplotlib_says_how_to_get_it(
         (["a.wav", "--threshold", "2"], "--threshold"),
         (["a.wav", "--format", "xml"], "--format"),
         (["a.wav", "--fromat", "json"], "--fromat"),
+        (["a.wav", "--speakers", "0"], "speakers is 0, expected 1 to 20, or auto"),
+        (["a.wav", "--speakers", "50"], "speakers is 50, expected 1 to 20, or auto"),
+        (["a.wav", "--speakers", "many"], "speakers is 'many', expected 1 to 20, or auto"),
+        (["a.wav", "--adapt", "speaker"], "speaker needs --speakers N or --speakers auto"),
         ([], "Missing argument"),
     ],
 )

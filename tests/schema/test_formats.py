@@ -21,6 +21,13 @@ def two_channels() -> Result:
     return msgspec.structs.replace(RESULT, duration=4000.0, segments=segments)
 
 
+def two_speakers(*channels: int) -> Result:
+    segments = tuple(
+        Segment(float(at), at + 1.0, channel, "sad", 0.9, {}, speaker=at % 2) for at, channel in enumerate(channels)
+    )
+    return msgspec.structs.replace(RESULT, duration=5.0, segments=segments)
+
+
 def test_json_by_rows_is_the_report() -> None:
     for rows in [(), (RESULT,), (FAILURE, RESULT, SILENT)]:
         assert "".join(json_text(iter(rows), model=MODEL)) == Report(MODEL, rows).to_json()
@@ -62,6 +69,24 @@ def test_csv_has_lines_for_file_segments_and_errors() -> None:
     assert [error["row"], error["error"]] == ["error", 'undecodable: not "audio"']
 
 
+def test_csv_has_a_column_for_speakers_only_if_asked() -> None:
+    labels = ["sad", "angry"]
+    spoken = msgspec.structs.replace(
+        RESULT, segments=tuple(msgspec.structs.replace(one, speaker=1) for one in RESULT.segments)
+    )
+    lines = list(csv.DictReader(io.StringIO("".join(csv_text([spoken, FAILURE], labels=labels, speakers=True)))))
+    assert list(lines[0])[:6] == ["file", "row", "start", "end", "channel", "speaker"]
+    assert [line["speaker"] for line in lines] == ["", "1", "1", ""]
+    for line in lines:
+        del line["speaker"]
+    assert lines == list(csv.DictReader(io.StringIO("".join(csv_text([spoken, FAILURE], labels=labels)))))
+
+
+def test_json_has_speakers_only_if_there_are_any() -> None:
+    assert '"speaker": 1' in Report(MODEL, (two_speakers(0, 0),)).to_json()
+    assert "speaker" not in Report(MODEL, (RESULT,)).to_json()
+
+
 def test_vtt_has_a_cue_for_each_segment() -> None:
     assert vtt(RESULT) == (
         "WEBVTT\n\n00:00:00.250 --> 00:00:02.250\nangry 1.00\n\n00:00:02.250 --> 00:00:03.250\nuncertain 0.56\n"
@@ -72,6 +97,11 @@ def test_vtt_names_channels_escapes_labels_and_counts_hours() -> None:
     text = vtt(two_channels())
     assert '<v channel 0>&lt;"sad" &amp; low&gt; 0.90\n' in text
     assert "00:00:01.000 --> 01:02:05.062\n<v channel 1>happy 0.80" in text
+
+
+def test_vtt_names_speakers_from_1() -> None:
+    assert re.findall("<v (.*?)>", vtt(two_speakers(0, 0))) == ["speaker 1", "speaker 2"]
+    assert re.findall("<v (.*?)>", vtt(two_speakers(0, 3))) == ["channel 0, speaker 1", "channel 3, speaker 2"]
 
 
 def test_vtt_without_speech_is_a_valid_empty_document() -> None:
@@ -102,6 +132,18 @@ def test_textgrid_has_a_tier_for_each_channel_without_holes() -> None:
     assert found[0] == (0.0, 1.5, '<""sad"" & low> 0.90')
     assert [low for low, _, _ in found if low] == [high for _, high, _ in found if high < 4000.0]
     assert found[-1][1] == 4000.0
+
+
+def test_textgrid_has_a_tier_for_each_speaker() -> None:
+    text = textgrid(two_speakers(0, 0, 0))
+    assert re.findall(r'name = "(.*)"', text) == ["emotion speaker 1", "emotion speaker 2"]
+    assert [low for low, _, label in intervals(text) if label] == [0.0, 2.0, 1.0]
+    both = textgrid(two_speakers(0, 1, 1))
+    assert re.findall(r'name = "(.*)"', both) == [
+        "emotion channel 0, speaker 1",
+        "emotion channel 1, speaker 1",
+        "emotion channel 1, speaker 2",
+    ]
 
 
 def test_textgrid_without_speech_is_one_empty_interval() -> None:

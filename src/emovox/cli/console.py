@@ -76,6 +76,14 @@ SourceOption = Annotated[
         help="Start from a room, a line or a folder, learnt by emovox speaker learn from other speakers there.",
     ),
 ]
+SpeakersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<n|auto>",
+        help="Tell the speakers of a recording apart: how many there are, or auto to find it. The recording is read "
+        "twice.",
+    ),
+]
 
 
 class Form(StrEnum):

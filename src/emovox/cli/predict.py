@@ -23,6 +23,7 @@ from emovox.cli.console import (
     RawOption,
     SourceOption,
     SpeakerOption,
+    SpeakersOption,
     ThresholdOption,
     TrackOption,
     coloured,
@@ -36,6 +37,7 @@ from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.speakers import SpeakerCount, speaker_count
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
@@ -89,13 +91,14 @@ def predict(
     threshold: ThresholdOption = None,
     track: TrackOption = None,
     raw: RawOption = None,
+    speakers: SpeakersOption = None,
     speaker: SpeakerOption = None,
     source: SourceOption = None,
     adapt: Annotated[
         AdaptTo,
         typer.Option(
-            help="Adapt the scores to the voice of each recording, of each channel, or of all recordings of a folder; "
-            "the plain scores stay beside them in JSON."
+            help="Adapt the scores to the voice of each recording, of each channel, of each of the --speakers, or of "
+            "all recordings of a folder; the plain scores stay beside them in JSON."
         ),
     ] = AdaptTo.OFF,
 ) -> None:
@@ -107,7 +110,7 @@ def predict(
     if plot is not None:
         require("matplotlib", need="--plot", extra="plot")
     choice = channel_choice(channels)
-    reading = reading_choice(track, raw)
+    reading, count = reading_choice(track, raw), speakers_choice(speakers)
     sources = list(_expanded(files))
     format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot)
@@ -120,6 +123,8 @@ def predict(
         start_helper(media=any(map(needs_ffmpeg, names)))  # it starts while the model is loaded
     if adapt is not AdaptTo.OFF and speaker is not None:
         raise typer.BadParameter("it goes without --speaker, whose voice is known already", param_hint="--adapt")
+    if adapt is AdaptTo.SPEAKER and count is None:
+        raise typer.BadParameter("speaker needs --speakers N or --speakers auto", param_hint="--adapt")
     predictor = adapted_predictor(load(model, head=head), speaker, source, adapt=adapt is not AdaptTo.OFF)
     say_limits(predictor.card)
     with Bar(len(sources)) as bar:
@@ -130,6 +135,7 @@ def predict(
             threshold=threshold,
             reading=reading,
             adapt=adapt,
+            speakers=count,
             bar=bar,
             plotted=plot is not None,
         )
@@ -152,7 +158,7 @@ def _rendered(job: PredictJob, format: Format, *, colour: bool) -> Iterator[str]
     if format is Format.JSON:
         return json_text(job.rows(), model=ModelInfo(card.name, card.version))
     if format is Format.CSV:
-        return csv_text(job.rows(), labels=card.labels)
+        return csv_text(job.rows(), labels=card.labels, speakers=job.speakers is not None)
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
@@ -255,6 +261,18 @@ def channel_choice(text: str) -> ChannelChoice:
         return parse_channels(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--channels") from error
+
+
+def speakers_choice(text: str | None) -> SpeakerCount | None:
+    """Return the value of --speakers as a number of speakers.
+
+    Raises:
+        typer.BadParameter: `text` is neither a number of speakers that can be told apart nor auto.
+    """
+    try:
+        return None if text is None else speaker_count(text) or "auto"
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint="--speakers") from error
 
 
 def reading_choice(track: int | None, raw: str | None) -> Reading:

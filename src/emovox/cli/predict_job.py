@@ -16,6 +16,7 @@ from emovox.runtime.envelope import Envelope
 from emovox.runtime.first_pass import BlockObserver, Heard
 from emovox.runtime.folder_pass import FolderPass
 from emovox.runtime.predictor import Predictor
+from emovox.runtime.speakers import SpeakerCount
 from emovox.schema.errors import EmovoxError, UnreadableError
 from emovox.schema.result import Failure, Notice, Result, ResultRow
 
@@ -31,6 +32,7 @@ class AdaptTo(StrEnum):
     OFF = "off"
     RECORDING = "recording"
     CHANNEL = "channel"
+    SPEAKER = "speaker"
     FOLDER = "folder"
 
 
@@ -46,6 +48,7 @@ class PredictJob:
         threshold: float | None,
         reading: Reading,
         adapt: AdaptTo,
+        speakers: SpeakerCount | None,
         bar: Bar,
         plotted: bool,
     ) -> None:
@@ -53,6 +56,7 @@ class PredictJob:
         self.failed = 0
         self.picture: tuple[Result, Envelope] | None = None
         self.several = len(sources) > 1
+        self.speakers = speakers
         self._reading, self._adapt = reading, adapt
         self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
         self._envelope = Envelope(sample_rate=predictor.card.sample_rate) if plotted else None
@@ -87,13 +91,19 @@ class PredictJob:
             channels=self._choice,
             threshold=self._threshold,
             adapt=self._adapt.value,  # type: ignore[arg-type]  # folder goes the other way
+            speakers=self.speakers,
             observer=observer,
             reading=self._reading,
         )
 
     def _heard(self, source: str | BinaryIO, observer: BlockObserver) -> Heard:
         return self.predictor.hear(
-            source, channels=self._choice, threshold=self._threshold, observer=observer, reading=self._reading
+            source,
+            channels=self._choice,
+            threshold=self._threshold,
+            speakers=self.speakers,
+            observer=observer,
+            reading=self._reading,
         )
 
     def _tried(
@@ -101,7 +111,8 @@ class PredictJob:
     ) -> Outcome | Failure:
         def observe(block: Samples, reader: AudioReader) -> None:
             """Show the progress, and add a block [channels, n] to the outline."""
-            self._bar.update(number + reader.progress, f"{clock(reader.seconds)}  {reader.name}")
+            share = reader.progress if self.speakers is None else (bool(block.size) + reader.progress) / 2
+            self._bar.update(number + share, f"{clock(reader.seconds)}  {reader.name}")
             if self._envelope is not None:
                 self._envelope.feed(block)
 

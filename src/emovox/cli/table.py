@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import typer
 
 from emovox.cli.console import COLOURS, clock, columns
-from emovox.schema.formats import UNCERTAIN
+from emovox.schema.formats import UNCERTAIN, has_channels, voice_name
 from emovox.schema.result import Failure, Result, ResultRow, Segment
 from emovox.schema.text import printable
 
@@ -47,13 +47,14 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
 
 
 def _timeline(segments: Sequence[Segment], colours: Mapping[str, str]) -> str:
-    several = len({segment.channel for segment in segments}) > 1
+    several = has_channels(segments)
     cells = []
     for segment in segments:
-        channel = [f"channel {segment.channel}"] if several else []
+        name = voice_name(segment, several=several)
+        voice = [name] if name else []
         others = _others(segment.scores, segment.label).strip()
         verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
-        cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *channel, verdict, others])
+        cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, verdict, others])
     return columns(cells, styled=True)
 
 

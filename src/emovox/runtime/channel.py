@@ -200,6 +200,7 @@ def make_analyzers(
     speech_only: bool = True,
     voice: VoiceMaker = no_voice,
     keep: bool = False,
+    cuts: Sequence[Sequence[int]] = (),
 ) -> tuple[ChannelAnalyzer, ...]:
     """Return an analyser for each channel of a stream.
 
@@ -211,6 +212,7 @@ def make_analyzers(
         speech_only: whether to look for speech; False treats the whole audio as speech.
         voice: makes what adapts the scores of a channel.
         keep: whether analysers keep the statistics of the tiles.
+        cuts: for each channel the samples at which a tile ends; none cuts no channel.
 
     Raises:
         ConfigError: `threshold` or `hop` is out of range.
@@ -222,7 +224,7 @@ def make_analyzers(
     return tuple(
         ChannelAnalyzer(
             card,
-            Segmenter(config, hop=hop, speech_only=speech_only),
+            Segmenter(config, hop=hop, speech_only=speech_only, cuts=cuts[index] if cuts else ()),
             index=index,
             channels=len(numbers),
             channel=number,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 import numpy as np
 
 from emovox.audio.reader import AudioReader
@@ -13,9 +14,12 @@ from emovox.audio.types import Samples
 from emovox.runtime.channel import ChannelAnalyzer, make_analyzers
 from emovox.runtime.channel_voice import VoiceMaker, no_voice
 from emovox.runtime.model import Model
+from emovox.runtime.segmenter import SegmenterConfig
+from emovox.runtime.speakers import SpeakerCount, Turn, cuts_of, find_turns, speaker_at, speaker_count
 from emovox.runtime.speech_network import may_hold_speech
 from emovox.runtime.stream import Stream
 from emovox.runtime.timeline import in_time, summarise
+from emovox.schema.card import ModelCard
 from emovox.schema.events import Event, SpeechEnded
 from emovox.schema.result import Adapted, Notice, Result, Segment
 
@@ -31,7 +35,8 @@ UNCERTAIN_SPEECH = "speech_uncertain"
 _DOUBT = "no speech found for certain in {:.1f} s; all of it was scored"
 
 BlockObserver = Callable[[Samples, AudioReader], None]
-"""Callback after each block [channels, n] of a recording, with its reader; for progress and plots."""
+"""Callback after each block [channels, n] of a recording, with its reader; for progress and plots. Where speakers are
+looked for, it is first called with an empty block [channels, 0] for each block of that pass."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,6 +80,7 @@ def hear(
     vad: bool = True,
     voice: VoiceMaker = no_voice,
     keep: bool = False,
+    speakers: SpeakerCount | None = None,
     observer: BlockObserver | None = None,
 ) -> Heard:
     """Run a model over a recording of any length in bounded memory.
@@ -88,6 +94,7 @@ def hear(
             may hold some, all of it is scored, with the warning `speech_uncertain`.
         voice: makes what adapts the scores of a channel.
         keep: whether to keep the statistics of the tiles, up to 25 kB each.
+        speakers: number of speakers, or "auto"; None does not look for them. Else the recording is read twice.
         observer: called after each block.
 
     Raises:
@@ -96,7 +103,8 @@ def hear(
     """
     rate = model.card.sample_rate
     make = partial(make_analyzers, model.card, threshold=threshold, hop=None, voice=voice, keep=keep)
-    analyzers = make(numbers, speech_only=vad)
+    turns = {} if speakers is None else _turns(model.card, reader, numbers, speakers, vad=vad, observer=observer)
+    analyzers = make(numbers, speech_only=vad, cuts=[cuts_of(turns.get(number, ())) for number in numbers])
     stream = Stream(model, analyzers, sample_rate=rate)
     segments: list[Segment] = []
     waiting: list[Samples] = []  # for a second look
@@ -119,11 +127,47 @@ def hear(
     return Heard(
         file=reader.name,
         duration=reader.seconds,
-        segments=tuple(sorted(segments, key=in_time)),
+        segments=tuple(sorted(segments, key=in_time)) if speakers is None else _named(segments, turns, rate),
         notices=tuple(notices),
         threshold=threshold,
         statistics=_statistics(segments, analyzers),
     )
+
+
+def _turns(
+    card: ModelCard,
+    reader: AudioReader,
+    numbers: Sequence[int],
+    speakers: SpeakerCount,
+    *,
+    vad: bool,
+    observer: BlockObserver | None,
+) -> dict[int, tuple[Turn, ...]]:
+    """Return the turns of each channel, by its number; the observer gets empty blocks."""
+    count = speaker_count(speakers)
+    if count == 1:
+        return {}
+
+    def blocks() -> Iterator[Samples]:
+        for block in reader.blocks():
+            yield block
+            if observer is not None:
+                observer(block[:, :0], reader)
+
+    config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
+    found = find_turns(blocks(), channels=len(numbers), speakers=count, config=config, speech_only=vad)
+    return dict(zip(numbers, found, strict=True))
+
+
+def _named(segments: Sequence[Segment], turns: Mapping[int, Sequence[Turn]], rate: int) -> tuple[Segment, ...]:
+    """Return the segments in time, with their speakers by first appearance."""
+    ordered = sorted(segments, key=in_time)
+    numbers: dict[int, int] = {}
+    named = []
+    for segment in ordered:
+        speaker = speaker_at(turns.get(segment.channel, ()), round(segment.start * rate), round(segment.end * rate))
+        named.append(msgspec.structs.replace(segment, speaker=numbers.setdefault(speaker, len(numbers))))
+    return tuple(named)
 
 
 def _statistics(segments: Sequence[Segment], analyzers: Sequence[ChannelAnalyzer]) -> Samples:

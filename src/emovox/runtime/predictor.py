@@ -16,6 +16,7 @@ from emovox.runtime.first_pass import UNCERTAIN_SPEECH, BlockObserver, Heard, he
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.runtime.second_pass import GROUPS, Adapt, adapted_result, voices_of
+from emovox.runtime.speakers import SpeakerCount
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
@@ -91,6 +92,7 @@ class Predictor:
         threshold: float | None = None,
         vad: bool = True,
         adapt: Adapt = "off",
+        speakers: SpeakerCount | None = None,
         observer: BlockObserver | None = None,
         reading: Reading = DEFAULT_READING,
     ) -> Result:
@@ -104,8 +106,11 @@ class Predictor:
                 of at most 30 s (of all channels together) that may hold some, all of it is scored, with the warning
                 `speech_uncertain`.
             adapt: "recording" scores all tiles again, adapted to the voice of the recording; "channel" to that of each
-                channel. It takes 25 kB a tile at most, and some milliseconds.
-            observer: called after each block of 10 seconds.
+                channel, "speaker" to that of each of the `speakers`. It takes 25 kB a tile at most, and some
+                milliseconds.
+            speakers: number of speakers, 1 to 20, or "auto" to find it, up to 8. Segments then have a `speaker`, and
+                end where the speaker changes. The recording is read twice.
+            observer: called after each block of 10 seconds, and before that with empty blocks in a pass for speakers.
             reading: which audio track of a container, and what bare samples are.
 
         Returns:
@@ -114,16 +119,18 @@ class Predictor:
         Raises:
             AudioError: the recording cannot be read, decoded or used; subclasses say why.
             MissingExtraError: its container needs an extra that is not installed.
-            ConfigError: `threshold` is out of range, or `adapt` is unknown, or goes together with a speaker.
+            ConfigError: `threshold` or `speakers` is out of range, or `adapt` is unknown, goes together with a
+                speaker, or is "speaker" without `speakers`.
             ModelError: `adapt` is given, and the model cannot adapt.
         """
-        self._check_adapt(adapt)
+        self._check_adapt(adapt, speakers)
         heard = self.hear(
             source,
             channels=channels,
             threshold=threshold,
             vad=vad,
             keep=adapt != "off",
+            speakers=speakers,
             observer=observer,
             reading=reading,
         )
@@ -143,6 +150,7 @@ class Predictor:
         threshold: float | None = None,
         vad: bool = True,
         keep: bool = True,
+        speakers: SpeakerCount | None = None,
         observer: BlockObserver | None = None,
         reading: Reading = DEFAULT_READING,
     ) -> Heard:
@@ -164,6 +172,7 @@ class Predictor:
                 vad=vad,
                 voice=no_voice if keep else self.voice_maker(),
                 keep=keep,
+                speakers=speakers,
                 observer=observer,
             )
 
@@ -233,13 +242,15 @@ class Predictor:
         """Sums over clips of other speakers from the same source, where adaptation starts; None: no source is known."""
         return None if self.source is None else self.source.voice.unlabelled
 
-    def _check_adapt(self, adapt: str) -> None:
+    def _check_adapt(self, adapt: str, speakers: SpeakerCount | None) -> None:
         if adapt == "off":
             return
         if adapt not in GROUPS:
             raise ConfigError(f"adapt is '{adapt}', expected off, {', '.join(GROUPS)}")
         if self.speaker is not None:
             raise ConfigError(f"adapt is '{adapt}' for a predictor of one speaker, expected off; choose one of both")
+        if adapt == "speaker" and speakers is None:
+            raise ConfigError("adapt is 'speaker' without speakers, expected their number or auto; give speakers")
 
     def stream(
         self,

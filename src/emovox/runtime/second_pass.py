@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Literal
 
+import msgspec
 import numpy as np
 
 from emovox.adaptation.estimator import VoiceStatistics
@@ -15,13 +16,17 @@ from emovox.runtime.model import Model
 from emovox.runtime.timeline import make_segment
 from emovox.schema.result import Adapted, Result, Segment
 
-Adapt = Literal["off", "recording", "channel"]
-"""Which tiles of a recording share a voice: all of them, or those of a channel."""
+Adapt = Literal["off", "recording", "channel", "speaker"]
+"""Which tiles of a recording share a voice: all of them, those of a channel, or those of a speaker."""
 
 Group = Callable[[Segment], Hashable]
 """Returns the key of the voice that a segment belongs to."""
 
-GROUPS: Mapping[str, Group] = {"recording": lambda _: None, "channel": lambda segment: segment.channel}
+GROUPS: Mapping[str, Group] = {
+    "recording": lambda _: None,
+    "channel": lambda segment: segment.channel,
+    "speaker": lambda segment: segment.speaker,
+}
 """Choice of `Adapt` → group."""
 
 
@@ -94,7 +99,7 @@ def _rows(heard: Heard, group: Group) -> dict[Hashable, list[int]]:
 
 def _changed(segment: Segment, scores: Samples, threshold: float) -> Segment:
     plain = np.array(list(segment.scores.values()), np.float32)
-    return make_segment(
+    changed = make_segment(
         scores,
         labels=tuple(segment.scores),
         start=segment.start,
@@ -103,3 +108,4 @@ def _changed(segment: Segment, scores: Samples, threshold: float) -> Segment:
         threshold=threshold,
         plain=plain,
     )
+    return msgspec.structs.replace(changed, speaker=segment.speaker)

@@ -21,7 +21,7 @@ from emovox.audio.types import Samples
 from emovox.runtime.clusters import Numbers, by_appearance, group, unit_means
 from emovox.runtime.segmenter import Segmenter, SegmenterConfig, SegmenterEvent
 from emovox.runtime.tiles import Tile, extend
-from emovox.runtime.voices import RATE, embed
+from emovox.runtime.voice_encoder import RATE, embed
 from emovox.schema.arguments import whole
 from emovox.schema.errors import ConfigError
 

@@ -25,17 +25,17 @@ def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
 
-def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str]) -> Iterator[str]:
+def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str], speakers: bool = False) -> Iterator[str]:
     """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
-    Columns: file, row (file | segment | error), start, end [s], channel, label, confidence, one score per label,
-    warnings (codes, separated by a space), error ("code: message"). Control characters in text are escaped, and text
-    that a spreadsheet would take for a formula has a ' before it.
+    Columns: file, row (file | segment | error), start, end [s], channel, speaker (if `speakers`), label, confidence,
+    one score per label, warnings (codes, separated by a space), error ("code: message"). Control characters in text
+    are escaped, and text that a spreadsheet would take for a formula has a ' before it.
     """
-    columns = ["file", "row", "start", "end", "channel", "label", "confidence", *labels, "warnings", "error"]
-    yield shown_line(columns)
+    place = ["start", "end", "channel", *["speaker"] * speakers]
+    yield shown_line(["file", "row", *place, "label", "confidence", *labels, "warnings", "error"])
     for row in rows:
-        yield "".join(shown_line(cells) for cells in _csv_rows(rounded(row), labels))
+        yield "".join(shown_line(cells) for cells in _csv_rows(rounded(row), labels, speakers=speakers))
 
 
 def vtt(result: Result) -> str:
@@ -48,24 +48,25 @@ def vtt(result: Result) -> str:
     sad 0.75
     <BLANKLINE>
     """
-    several = len({segment.channel for segment in result.segments}) > 1
+    several = has_channels(result.segments)
     cues = []
     for segment in result.segments:
-        voice = f"<v channel {segment.channel}>" if several else ""
+        name = voice_name(segment, several=several)
+        voice = f"<v {name}>" if name else ""
         span = f"{_clock(segment.start)} --> {_clock(segment.end)}"
         cues.append(f"{span}\n{voice}{_escaped(_caption(segment))}\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 
 def textgrid(result: Result) -> str:
-    """Render the segments of one recording as a Praat TextGrid: one tier per channel, gaps as empty intervals."""
-    channels = sorted({segment.channel for segment in result.segments}) or [0]
+    """Render the segments of one recording as a Praat TextGrid: one tier per voice, gaps as empty intervals."""
+    several, tiers = has_channels(result.segments), voices_of(result.segments) or {(0, None): []}
     end = max([result.duration, *(segment.end for segment in result.segments)])
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = 0\nxmax = {end}", "tiers? <exists>"]
-    lines += [f"size = {len(channels)}", "item []:"]
-    for number, channel in enumerate(channels, 1):
-        intervals = _intervals([s for s in result.segments if s.channel == channel], end)
-        name = "emotion" if len(channels) == 1 else f"emotion channel {channel}"
+    lines += [f"size = {len(tiers)}", "item []:"]
+    for number, segments in enumerate(tiers.values(), 1):
+        intervals = _intervals(segments, end)
+        name = f"emotion {voice_name(segments[0], several=several)}".strip() if segments else "emotion"
         lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
         lines += ["        xmin = 0", f"        xmax = {end}", f"        intervals: size = {len(intervals)}"]
         for index, (low, high, text) in enumerate(intervals, 1):
@@ -73,6 +74,33 @@ def textgrid(result: Result) -> str:
             lines += [f"        intervals [{index}]:", f"            xmin = {low}", f"            xmax = {high}"]
             lines += [f'            text = "{quoted}"']
     return "\n".join(lines) + "\n"
+
+
+def has_channels(segments: Iterable[Segment]) -> bool:
+    """Return whether segments are of several channels, which are then named."""
+    return len({segment.channel for segment in segments}) > 1
+
+
+def voice_name(segment: Segment, *, several: bool) -> str:
+    """Return what names the voice of a segment for people: its channel, from 0, and its speaker, from 1; or "".
+
+    Args:
+        segment: a segment of a recording.
+        several: whether the recording has several channels.
+
+    >>> voice_name(Segment(0.0, 1.0, 1, None, 0.5, {}, speaker=0), several=True)
+    'channel 1, speaker 1'
+    """
+    channel = [f"channel {segment.channel}"] if several else []
+    return ", ".join([*channel, *([] if segment.speaker is None else [f"speaker {segment.speaker + 1}"])])
+
+
+def voices_of(segments: Iterable[Segment]) -> dict[tuple[int, int | None], list[Segment]]:
+    """Return the segments of each voice, by channel and speaker, in that order."""
+    found: dict[tuple[int, int | None], list[Segment]] = {}
+    for segment in sorted(segments, key=lambda segment: (segment.channel, segment.speaker or 0)):
+        found.setdefault((segment.channel, segment.speaker), []).append(segment)
+    return found
 
 
 SINGLE: Mapping[str, Callable[[Result], str]] = {"vtt": vtt, "textgrid": textgrid}
@@ -86,17 +114,18 @@ def _indented(block: str, width: int) -> str:
     return textwrap.indent(block, " " * width).strip()
 
 
-def _csv_rows(row: ResultRow, labels: Sequence[str]) -> Iterator[list[object]]:
-    blank = [""] * len(labels)
+def _csv_rows(row: ResultRow, labels: Sequence[str], *, speakers: bool) -> Iterator[list[object]]:
+    blank, nobody = [""] * len(labels), [""] * speakers
     if isinstance(row, Failure):
-        yield [row.file, "error", "", "", "", "", "", *blank, "", f"{row.error.code}: {row.error.message}"]
+        message = f"{row.error.code}: {row.error.message}"
+        yield [row.file, "error", "", "", "", *nobody, "", "", *blank, "", message]
         return
     scores = blank if row.scores is None else [row.scores[label] for label in labels]
     codes = " ".join(notice.code for notice in row.warnings)
-    yield [row.file, "file", 0.0, row.duration, "", row.label, row.confidence, *scores, codes, ""]
+    yield [row.file, "file", 0.0, row.duration, "", *nobody, row.label, row.confidence, *scores, codes, ""]
     for segment in row.segments:
         values = [segment.scores[label] for label in labels]
-        place = [segment.start, segment.end, segment.channel]
+        place = [segment.start, segment.end, segment.channel, *([segment.speaker] if speakers else [])]
         yield [row.file, "segment", *place, segment.label, segment.confidence, *values, "", ""]
 
 

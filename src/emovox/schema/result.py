@@ -34,7 +34,8 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
     the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
-    adaptation; else None, and absent in JSON.
+    adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
+    absent in JSON, unless speakers were asked for.
     """
 
     start: float
@@ -44,6 +45,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     confidence: float
     scores: dict[str, float]
     plain_scores: dict[str, float] | None = None
+    speaker: int | None = None
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):

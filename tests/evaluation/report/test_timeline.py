@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -74,6 +75,18 @@ def test_segments_lie_where_they_were_said() -> None:
     assert boxes["sad"][0].height == pytest.approx(0.7)
     assert boxes["fear"][1].height == pytest.approx(0.7)
     assert boxes["surprise"][0].y1 == pytest.approx(1)
+
+
+def test_each_speaker_has_a_track() -> None:
+    spoken = [
+        msgspec.structs.replace(segment(at, at + 1, "sad", EMOTIONS), speaker=speaker)
+        for at, speaker in enumerate((0, 1, 0))
+    ]
+    figure = timeline_figure(result(*spoken, seconds=4), **outline(4))
+    _, track, _ = figure.axes
+    spans = [[path.get_extents().intervalx.tolist() for path in own.get_paths()] for own in track.collections]
+    assert spans == [[[0, 1], [2, 3]], [[1, 2]]]
+    assert {"speaker 1", "speaker 2"} <= texts(figure)
 
 
 def test_each_channel_has_a_track_and_a_panel() -> None:

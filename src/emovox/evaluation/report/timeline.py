@@ -31,6 +31,7 @@ from emovox.evaluation.report.style import (
     shown,
 )
 from emovox.runtime.timeline import mean_scores
+from emovox.schema.formats import has_channels, voice_name, voices_of
 from emovox.schema.result import Result, Segment
 
 _COLUMNS = 250  # stretches of a long recording
@@ -71,14 +72,15 @@ def timeline_figure(
     labels = _labels(result) if labels is None else list(labels)
     result = _condensed(result)
     channels = sorted({segment.channel for segment in result.segments})
+    voices = list(voices_of(result.segments).values())
     # Up to four channels have a panel of probabilities each; more would be unreadable.
     panels = channels[:4]
-    heights = [1.3, 0.34 * max(1, len(channels)), *[1.5] * len(panels)]
+    heights = [1.3, 0.34 * max(1, len(voices)), *[1.5] * len(panels)]
     figure = new_figure(10.0, 1.5 + sum(heights) + 0.24 * (1 + len(labels) // 8))
     axes: list[Axes] = list(np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)))
     colours = colours_of(labels)
     _draw_outline(axes[0], time, low, high)
-    _draw_segments(axes[1], result, channels, colours)
+    _draw_segments(axes[1], voices, duration=result.duration, colours=colours)
     for panel, channel in zip(axes[2:], panels, strict=True):
         _draw_scores(panel, [s for s in result.segments if s.channel == channel], labels, colours)
         panel.set_ylabel("score [%]" if len(channels) == 1 else f"channel {channel}\nscore [%]")
@@ -100,10 +102,11 @@ def _condensed(result: Result) -> Result:
     if len(result.segments) <= 2 * _COLUMNS:
         return result
     step = result.duration / _COLUMNS
-    groups: dict[tuple[int, int], list[Segment]] = {}
+    groups: dict[tuple[int, int | None, int], list[Segment]] = {}
     for segment in result.segments:
-        groups.setdefault((segment.channel, int((segment.start + segment.end) / 2 / step)), []).append(segment)
-    merged = [_merged(own, column * step, (column + 1) * step) for (_, column), own in groups.items()]
+        column = int((segment.start + segment.end) / 2 / step)
+        groups.setdefault((segment.channel, segment.speaker, column), []).append(segment)
+    merged = [_merged(own, column * step, (column + 1) * step) for (*_, column), own in groups.items()]
     return msgspec.structs.replace(result, segments=tuple(merged))
 
 
@@ -113,7 +116,8 @@ def _merged(segments: Sequence[Segment], start: float, end: float) -> Segment:
         seconds[segment.label] = seconds.get(segment.label, 0.0) + segment.end - segment.start
     scores = mean_scores(segments)
     label = max(seconds, key=seconds.__getitem__)
-    return Segment(start, end, segments[0].channel, label, max(scores.values()), scores)
+    first = segments[0]
+    return Segment(start, end, first.channel, label, max(scores.values()), scores, speaker=first.speaker)
 
 
 def _labels(result: Result) -> list[str]:
@@ -144,20 +148,22 @@ def _draw_outline(axes: Axes, time: Floats, low: Floats, high: Floats) -> None:
     plain(axes)
 
 
-def _draw_segments(axes: Axes, result: Result, channels: Sequence[int], colours: dict[str, str]) -> None:
-    for row, channel in enumerate(channels):
-        own = [segment for segment in result.segments if segment.channel == channel]
+def _draw_segments(
+    axes: Axes, voices: Sequence[Sequence[Segment]], *, duration: float, colours: dict[str, str]
+) -> None:
+    """Draw a row of segments for each voice."""
+    for row, own in enumerate(voices):
         spans = [(segment.start, segment.end - segment.start) for segment in own]
         faces = [colours[segment.label] if segment.label else _UNCERTAIN for segment in own]
         axes.broken_barh(
             spans, (row - 0.42, 0.84), facecolors=faces, edgecolors="white", linewidth=0.6 if len(own) < 100 else 0
         )
         for segment in own:
-            _name_segment(axes, segment, row, duration=result.duration, colours=colours)
-    axes.set_ylim(max(1, len(channels)) - 0.5, -0.5)
-    several = len(channels) > 1
-    axes.set_yticks(range(len(channels)), [f"channel {channel}" if several else "emotion" for channel in channels])
-    if not channels:
+            _name_segment(axes, segment, row, duration=duration, colours=colours)
+    axes.set_ylim(max(1, len(voices)) - 0.5, -0.5)
+    several = has_channels(own[0] for own in voices)
+    axes.set_yticks(range(len(voices)), [voice_name(own[0], several=several) or "emotion" for own in voices])
+    if not voices:
         axes.text(0.5, 0.5, "no speech found", transform=axes.transAxes, ha="center", va="center", color=FAINT)
     plain(axes)
     axes.spines["left"].set_visible(False)

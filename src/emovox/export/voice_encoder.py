@@ -1,6 +1,6 @@
 """Write the GE2E speaker encoder as one ONNX file with the front end inside.
 
-    python -m emovox.export.voice [WEIGHTS] [FILE.onnx]
+    python -m emovox.export.voice_encoder [WEIGHTS] [FILE.onnx]
 
 Without arguments it reads ge2e-speaker-encoder below $EMOVOX_WEIGHTS and replaces the shipped file.
 """
@@ -22,10 +22,10 @@ import torch
 from emovox.audio.types import Samples
 from emovox.export.network import halve
 from emovox.export.onnx import OPSET, fix_widths, store_halves
-from emovox.models.voice import VoiceEncoder, load_voice_encoder
+from emovox.models.voice_encoder import VoiceEncoder, load_voice_encoder
 from emovox.runtime.golden import golden_input
 from emovox.runtime.session import open_session
-from emovox.runtime.voices import INPUT, NETWORK, OUTPUT, RATE, WIDTH
+from emovox.runtime.voice_encoder import INPUT, NETWORK, OUTPUT, RATE, WIDTH
 from emovox.schema.errors import ExportError
 from emovox.schema.files import write_whole
 

@@ -11,9 +11,9 @@ import pytest
 
 import emovox
 from emovox.audio.types import Samples
-from emovox.runtime import voices as module
+from emovox.runtime import voice_encoder as module
 from emovox.runtime.golden import golden_input
-from emovox.runtime.voices import NETWORK, RATE, SHA256, WIDTH, embed
+from emovox.runtime.voice_encoder import NETWORK, RATE, SHA256, WIDTH, embed
 from emovox.schema.errors import ModelError
 from tests.sounds import SPEAKER_VOICES, said
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from emovox.export.network import halve
-from emovox.export.voice import PARITY, check_voice, export_voice, main
-from emovox.models.voice import VoiceEncoder, load_voice_encoder
-from emovox.runtime.voices import NETWORK
+from emovox.export.voice_encoder import PARITY, check_voice, export_voice, main
+from emovox.models.voice_encoder import VoiceEncoder, load_voice_encoder
+from emovox.runtime.voice_encoder import NETWORK
 from emovox.schema.errors import ExportError, WeightsError
 from tests.models.test_ge2e import write_weights
 
