@@ -101,6 +101,17 @@ def main() -> None:
 
 def read_clips(model: str, corpora: Sequence[str]) -> LabelledStatistics:
     """Return the clips of corpora with one of the seven labels, at most `MOST` of a speaker's clips of a mood."""
+    kept = kept_clips(model, corpora)
+    return LabelledStatistics(
+        statistics=np.stack([row for _, row in kept]),
+        labels=np.array([EMOTIONS.index(SEVEN_MAP.get(str(clip.label)) or str(clip.label)) for clip, _ in kept]),
+        speakers=np.array([speaker_key(clip) for clip, _ in kept]),
+        corpora=np.array([clip.corpus for clip, _ in kept]),
+    )
+
+
+def kept_clips(model: str, corpora: Sequence[str]) -> list[tuple[Clip, Samples]]:
+    """Return the same clips, each with its statistics [p]; they are computed once and kept in the cache."""
     graph: list[Model] = []
     kept: list[tuple[Clip, Samples]] = []
     counts: dict[tuple[str, str], int] = defaultdict(int)
@@ -119,12 +130,7 @@ def read_clips(model: str, corpora: Sequence[str]) -> LabelledStatistics:
             if key[1] in EMOTIONS and np.isfinite(by_id[clip.id]).all() and counts[key] < MOST:
                 counts[key] += 1
                 kept.append((clip, by_id[clip.id]))
-    return LabelledStatistics(
-        statistics=np.stack([row for _, row in kept]),
-        labels=np.array([EMOTIONS.index(SEVEN_MAP.get(str(clip.label)) or str(clip.label)) for clip, _ in kept]),
-        speakers=np.array([speaker_key(clip) for clip, _ in kept]),
-        corpora=np.array([clip.corpus for clip, _ in kept]),
-    )
+    return kept
 
 
 def clip_statistics(model: Model, path: str) -> Samples:
