@@ -188,7 +188,6 @@ def transfer(
     assignments: Sequence[str] = (),
     *,
     folder: Path,
-    further: Sequence[str] = (),
     pairs: bool = True,
     resume: bool = False,
     workers: int = 2,
@@ -200,7 +199,6 @@ def transfer(
         recipe: of a network or of the baseline, as for `train`.
         assignments: as for `train`.
         folder: the run folder.
-        further: corpora beside those of the recipe: names, folders, tables or manifests.
         pairs: whether models learn from single corpora too, not only from all in other languages.
         resume: continue a run that was stopped.
         workers: number of processes that compute features.
@@ -228,8 +226,8 @@ def transfer(
     from emovox.training.transfer import lessons, transferred
 
     watcher = watcher or Watcher()
-    clips = load_clips([*given.data.corpora, *further], name=given.data.name)
-    plan = settle(_transfer_recipe(given, further), clips).recipe
+    clips = load_clips(given.data.corpora, name=given.data.name)
+    plan = settle(_transfer_recipe(given), clips).recipe
     task = make_task(clips, plan.data)
     planned = lessons(task, pairs=pairs)  # all checks come before inputs are computed for hours
     is_same_run(folder, plan, resume=resume)
@@ -241,11 +239,9 @@ def transfer(
     return write_transfer_report(figures, folder, title=f"Transfer of {given.name}")
 
 
-def _transfer_recipe(recipe: R, further: Sequence[str]) -> R:
-    """Return the recipe over all corpora; its own name keeps the folder apart from one of a training."""
-    data = msgspec.structs.replace(
-        recipe.data, corpora=(*recipe.data.corpora, *further), protocol="si", view="own", target=None
-    )
+def _transfer_recipe(recipe: R) -> R:
+    """Return the recipe for lessons; its own name keeps the folder apart from one of a training."""
+    data = msgspec.structs.replace(recipe.data, protocol="si", view="own", target=None)
     name = f"{recipe.name}-transfer"
     return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
 

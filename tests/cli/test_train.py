@@ -11,9 +11,11 @@ import pytest
 import soundfile
 
 from emovox.cli.main import main
+from emovox.cli.train import with_further
 from emovox.evaluation.figures.files import read_predictions
 from emovox.runtime.model import Model
 from emovox.testing import RATE
+from emovox.workflow import read_recipe
 from tests.sounds import MOODS, utterance, write_sounds
 
 LABELS = tuple(sorted(MOODS))
@@ -173,3 +175,12 @@ def test_without_speakers_speaker_independence_is_refused(
     assert not (tmp_path / "cache").exists()  # refused before any features were computed
     emovox("train", "moods.toml", "data.protocol=sd", "export=false", "--output", "run", "--workers", "1")
     assert "speaker-dependent" in capsys.readouterr().out
+
+
+def test_further_recordings_join_those_of_the_recipe(here: Path) -> None:
+    recipe = here / "moods.toml"
+    assert with_further(recipe, ["name=x"], []) == ["name=x"]
+    changes = with_further(recipe, ["name=x"], ["new.csv"])
+    assert read_recipe(recipe, changes).data.corpora == ("own.jsonl", "new.csv")
+    only = with_further(recipe, ['data.corpora=["a.csv"]'], ["b.csv", "c.csv"])
+    assert read_recipe(recipe, only).data.corpora == ("a.csv", "b.csv", "c.csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,10 @@ def train(
             "(.csv), a manifest (.jsonl), or the name of a published corpus. Repeat for several.",
         ),
     ] = None,
+    further: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="<path>", help="Recordings beside those of the recipe, as for --data."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="<name>", help="Name of the model, and of the corpus of your recordings.")
     ] = None,
@@ -43,6 +48,7 @@ def train(
         *([f"name={name}", f"data.name={json.dumps(name)}"] if name else []),
         *(assignments or ()),
     ]
+    changes = with_further(recipe, changes, further or ())
     run = run_recipe(recipe, changes, folder=output, resume=resume, workers=workers, watcher=Printer())
     if run.predictions:  # the report of five corpora under all conditions takes 20 s
         evaluate([str(run.folder)], output=run.folder / "report")
@@ -55,3 +61,17 @@ def train(
         f"UAR {found.uar:.1f} %, chance {found.chance:.1f} %"
     )
     complain(f"encoder: {run.folder / WEIGHTS}; start from it with start={run.folder}")
+
+
+def with_further(recipe: Path, assignments: Sequence[str], further: Sequence[str]) -> list[str]:
+    """Return the changes to a recipe that add further corpora to those that it has.
+
+    Raises:
+        RecipeError: the recipe cannot be read.
+    """
+    from emovox.workflow import read_recipe
+
+    if not further:
+        return list(assignments)
+    known = read_recipe(recipe, assignments).data.corpora
+    return [*assignments, f"data.corpora={json.dumps([*known, *further])}"]

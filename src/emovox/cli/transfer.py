@@ -35,14 +35,14 @@ def transfer(
 
     Writes a table of UAR with intervals, plain and adapted, as Markdown and CSV, and a heat map.
     """
+    from emovox.cli.train import with_further
     from emovox.cli.watcher import Printer
     from emovox.workflow import transfer as run_transfer
 
     page = run_transfer(
         recipe,
-        assignments or (),
+        with_further(recipe, assignments or (), further or ()),
         folder=output,
-        further=further or (),
         pairs=pairs,
         resume=resume,
         workers=workers,
