@@ -61,8 +61,11 @@ def transfer_table(figures: Sequence[Transfer], view: str) -> Table:
 def heat_map(figures: Sequence[Transfer], *, title: str) -> Figure:
     """Draw UAR in % of each view; the colour is the share of the way from chance to 100 %."""
     views, rows, columns = _views(figures), _learnt(figures), _tested(figures)
-    figure = new_figure(1.6 + len(views) * (0.6 * len(columns) + 0.5), 1.7 + 0.42 * len(rows))
-    for number, (axes, view) in enumerate(zip(figure.subplots(1, len(views), squeeze=False)[0], views, strict=True)):
+    across = min(len(views), 2)
+    down = -(-len(views) // across)
+    figure = new_figure(1.6 + across * (0.6 * len(columns) + 0.5), 0.6 + down * (1.1 + 0.42 * len(rows)))
+    panels = figure.subplots(down, across, squeeze=False).flatten()
+    for number, (axes, view) in enumerate(zip(panels, views, strict=False)):
         above = np.full((len(rows), len(columns)), np.nan)
         for found in (one for one in figures if one.view == view):
             row, column = rows.index(found.learnt), columns.index(found.tested)
@@ -71,10 +74,12 @@ def heat_map(figures: Sequence[Transfer], *, title: str) -> Figure:
             axes.text(column, row, f"{found.uar:.0f}", ha="center", va="center", fontsize=9, color=ink)
         axes.imshow(above, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(columns)), [shown(name) for name in columns], rotation=45, ha="right")
-        axes.set_yticks(range(len(rows)), [shown(name) for name in rows] if number == 0 else [""] * len(rows))
+        axes.set_yticks(range(len(rows)), [shown(name) for name in rows] if number % across == 0 else [""] * len(rows))
         axes.set_title(view, fontsize=9.5, color=INK)
         axes.tick_params(length=0, labelsize=9)
         axes.spines[:].set_visible(False)
+    for axes in panels[len(views) :]:
+        axes.set_visible(False)
     set_title(figure, f"{title}: UAR in %; rows learnt from, columns tested on")
     return figure
 
