@@ -203,7 +203,7 @@ def wrong_labels(streams: Sequence[tuple[str, Unheard, Sequence[Stage]]]) -> Tab
         for _, data, stages in streams:
             learner = HeadLearner.empty(data.embeddings.shape[1], len(EMOTIONS))
             for place, label in zip(*spoil(data, stages), strict=True):
-                learner = learner.learn(data.embeddings[[place]], data.scores[[place]], label)
+                learner = learner.learn(data.embeddings[[place]], data.scores[[place]], [label])
             scored = np.concatenate([stage.scored for stage in stages])
             after = learner.corrected(data.embeddings[scored], data.scores[scored])
             changes.append(uar(after, data, scored) - uar(data.scores[scored], data, scored))
@@ -243,12 +243,12 @@ def cost(name: str) -> str:
     outputs = model.run(audio)
     learner = HeadLearner.empty(outputs.embedding.shape[1], outputs.scores.shape[1])
     while len(learner.replay) < learner.capacity:
-        learner = learner.learn(_like(outputs.embedding, rng), outputs.scores, len(learner.replay) % len(EMOTIONS))
+        learner = learner.learn(_like(outputs.embedding, rng), outputs.scores, [len(learner.replay) % len(EMOTIONS)])
     predict, learn, correct = (
         _median_ms(work)
         for work in (
             lambda: model.run(audio),
-            lambda: learner.learn(_like(outputs.embedding, rng), outputs.scores, 0),
+            lambda: learner.learn(_like(outputs.embedding, rng), outputs.scores, [0]),
             lambda: learner.corrected(outputs.embedding, outputs.scores),
         )
     )

@@ -99,7 +99,7 @@ class Learner(Nothing):
         if self._forgets and speaker not in ("", self._speaker):
             self.learner = self.learner.without_clips()
         rows = [place]
-        self.learner = self.learner.learn(self.data.embeddings[rows], self.data.scores[rows], int(clips.labels[place]))
+        self.learner = self.learner.learn(self.data.embeddings[rows], self.data.scores[rows], clips.labels[rows])
 
     def scores(self, places: Places) -> Samples:
         """Return corrected scores."""

@@ -33,7 +33,7 @@ def taught(n: int, *, seed: int = 0, turn: int = 0, learner: HeadLearner | None 
     for place in range(n):
         for label, (embeddings, scores) in enumerate(rows):
             one = slice(place, place + 1)
-            learner = learner.learn(embeddings[one], scores[one], (label + turn) % MOODS)
+            learner = learner.learn(embeddings[one], scores[one], [(label + turn) % MOODS])
     return learner
 
 
@@ -78,7 +78,7 @@ def test_earlier_speakers_are_not_forgotten() -> None:
     learner = first
     for seed in range(1, 5):
         for label in range(MOODS):
-            learner = learner.learn(*clips(5, label, seed=seed, offset=-1.0), label)
+            learner = learner.learn(*clips(5, label, seed=seed, offset=-1.0), [label] * 5)
     assert recall(learner, offset=-1.0) > 0.7
     assert recall(learner) > recall(first) - 0.05
 
@@ -93,7 +93,7 @@ def test_the_memory_is_bounded_and_learning_goes_on() -> None:
 
 def test_one_label_alone_changes_nothing() -> None:
     embeddings, scores = clips(20, 0)
-    learner = HeadLearner.empty(WIDTH, MOODS).learn(embeddings, scores, 0)
+    learner = HeadLearner.empty(WIDTH, MOODS).learn(embeddings, scores, [0] * 20)
     assert not learner.learnt
     np.testing.assert_array_equal(learner.corrected(embeddings, scores), scores)
 
@@ -101,7 +101,7 @@ def test_one_label_alone_changes_nothing() -> None:
 def test_labels_without_clips_lose_nothing_to_each_other() -> None:
     learner = HeadLearner.empty(WIDTH, MOODS)
     for label in (0, 1):
-        learner = learner.learn(*clips(5, label), label)
+        learner = learner.learn(*clips(5, label), [label] * 5)
     embeddings, scores = clips(50, 3, seed=5)
     after = learner.corrected(embeddings, scores)
     np.testing.assert_allclose(after[:, 2] / after[:, 3], scores[:, 2] / scores[:, 3], rtol=1e-3)
@@ -113,7 +113,7 @@ def test_contradictory_labels_are_taken_back(n: int) -> None:
     for place in range(n):
         embeddings, scores = (array[place : place + 1] for array in clips(n, 0))
         for label in range(MOODS):
-            learner = learner.learn(embeddings, scores, label)
+            learner = learner.learn(embeddings, scores, [label])
             assert np.abs(learner.weights).max() < 30
     assert not learner.learnt
     assert recall(learner) == recall(HeadLearner.empty(WIDTH, MOODS))
@@ -125,7 +125,7 @@ def test_what_is_learnt_is_taken_back_when_it_does_not_help() -> None:
     for place in range(30):
         for label in range(MOODS):
             embeddings, scores = clips(1, label, seed=100 + place)
-            learner = learner.learn(embeddings, scores, int(np.random.default_rng([place, label]).integers(MOODS)))
+            learner = learner.learn(embeddings, scores, np.random.default_rng([place, label]).integers(MOODS, size=1))
     assert recall(learner) >= recall(HeadLearner.empty(WIDTH, MOODS)) - 0.05
 
 
@@ -160,17 +160,45 @@ def test_clips_that_do_not_fit_are_refused_and_nothing_is_lost() -> None:
     learner, (embeddings, scores) = taught(3), clips(2, 0)
     before = learner.weights.copy()
     for arguments, message in (
-        ((embeddings[:, :-1], scores, 0), r"have the shapes \[2, 15\] and \[2, 4\], expected \[n, 16\] and \[n, 4\]"),
-        ((embeddings, scores[:, :-1], 0), "take the model that the learner belongs to"),
-        ((embeddings[:1], scores, 0), "have the shapes"),
-        ((embeddings * np.nan, scores, 0), "NaN or infinity"),
-        ((embeddings, scores * np.inf, 0), "NaN or infinity"),
-        ((embeddings, scores, MOODS), "got the label 4, expected an index below 4"),
+        (
+            (embeddings[:, :-1], scores, [0, 0]),
+            r"have the shapes \[2, 15\] and \[2, 4\], expected \[n, 16\] and \[n, 4\]",
+        ),
+        ((embeddings, scores[:, :-1], [0, 0]), "take the model that the learner belongs to"),
+        ((embeddings[:1], scores, [0]), "have the shapes"),
+        ((embeddings * np.nan, scores, [0, 0]), "NaN or infinity"),
+        ((embeddings, scores * np.inf, [0, 0]), "NaN or infinity"),
+        ((embeddings, scores, [0, MOODS]), r"got labels \[0, 4\] for 2 clips, expected one below 4 each"),
+        ((embeddings, scores, [0]), "for 2 clips"),
     ):
         with pytest.raises(ModelError, match=message):
-            learner.learn(*arguments)  # type: ignore[arg-type]
+            learner.learn(*arguments)
     np.testing.assert_array_equal(learner.weights, before)
-    assert np.isfinite(learner.learn(np.zeros_like(embeddings), scores, 0).weights).all()
+    assert np.isfinite(learner.learn(np.zeros_like(embeddings), scores, [0, 1]).weights).all()
     for start in (np.zeros((MOODS, WIDTH)), np.full((MOODS, WIDTH + 1), np.nan)):
         with pytest.raises(ModelError, match="weights of a learner"):
             HeadLearner.new(Replay.empty(WIDTH, MOODS), start=start)
+
+
+def test_a_learner_comes_back_from_its_arrays_and_damaged_ones_are_refused() -> None:
+    learner = taught(5)
+    arrays = learner.to_arrays()
+    again = HeadLearner.from_arrays(arrays, learner.drift)
+    np.testing.assert_array_equal(again.weights, learner.weights)
+    assert again.drift == learner.drift
+    np.testing.assert_array_equal(again.replay.seen, learner.replay.seen)
+    many = {name: np.repeat(array, 40, axis=0) for name, array in arrays.items() if name.startswith("replay.")}
+    bad: list[dict[str, np.ndarray]] = [
+        {"replay.embeddings": arrays["replay.embeddings"] * np.nan},
+        {"replay.embeddings": arrays["replay.embeddings"][:-1]},
+        {"replay.labels": arrays["replay.labels"] + MOODS},
+        {"replay.seen": arrays["replay.seen"] * np.inf},
+        {"learner.start": arrays["learner.start"][:-1]},
+        {"learner.start": arrays["learner.start"] + 1e300},
+        {**many, "replay.seen": arrays["replay.seen"] * 40},
+    ]
+    for change in bad:
+        with pytest.raises(ModelError):
+            HeadLearner.from_arrays({**arrays, **change}, learner.drift)
+    with pytest.raises(KeyError):
+        HeadLearner.from_arrays({}, learner.drift)

@@ -8,14 +8,14 @@ import pytest
 from emovox.adaptation.replay import Replay
 from emovox.schema.errors import ModelError
 
-CAPACITY = 30
+CAPACITY, SCALE = 30, 1000
 
 
 def filled(labels: list[int], *, capacity: int = CAPACITY) -> Replay:
     """Return a memory after clips whose embedding holds their number."""
     replay = Replay.empty(1, 3)
     for number, label in enumerate(labels):
-        row = np.array([number], np.float32)
+        row = np.array([number / SCALE], np.float32)
         replay = replay.added(row, np.full(3, 1 / 3, np.float32), label, capacity=capacity)
     return replay
 
@@ -30,7 +30,7 @@ def test_all_clips_are_kept_until_it_is_full_and_never_more() -> None:
         replay = filled(labels[:n])
         assert len(replay) == min(n, CAPACITY)
         assert replay.seen.sum() == n
-    np.testing.assert_array_equal(filled(labels[:30]).embeddings.ravel(), np.arange(30))
+    np.testing.assert_allclose(filled(labels[:30]).embeddings.ravel() * SCALE, np.arange(30), rtol=1e-5)
 
 
 def test_labels_are_balanced_though_the_stream_is_not() -> None:
@@ -39,7 +39,7 @@ def test_labels_are_balanced_though_the_stream_is_not() -> None:
 
 
 def test_early_clips_are_as_likely_kept_as_late_ones() -> None:
-    halves = [(filled(stream(200, (0.4, 0.3, 0.3), seed)).embeddings < 100).mean() for seed in range(30)]
+    halves = [(filled(stream(200, (0.4, 0.3, 0.3), seed)).embeddings < 100 / SCALE).mean() for seed in range(30)]
     assert 0.43 < np.mean(halves) < 0.57
 
 
@@ -55,7 +55,9 @@ def test_arrays_that_do_not_belong_together_are_refused() -> None:
     bad: list[tuple[str, np.ndarray, str]] = [
         ("labels", np.array([0, 1]), "one row per clip"),
         ("scores", np.ones(3, np.float32), "one row per clip"),
-        ("embeddings", good.embeddings * np.nan, "NaN or infinity"),
+        ("embeddings", good.embeddings * np.nan, "above 1, or NaN"),
+        ("embeddings", good.embeddings + 2, "above 1, or NaN"),
+        ("scores", good.scores - 9, "above 1, or NaN"),
         ("labels", np.array([0, 1, 7]), "never seen"),
         ("labels", np.array([0, 1, -1]), "never seen"),
         ("seen", np.zeros(3, np.int64), "never seen"),

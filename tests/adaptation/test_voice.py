@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from emovox.adaptation.estimator import shifted
+from emovox.adaptation.learning import HeadLearner
 from emovox.adaptation.speaker import LARGEST_FILE, METADATA_KEY, SpeakerProfile, read_speaker
 from emovox.adaptation.store import SpeakerStore, checked_name
 from emovox.adaptation.voice import AdaptedScorer, VoiceSums, measured
@@ -75,6 +77,12 @@ class TestScorer:
             np.testing.assert_allclose(getattr(moved, name), getattr(fresh, name), atol=1e-4, err_msg=name)
 
 
+def taught() -> HeadLearner:
+    """A learner of a model with two labels and an embedding of two numbers, after three clips of each label."""
+    embeddings = np.array([[1.0, 0.0], [0.9, 0.1], [0.8, 0.2], [0.0, 1.0], [0.1, 0.9], [0.2, 0.8]], np.float32)
+    return HeadLearner.empty(2, 2).learn(embeddings, np.full((6, 2), 0.5, np.float32), [0, 0, 0, 1, 1, 1])
+
+
 class TestFile:
     def test_a_profile_comes_back_from_its_bytes(self, model: Model) -> None:
         before = profile(model) + voice(model, clips(3), label=1)
@@ -87,6 +95,33 @@ class TestFile:
             AdaptedScorer(model, model.adaptation, after.voice).scores(rows),
             AdaptedScorer(model, model.adaptation, before.voice).scores(rows),
         )
+
+    def test_a_head_that_has_learnt_comes_back_too(self, model: Model) -> None:
+        before = replace(profile(model), learner=taught())
+        data = before.to_bytes()
+        after = SpeakerProfile.from_bytes(data, where="x")
+        assert after.learner is not None
+        assert after.learner.learnt
+        assert before.learner is not None
+        np.testing.assert_array_equal(after.learner.weights, before.learner.weights)
+        assert b'\\"version\\":2' in data
+        assert b'\\"version\\":1' in profile(model).to_bytes()
+        arrays, text = load(data), {METADATA_KEY: _metadata(data)}
+        for name in ("replay.embeddings", "replay.scores", "replay.labels", "replay.seen", "learner.start"):
+            for changed in (arrays[name] * np.nan, arrays[name][:1, ...] * 7, np.zeros((1, 1, 1))):
+                with pytest.raises(SpeakerError, match="it is damaged"):
+                    SpeakerProfile.from_bytes(save({**arrays, name: changed}, text), where="x")
+
+    def test_what_is_learnt_at_different_times_is_joined(self, model: Model) -> None:
+        bare, knows = profile(model), replace(profile(model), learner=taught())
+        for one, other, clips_kept in ((bare, knows, 6), (knows, bare, 6), (knows, knows, 12)):
+            both = one.joined(other)
+            assert both.voice.clips == one.voice.clips + other.voice.clips
+            assert both.learner is not None
+            assert len(both.learner.replay) == clips_kept
+        assert bare.joined(bare).learner is None
+        with pytest.raises(SpeakerError, match="belongs to model"):
+            bare.joined(replace(bare, sha256="1" * 64))
 
     def test_one_clip_is_not_kept(self, model: Model) -> None:
         for label in (None, 0):

@@ -76,6 +76,24 @@ def test_a_voice_is_learnt_used_moved_and_deleted(folder: Path, run: Run) -> Non
     assert "no speaker 'ana'" in run("predict", "call.wav", "--model", "toy.json", "--speaker", "ana", status=1)
 
 
+def test_a_head_is_taught_by_recordings_of_several_labels(folder: Path, run: Run) -> None:
+    teach = ("--model", "toy.json", "--teach", "head", "--label")
+    assert "expected one of neutral" in run("speaker", "learn", "us", "a.wav", *teach[:-1], status=1)
+    out = run("speaker", "learn", "us", "a.wav", *teach, "sad")
+    assert "is as shipped: too few labels or clips" in out
+    assert "clips kept: 2 sad" in out
+    out = run("speaker", "learn", "us", "b.wav", "call.wav", *teach, "fear")
+    assert "head" in out
+    assert "clips kept: 2 sad, 4 fear" in out
+    shown = run("speaker", "show", "us")
+    assert "clips kept: 2 sad, 4 fear" in shown
+    plain, taught = predicted(run), predicted(run, "--speaker", "us")
+    assert taught["adapted"]["source"] == "speaker us"
+    assert taught["plain_scores"] == pytest.approx(plain["scores"], abs=1e-3)
+    run("speaker", "delete", "us")
+    assert not (folder / "speakers" / "us.speaker").exists()
+
+
 def test_files_that_teach_nothing_are_named_and_the_others_learnt(folder: Path, run: Run) -> None:
     out = run("speaker", "learn", "ana", "silent.wav", "a.wav", "text.wav", "--model", "toy.json", status=1)
     assert "silent.wav: got no clear speech to learn from" in out

@@ -112,6 +112,40 @@ class TestSpeaker:
         assert line.predict((CALL, RATE)).scores != pytest.approx(model.predict((CALL, RATE)).scores, abs=0.01)
         assert line.predict((CALL, RATE), adapt="recording").adapted is not None
 
+    def test_a_head_learns_from_labelled_recordings_of_anybody(self, model: Predictor) -> None:
+        low, high = (talk(250.0, 260.0, 270.0), RATE), (talk(2600.0, 2700.0, 2800.0, level=0.05), RATE)
+        pupil = model.for_speaker()
+        for audio, label in ((low, "sad"), (high, "fear"), (low, "sad"), (high, "fear")):
+            profile = pupil.learn(audio, label, teach="head")
+        assert profile.voice.clips == 0
+        assert profile.learner is not None
+        assert profile.learner.learnt
+        assert len(profile.learner.replay) == 12
+        for audio, label in ((low, "sad"), (high, "fear")):
+            before, after = model.predict(audio), pupil.predict(audio)
+            assert before.scores is not None
+            assert after.scores is not None
+            assert after.scores[label] > before.scores[label] + 0.02
+            assert after.plain_scores == pytest.approx(before.scores, abs=ROUNDING)
+        line = model.for_speaker(source=profile)
+        assert line.predict(low).scores == pytest.approx(pupil.predict(low).scores, abs=ROUNDING)
+        with line.stream() as stream:
+            events = ended(stream.feed(low[0]) + stream.flush())
+        assert next(event.scores for event in events) == pytest.approx(
+            line.predict(low).segments[0].scores, abs=ROUNDING
+        )
+
+    def test_a_head_and_a_voice_learn_together(self, model: Predictor) -> None:
+        pupil = model.for_speaker()
+        profile = pupil.learn((CALL, RATE), "sad", teach="both")
+        assert profile.learner is not None
+        assert profile.voice.clips == len(profile.learner.replay) == 3
+        assert pupil.learn((CALL, RATE)).learner is profile.learner, "it stays as it is"
+        with pytest.raises(SpeakerError, match="teach is 'head' without a label, expected one of neutral"):
+            pupil.learn((CALL, RATE), teach="head")
+        with pytest.raises(SpeakerError, match="teach is 'all', expected one of voice, head, both"):
+            pupil.learn((CALL, RATE), "sad", teach="all")  # type: ignore[arg-type]
+
     def test_what_teaches_nothing_is_refused(self, model: Predictor, tmp_path: Path) -> None:
         pupil = model.for_speaker()
         with pytest.raises(SpeakerError, match="got the label 'bored', expected one of neutral, happy"):

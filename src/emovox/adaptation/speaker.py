@@ -1,7 +1,8 @@
 """The profile of a speaker: one small file with sums over the speaker's clips, bound to one model.
 
 The file is in the safetensors format: arrays, and one JSON text in its metadata. It holds no audio, and the sums of at
-least two clips, so no single clip can be read from it but for 16 numbers of a label with one clip.
+least two clips, so no single clip can be read from it but for 16 numbers of a label with one clip. Only a profile whose
+head learns keeps single clips: the embeddings and scores in the memory of its learner.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 import safetensors
 from safetensors.numpy import load, save
 
+from emovox.adaptation.drift import Drift
 from emovox.adaptation.estimator import VoiceStatistics
+from emovox.adaptation.learning import HeadLearner
 from emovox.adaptation.prototypes import LabelledVoice
 from emovox.adaptation.voice import VoiceSums
 from emovox.schema.errors import ModelError, SpeakerError
@@ -29,8 +32,8 @@ LEAST_CLIPS = 2
 LARGEST_FILE = 8_000_000
 """Bytes of a file, at most; the profiles of the shipped models take up to 0.2 MB."""
 
-FORMAT = 1
-"""Version of the file format."""
+FORMAT, WITH_LEARNER = 1, 2
+"""Versions of the file format: without and with a learner."""
 
 
 class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -46,6 +49,7 @@ class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     squares: float
     entropy: float
     labelled_seconds: float
+    drift: Drift | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,16 +61,30 @@ class SpeakerProfile:
         sha256: hash of the model's graph; statistics of another model mean something else.
         labels: the labels of the model.
         voice: sums over the clips.
+        learner: what labelled clips, of this speaker or of several, have taught the model's head; None: nothing.
     """
 
     model: str
     sha256: str
     labels: tuple[str, ...]
     voice: VoiceSums
+    learner: HeadLearner | None = None
 
     def __add__(self, voice: VoiceSums) -> SpeakerProfile:
         """Return the profile with further clips of the same speaker."""
         return replace(self, voice=self.voice + voice)
+
+    def joined(self, other: SpeakerProfile) -> SpeakerProfile:
+        """Return the profile with the clips of another one of the same speaker.
+
+        Raises:
+            SpeakerError: it belongs to another model.
+        """
+        self.check(other.model, other.sha256)
+        learner = self.learner or other.learner
+        if self.learner is not None and other.learner is not None:
+            learner = self.learner.joined(other.learner)
+        return replace(self, voice=self.voice + other.voice, learner=learner)
 
     @property
     def clips(self) -> dict[str, int]:
@@ -97,13 +115,15 @@ class SpeakerProfile:
         Raises:
             SpeakerError: there are fewer than `LEAST_CLIPS` clips.
         """
-        unlabelled, labelled = self.voice.unlabelled, self.voice.labelled
-        if self.voice.clips < LEAST_CLIPS:
+        unlabelled, labelled, learner = self.voice.unlabelled, self.voice.labelled, self.learner
+        clips = self.voice.clips + (0 if learner is None else int(learner.replay.seen.sum()))
+        if clips < LEAST_CLIPS:
             raise SpeakerError(
-                f"got {self.voice.clips} clips of speech, about 3 s each, expected at least {LEAST_CLIPS}: the sums of "
+                f"got {clips} clips of speech, about 3 s each, expected at least {LEAST_CLIPS}: the sums of "
                 "one would show that clip; add recordings"
             )
         description = _Description(
+            version=FORMAT if learner is None else WITH_LEARNER,
             model=self.model,
             sha256=self.sha256,
             labels=self.labels,
@@ -112,6 +132,7 @@ class SpeakerProfile:
             squares=unlabelled.squares,
             entropy=unlabelled.entropy,
             labelled_seconds=labelled.seconds,
+            drift=None if learner is None else learner.drift,
         )
         arrays = {
             "total": unlabelled.total,
@@ -121,7 +142,8 @@ class SpeakerProfile:
             "labelled.total": labelled.total,
             "labelled.along": labelled.along,
         }
-        whole = {name: np.ascontiguousarray(array, np.float64) for name, array in arrays.items()}
+        taught = {} if learner is None else learner.to_arrays()
+        whole = {name: np.ascontiguousarray(array, np.float64) for name, array in {**arrays, **taught}.items()}
         return save(whole, {METADATA_KEY: msgspec.json.encode(description).decode()})
 
     @classmethod
@@ -156,12 +178,15 @@ class SpeakerProfile:
                 ),
             )
             _check(voice, known)
+            learner = None if known.drift is None else HeadLearner.from_arrays(arrays, known.drift)
+            if learner is not None and len(learner.start) != len(known.labels):
+                raise ValueError("its learner has another number of labels")
         except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, ValueError, ModelError) as error:
             raise SpeakerError(
                 f"{where}: this is no profile of a speaker, or it is damaged ({error}); take a copy made by "
                 "emovox speaker export, or learn the speaker again"
             ) from error
-        return cls(known.model, known.sha256, known.labels, voice)
+        return cls(known.model, known.sha256, known.labels, voice, learner)
 
 
 def read_speaker(path: Path) -> SpeakerProfile:
@@ -189,8 +214,8 @@ def _text(data: bytes) -> str:
         raise KeyError("__metadata__")
     text = str(metadata[METADATA_KEY])
     version = msgspec.json.decode(text, type=dict[str, object]).get("version")
-    if version != FORMAT:
-        raise ValueError(f"its format is {version}, this emovox reads {FORMAT}")
+    if version not in (FORMAT, WITH_LEARNER):
+        raise ValueError(f"its format is {version}, this emovox reads {FORMAT} and {WITH_LEARNER}")
     return text
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,14 +62,15 @@ class VoiceSums:
 class AdaptedScorer:
     """A model's head, adapted to a voice.
 
-    The offset of the source comes first, then that of the labelled clips, then the mixture of the unlabelled ones. At
-    the end the prototypes of the labelled clips multiply the scores.
+    The offset of the source comes first, then that of the labelled clips, then the mixture of the unlabelled ones. Then
+    the prototypes of the labelled clips multiply the scores, and at the end the correction does that a head has learnt.
 
     Args:
         scorer: the model.
         adaptation: its parameters.
         voice: what is known; `learn` adds to it.
         source: sums over clips of other voices from the same room, line or folder; None: nothing is known of it.
+        correct: returns corrected scores [n, labels] of statistics [n, p] and scores; None: they stay as they are.
     """
 
     def __init__(
@@ -79,8 +80,9 @@ class AdaptedScorer:
         voice: VoiceSums | None = None,
         *,
         source: VoiceStatistics | None = None,
+        correct: Callable[[Samples, Samples], Samples] | None = None,
     ) -> None:
-        self._scorer, self._adaptation = scorer, adaptation
+        self._scorer, self._adaptation, self._correct = scorer, adaptation, correct
         self._source = np.zeros_like(adaptation.axes[0]) if source is None else self._offset(source)
         self.voice = VoiceSums.empty(adaptation) if voice is None else voice
         self._prepare()
@@ -88,7 +90,9 @@ class AdaptedScorer:
     def scores(self, statistics: Samples) -> Samples:
         """Return the adapted probabilities, shape [n, labels], of statistics [n, p] float32."""
         scores = adapted_scores(self._scorer, statistics, self._mixture)
-        return with_prototypes(self._adaptation, self._scorer.default_profile, statistics, scores, self._prototypes)
+        start = self._scorer.default_profile
+        scores = with_prototypes(self._adaptation, start, statistics, scores, self._prototypes)
+        return scores if self._correct is None else self._correct(statistics, scores)
 
     def learn(self, statistics: Samples, plain: Samples, seconds: Sequence[float], label: int | None = None) -> None:
         """Add clips to the voice.

@@ -25,6 +25,7 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict import channel_choice
 from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.teaching import Teach
 from emovox.schema.errors import EmovoxError, SpeakerError
 from emovox.schema.files import write_whole
 from emovox.schema.text import printable
@@ -44,13 +45,20 @@ def learn(
     label: Annotated[
         str | None, typer.Option(help="The emotion in these recordings; neutral for a normal voice. Default: unknown.")
     ] = None,
+    teach: Annotated[
+        Teach,
+        typer.Option(
+            help="What the recordings teach: the voice; or the model's head, from labelled recordings of any speakers; "
+            "or both. A head that learns keeps embeddings of single clips."
+        ),
+    ] = "voice",
     model: ModelOption = None,
     channels: ChannelsOption = "mix",
 ) -> None:
     """Learn the voice of a speaker, or add recordings to it.
 
-    What is kept are sums over the clips: no audio, and no single clip. Recordings with several moods help most. A file
-    that cannot be used is named, the others are still learnt, and the exit status is 1.
+    What is kept are sums over the clips: no audio, and no single clip unless the head learns. Recordings with several
+    moods help most. A file that cannot be used is named, the others are still learnt, and the exit status is 1.
     """
     store, predictor, choice = SpeakerStore(), load(model), channel_choice(channels)
     _ = predictor.model.adaptation  # raises before any work
@@ -61,7 +69,7 @@ def learn(
         for number, file in enumerate(files):
             bar.update(number, file)
             try:
-                pupil.learn(file, label, channels=choice)
+                pupil.learn(file, label, teach=teach, channels=choice)
             except EmovoxError as error:
                 failed += 1
                 complain(f"error: {error}")
@@ -69,14 +77,9 @@ def learn(
     if new is None:
         complain(f"nothing was learnt of '{name}'")
         raise typer.Exit(1)
-    profile = store.update(name, lambda old: new if old is None else _joined(old, new))
+    profile = store.update(name, lambda old: new if old is None else old.joined(new))
     say(_summary(name, profile), nl=False)
     raise typer.Exit(min(failed, 1))
-
-
-def _joined(old: SpeakerProfile, new: SpeakerProfile) -> SpeakerProfile:
-    old.check(new.model, new.sha256)
-    return old + new.voice
 
 
 @app.command(name="list")
@@ -170,4 +173,17 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
 def _summary(name: str, profile: SpeakerProfile) -> str:
     cells = _cells(_as_data(name, profile))
     rows = [["  model", f"{profile.model} (sha256 {profile.sha256[:12]}…)"], ["  speech", cells["seconds"]]]
-    return f"{name}\n" + columns([*rows, ["  clips", cells["labels"]]])
+    rows.append(["  clips", cells["labels"]])
+    if profile.learner is not None:
+        rows.append(["  head", _head(profile)])
+    return f"{name}\n" + columns(rows)
+
+
+def _head(profile: SpeakerProfile) -> str:
+    learner = profile.learner
+    assert learner is not None
+    counts = zip(profile.labels, learner.replay.counts, strict=True)
+    kept = ", ".join(f"{count} {label}" for label, count in counts if count)
+    state = "has learnt" if learner.learnt else "is as shipped: too few labels or clips, or they contradict each other"
+    drift = f"; labels fit worse than they did, {learner.drift.alarms} times" if learner.drift.alarms else ""
+    return f"{state}; clips kept: {kept}{drift}"

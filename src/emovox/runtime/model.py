@@ -160,6 +160,16 @@ class Model:
         (scores,) = self._answer(self._head.session, OUTPUTS[:1], {STATISTICS: statistics}, profiles)
         return scores
 
+    def embedding(self, statistics: Samples) -> Samples:
+        """Return the embedding [batch, d] of statistics [batch, p] float32, without adaptation.
+
+        Raises:
+            ModelError: as `run`.
+            CardError: as `scores`.
+        """
+        (embedding,) = self._run(self._head.session, ["embedding"], {STATISTICS: statistics})
+        return embedding
+
     def stop(self) -> None:
         """End the runs in progress, at the end of their current operator, and refuse further ones; any thread may call.
 

@@ -46,7 +46,11 @@ def read_head(graph: bytes, *, whole: bool, where: Path) -> ModelHead:
         ModelError: its parameters for adaptation do not fit its statistics.
     """
     try:
-        head = cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=["scores"]) if whole else graph
+        head = (
+            cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=["scores", "embedding"])
+            if whole
+            else graph
+        )
         mean, scale = (read_initialiser(graph, name) for name in SPEAKER_INPUTS)
     except (KeyError, ValueError) as error:
         raise CardError(f"{where}: the graph has no head ({error}); export the model again") from error

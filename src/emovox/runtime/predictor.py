@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emovox.adaptation.estimator import VoiceStatistics
-from emovox.adaptation.voice import AdaptedScorer, VoiceSums
+from emovox.adaptation.voice import AdaptedScorer
 from emovox.audio.given import plain_channels
 from emovox.audio.reader import open_audio
 from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading
 from emovox.runtime.channel import live_analyzers
 from emovox.runtime.channel_voice import ChannelVoice, VoiceMaker, no_voice
-from emovox.runtime.first_pass import UNCERTAIN_SPEECH, BlockObserver, Heard, hear
+from emovox.runtime.first_pass import BlockObserver, Heard, hear
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.runtime.second_pass import GROUPS, Adapt, adapted_result, voices_of
@@ -20,11 +20,12 @@ from emovox.runtime.speakers import SpeakerCount
 from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
-from emovox.schema.errors import ConfigError, SpeakerError
+from emovox.schema.errors import ConfigError
 from emovox.schema.result import Result
 
 if TYPE_CHECKING:  # its import takes some milliseconds, and most programs need none
     from emovox.adaptation.speaker import SpeakerProfile
+    from emovox.runtime.teaching import Teach
 
 
 class Predictor:
@@ -64,7 +65,8 @@ class Predictor:
         Args:
             speaker: from `learn`, `emovox.adaptation.store.SpeakerStore` or `read_speaker`; None: nothing is known.
             name: of the speaker, for `Result.adapted`.
-            source: the same for a room, a line or a folder, from recordings of other speakers there.
+            source: the same for a room, a line or a folder, from recordings of other speakers there. If its head has
+                learnt and the speaker's has not, the source's head counts.
 
         Raises:
             SpeakerError: a profile belongs to another model.
@@ -181,16 +183,19 @@ class Predictor:
         source: AudioInput,
         label: str | None = None,
         *,
+        teach: Teach = "voice",
         channels: ChannelChoice = "mix",
         reading: Reading = DEFAULT_READING,
     ) -> SpeakerProfile:
-        """Add a recording of the speaker to this predictor's profile, which adapts all that it predicts from now on.
+        """Add a recording to this predictor's profile, which adapts all that it predicts from now on.
 
         Streams that are open already are not changed.
 
         Args:
-            source: as in `predict`; only the speaker is heard in it.
+            source: as in `predict`; only the speaker is heard in it. If only the head learns, it may be anybody.
             label: the emotion in the recording; None: unknown.
+            teach: what it teaches: the profile's "voice", the model's "head", or "both". A head that learns keeps
+                embeddings of single clips in the profile, which are personal data.
             channels: as in `predict`.
             reading: as in `predict`.
 
@@ -200,21 +205,15 @@ class Predictor:
 
         Raises:
             AudioError: as in `predict`.
-            SpeakerError: there is no speech in the recording, or the model has no such label.
+            SpeakerError: there is no speech in the recording, the model has no such label, or a head is to learn
+                without one.
             ModelError: this model cannot adapt.
         """
-        from emovox.adaptation.speaker import SpeakerProfile
+        from emovox.runtime.teaching import check_label, taught
 
-        if label is not None and label not in self.labels:
-            raise SpeakerError(f"got the label '{label}', expected one of {', '.join(self.labels)}")
-        model, card = self.model, self.card
+        check_label(self.model, label, teach)
         heard = self.hear(source, channels=channels, reading=reading)
-        if not heard.segments or any(notice.code == UNCERTAIN_SPEECH for notice in heard.notices):
-            raise SpeakerError(f"{heard.file}: got no clear speech to learn from, expected a recording of the speaker")
-        known = VoiceSums.empty(model.adaptation) if self.speaker is None else self.speaker.voice
-        index = None if label is None else self.labels.index(label)
-        voice = known + voices_of(model, heard, GROUPS["recording"], label=index)[None]
-        self.speaker = SpeakerProfile(card.name, card.sha256, card.labels, voice)
+        self.speaker = taught(self.model, self.speaker, heard, label, teach)
         return self.speaker
 
     def voice_maker(self, *, adapt: bool = False) -> VoiceMaker:
@@ -230,7 +229,10 @@ class Predictor:
             return no_voice
         known, prior, model = self.speaker, self.prior, self.model
         parameters = model.adaptation
-        make = lambda: AdaptedScorer(model, parameters, None if known is None else known.voice, source=prior)  # noqa: E731
+        voice = None if known is None else known.voice
+        learner = next((one.learner for one in (known, self.source) if one is not None and one.learner), None)
+        correct = None if learner is None else lambda rows, scores: learner.corrected(model.embedding(rows), scores)
+        make = lambda: AdaptedScorer(model, parameters, voice, source=prior, correct=correct)  # noqa: E731
         source = "stream" if adapt else f"speaker {self._name}".strip() if known is not None else "source"
         if adapt:
             return lambda: ChannelVoice(make, source, learns=True)
