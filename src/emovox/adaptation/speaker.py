@@ -30,7 +30,7 @@ LEAST_CLIPS = 2
 """Clips of a profile, at least: the sums of one clip would be its embedding."""
 
 LARGEST_FILE = 8_000_000
-"""Bytes of a file, at most; the profiles of the shipped models take up to 0.2 MB."""
+"""Bytes of a file, at most; the profiles of the shipped models take up to 1.2 MB."""
 
 FORMAT, WITH_LEARNER = 1, 2
 """Versions of the file format: without and with a learner."""
