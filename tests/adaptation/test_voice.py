@@ -21,7 +21,7 @@ from emovox.adaptation.speaker import LARGEST_FILE, METADATA_KEY, SpeakerProfile
 from emovox.adaptation.store import SpeakerStore, checked_name
 from emovox.adaptation.voice import AdaptedScorer, VoiceSums, measured
 from emovox.runtime.model import Model
-from emovox.schema.errors import ConfigError, SpeakerError, UnknownSpeakerError
+from emovox.schema.errors import ConfigError, ModelError, SpeakerError, UnknownSpeakerError
 from emovox.testing import write_toy
 
 LABELS = ("low", "high")
@@ -67,6 +67,14 @@ class TestScorer:
         fast = AdaptedScorer(model, model.adaptation, voice(model, seen))
         np.testing.assert_allclose(slow.scores(rows), fast.scores(rows), atol=1e-5)
         assert (slow.voice.clips, slow.voice.seconds) == (8, 24.0)
+
+    def test_sums_of_another_model_are_refused(self, model: Model, tmp_path: Path) -> None:
+        other = Model.load(write_toy(tmp_path, labels=tuple("abc")))
+        foreign = voice(other, clips(3))
+        with pytest.raises(ModelError, match="expected one model"):
+            AdaptedScorer(model, model.adaptation, foreign)
+        with pytest.raises(ModelError, match="expected one model"):
+            AdaptedScorer(model, model.adaptation, source=foreign.unlabelled)
 
     def test_sums_move_with_the_mean_they_are_relative_to(self, model: Model) -> None:
         fit, rows = model.adaptation, clips(7)
@@ -143,6 +151,8 @@ class TestFile:
             b"", b"{}", good[:-9], good[:40], b"RIFF" + good, save(*text), save(arrays), later,
             save({**arrays, "total": arrays["total"] * np.nan}, known),
             save({**arrays, "total": arrays["total"][:1]}, known),
+            save({**arrays, "total": arrays["total"].astype(np.float32)}, known),
+            save(arrays, {METADATA_KEY: "[" * 100_000}),
             save({**arrays, "labelled.counts": -arrays["labelled.counts"] - 1}, known),
             save({name: array for name, array in arrays.items() if name != "scores"}, known),
         ]  # fmt: skip

@@ -16,12 +16,21 @@ from hypothesis import strategies as st
 
 from emovox.audio.types import Samples
 from emovox.runtime import pipeline as pipelines
+from emovox.runtime.channel_voice import ChannelVoice
 from emovox.runtime.live_stream import MOST_EVENTS, MOST_TILES, LiveStream
 from emovox.runtime.model import Model, Outputs
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.segmenter import Segmenter
-from emovox.schema.errors import AudioError, ChannelError, ConfigError, NonFiniteError, OverloadError, PipelineError
+from emovox.schema.errors import (
+    AudioError,
+    ChannelError,
+    ConfigError,
+    ModelError,
+    NonFiniteError,
+    OverloadError,
+    PipelineError,
+)
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.testing import speech, write_toy
 
@@ -329,6 +338,25 @@ class TestFailure:
             with pytest.raises(PipelineError, match="out of memory"):
                 stream.take()
             assert stream.is_done
+
+    def test_a_voice_that_breaks_ends_its_own_stream_only(
+        self, held: Held, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object) -> Samples:
+            raise ModelError("numbers of no voice")
+
+        monkeypatch.setattr(Held, "adaptation", model.adaptation, raising=False)
+        monkeypatch.setattr(Held, "default_profile", model.default_profile, raising=False)
+        with pipeline_of(held) as pipeline:
+            adapted, plain = pipeline.open(adapt=True), pipeline.open()
+            monkeypatch.setattr(ChannelVoice, "scores", broken)
+            for stream in (adapted, plain):  # their windows share a batch
+                stream.feed(speech(200.0, seconds=1.0))
+                stream.end()
+            held.gate.set()
+            assert [type(event) for event in but_previews(rest(plain))] == [SpeechStarted, SpeechEnded]
+            with pytest.raises(PipelineError, match="numbers of no voice"):
+                drain(adapted)
 
     def test_a_listener_that_breaks_ends_its_own_stream_only(self, model: Model) -> None:
         def broken() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ import safetensors
 from safetensors.numpy import load, save
 
 from emovox.adaptation.drift import Drift
-from emovox.adaptation.estimator import VoiceStatistics
+from emovox.adaptation.estimator import Numbers, VoiceStatistics
 from emovox.adaptation.learning import HeadLearner
 from emovox.adaptation.prototypes import LabelledVoice
 from emovox.adaptation.voice import VoiceSums
@@ -34,6 +34,9 @@ LARGEST_FILE = 8_000_000
 
 FORMAT, WITH_LEARNER = 1, 2
 """Versions of the file format: without and with a learner."""
+
+NO_LABEL = "without a label"
+"""Stands for clips without a label where numbers of clips by label are shown."""
 
 
 class _Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,6 +96,21 @@ class SpeakerProfile:
         known = {label: count for label, count in zip(self.labels, counts, strict=True) if count}
         return {"": self.voice.unlabelled.clips, **known} if self.voice.unlabelled.clips else known
 
+    def as_data(self, name: str) -> dict[str, Any]:
+        """Return what is known, for people and programs: model, clips, seconds, and clips by label.
+
+        Args:
+            name: of the speaker.
+        """
+        return {
+            "name": name,
+            "model": self.model,
+            "sha256": self.sha256,
+            "clips": self.voice.clips,
+            "seconds": round(self.voice.seconds, 1),
+            "labels": {label or NO_LABEL: count for label, count in self.clips.items()},
+        }
+
     def check(self, model: str, sha256: str) -> None:
         """Raise an error unless the profile belongs to a model.
 
@@ -147,19 +165,25 @@ class SpeakerProfile:
         return save(whole, {METADATA_KEY: msgspec.json.encode(description).decode()})
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, where: str) -> SpeakerProfile:
+    def from_bytes(cls, data: bytes, *, where: str, learners: bool = True) -> SpeakerProfile:
         """Read a profile.
 
         Args:
             data: content of its file.
             where: name of the file, for messages.
+            learners: whether its head may have learnt, so that it may hold single clips.
 
         Raises:
-            SpeakerError: the content is damaged, or of a later version.
+            SpeakerError: the content is damaged, or of a later version, or there is a learner that may not be.
         """
         try:
             known = msgspec.json.decode(_text(data), type=_Description)
-            arrays = load(data)
+            if known.drift is not None and not learners:
+                raise SpeakerError(
+                    f"{where}: its head has learnt from single clips, which are in it, expected sums alone; learn the "
+                    "voice without --teach"
+                )
+            arrays = _arrays(data)
             voice = VoiceSums(
                 VoiceStatistics(
                     known.clips,
@@ -181,7 +205,14 @@ class SpeakerProfile:
             learner = None if known.drift is None else HeadLearner.from_arrays(arrays, known.drift)
             if learner is not None and len(learner.start) != len(known.labels):
                 raise ValueError("its learner has another number of labels")
-        except (safetensors.SafetensorError, msgspec.DecodeError, KeyError, ValueError, ModelError) as error:
+        except (
+            safetensors.SafetensorError,
+            msgspec.DecodeError,
+            KeyError,
+            ValueError,
+            RecursionError,
+            ModelError,
+        ) as error:
             raise SpeakerError(
                 f"{where}: this is no profile of a speaker, or it is damaged ({error}); take a copy made by "
                 "emovox speaker export, or learn the speaker again"
@@ -189,20 +220,25 @@ class SpeakerProfile:
         return cls(known.model, known.sha256, known.labels, voice, learner)
 
 
-def read_speaker(path: Path) -> SpeakerProfile:
+def read_speaker(path: Path, *, where: str = "") -> SpeakerProfile:
     """Read the file of a profile.
+
+    Args:
+        path: of the file.
+        where: its name in messages; empty: the path.
 
     Raises:
         SpeakerError: it cannot be read, is damaged, or is of a later version.
     """
+    where = where or str(path)
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise SpeakerError(f"{path}: cannot be read ({error.strerror or error}); expected a profile") from error
+        raise SpeakerError(f"{where}: cannot be read ({error.strerror or error}); expected a profile") from error
     if len(data) > LARGEST_FILE:
-        raise SpeakerError(f"{path}: got more than {LARGEST_FILE} bytes, expected the profile of a speaker")
-    return SpeakerProfile.from_bytes(data, where=str(path))
+        raise SpeakerError(f"{where}: got more than {LARGEST_FILE} bytes, expected the profile of a speaker")
+    return SpeakerProfile.from_bytes(data, where=where)
 
 
 def _text(data: bytes) -> str:
@@ -217,6 +253,14 @@ def _text(data: bytes) -> str:
     if version not in (FORMAT, WITH_LEARNER):
         raise ValueError(f"its format is {version}, this emovox reads {FORMAT} and {WITH_LEARNER}")
     return text
+
+
+def _arrays(data: bytes) -> dict[str, Numbers]:
+    arrays = load(data)
+    wrong = next((name for name, array in arrays.items() if array.dtype != np.float64), None)
+    if wrong is not None:
+        raise ValueError(f"'{wrong}' is {arrays[wrong].dtype}, expected float64")
+    return arrays
 
 
 def _check(voice: VoiceSums, known: _Description) -> None:

@@ -70,10 +70,12 @@ class SpeakerStore:
 
     Args:
         folder: the folder, which is made when the first profile is kept; None: that of `speakers_folder`.
+        title: what messages call the folder; None: by its path.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, title: str | None = None) -> None:
         self.folder = speakers_folder() if folder is None else folder
+        self._title = str(self.folder) if title is None else title
 
     def names(self) -> list[str]:
         """Return the names of the speakers, sorted."""
@@ -88,10 +90,8 @@ class SpeakerStore:
         """
         path = self.path(name)
         if not path.is_file():
-            known = self.names()
-            expected = f"expected one of {', '.join(known)}" if known else "none is known yet"
-            raise UnknownSpeakerError(f"no speaker '{name}' in {self.folder}, {expected}; see emovox speaker learn")
-        return read_speaker(path)
+            raise self._unknown(name)
+        return self._read(path)
 
     def update(self, name: str, change: Callable[[SpeakerProfile | None], SpeakerProfile]) -> SpeakerProfile:
         """Change the profile of a speaker, while no other process changes one; return it.
@@ -106,7 +106,7 @@ class SpeakerStore:
         """
         path = self.path(name)
         with self._locked():
-            profile = change(read_speaker(path) if path.exists() else None)
+            profile = change(self._read(path) if path.exists() else None)
             write_whole(path, profile.to_bytes(), private=True)
         return profile
 
@@ -122,7 +122,7 @@ class SpeakerStore:
             try:
                 path.unlink()
             except FileNotFoundError:
-                raise UnknownSpeakerError(f"no speaker '{name}' in {self.folder}; see emovox speaker list") from None
+                raise self._unknown(name) from None
             except OSError as error:
                 raise ConfigError(f"{path}: cannot be deleted ({error.strerror}); delete the file yourself") from error
 
@@ -133,6 +133,14 @@ class SpeakerStore:
             SpeakerError: the name is none of a speaker.
         """
         return self.folder / f"{checked_name(name)}{SUFFIX}"
+
+    def _unknown(self, name: str) -> UnknownSpeakerError:
+        known = self.names()
+        expected = f"expected one of {', '.join(known)}" if known else "none is known yet"
+        return UnknownSpeakerError(f"no speaker '{name}' in {self._title}, {expected}; learn this one first")
+
+    def _read(self, path: Path) -> SpeakerProfile:
+        return read_speaker(path, where=f"{self._title}{os.sep}{path.name}")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -71,6 +71,9 @@ class AdaptedScorer:
         voice: what is known; `learn` adds to it.
         source: sums over clips of other voices from the same room, line or folder; None: nothing is known of it.
         correct: returns corrected scores [n, labels] of statistics [n, p] and scores; None: they stay as they are.
+
+    Raises:
+        ModelError: the sums are those of another model.
     """
 
     def __init__(
@@ -83,8 +86,11 @@ class AdaptedScorer:
         correct: Callable[[Samples, Samples], Samples] | None = None,
     ) -> None:
         self._scorer, self._adaptation, self._correct = scorer, adaptation, correct
-        self._source = np.zeros_like(adaptation.axes[0]) if source is None else self._offset(source)
-        self.voice = VoiceSums.empty(adaptation) if voice is None else voice
+        nothing = VoiceSums.empty(adaptation)  # adding to it compares the sizes
+        self._source = np.zeros_like(nothing.unlabelled.total)
+        if source is not None:
+            self._source = self._offset(nothing.unlabelled + source)
+        self.voice = nothing if voice is None else nothing + voice
         self._prepare()
 
     def scores(self, statistics: Samples) -> Samples:

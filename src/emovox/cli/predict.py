@@ -35,8 +35,9 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
+from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.envelope import Envelope
-from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.predictor import load
 from emovox.runtime.speakers import SpeakerCount, speaker_count
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
@@ -223,32 +224,6 @@ def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
             yield from (str(path) for path in audio_files(Path(name)))
         except EmovoxError as error:
             yield failure(name, error)
-
-
-def adapted_predictor(
-    predictor: Predictor, speaker: str | None, source: str | None, *, adapt: bool = False
-) -> Predictor:
-    """Return a predictor that is adapted to a speaker and a source by name, if they are given.
-
-    Args:
-        predictor: of the model.
-        speaker: name of a speaker.
-        source: name of a source.
-        adapt: whether recordings are adapted to themselves.
-
-    Raises:
-        SpeakerError: one of them is unknown, damaged, or belongs to another model.
-        ModelError: the model cannot adapt.
-    """
-    if adapt:
-        _ = predictor.model.adaptation  # raises
-    if speaker is None and source is None:
-        return predictor
-    from emovox.adaptation.store import SpeakerStore  # here, since most calls need none
-
-    store = SpeakerStore()
-    known = [None if name is None else store.load(name) for name in (speaker, source)]
-    return predictor.for_speaker(known[0], name=speaker or "", source=known[1])
 
 
 def channel_choice(text: str) -> ChannelChoice:

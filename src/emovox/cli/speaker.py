@@ -9,7 +9,6 @@ import typer
 
 from emovox.adaptation.speaker import SpeakerProfile, read_speaker
 from emovox.adaptation.store import SUFFIX, SpeakerStore
-from emovox.adaptation.voice import VoiceSums
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -34,8 +33,6 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the speaker, without a path.")]
 Format = Annotated[Form, typer.Option(help="Format of the output.")]
-
-NO_LABEL = "without a label"
 
 
 @app.command()
@@ -99,8 +96,9 @@ def list_speakers(format: Format = Form.TABLE) -> None:
 def show(name: Name, format: Format = Form.TABLE) -> None:
     """Show what is kept of a speaker."""
     store = SpeakerStore()
-    data = _as_data(name, store.load(name)) | {"file": str(store.path(name))}
-    present(format, data, _summary(name, store.load(name)) + columns([["  file", str(store.path(name))]]))
+    profile = store.load(name)
+    data = profile.as_data(name) | {"file": str(store.path(name))}
+    present(format, data, _summary(name, profile) + columns([["  file", str(store.path(name))]]))
 
 
 @app.command()
@@ -145,21 +143,9 @@ def delete(name: Name) -> None:
 
 def _described(store: SpeakerStore, name: str) -> dict[str, Any]:
     try:
-        return _as_data(name, store.load(name))
+        return store.load(name).as_data(name)
     except SpeakerError as error:
         return {"name": name, "error": str(error)}
-
-
-def _as_data(name: str, profile: SpeakerProfile) -> dict[str, Any]:
-    voice: VoiceSums = profile.voice
-    return {
-        "name": name,
-        "model": profile.model,
-        "sha256": profile.sha256,
-        "clips": voice.clips,
-        "seconds": round(voice.seconds, 1),
-        "labels": {label or NO_LABEL: count for label, count in profile.clips.items()},
-    }
 
 
 def _cells(row: dict[str, Any]) -> dict[str, str]:
@@ -171,7 +157,7 @@ def _cells(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _summary(name: str, profile: SpeakerProfile) -> str:
-    cells = _cells(_as_data(name, profile))
+    cells = _cells(profile.as_data(name))
     rows = [["  model", f"{profile.model} (sha256 {profile.sha256[:12]}…)"], ["  speech", cells["seconds"]]]
     rows.append(["  clips", cells["labels"]])
     if profile.learner is not None:

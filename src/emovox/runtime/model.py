@@ -22,7 +22,7 @@ from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, 
 from emovox.runtime.session import NO_LOG, one_line, open_session
 from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
-from emovox.schema.errors import CardError, ModelError
+from emovox.schema.errors import AdaptError, CardError, ModelError
 
 INPUT = "samples"
 OUTPUTS = ("scores", "embedding", STATISTICS)
@@ -192,12 +192,13 @@ class Model:
         """Parameters that adapt the model to a voice.
 
         Raises:
-            ModelError: the model has none, or none that fit its statistics.
+            AdaptError: the model has none.
+            ModelError: it has some that do not fit its statistics.
             CardError: the graph file has changed and does not match the card.
         """
         found = self._head.adaptation
         if found is None:
-            raise ModelError(f"model '{self.card.name}' cannot adapt; take one that was trained with adaptation = true")
+            raise AdaptError(f"model '{self.card.name}' cannot adapt; take one that was trained with adaptation = true")
         return found
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -100,6 +100,7 @@ class Pipeline:
         hop: float | None = None,
         adapt: bool = False,
         speaker: SpeakerProfile | None = None,
+        name: str = "",
         notify: Callable[[], None] = lambda: None,
     ) -> LiveStream:
         """Open a stream.
@@ -111,6 +112,7 @@ class Pipeline:
             adapt: as in `Predictor.stream`.
             speaker: whose voice the scores are adapted to, in place of the predictor's; windows of streams with
                 different speakers share a batch.
+            name: of that speaker, for `SpeechEnded.adapted`.
             notify: called when there is something to take, when there is room again, and when the stream is over. Any
                 thread may call it, usually a model thread. It must return at once.
 
@@ -120,7 +122,7 @@ class Pipeline:
         """
         predictor = self.predictor
         if speaker is not None:
-            predictor = predictor.for_speaker(speaker, source=predictor.source)
+            predictor = predictor.for_speaker(speaker, name=name, source=predictor.source)
         voice = predictor.voice_maker(adapt=adapt)
         analyzers = live_analyzers(predictor.card, channels=channels, threshold=threshold, hop=hop, voice=voice)
         stream = LiveStream(
@@ -184,7 +186,9 @@ class Pipeline:
                 windows = np.stack([pending.window for pending in batch])
                 self._deliver(batch, self._model.run(windows))
         except Exception as error:  # of any kind: these streams fail, the others and the thread continue
-            self._fail(batch, error)
+            with self._changed:
+                streams = self._owners_of(batch)
+            self._fail(streams, error)
         return bool(batch)
 
     def _next_batch(self) -> list[Pending]:
@@ -199,11 +203,13 @@ class Pipeline:
             for pending, scores, statistics in zip(batch, outputs.scores, outputs.statistics, strict=True):
                 pending.scored = Scored(scores, statistics)
             streams = self._owners_of(batch)
-            for stream in streams:
-                stream.advance()
+            errors = {stream: error for stream in streams if (error := _advanced(stream)) is not None}
             self._changed.notify_all()
         for stream in streams:
-            self._notify(stream)
+            if stream in errors:
+                self._fail([stream], errors[stream])
+            else:
+                self._notify(stream)
 
     def _notify(self, stream: LiveStream) -> None:
         try:
@@ -212,9 +218,7 @@ class Pipeline:
             with suppress(Exception):
                 stream.fail(error)
 
-    def _fail(self, batch: Sequence[Pending], error: Exception) -> None:
-        with self._changed:
-            streams = self._owners_of(batch)
+    def _fail(self, streams: Iterable[LiveStream], error: Exception) -> None:
         for stream in streams:
             with suppress(Exception):  # an error of its `notify`
                 stream.fail(error)
@@ -226,3 +230,12 @@ class Pipeline:
     def _remove(self, stream: LiveStream) -> None:
         for analyzer in stream.analyzers:
             self._owners.pop(analyzer, None)
+
+
+def _advanced(stream: LiveStream) -> Exception | None:
+    """Turn the scored windows of a stream into events; return the error of its voice, which concerns no other."""
+    try:
+        stream.advance()
+    except Exception as error:  # of any kind: the other streams of the batch continue
+        return error
+    return None

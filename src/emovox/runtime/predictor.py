@@ -54,8 +54,7 @@ class Predictor:
         for profile in (speaker, source):
             if profile is not None:
                 profile.check(model.card.name, model.card.sha256)
-        self.model, self.speaker, self.source = model, speaker, source
-        self._name = name
+        self.model, self.speaker, self.name, self.source = model, speaker, name, source
 
     def for_speaker(
         self, speaker: SpeakerProfile | None = None, *, name: str = "", source: SpeakerProfile | None = None
@@ -70,7 +69,7 @@ class Predictor:
 
         Raises:
             SpeakerError: a profile belongs to another model.
-            ModelError: this model cannot adapt.
+            AdaptError: this model cannot adapt.
         """
         if speaker is not None or source is not None:
             _ = self.model.adaptation  # raises
@@ -123,7 +122,7 @@ class Predictor:
             MissingExtraError: its container needs an extra that is not installed.
             ConfigError: `threshold` or `speakers` is out of range, or `adapt` is unknown, goes together with a
                 speaker, or is "speaker" without `speakers`.
-            ModelError: `adapt` is given, and the model cannot adapt.
+            AdaptError: `adapt` is given, and the model cannot adapt.
         """
         self._check_adapt(adapt, speakers)
         heard = self.hear(
@@ -185,6 +184,7 @@ class Predictor:
         *,
         teach: Teach = "voice",
         channels: ChannelChoice = "mix",
+        observer: BlockObserver | None = None,
         reading: Reading = DEFAULT_READING,
     ) -> SpeakerProfile:
         """Add a recording to this predictor's profile, which adapts all that it predicts from now on.
@@ -197,6 +197,7 @@ class Predictor:
             teach: what it teaches: the profile's "voice", the model's "head", or "both". A head that learns keeps
                 embeddings of single clips in the profile, which are personal data.
             channels: as in `predict`.
+            observer: as in `predict`.
             reading: as in `predict`.
 
         Returns:
@@ -207,12 +208,12 @@ class Predictor:
             AudioError: as in `predict`.
             SpeakerError: there is no speech in the recording, the model has no such label, or a head is to learn
                 without one.
-            ModelError: this model cannot adapt.
+            AdaptError: this model cannot adapt.
         """
         from emovox.runtime.teaching import check_label, taught
 
         check_label(self.model, label, teach)
-        heard = self.hear(source, channels=channels, reading=reading)
+        heard = self.hear(source, channels=channels, observer=observer, reading=reading)
         self.speaker = taught(self.model, self.speaker, heard, label, teach)
         return self.speaker
 
@@ -223,7 +224,7 @@ class Predictor:
             adapt: whether the voice learns, tile by tile, from what it hears.
 
         Raises:
-            ModelError: `adapt` is given, or there is a speaker, and the model cannot adapt.
+            AdaptError: `adapt` is given, or there is a speaker, and the model cannot adapt.
         """
         if not adapt and self.speaker is None and self.source is None:
             return no_voice
@@ -233,7 +234,7 @@ class Predictor:
         learner = next((one.learner for one in (known, self.source) if one is not None and one.learner), None)
         correct = None if learner is None else lambda rows, scores: learner.corrected(model.embedding(rows), scores)
         make = lambda: AdaptedScorer(model, parameters, voice, source=prior, correct=correct)  # noqa: E731
-        source = "stream" if adapt else f"speaker {self._name}".strip() if known is not None else "source"
+        source = "stream" if adapt else f"speaker {self.name}".strip() if known is not None else "source"
         if adapt:
             return lambda: ChannelVoice(make, source, learns=True)
         fixed = ChannelVoice(make, source, learns=False)
@@ -275,7 +276,7 @@ class Predictor:
         Raises:
             ChannelError: there is no channel.
             ConfigError: `threshold` or `hop` is out of range.
-            ModelError: `adapt` is given, and the model cannot adapt.
+            AdaptError: `adapt` is given, and the model cannot adapt.
         """
         voice = self.voice_maker(adapt=adapt)
         analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, voice=voice)

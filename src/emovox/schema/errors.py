@@ -95,6 +95,12 @@ class CardError(ModelError):
     code = "bad_card"
 
 
+class AdaptError(ModelError):
+    """The model has no parameters that adapt it to a voice."""
+
+    code = "cannot_adapt"
+
+
 class SpeakerError(EmovoxError):
     """A speaker's profile cannot be made, read or kept, or belongs to another model."""
 
