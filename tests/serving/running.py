@@ -92,10 +92,11 @@ class Running:
 
 @contextlib.contextmanager
 def running(model: Model, folder: Path, **changes: Any) -> Iterator[Running]:
-    """Start a service with some settings changed, and end it gracefully."""
+    """Start a service with some settings changed, and end it gracefully; `predictor` takes the place of the model."""
+    predictor = changes.pop("predictor", None) or Predictor(model)
     settings = ServiceSettings(**{"port": 0, "max_streams": 20, "shutdown_seconds": 5.0} | changes)
     folder.mkdir(exist_ok=True)
-    app = create_app(settings, Predictor(model), jobs=folder)
+    app = create_app(settings, predictor, jobs=folder)
     server = make_server(settings, app)
     with listen(settings) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

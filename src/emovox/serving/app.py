@@ -35,6 +35,7 @@ from emovox.serving.http.analysis import AnalysisPool
 from emovox.serving.http.api_docs import DESCRIPTION, METRICS, STYLE, docs_page, schemas
 from emovox.serving.http.emotions import Emotions
 from emovox.serving.http.jobs import JobStore
+from emovox.serving.http.speakers import Speakers
 from emovox.serving.keys import KeyRing
 from emovox.serving.live.streams import Streams
 from emovox.serving.metrics import CONTENT_TYPE, Metrics
@@ -42,6 +43,7 @@ from emovox.serving.models import OfferedModels
 from emovox.serving.responses import error_response, internal_error
 from emovox.serving.settings import ServiceSettings, all_keys
 from emovox.serving.shutdown import Shutdown
+from emovox.serving.speakers import TaughtSpeakers
 
 log = logging.getLogger("emovox.serving")
 
@@ -67,12 +69,23 @@ class Service:
         max_streams = settings.max_streams or measure_streams(predictor, cores=cores_of(settings))
         self.pipeline = Pipeline(predictor, threads=settings.threads or max(1, cores_of(settings) - 1))
         limits = settings.model_copy(update={"max_streams": max_streams})
-        self.streams = Streams(self.pipeline, settings=limits, keys=self.keys, metrics=self.metrics)
+        self.speakers = TaughtSpeakers(settings, predictor, self.keys)
+        self.streams = Streams(
+            self.pipeline, settings=limits, keys=self.keys, speakers=self.speakers, metrics=self.metrics
+        )
         self.analyses = AnalysisPool(settings)
         store = JobStore(jobs, most=settings.max_jobs, seconds=settings.job_seconds)
         self.models = OfferedModels(predictor, settings)
         self.emotions = Emotions(
-            self.models, analyses=self.analyses, jobs=store, settings=settings, metrics=self.metrics
+            self.models,
+            analyses=self.analyses,
+            jobs=store,
+            speakers=self.speakers,
+            settings=settings,
+            metrics=self.metrics,
+        )
+        self.teaching = Speakers(
+            self.models, speakers=self.speakers, analyses=self.analyses, settings=settings, metrics=self.metrics
         )
         self.about = About(self.models, most_streams=max_streams, streams=lambda: len(self.streams))
         self.requests: set[asyncio.Task[Any]] = set()
@@ -145,6 +158,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
     )
     app.state.service = service
     app.include_router(service.emotions.router())
+    app.include_router(service.teaching.router())
     app.include_router(service.about.router())
     app.router.routes.append(WebSocketRoute(STREAM, service.streams.handle))
     _add_metrics(app, service)
@@ -165,7 +179,7 @@ def create_app(settings: ServiceSettings, predictor: Predictor, *, jobs: Path) -
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors),
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "X-API-Key"],
             expose_headers=["Location", "Retry-After"],
         )

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from emovox.schema.errors import (
+    AdaptError,
     AudioError,
     ConfigError,
     EmovoxError,
     MissingExtraError,
     OverloadError,
     PipelineError,
+    SpeakerError,
     UndecodableError,
+    UnknownSpeakerError,
 )
 
 PRIVATE_CODES = 4000
@@ -71,6 +74,20 @@ class FrameError(ServiceError):
 
     code = "bad_frame"
     status = 400
+
+
+class LearningOffError(ServiceError):
+    """The service keeps no speakers: the setting `learn` is off."""
+
+    code = "learning_off"
+    status = 403
+
+
+class TooManySpeakersError(ServiceError):
+    """The API key has as many speakers as the setting `max_speakers` allows."""
+
+    code = "too_many_speakers"
+    status = 409
 
 
 class NotFoundError(ServiceError):
@@ -144,7 +161,7 @@ class InternalError(ServiceError):
 
 
 class StorageError(ServiceError):
-    """The disk of the service is full: a large upload or the state of a job cannot be written."""
+    """The disk of the service is full: a large upload, the state of a job or a profile cannot be written."""
 
     code = "full"
     status = 507
@@ -169,6 +186,9 @@ _STATUSES: tuple[tuple[type[EmovoxError], int], ...] = (
     (AudioError, 422),
     (ConfigError, 400),
     (MissingExtraError, 501),
+    (AdaptError, 501),
+    (UnknownSpeakerError, 404),
+    (SpeakerError, 422),
     (OverloadError, 503),
     (PipelineError, 500),
 )

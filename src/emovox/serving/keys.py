@@ -15,6 +15,10 @@ from emovox.serving.settings import ServiceSettings
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Host names of this machine, as browsers send them."""
 
+EVERYONE = "everyone"
+"""Owner of what is kept where no key is needed."""
+
+_OWNER = b"emovox owner "  # before the key in its hash: not the hash that others may know
 _PORT = re.compile(r":\d*$")
 
 _HOW = "send 'Authorization: Bearer KEY' (in a browser's stream: \"key\" in session.start)"
@@ -51,6 +55,14 @@ class KeyRing:
         given = _hash(key)
         if not sum(hmac.compare_digest(given, known) for known in self._hashes):
             raise UnauthorisedError(f"got a wrong API key, expected one that this service knows; {_HOW}")
+
+    def owner(self, key: str | None) -> str:
+        """Return the name of the folder of a key that was checked: its hash, never the key.
+
+        >>> KeyRing([]).owner("any"), len(KeyRing(["correct horse battery"]).owner("correct horse battery"))
+        ('everyone', 64)
+        """
+        return EVERYONE if self.is_open or key is None else hashlib.sha256(_OWNER + key.encode()).hexdigest()
 
 
 def key_in(headers: Mapping[str, str]) -> str | None:

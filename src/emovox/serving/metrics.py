@@ -65,6 +65,9 @@ class Metrics:
             "emovox_uploads", "Uploads received, waiting or analysed.", registry=registry, multiprocess_mode="livesum"
         )
         self.jobs = Counter("emovox_jobs", "Jobs that have ended, by outcome.", ["outcome"], registry=registry)
+        self.speakers = Counter(
+            "emovox_speakers", "Profiles of speakers that were learnt, imported or deleted.", ["how"], registry=registry
+        )
         self._last = Counts(streams=0, waiting=0, tiles=0, previews=0, merged=0, dropped=0, unread=0, batches=0)
 
     def follow(self, counts: Counts) -> None:

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from emovox import __version__
+from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.predictor import Predictor, load
 from emovox.schema.card import ModelCard
 from emovox.schema.processes import usable_cores
@@ -64,7 +65,7 @@ def serve(settings: ServiceSettings, *, say: Callable[[str], None]) -> None:
     handler = set_up(settings, supervises=settings.workers > 1)
     if settings.workers == 1 and settings.log == "json":
         take_stderr(handler)
-    predictor = load(settings.model, head=settings.head)
+    predictor = load_model(settings)
     measured = measure_streams(predictor, cores=cores_of(settings))
     settings = settings.model_copy(update={"max_streams": settings.max_streams or measured})
     check_certificate(settings)
@@ -94,7 +95,18 @@ def worker_app() -> FastAPI:
     folder = Path(os.environ[WORKPLACE])
     settings = ServiceSettings.model_validate_json((folder / "settings.json").read_bytes())
     take_stderr(set_up(settings))
-    return create_app(settings, load(settings.model, head=settings.head), jobs=folder / "jobs")
+    return create_app(settings, load_model(settings), jobs=folder / "jobs")
+
+
+def load_model(settings: ServiceSettings) -> Predictor:
+    """Return the model of the service, adapted to its speaker and source.
+
+    Raises:
+        EmovoxError: it cannot be loaded, or it cannot adapt to them.
+    """
+    return adapted_predictor(
+        load(settings.model, head=settings.head), settings.speaker, settings.source, adapt=settings.learn
+    )
 
 
 def options(settings: ServiceSettings) -> dict[str, Any]:

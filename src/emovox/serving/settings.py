@@ -81,6 +81,17 @@ class ServiceSettings(BaseSettings):
     head: str | None = Field(
         default=None, description="another head for the model: permissive, for accurate, learnt from EMO-DB alone"
     )
+    speaker: str | None = Field(
+        default=None, description="adapt the default model to a speaker that emovox speaker learn has learnt"
+    )
+    source: str | None = Field(
+        default=None, description="start from a room or a line, learnt by emovox speaker learn from others there"
+    )
+    learn: bool = Field(default=False, description="callers may teach speakers, which are kept for their key")
+    speakers: str | None = Field(
+        default=None, description="folder of these speakers; unless set, service in that of emovox speaker"
+    )
+    max_speakers: int = Field(default=100, ge=1, le=100_000, description="speakers that each key may have")
     workers: int = Field(default=1, ge=1, le=256, description="processes, each with its own copy of the model")
     threads: int = Field(
         default=0,

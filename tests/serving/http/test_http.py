@@ -211,9 +211,12 @@ def test_security_headers(service: Running) -> None:
 
 def test_openapi_has_examples_and_the_page_shows_them_without_the_net(service: Running) -> None:
     document = service.ask("GET", "/openapi.json").json
-    assert set(document["paths"]) == {"/v1/emotions", "/v1/jobs/{name}", "/v1/models", "/healthz", "/metrics"}
+    speakers = {"/v1/speakers", "/v1/speakers/{name}", "/v1/speakers/{name}/profile"}
+    others = {"/v1/emotions", "/v1/jobs/{name}", "/v1/models", "/healthz", "/metrics"}
+    assert set(document["paths"]) == others | speakers
     answers = document["paths"]["/v1/emotions"]["post"]["responses"]
-    assert set(answers) == {f"{status}" for status in (200, 202, 400, 401, 403, 408, 413, 415, 422, 500, 501, 503, 507)}
+    statuses = (200, 202, 400, 401, 403, 404, 408, 413, 415, 422, 500, 501, 503, 507)
+    assert set(answers) == {f"{status}" for status in statuses}
     for method in ("get", "delete"):
         assert "422" not in document["paths"]["/v1/jobs/{name}"][method]["responses"]
     (model,) = document["paths"]["/v1/models"]["get"]["responses"]["200"]["content"]["application/json"]["example"][

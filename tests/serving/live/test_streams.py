@@ -67,6 +67,8 @@ def test_a_stream_from_start_to_end_is_that_of_the_library(service: Running, toy
             "hop": 0.5,
             "window": 3.0,
             "threshold": 0.0,
+            "adapt": False,
+            "speaker": None,
         }
         for first in range(0, len(data), 3200):
             socket.send(data[first : first + 3200])

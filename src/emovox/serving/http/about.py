@@ -62,6 +62,7 @@ class About:
             "description": card.description,
             "labels": card.labels,
             "threshold": card.threshold,
+            "adaptable": card.adaptable,
             "licence": card.licence,
             "licence_risk": card.licence_risk,
             "parameters": card.parameters,

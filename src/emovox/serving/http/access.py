@@ -110,7 +110,7 @@ class Access:
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         check_host(headers, allowed=self._hosts)
-        if scope["method"] in ("POST", "DELETE"):  # CORS only hides the answer from a page
+        if scope["method"] in ("POST", "PUT", "DELETE"):  # CORS only hides the answer from a page
             check_origin(headers, allowed=self._cors)
         if self._is_guarded(scope):
             self._keys.check(key_in(headers))

@@ -8,13 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar, cast
 
 from emovox.audio.reader import AudioReader
-from emovox.audio.types import ChannelChoice, RawFormat, Reading, Samples
-from emovox.runtime.predictor import Predictor
+from emovox.audio.types import AudioInput, RawFormat, Reading, Samples
+from emovox.runtime.first_pass import BlockObserver
 from emovox.schema.processes import usable_cores
-from emovox.schema.result import Result
 from emovox.serving.errors import BusyError, CancelledError, TooLongError
 from emovox.serving.http.uploads import Upload
 from emovox.serving.settings import ServiceSettings
@@ -31,17 +30,24 @@ STOP_SECONDS, FORCED_STOP_SECONDS = 10.0, 1.0
 _POLL_SECONDS = 0.02  # between two looks at threads that are to stop
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class BecomesJob(Exception):
     """The recording is longer than `answer_seconds`: it becomes a job."""
 
 
-class Analysis:
+class Work(Protocol[T_co]):
+    """What is done with a recording: a method of a `Predictor`, with its other arguments given."""
+
+    def __call__(self, source: AudioInput, *, observer: BlockObserver, reading: Reading) -> T_co:
+        """Read the recording, call the observer after each block, and return what is made of it."""
+
+
+class Analysis(Generic[T]):
     """The analysis of one upload; it owns the file.
 
     Attributes:
-        card: of the model.
         progress: share of the recording that is analysed, 0 to 1.
         seconds: seconds of audio that are analysed.
         on_progress: called with `progress` after each block, in the thread of `run`.
@@ -49,9 +55,7 @@ class Analysis:
 
     Args:
         upload: the recording.
-        predictor: the model.
-        channels: as in `Predictor.predict`.
-        threshold: as in `Predictor.predict`.
+        work: what is done with it.
         max_seconds: longest recording in seconds, all channels of "split" together.
         track: audio track of a video, from 0; None takes the default one.
         raw: what bare samples are; None recognises the form by content.
@@ -60,38 +64,32 @@ class Analysis:
     def __init__(
         self,
         upload: Upload,
+        work: Work[T],
         *,
-        predictor: Predictor,
-        channels: ChannelChoice,
-        threshold: float | None,
         max_seconds: float,
         track: int | None = None,
         raw: RawFormat | None = None,
     ) -> None:
-        self.card = predictor.card
         self.progress = 0.0
         self.seconds = 0.0
         self.on_progress: Callable[[float], None] = lambda _: None
         self.answer_seconds: float | None = None
-        self._upload, self._predictor, self._channels = upload, predictor, channels
-        self._threshold, self._max_seconds = threshold, max_seconds
+        self._upload, self._work, self._max_seconds = upload, work, max_seconds
         self._cancelled = threading.Event()
         self._track, self._raw = track, raw
 
-    def run(self) -> Result:
+    def run(self) -> T:
         """Return the result; call it in a thread of the pool.
 
         Raises:
             TooLongError: more than `max_seconds`, by the header or when decoded.
             BecomesJob: more than `answer_seconds`, if that is set; `run` may be called again.
             CancelledError: `cancel` was called.
-            EmovoxError: as `Predictor.predict`.
+            EmovoxError: as the work.
         """
         self._check_cancelled()
-        return self._predictor.predict(
+        return self._work(
             cast(BinaryIO, self._upload),
-            channels=self._channels,
-            threshold=self._threshold,
             observer=self._observe,
             reading=Reading(track=self._track, raw=self._raw, isolated=True, check=self._check_cancelled),
         )
@@ -141,8 +139,8 @@ class AnalysisPool:
         self._places = threads + settings.max_waiting
         self._answers = ThreadPoolExecutor(threads, "emovox-predict", initializer=_lower_priority)
         self._jobs = ThreadPoolExecutor(1, "emovox-job", initializer=_lower_priority)
-        self._running: set[Analysis] = set()
-        self._admitted: set[Analysis] = set()
+        self._running: set[Analysis[Any]] = set()
+        self._admitted: set[Analysis[Any]] = set()
         self.receiving = 0
         self.forced_exit = False
 
@@ -174,7 +172,7 @@ class AnalysisPool:
         finally:
             self.receiving -= 1
 
-    def answer(self, analysis: Analysis) -> Future[Result]:
+    def answer(self, analysis: Analysis[T]) -> Future[T]:
         """Return the future result of an analysis; its place is taken until its thread has stopped.
 
         Raises:
@@ -186,7 +184,7 @@ class AnalysisPool:
         future.add_done_callback(lambda _: self._admitted.discard(analysis))
         return future
 
-    def job(self, analysis: Analysis, work: Callable[[], None]) -> Future[None]:
+    def job(self, analysis: Analysis[Any], work: Callable[[], None]) -> Future[None]:
         """Queue the work of a job behind the earlier jobs; return its future."""
         return self._submit(self._jobs, analysis, work)
 
@@ -211,7 +209,7 @@ class AnalysisPool:
         if self.admitted >= self._places:
             raise BusyError(f"{self.admitted} uploads are at work or wait, which is the limit; try again in a moment")
 
-    def _submit(self, pool: ThreadPoolExecutor, analysis: Analysis, work: Callable[[], T]) -> Future[T]:
+    def _submit(self, pool: ThreadPoolExecutor, analysis: Analysis[Any], work: Callable[[], T]) -> Future[T]:
         self._running.add(analysis)
         future = pool.submit(work)
         future.add_done_callback(lambda _: self._running.discard(analysis))

@@ -47,80 +47,91 @@ _QUEUED = {"job": {"id": "mJ2pGsYhWkc1Zr0vQ8xTn4Bd", "status": "queued", "progre
 _RUNNING = {"job": {"id": "mJ2pGsYhWkc1Zr0vQ8xTn4Bd", "status": "running", "progress": 0.42}}
 
 
-def _answer(description: str, example: Any, schema: str | None = None) -> dict[str, Any]:
+def answer(description: str, example: Any, schema: str | None = None) -> dict[str, Any]:
+    """Return the OpenAPI text of an answer with a JSON body."""
     body: dict[str, Any] = {"example": example}
     if schema:
         body["schema"] = {"$ref": f"#/components/schemas/{schema}"}
     return {"description": description, "content": {"application/json": body}}
 
 
-def _error(description: str, code: str, message: str) -> dict[str, Any]:
-    return _answer(description, {"error": {"code": code, "message": message}}, "Error")
+def refusal(description: str, code: str, message: str) -> dict[str, Any]:
+    """Return the OpenAPI text of an error."""
+    return answer(description, {"error": {"code": code, "message": message}}, "Error")
 
 
-_UNAUTHORISED = _error("no key, or a wrong one", "unauthorised", "got no API key, expected one; …")
-_HOST = _error(
+UNAUTHORISED = refusal("no key, or a wrong one", "unauthorised", "got no API key, expected one; …")
+_HOST = refusal(
     "a host that `allowed_hosts` does not name", "forbidden_host", "got a request for the host …, expected …"
 )
-_ORIGIN = _error(
+ORIGIN = refusal(
     "a page of another origin, or a host that `allowed_hosts` does not name",
     "forbidden_origin",
     "got a request from a page of …, expected one of this service; …",
 )
-_PARAMETER = _error("a query parameter", "bad_request", "got a query parameter 'wait', expected none; see /docs")
-_FAULT = _error("a fault of the service", "internal", "the service has a fault; its log has the details, try again")
-_ALWAYS = {401: _UNAUTHORISED, 403: _HOST, 500: _FAULT}
+PARAMETER = refusal("a query parameter", "bad_request", "got a query parameter 'wait', expected none; see /docs")
+FAULT = refusal("a fault of the service", "internal", "the service has a fault; its log has the details, try again")
+ALWAYS = {401: UNAUTHORISED, 403: _HOST, 500: FAULT}
 """Answers that every route with a key may give."""
 
-_NO_JOB = _error("no such job, or no more", "not_found", "got no job of this name, expected …")
+_NO_JOB = refusal("no such job, or no more", "not_found", "got no job of this name, expected …")
+
+FULL = refusal("the disk of the service is full", "full", "the disk of the service is full; try again later, …")
+BUSY = refusal("all places taken, or the service ends; see `Retry-After`", "busy", "18 uploads are at work or wait, …")
+TOO_SLOW = refusal("bytes come too slowly", "too_slow", "got 312 bytes in 10 s, expected 4000 a second; …")
+LEARNING_OFF = refusal("the service keeps no speakers", "learning_off", "this service keeps no speakers; …")
+NO_SPEAKER = refusal("no such speaker", "unknown_speaker", "no speaker 'bo' in this service, expected one of ana; …")
+UNADAPTED = "webm or m4a, and the service cannot read them; or its model cannot adapt"
+
+RECORDING: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary", "description": "the recording"}},
+                }
+            }
+        },
+    }
+}
+"""The body of a request with a recording."""
 
 EMOTIONS: dict[str, Any] = {
     "summary": "Emotions in a recording",
     "tags": ["recordings"],
     "responses": {
-        200: _answer("the timeline, as of `emovox predict --format json`", _ROW, "Result"),
-        202: _answer("a long recording: ask for the job named in `Location`", _QUEUED, "Job"),
-        400: _error(
+        200: answer("the timeline, as of `emovox predict --format json`", _ROW, "Result"),
+        202: answer("a long recording: ask for the job named in `Location`", _QUEUED, "Job"),
+        400: refusal(
             "not multipart, or a parameter that is unknown or out of range",
             "bad_request",
             "got a query parameter 'chanels', expected channels or threshold or model; see /docs",
         ),
-        401: _UNAUTHORISED,
-        403: _ORIGIN,
-        408: _error("bytes come too slowly", "too_slow", "got 312 bytes in 10 s, expected 4000 a second; …"),
-        413: _error("too many bytes or seconds", "too_large", "got more than 200 MB, which is the most; …"),
-        415: _error("no audio", "undecodable", "a.txt: got bytes that are not audio (…), expected wav, flac, …"),
-        422: _error("audio that cannot be used", "empty", "a.wav: got 0 samples, expected at least one; …"),
-        500: _FAULT,
-        501: _error("webm or m4a, and the service cannot read them", "missing_extra", "… pip install 'emovox[media]'"),
-        503: _error(
-            "all places taken, or the service ends; see `Retry-After`", "busy", "18 uploads are at work or wait, …"
-        ),
-        507: _error("the disk of the service is full", "full", "the disk of the service is full; try again later, …"),
+        401: UNAUTHORISED,
+        403: ORIGIN,
+        404: NO_SPEAKER,
+        408: TOO_SLOW,
+        413: refusal("too many bytes or seconds", "too_large", "got more than 200 MB, which is the most; …"),
+        415: refusal("no audio", "undecodable", "a.txt: got bytes that are not audio (…), expected wav, flac, …"),
+        422: refusal("audio that cannot be used", "empty", "a.wav: got 0 samples, expected at least one; …"),
+        500: FAULT,
+        501: refusal(UNADAPTED, "missing_extra", "… pip install 'emovox[media]'"),
+        503: BUSY,
+        507: FULL,
     },
-    "openapi_extra": {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {"file": {"type": "string", "format": "binary", "description": "the recording"}},
-                    }
-                }
-            },
-        }
-    },
+    "openapi_extra": RECORDING,
 }
 
 JOB: dict[str, Any] = {
     "summary": "How far a job is",
     "tags": ["recordings"],
     "responses": {
-        200: _answer("the state; `result` or `error` once it has ended", _RUNNING, "Job"),
-        400: _PARAMETER,
-        **_ALWAYS,
+        200: answer("the state; `result` or `error` once it has ended", _RUNNING, "Job"),
+        400: PARAMETER,
+        **ALWAYS,
         404: _NO_JOB,
     },
 }
@@ -131,9 +142,9 @@ DELETE_JOB: dict[str, Any] = {
     "status_code": 204,
     "responses": {
         204: {"description": "cancelled, or its result forgotten"},
-        400: _PARAMETER,
-        **_ALWAYS,
-        403: _ORIGIN,
+        400: PARAMETER,
+        **ALWAYS,
+        403: ORIGIN,
         404: _NO_JOB,
     },
 }
@@ -149,8 +160,8 @@ def models(example: dict[str, Any]) -> dict[str, Any]:
         "summary": "Models, licences and figures",
         "tags": ["service"],
         "responses": {
-            200: _answer("all models; the one that answers is `default`", {"models": [example]}),
-            **_ALWAYS,
+            200: answer("all models; the one that answers is `default`", {"models": [example]}),
+            **ALWAYS,
         },
     }
 
@@ -167,13 +178,13 @@ _HEALTHY = {
 HEALTH: dict[str, Any] = {
     "summary": "Is it ready?",
     "tags": ["service"],
-    "responses": {200: _answer("ready", _HEALTHY), 403: _HOST, 500: _FAULT, 503: {"description": "ending"}},
+    "responses": {200: answer("ready", _HEALTHY), 403: _HOST, 500: FAULT, 503: {"description": "ending"}},
 }
 
 METRICS: dict[str, Any] = {
     "summary": "Counters for Prometheus",
     "tags": ["service"],
-    "responses": {200: {"description": "text format 0.0.4", "content": {"text/plain": {}}}, **_ALWAYS},
+    "responses": {200: {"description": "text format 0.0.4", "content": {"text/plain": {}}}, **ALWAYS},
 }
 
 DESCRIPTION = """Emotion in speech: recordings by HTTP, live audio by WebSocket. A score says how a voice sounds
@@ -183,12 +194,13 @@ students is prohibited in the EU.
 Live audio: open the WebSocket `/v1/stream` and send
 `{"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}` as text. `sample_rate` is 8000 to
 48000 Hz, `encoding` s16le, f32le, mulaw or alaw, `channels` 1 or 2 (interleaved); `threshold`, `hop` (seconds between
-updates) and `key` may be given. Then send audio as binary frames of about 0.1 s, and at the end
-`{"type": "session.end"}`.
+updates), `key`, `adapt` (true: learn the voice of the call) and `speaker` (one that the key has taught) may be given.
+Then send audio as binary frames of about 0.1 s, and at the end `{"type": "session.end"}`.
 
 The service answers with text, all times in seconds from the first sample: `session.started` with the settings in force;
 `speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview during speech (`start`, `end`,
-`label`, `confidence`, `scores`); `speech.ended`, the verdict, with its `segments`; `session.ended`; or `error` with
+`label`, `confidence`, `scores`); `speech.ended`, the verdict, with its `segments`, and with `adapted` and
+`plain_scores` if the scores are adapted; `session.ended`; or `error` with
 `code` and `message`. It closes with 1000, at its shutdown with 1001, after an error with 4000 + the HTTP status of the
 error."""
 
@@ -251,7 +263,9 @@ def _route(path: str, methods: dict[str, Any]) -> Iterator[str]:
             for parameter in operation.get("parameters", ())
         ]
         if "requestBody" in operation:
-            rows.append(["file", "multipart/form-data", "the recording"])
+            ((kind, body),) = operation["requestBody"]["content"].items()
+            fields = body["schema"].get("properties", {"body": body["schema"]})
+            rows += [[name, kind, field["description"]] for name, field in fields.items()]
         if rows:
             yield _table(["parameter", "where", "what"], rows)
         answers = [[status, answer["description"]] for status, answer in operation["responses"].items()]

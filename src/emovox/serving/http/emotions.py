@@ -7,36 +7,44 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Annotated, Any, TypeVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.routing import APIRoute
 
-from emovox.audio.types import parse_channels, parse_raw
+from emovox.audio.types import AudioInput, ChannelChoice, Reading, parse_channels, parse_raw
+from emovox.runtime.first_pass import BlockObserver
 from emovox.runtime.predictor import Predictor
-from emovox.schema.card import ModelCard
+from emovox.runtime.second_pass import Adapt
 from emovox.schema.errors import EmovoxError
-from emovox.schema.result import ModelInfo, Notice, Result, rounded
-from emovox.serving.errors import CLOSING, BusyError, CancelledError, ClosingError, InternalError, RequestError
+from emovox.schema.result import ModelInfo, Notice, rounded
+from emovox.serving.errors import BusyError, CancelledError, InternalError, RequestError
 from emovox.serving.http.analysis import Analysis, AnalysisPool, BecomesJob
 from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
 from emovox.serving.http.jobs import AnalysisJob, JobStore, job_body
-from emovox.serving.http.uploads import Upload, receive_upload
+from emovox.serving.http.requests import check_parameters, parsed, receive, wait_for_result
+from emovox.serving.http.uploads import Upload
+from emovox.serving.keys import key_in
 from emovox.serving.metrics import Metrics
 from emovox.serving.models import OfferedModels
 from emovox.serving.responses import json_response
 from emovox.serving.settings import ServiceSettings
+from emovox.serving.speakers import TaughtSpeaker, TaughtSpeakers
 
 PROGRESS_SECONDS = 0.5
 """Least seconds between two writes of a job's progress to the disk."""
 
+ADAPTS: tuple[Adapt, ...] = ("recording", "channel")
+"""Values of the query parameter `adapt`."""
+
 SWEEP_SECONDS = 30.0
 """Seconds between two searches for expired jobs."""
 
-T = TypeVar("T")
+Row = dict[str, Any]
+"""A row of `emovox predict --format json`, with the key `model`."""
 
 log = logging.getLogger("emovox.serving")
 
@@ -48,6 +56,7 @@ class Emotions:
         models: the models that uploads may ask for.
         analyses: the threads that analyse.
         jobs: the jobs of all workers.
+        speakers: those that uploads may name.
         settings: the limits.
         metrics: the counters.
     """
@@ -58,16 +67,18 @@ class Emotions:
         *,
         analyses: AnalysisPool,
         jobs: JobStore,
+        speakers: TaughtSpeakers,
         settings: ServiceSettings,
         metrics: Metrics,
     ) -> None:
         self._models, self._analyses, self._jobs = models, analyses, jobs
+        self._speakers = speakers
         self._settings, self._metrics = settings, metrics
-        self._pending: dict[str, tuple[Analysis, Future[None]]] = {}
+        self._pending: dict[str, tuple[Analysis[Row], Future[None]]] = {}
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(dependencies=[Depends(_check_parameters)])
+        router = APIRouter(dependencies=[Depends(check_parameters)])
         router.add_api_route("/v1/emotions", self.analyse, methods=["POST"], **EMOTIONS)
         router.add_api_route("/v1/jobs/{name}", self.job, methods=["GET"], **JOB)
         router.add_api_route("/v1/jobs/{name}", self.delete_job, methods=["DELETE"], **DELETE_JOB)
@@ -81,22 +92,26 @@ class Emotions:
         model: Annotated[
             str | None, Query(description="an `offered` one of /v1/models; the default unless given")
         ] = None,
+        adapt: Annotated[
+            str | None, Query(description="adapt the scores to the voice of the `recording`, or of each `channel`")
+        ] = None,
+        speaker: Annotated[str | None, Query(description="adapt the scores to a speaker of this key")] = None,
         track: Annotated[int | None, Query(ge=0, description="audio track of a video, from 0")] = None,
         raw: Annotated[
             str | None, Query(description="bare samples of one channel: encoding and rate, such as `mulaw,8000`")
         ] = None,
     ) -> Response:
         """Return the emotions in a recording as a timeline."""
-        choice = _parsed(parse_channels, channels, "channels")
-        form = None if raw is None else _parsed(parse_raw, raw, "raw")
+        choice = parsed(parse_channels, channels, "channels")
+        form = None if raw is None else parsed(parse_raw, raw, "raw")
         self._models.check(model)
+        voice = await self._voice(request, adapt, speaker)
         with self._metrics.uploads.track_inprogress():
-            upload = await self._receive(request)
+            upload = await receive(request, self._analyses, self._settings)
+            predictor = await self._load(upload, model, voice)
             analysis = Analysis(
                 upload,
-                predictor=await self._load(upload, model),
-                channels=choice,
-                threshold=threshold,
+                partial(_row, predictor, voice, channels=choice, threshold=threshold),
                 max_seconds=self._settings.max_seconds,
                 track=track,
                 raw=form,
@@ -128,22 +143,30 @@ class Emotions:
                 self._metrics.jobs.labels("cancelled").inc()
         return Response(status_code=204)
 
-    async def _receive(self, request: Request) -> Upload:
-        with self._analyses.reception():
-            return await receive_upload(
-                request,
-                max_bytes=round(self._settings.max_upload_mb * 1e6),
-                slowest=self._settings.slowest_upload_kb * 1e3,
-            )
+    async def _voice(self, request: Request, adapt: str | None, speaker: str | None) -> RequestedVoice:
+        """Return what the scores are adapted to.
 
-    async def _load(self, upload: Upload, model: str | None) -> Predictor:
+        Raises:
+            RequestError: a value is unknown, or both are given.
+            EmovoxError: as `TaughtSpeakers.load`.
+        """
+        if adapt not in (None, *ADAPTS):
+            raise RequestError(f"got adapt={str(adapt)[:40]}, expected {' or '.join(ADAPTS)}; see /docs")
+        if adapt is not None and speaker is not None:
+            raise RequestError("got both adapt and speaker, expected one of them; a speaker's voice is known already")
+        known = None
+        if speaker is not None:
+            known = await asyncio.to_thread(self._speakers.load, key_in(request.headers), speaker)
+        return RequestedVoice(adapt or "off", known)
+
+    async def _load(self, upload: Upload, model: str | None, voice: RequestedVoice) -> Predictor:
         try:
-            return await asyncio.to_thread(self._models.get, model)
+            return await asyncio.to_thread(lambda: voice.of(self._models.get(model)))
         except BaseException:
             upload.close()
             raise
 
-    async def _answer(self, request: Request, analysis: Analysis) -> Response:
+    async def _answer(self, request: Request, analysis: Analysis[Row]) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
         try:
             future = self._analyses.answer(analysis)
@@ -152,9 +175,9 @@ class Emotions:
             raise
         kept = False
         try:
-            result = await _wait_for_result(future, request)
-            self._metrics.audio_seconds.labels("upload").inc(result.duration)
-            return json_response(_row(result, analysis.card))
+            row = await wait_for_result(future, request)
+            self._metrics.audio_seconds.labels("upload").inc(row["duration"])
+            return json_response(row)
         except BecomesJob:
             job = self._start_job(analysis)
             kept = True
@@ -166,7 +189,7 @@ class Emotions:
                 future.add_done_callback(lambda _: analysis.close())  # now, or when its thread has stopped
             del future  # it holds the error, whose traceback holds this frame
 
-    def _start_job(self, analysis: Analysis) -> AnalysisJob:
+    def _start_job(self, analysis: Analysis[Row]) -> AnalysisJob:
         if len(self._pending) >= self._settings.max_jobs:  # a deleted job may still wait or run
             raise BusyError(f"{len(self._pending)} jobs wait or run here, which is the limit; try again later")
         job = self._jobs.create()
@@ -176,11 +199,11 @@ class Emotions:
         future.add_done_callback(lambda _: self._job_ended(job.id, analysis))
         return job
 
-    def _job_ended(self, name: str, analysis: Analysis) -> None:
+    def _job_ended(self, name: str, analysis: Analysis[Row]) -> None:
         self._pending.pop(name, None)
         analysis.close()
 
-    def _work(self, job: AnalysisJob, analysis: Analysis) -> None:
+    def _work(self, job: AnalysisJob, analysis: Analysis[Row]) -> None:
         """Run a job in the thread of the jobs, and write its outcome unless the job was deleted."""
         reported = -math.inf
 
@@ -196,10 +219,9 @@ class Emotions:
         analysis.on_progress = report
         try:
             report(0.0)
-            result = analysis.run()
-            self._metrics.audio_seconds.labels("upload").inc(result.duration)
-            row = msgspec.Raw(msgspec.json.encode(_row(result, analysis.card)))
-            self._jobs.write(AnalysisJob(job.id, "done", 1.0, result=row))
+            row = analysis.run()
+            self._metrics.audio_seconds.labels("upload").inc(row["duration"])
+            self._jobs.write(AnalysisJob(job.id, "done", 1.0, result=msgspec.Raw(msgspec.json.encode(row))))
             self._metrics.jobs.labels("done").inc()
         except CancelledError:
             self._metrics.jobs.labels("cancelled").inc()
@@ -209,7 +231,7 @@ class Emotions:
             log.exception("job failed")
             self._fail(job, analysis, InternalError("the service has a fault; its log has the details, try again"))
 
-    def _fail(self, job: AnalysisJob, analysis: Analysis, error: EmovoxError) -> None:
+    def _fail(self, job: AnalysisJob, analysis: Analysis[Row], error: EmovoxError) -> None:
         self._metrics.jobs.labels("failed").inc()
         try:
             self._jobs.fail(AnalysisJob(job.id, "failed", analysis.progress, error=Notice(error.code, str(error))))
@@ -219,73 +241,53 @@ class Emotions:
             log.exception("the end of a job cannot be written")
 
 
-def _row(result: Result, card: ModelCard) -> dict[str, Any]:
-    row: dict[str, Any] = msgspec.to_builtins(rounded(result))
-    return {"model": msgspec.to_builtins(ModelInfo(card.name, card.version))} | row
+@dataclass(frozen=True, slots=True)
+class RequestedVoice:
+    """What the scores of a recording are adapted to.
+
+    Attributes:
+        adapt: as in `Predictor.predict`.
+        speaker: a speaker of the caller; None: none.
+    """
+
+    adapt: Adapt
+    speaker: TaughtSpeaker | None
+
+    def of(self, predictor: Predictor) -> Predictor:
+        """Return the predictor for it: the voice of a request takes the place of the service's.
+
+        Raises:
+            SpeakerError: the speaker belongs to another model.
+            AdaptError: the model cannot adapt.
+        """
+        if self.speaker is not None:
+            return predictor.for_speaker(self.speaker.profile, name=self.speaker.name, source=predictor.source)
+        if self.adapt == "off":
+            return predictor
+        _ = predictor.model.adaptation  # raises
+        return predictor.for_speaker(source=predictor.source)
 
 
-async def _check_parameters(request: Request) -> None:
-    """Refuse query parameters that the route does not have: FastAPI would ignore a misspelt one.
+def _row(
+    predictor: Predictor,
+    voice: RequestedVoice,
+    source: AudioInput,
+    *,
+    channels: ChannelChoice,
+    threshold: float | None,
+    observer: BlockObserver,
+    reading: Reading,
+) -> Row:
+    """Return the row of a recording, with the model beside; arguments as for `Predictor.predict`.
 
     Raises:
-        RequestError: a parameter is unknown, or is given twice.
+        UnknownSpeakerError: the speaker was deleted meanwhile.
+        EmovoxError: as `Predictor.predict`.
     """
-    route = request.scope["route"]
-    assert isinstance(route, APIRoute)
-    known = [parameter.alias for parameter in route.dependant.query_params]
-    given = [name for name, _ in request.query_params.multi_items()]
-    for name in given:
-        if name not in known:
-            raise RequestError(
-                f"got a query parameter '{name[:40]}', expected {' or '.join(known) or 'none'}; see /docs"
-            )
-        if given.count(name) > 1:
-            raise RequestError(f"got the query parameter {name} {given.count(name)} times, expected it once; send one")
-
-
-def _parsed(parse: Callable[[str], T], text: str, name: str) -> T:
-    """Return the value of a query parameter.
-
-    Raises:
-        RequestError: `parse` raises a ValueError.
-    """
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise RequestError(f"{name}: {error}") from error
-
-
-async def _wait_for_result(future: Future[Result], request: Request) -> Result:
-    """Return the result of an analysis, unless the client leaves first.
-
-    Raises:
-        CancelledError: the client has left.
-        ClosingError: the shutdown has stopped the analysis.
-        Exception: as `Analysis.run`.
-    """
-    waiting = asyncio.wrap_future(future)
-    waiting.add_done_callback(_retrieve_error)
-    leaving = asyncio.create_task(_wait_until_gone(request))
-    both: list[asyncio.Future[Any]] = [waiting, leaving]
-    try:
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done():
-            return waiting.result()
-    except CancelledError:
-        raise ClosingError(CLOSING) from None
-    finally:
-        leaving.cancel()
-        del future, waiting, both  # they hold the error, whose traceback holds this frame and all of the audio
-    raise CancelledError("the client has left")
-
-
-def _retrieve_error(future: asyncio.Future[Any]) -> None:
-    """Retrieve the error of an abandoned analysis: asyncio would otherwise log it, with the name of the file."""
-    if not future.cancelled():
-        future.exception()
-
-
-async def _wait_until_gone(request: Request) -> None:
-    """Wait until the client closes the connection; the body is already read."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    result = predictor.predict(
+        source, channels=channels, threshold=threshold, adapt=voice.adapt, observer=observer, reading=reading
+    )
+    if voice.speaker is not None:
+        voice.speaker.check()
+    row: Row = msgspec.to_builtins(rounded(result))
+    return {"model": msgspec.to_builtins(ModelInfo(predictor.card.name, predictor.card.version))} | row

@@ -90,6 +90,27 @@ async def receive_upload(request: Request, *, max_bytes: int, slowest: float) ->
     return upload
 
 
+async def receive_body(request: Request, *, max_bytes: int, slowest: float) -> bytes:
+    """Return the body of a request that is no form.
+
+    Args:
+        request: a request whose body is unread.
+        max_bytes: largest body.
+        slowest: as in `receive_upload`.
+
+    Raises:
+        TooLargeError: the body is larger.
+        TooSlowError: the bytes come too slowly.
+        CancelledError: the client has left.
+    """
+    body = bytearray()
+    async for chunk in _chunks(request, slowest):
+        body += chunk
+        if len(body) > max_bytes:
+            raise TooLargeError(f"got more than {max_bytes} bytes, which is the most; send a profile")
+    return bytes(body)
+
+
 async def _chunks(request: Request, slowest: float) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     begun, received = loop.time(), 0

@@ -24,6 +24,8 @@ class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     """The first message of a client: the form of its binary frames.
 
     `sample_rate` is in Hz, `hop` in seconds, a multiple of 0.02. The defaults of `threshold` and `hop` are the model's.
+    With `adapt`, each channel learns the voice that it hears, utterance by utterance. `speaker` is the name of one that
+    the key has taught; the scores are adapted to that voice, or `adapt` starts from it.
     """
 
     sample_rate: SampleRate
@@ -32,6 +34,8 @@ class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     key: str | None = None
     threshold: Probability | None = None
     hop: Hop | None = None
+    adapt: bool = False
+    speaker: str | None = None
 
 
 class SessionEnd(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="session.end", tag_field="type"):
@@ -49,6 +53,8 @@ class SessionStarted(msgspec.Struct, frozen=True, tag="session.started", tag_fie
     hop: float
     window: float
     threshold: float
+    adapt: bool
+    speaker: str | None
 
 
 class SessionEnded(msgspec.Struct, frozen=True, tag="session.ended", tag_field="type"):

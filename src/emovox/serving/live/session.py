@@ -28,6 +28,7 @@ from emovox.serving.live.messages import (
 )
 from emovox.serving.metrics import Metrics
 from emovox.serving.settings import ServiceSettings
+from emovox.serving.speakers import TaughtSpeaker
 
 BURST_SECONDS = 10.0
 """Seconds of audio that a client may be ahead of real time before `max_speed` counts."""
@@ -52,6 +53,7 @@ class StreamSession:
 
     Args:
         start: the first message of the client.
+        speaker: the speaker that it names; None: none.
         pipeline: opens the stream.
         settings: the limits.
         metrics: counts the events sent and their delay.
@@ -66,6 +68,7 @@ class StreamSession:
         self,
         start: SessionStart,
         *,
+        speaker: TaughtSpeaker | None = None,
         pipeline: Pipeline,
         settings: ServiceSettings,
         metrics: Metrics,
@@ -73,12 +76,18 @@ class StreamSession:
         send: Send,
     ) -> None:
         self._pipeline, self._settings, self._metrics, self._start = pipeline, settings, metrics, start
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._speaker = receive, send, speaker
         self._wake, self._room = asyncio.Event(), asyncio.Event()
         card = pipeline.predictor.card
         self._hop = card.hop if start.hop is None else start.hop
         self.stream: LiveStream = pipeline.open(
-            channels=start.channels, threshold=start.threshold, hop=self._hop, notify=_setter(self._wake)
+            channels=start.channels,
+            threshold=start.threshold,
+            hop=self._hop,
+            adapt=start.adapt,
+            speaker=None if speaker is None else speaker.profile,
+            name="" if speaker is None else speaker.name,
+            notify=_setter(self._wake),
         )
         self._input = AudioIn(start, sample_rate=card.sample_rate, hop=self._hop)
         self._arrivals: deque[tuple[float, float]] = deque(maxlen=_ARRIVALS)
@@ -126,6 +135,11 @@ class StreamSession:
             await asyncio.wait([self._writer])
             # an error refers to its frames, and so to this session: without this line there is a cycle
             self._stopping = self._writer = None
+
+    @property
+    def speaker(self) -> TaughtSpeaker | None:
+        """The speaker that the client has named; None: none."""
+        return self._speaker
 
     def stop(self, error: Exception) -> None:
         """End the session with this error; later errors are ignored."""
@@ -251,6 +265,8 @@ class StreamSession:
             hop=self._hop,
             window=card.window,
             threshold=card.threshold if start.threshold is None else start.threshold,
+            adapt=start.adapt,
+            speaker=(self._pipeline.predictor.name if self._speaker is None else self._speaker.name) or None,
         )
 
     def _writer_done(self, writer: asyncio.Task[None]) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from emovox.runtime.pipeline import Pipeline
-from emovox.schema.errors import EmovoxError
+from emovox.schema.errors import EmovoxError, UnknownSpeakerError
 from emovox.serving.errors import (
     CLOSING,
     NORMAL,
@@ -30,6 +30,7 @@ from emovox.serving.live.session import Gone, StreamSession
 from emovox.serving.metrics import Metrics
 from emovox.serving.responses import error_response
 from emovox.serving.settings import ServiceSettings
+from emovox.serving.speakers import TaughtSpeakers
 
 TICK_SECONDS = 0.5
 """Seconds between two checks of the time limits."""
@@ -53,11 +54,21 @@ class Streams:
         pipeline: scores the streams.
         settings: the limits; `max_streams` above 0.
         keys: the keys that may open a stream.
+        speakers: those that a stream may name.
         metrics: the counters.
     """
 
-    def __init__(self, pipeline: Pipeline, *, settings: ServiceSettings, keys: KeyRing, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        settings: ServiceSettings,
+        keys: KeyRing,
+        speakers: TaughtSpeakers,
+        metrics: Metrics,
+    ) -> None:
         self._pipeline, self._settings, self._keys, self._metrics = pipeline, settings, keys, metrics
+        self._speakers = speakers
         self._sessions: set[StreamSession] = set()
         self._connections = 0
         self._closing = False
@@ -70,6 +81,7 @@ class Streams:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._check()
+            await self._check_speakers()
             self._metrics.follow(self._pipeline.counts)
 
     def stop(self) -> None:
@@ -118,9 +130,15 @@ class Streams:
 
     async def _serve(self, connection: _Connection) -> None:
         start = await self._first_message(connection)
-        self._admit(connection.websocket, start)
+        key = start.key if start.key is not None else key_in(connection.websocket.headers)
+        self._keys.check(key)
+        speaker = None
+        if start.speaker is not None:
+            speaker = await asyncio.to_thread(self._speakers.load, key, start.speaker)
+        self._admit(start)
         session = StreamSession(
             start,
+            speaker=speaker,
             pipeline=self._pipeline,
             settings=self._settings,
             metrics=self._metrics,
@@ -141,6 +159,13 @@ class Streams:
         for session in tuple(self._sessions):
             session.check()
 
+    async def _check_speakers(self) -> None:
+        """Stop the streams whose speaker was deleted, here or by another worker."""
+        named = [session for session in self._sessions if session.speaker is not None]
+        for session, error in zip(named, await asyncio.to_thread(_deletions, named), strict=True):
+            if error is not None:
+                session.stop(error)
+
     async def _first_message(self, connection: _Connection) -> SessionStart:
         try:
             async with asyncio.timeout(self._settings.start_seconds):
@@ -155,8 +180,7 @@ class Streams:
             raise MessageError("got a binary frame, expected a session.start first; send it as text")
         return decode_start(message["text"])
 
-    def _admit(self, websocket: WebSocket, start: SessionStart) -> None:
-        self._keys.check(start.key if start.key is not None else key_in(websocket.headers))
+    def _admit(self, start: SessionStart) -> None:
         if start.hop is not None and start.hop < self._settings.shortest_hop:
             raise RequestError(f"hop is {start.hop} s, expected at least {self._settings.shortest_hop:g}; ask for more")
         if self._closing:
@@ -168,6 +192,19 @@ class Streams:
         return BusyError(
             f"{len(self._sessions)} streams are open, which is the limit; try again later, or raise max_streams"
         )
+
+
+def _deletions(sessions: Sequence[StreamSession]) -> list[UnknownSpeakerError | None]:
+    """Return for each session the error of its speaker, which was deleted, or None."""
+    found: list[UnknownSpeakerError | None] = []
+    for session in sessions:
+        try:
+            if session.speaker is not None:
+                session.speaker.check()
+            found.append(None)
+        except UnknownSpeakerError as error:
+            found.append(error)
+    return found
 
 
 class _Connection:
