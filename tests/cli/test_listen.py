@@ -123,6 +123,49 @@ class TestForms:
         assert "a.wav  4.00 s  uncertain" in capsys.readouterr().out
 
 
+class TestVoice:
+    def test_a_call_is_learnt_while_it_speaks(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        emovox("--input", "a.wav", "--adapt", "--json", "a.json", "--format", "json")
+        ended = [event for line in capsys.readouterr().out.splitlines() if "segments" in (event := json.loads(line))]
+        assert [(event["adapted"]["source"], event["adapted"]["clips"]) for event in ended] == [
+            ("stream", 1),
+            ("stream", 2),
+        ]
+        (result,) = json.loads((folder / "a.json").read_text())["results"]
+        assert result["adapted"] == ended[-1]["adapted"]
+        assert [segment["plain_scores"] for segment in result["segments"]] == [
+            segment["scores"]
+            for segment in json.loads(predicted(capsys, "a.wav", "--format", "json"))["results"][0]["segments"]
+        ]
+        emovox("--input", "a.wav", "--adapt")
+        out = capsys.readouterr().out
+        assert "  adapted to 1 tile, 3 s\n" in out
+        assert "\n  adapted to 2 tiles, 5 s\n" in out
+
+    def test_each_channel_has_its_voice(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        soundfile.write("b.wav", np.stack([talk(), np.roll(talk(), RATE // 2)], axis=1), RATE)
+        emovox("--input", "b.wav", "--channels", "split", "--adapt", "--json", "b.json", "--format", "json")
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        last = {event["channel"]: event["adapted"]["clips"] for event in events if event["type"] == "speech.ended"}
+        assert last == {0: 2, 1: 2}
+        assert json.loads((folder / "b.json").read_text())["results"][0]["adapted"]["clips"] == 4
+
+    def test_a_speaker_and_a_source(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("EMOVOX_SPEAKERS", str(folder / "speakers"))
+        with pytest.raises(SystemExit):
+            main(["speaker", "learn", "ana", "a.wav", "--model", "toy.onnx"])
+        emovox("--input", "a.wav", "--speaker", "ana", "--json", "a.json")
+        assert "  adapted to speaker ana, 2 tiles, 5 s\n" in capsys.readouterr().out
+        expected = predicted(capsys, "a.wav", "--speaker", "ana", "--format", "json")
+        assert (folder / "a.json").read_text() == expected
+        emovox("--input", "a.wav", "--source", "ana")
+        assert "  adapted to the source\n" in capsys.readouterr().out
+        emovox("--input", "a.wav", "--speaker", "bo", status=1)
+        assert "error: no speaker 'bo' in " in capsys.readouterr().err
+
+
 class TestKeeping:
     def test_the_result_is_that_of_predict(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         emovox("--input", "a.wav", "--json", "a.json")

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import ChannelsOption, HeadOption, ModelOption, ThresholdOption, TrackOption, say
+from emovox.cli.console import (
+    ChannelsOption,
+    HeadOption,
+    ModelOption,
+    SourceOption,
+    SpeakerOption,
+    ThresholdOption,
+    TrackOption,
+    say,
+)
 
 
 class Display(StrEnum):
@@ -48,6 +57,12 @@ def listen(
         float | None,
         typer.Option(help="Seconds between two updates, a multiple of 0.02. Default: that of the model, 0.5."),
     ] = None,
+    speaker: SpeakerOption = None,
+    source: SourceOption = None,
+    adapt: Annotated[
+        bool,
+        typer.Option("--adapt", help="Learn the voice of each channel while it speaks, and adapt the scores to it."),
+    ] = False,
     save: Annotated[Path | None, typer.Option(help="Save the audio in this .flac or .wav file.")] = None,
     json: Annotated[Path | None, typer.Option(help="Save the result in this file, as predict --format json.")] = None,
     overwrite: Annotated[
@@ -66,18 +81,19 @@ def listen(
     """
     # numpy, the model runtime and rich take a third of a second: --help does not load them
     from emovox.cli.live.opening import SourceOptions
-    from emovox.cli.live.session import LiveSession, OutputOptions
+    from emovox.cli.live.session import LiveSession, OutputOptions, VoiceOptions
     from emovox.cli.predict import channel_choice, reading_choice
     from emovox.runtime.registry import named_with_head
 
     if list_devices:
         _list_devices()
         return
-    source = SourceOptions(device, input, realtime, reading_choice(track, raw), seconds)
-    source.check()
+    listened = SourceOptions(device, input, realtime, reading_choice(track, raw), seconds)
+    listened.check()
     output = OutputOptions(save, json, overwrite)
     named, choice = named_with_head(model, head), channel_choice(channels)
-    session = LiveSession(source, output, model=named, channels=choice, threshold=threshold, hop=hop)
+    voice = VoiceOptions(speaker, source, adapt)
+    session = LiveSession(listened, output, model=named, channels=choice, threshold=threshold, hop=hop, voice=voice)
     status = session.run(json=format is Display.JSON, screen=format is Display.SCREEN and _can_draw())
     raise typer.Exit(status)
 

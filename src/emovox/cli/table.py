@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import typer
 
 from emovox.cli.console import COLOURS, clock, columns
-from emovox.schema.formats import UNCERTAIN, has_channels, voice_name
+from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, voice_name
 from emovox.schema.result import Failure, Result, ResultRow, Segment
 from emovox.schema.text import printable
 
@@ -40,6 +40,8 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
         verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
     length = f"{result.duration:.2f} s" if result.duration < 60 else clock(result.duration)
     lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
+    if result.adapted is not None:
+        lines.append(f"  {printable(adapted_text(result.adapted))}\n")
     lines += [f"  warning: {printable(notice.message)}\n" for notice in result.warnings]
     if len(result.segments) > 1:
         lines.append(_timeline(result.segments, colours))

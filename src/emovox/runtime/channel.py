@@ -24,7 +24,7 @@ from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
-from emovox.schema.result import Segment
+from emovox.schema.result import Adapted, Segment
 
 
 class Cutter(Protocol):
@@ -99,6 +99,11 @@ class ChannelAnalyzer:
         self._labels, self._rate = card.labels, card.sample_rate
         self._index, self._step, self._threshold = index, channels, threshold
         self._clear_region()
+
+    @property
+    def adapted(self) -> Adapted | None:
+        """What the next scores are adapted to; None: nothing."""
+        return None if self._voice is None else self._voice.adapted
 
     def reset(self) -> None:
         """Return to the initial state: seconds and utterance numbers start at 0."""
@@ -186,7 +191,7 @@ class ChannelAnalyzer:
             confidence=max(scores.values()),
             scores=scores,
             segments=tuple(self._segments),
-            adapted=None if self._voice is None else self._voice.adapted,
+            adapted=self.adapted,
             plain_scores=mean_plain_scores(self._segments),
         )
 

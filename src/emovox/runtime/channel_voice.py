@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from emovox.adaptation.voice import AdaptedScorer
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scored
 from emovox.schema.result import Adapted
+
+STREAM = "stream"
+"""Source of a voice that learns from the stream itself, see `Adapted`."""
 
 
 class ChannelVoice:
@@ -42,6 +45,18 @@ class ChannelVoice:
         """What the next scores are adapted to."""
         voice = self._scorer.voice
         return Adapted(self._source, voice.clips, round(voice.seconds, 3))
+
+
+def together(found: Iterable[Adapted | None]) -> Adapted | None:
+    """Return what the scores of several channels are adapted to; channels that learn have voices of their own.
+
+    >>> together([Adapted("stream", 2, 6.0), Adapted("stream", 1, 3.0)])
+    Adapted(source='stream', clips=3, seconds=9.0)
+    """
+    known = [one for one in found if one is not None]
+    if not known or known[0].source != STREAM:
+        return known[0] if known else None
+    return Adapted(STREAM, sum(one.clips for one in known), round(sum(one.seconds for one in known), 3))
 
 
 VoiceMaker = Callable[[], ChannelVoice | None]

@@ -15,7 +15,7 @@ from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.timeline import summarise
 from emovox.schema.errors import EmovoxError, EmptyAudioError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded
-from emovox.schema.result import Notice, Result, Segment
+from emovox.schema.result import Adapted, Notice, Result, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,11 @@ class Listener:
         return self._stream.given_up
 
     @property
+    def adapted(self) -> Adapted | None:
+        """What the next scores are adapted to; None: nothing."""
+        return self._stream.adapted
+
+    @property
     def is_done(self) -> bool:
         """Return whether all audio is scored and all events and errors are taken."""
         return self._stream.is_done
@@ -103,7 +108,7 @@ class Listener:
             self._thread.join()
 
     def result(self, name: str, *, threshold: float) -> Result:
-        """Return the result of the audio so far: the same as predicting its recording.
+        """Return the result of the audio so far: that of predicting its recording, unless the stream learns a voice.
 
         Args:
             name: name of the recording in the result.
@@ -119,6 +124,7 @@ class Listener:
             segments=self.segments,
             notices=notices,
             threshold=threshold,
+            adapted=self.adapted,
         )
 
     def _losses(self) -> list[Notice]:

@@ -10,12 +10,14 @@ from types import TracebackType
 
 from emovox.audio.types import Samples
 from emovox.runtime.channel import ChannelAnalyzer
+from emovox.runtime.channel_voice import together
 from emovox.runtime.segmenter import SegmenterEvent
 from emovox.runtime.stream import checked_rows
 from emovox.runtime.tiles import Tile
 from emovox.runtime.window_queue import Pending, WindowQueue
 from emovox.schema.errors import OverloadError, PipelineError
 from emovox.schema.events import EmotionUpdated, Event
+from emovox.schema.result import Adapted
 
 PIECE_SECONDS = 1.0
 """Seconds of audio that `feed` takes at a time; before each piece it waits for room."""
@@ -77,6 +79,12 @@ class LiveStream:
         """
         with self._changed:
             return self._is_over() and not self._events and (self._error is None or self._error_taken)
+
+    @property
+    def adapted(self) -> Adapted | None:
+        """What the next scores of all channels together are adapted to; None: nothing."""
+        with self._changed:
+            return together(analyzer.adapted for analyzer in self.analyzers)
 
     def feed(self, samples: Samples, *, timeout: float | None = None) -> None:
         """Take the next audio; wait while the stream has no room.

@@ -11,7 +11,7 @@ from emovox.audio.given import plain_channels
 from emovox.audio.reader import open_audio
 from emovox.audio.types import DEFAULT_READING, AudioInput, ChannelChoice, Reading
 from emovox.runtime.channel import live_analyzers
-from emovox.runtime.channel_voice import ChannelVoice, VoiceMaker, no_voice
+from emovox.runtime.channel_voice import STREAM, ChannelVoice, VoiceMaker, no_voice
 from emovox.runtime.first_pass import BlockObserver, Heard, hear
 from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
@@ -234,7 +234,7 @@ class Predictor:
         learner = next((one.learner for one in (known, self.source) if one is not None and one.learner), None)
         correct = None if learner is None else lambda rows, scores: learner.corrected(model.embedding(rows), scores)
         make = lambda: AdaptedScorer(model, parameters, voice, source=prior, correct=correct)  # noqa: E731
-        source = "stream" if adapt else f"speaker {self.name}".strip() if known is not None else "source"
+        source = STREAM if adapt else f"speaker {self.name}".strip() if known is not None else "source"
         if adapt:
             return lambda: ChannelVoice(make, source, learns=True)
         fixed = ChannelVoice(make, source, learns=False)

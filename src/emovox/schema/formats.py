@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from emovox.schema.result import Failure, ModelInfo, Result, ResultRow, Segment, rounded
+from emovox.schema.result import Adapted, Failure, ModelInfo, Result, ResultRow, Segment, rounded
 from emovox.schema.text import json_document, shown_line
 
 UNCERTAIN = "uncertain"
@@ -108,6 +108,19 @@ SINGLE: Mapping[str, Callable[[Result], str]] = {"vtt": vtt, "textgrid": textgri
 
 SUFFIXES: Mapping[str, str] = {"vtt": ".vtt", "textgrid": ".TextGrid"}
 """The file suffix of each format in `SINGLE`."""
+
+
+def adapted_text(adapted: Adapted) -> str:
+    """Return what scores are adapted to, in words.
+
+    >>> adapted_text(Adapted("stream", 7, 21.3)), adapted_text(Adapted("speaker ana", 1, 3.0))
+    ('adapted to 7 tiles, 21 s', 'adapted to speaker ana, 1 tile, 3 s')
+    """
+    if not adapted.clips:
+        return "adapted to the source" if adapted.source == "source" else "adapted to nothing yet"
+    name = "" if adapted.source == "stream" else f"{adapted.source}, "
+    tiles = "tile" if adapted.clips == 1 else "tiles"
+    return f"adapted to {name}{adapted.clips} {tiles}, {adapted.seconds:.0f} s"
 
 
 def _indented(block: str, width: int) -> str:

@@ -14,7 +14,7 @@ from emovox.cli.live.state import LiveState
 from emovox.runtime.listener import TimedEvent
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted
 from emovox.schema.labels import EMOTIONS
-from emovox.schema.result import Segment
+from emovox.schema.result import Adapted, Segment
 
 SCORES = {"neutral": 0.03, "happy": 0.02, "sad": 0.05, "angry": 0.83, "fear": 0.03, "disgust": 0.03, "surprise": 0.01}
 
@@ -34,6 +34,19 @@ def spoken(*, channels: int = 1) -> LiveState:
     state.feed(TimedEvent(SpeechStarted(1, 0, 3.6), None))
     state.listen(Level(-30.0, -12.0), 5.0)
     return state
+
+
+def test_the_screen_shows_what_scores_are_adapted_to() -> None:
+    state = make_state()
+    assert "adapted" not in text(state)
+    state.adapted = Adapted("stream", 0, 0.0)
+    assert "adapted to nothing yet" in text(state)
+    segment = Segment(1.0, 3.0, 0, "angry", 0.83, SCORES)
+    ended = SpeechEnded(0, 0, 1.0, 3.0, "angry", 0.83, SCORES, (segment,), Adapted("stream", 7, 21.2), SCORES)
+    state.feed(TimedEvent(ended, None))
+    assert "adapted to 7 tiles, 21 s" in text(state)
+    for width in (1, 20, 51):
+        assert max(map(len, picture(state, width=width))) <= width
 
 
 def updated(label: str | None = "angry") -> TimedEvent:

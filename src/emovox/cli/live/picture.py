@@ -25,6 +25,7 @@ from emovox.cli.live.strokes import (
     strip,
 )
 from emovox.schema.events import SpeechEnded
+from emovox.schema.formats import adapted_text
 from emovox.schema.text import printable
 
 NOT_SURE = "not sure"
@@ -196,6 +197,8 @@ class Painter:
 
     def _footer(self, state: LiveState, width: int) -> list[Text]:
         parts = [Text("latency –" if state.latency is None else f"latency {1000 * state.latency:.0f} ms")]
+        if state.adapted is not None:
+            parts.append(Text(printable(adapted_text(state.adapted))))
         if state.lost or state.overflows:
             parts.append(Text(f"LOST {state.lost:.1f} s of sound, {state.overflows} overflows", "bold red"))
         if state.given_up:

@@ -17,8 +17,8 @@ from emovox.cli.live.state import LiveState
 from emovox.cli.live.strokes import ranked
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted, rounded_event
-from emovox.schema.formats import UNCERTAIN
-from emovox.schema.text import json_line
+from emovox.schema.formats import UNCERTAIN, adapted_text
+from emovox.schema.text import json_line, printable
 
 FRAME_SECONDS = 0.2
 """Seconds between two updates of the screen: smooth enough for the level, at about 1 % of a core."""
@@ -126,7 +126,8 @@ class Lines:
                 late = "" if timed.latency is None else f"  {1000 * timed.latency:.0f} ms"
                 return f"{event.end:9.2f} s  {channel}  {_verdict(event)}{late}"
             case SpeechEnded():
-                return f"{event.end:9.2f} s  {channel}{event.start:.2f}-{event.end:.2f} s: {_verdict(event)}"
+                adapted = "" if event.adapted is None else f"  {printable(adapted_text(event.adapted))}"
+                return f"{event.end:9.2f} s  {channel}{event.start:.2f}-{event.end:.2f} s: {_verdict(event)}{adapted}"
 
 
 def _verdict(event: EmotionUpdated | SpeechEnded) -> str:

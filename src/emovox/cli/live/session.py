@@ -18,6 +18,7 @@ from emovox.cli.live.opening import OpenedSource, SourceOptions, open_source
 from emovox.cli.live.screen import Lines
 from emovox.cli.signals import StopOnSignal
 from emovox.cli.table import table_text
+from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.runtime.pipeline import Pipeline
 from emovox.runtime.predictor import Predictor, load
@@ -56,6 +57,24 @@ class OutputOptions(NamedTuple):
         return f"kept in {' and '.join(kept)}" if kept else "nothing is kept"
 
 
+class VoiceOptions(NamedTuple):
+    """The options of `emovox listen` that say what the scores are adapted to.
+
+    Attributes:
+        speaker: name of a speaker; None: none.
+        source: name of a source; None: none.
+        adapt: whether each channel learns the voice that it hears.
+    """
+
+    speaker: str | None = None
+    source: str | None = None
+    adapt: bool = False
+
+
+NO_VOICE = VoiceOptions()
+"""Scores are not adapted."""
+
+
 class Sink(Protocol):
     """An output for events."""
 
@@ -73,6 +92,7 @@ class LiveSession:
         channels: which channels to analyse.
         threshold: abstention threshold in [0, 1]; None takes the card's.
         hop: seconds between two previews; None takes the card's.
+        voice: what the scores are adapted to.
     """
 
     def __init__(
@@ -84,10 +104,12 @@ class LiveSession:
         channels: ChannelChoice,
         threshold: float | None,
         hop: float | None,
+        voice: VoiceOptions = NO_VOICE,
     ) -> None:
         output.check(source.input)
         self._source, self._output, self._channels = source, output, channels
-        self._predictor = load(model)
+        self._adapt = voice.adapt
+        self._predictor = adapted_predictor(load(model), voice.speaker, voice.source, adapt=voice.adapt)
         card = self._predictor.card
         self._threshold = card.threshold if threshold is None else threshold
         self._hop = card.hop if hop is None else hop
@@ -116,7 +138,9 @@ class LiveSession:
                 )
             )
             pipeline = stack.enter_context(Pipeline(self._predictor))
-            stream = pipeline.open(channels=self._numbers(reader), threshold=self._threshold, hop=self._hop)
+            stream = pipeline.open(
+                channels=self._numbers(reader), threshold=self._threshold, hop=self._hop, adapt=self._adapt
+            )
             write = None if self._output.json is None else stack.enter_context(writing(self._output.json))
             _warm(self._predictor)
             recorder = self._recorder(reader, stack)  # last, since it replaces an older recording
@@ -169,6 +193,7 @@ class LiveSession:
             title=f"{card.name} {card.version}",
             source=opened.title,
             keeping=str(self._output),
+            adapted=listener.adapted,
         )
         with Screen(state, console=Console()) as drawn:
             return _follow(listener, drawn)

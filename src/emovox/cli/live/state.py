@@ -10,6 +10,7 @@ from statistics import median
 from emovox.audio.level import FLOOR_DB, Level
 from emovox.runtime.listener import TimedEvent
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
+from emovox.schema.result import Adapted
 
 MOST_COLUMNS = 600
 """Columns that are kept per channel: more than any terminal shows."""
@@ -107,14 +108,23 @@ class LiveState:
         title: name and version of the model.
         source: title of the source.
         keeping: sentence that says what is stored.
+        adapted: what the scores are adapted to at the start; None: nothing.
     """
 
     def __init__(
-        self, labels: Sequence[str], *, hop: float, channels: Sequence[int], title: str, source: str, keeping: str
+        self,
+        labels: Sequence[str],
+        *,
+        hop: float,
+        channels: Sequence[int],
+        title: str,
+        source: str,
+        keeping: str,
+        adapted: Adapted | None = None,
     ) -> None:
         self.labels, self.title, self.source, self.keeping = tuple(labels), title, source, keeping
         self.histories = {channel: History(hop) for channel in channels}
-        self.hop = hop
+        self.hop, self.adapted = hop, adapted
         self.level = Level(FLOOR_DB, FLOOR_DB)
         self.seconds = 0.0
         self.is_silent = False
@@ -143,6 +153,7 @@ class LiveState:
             case SpeechEnded():
                 self.speaking.pop(event.channel, None)
                 self.verdicts.append(event)
+                self.adapted = event.adapted
                 if self.latest is not None and self.latest.channel == event.channel:
                     self.latest = None
 
