@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -25,13 +26,21 @@ from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.schema.card import Array
-from emovox.schema.errors import ExportError
+from emovox.schema.errors import ExportError, ModelError
 from emovox.schema.figure import CONDITIONS
 from emovox.schema.labels import merge_matrix
 from emovox.training.cross_validation import FoldScores
 from emovox.training.recipe import Data
 from emovox.training.run import Run, all_predictions
-from tests.models.small import CLASSES, MOBILE, small_encoders, small_network, write_whisper
+from tests.models.small import (
+    CLASSES,
+    MOBILE,
+    assert_same_adaptation,
+    small_adaptation,
+    small_encoders,
+    small_network,
+    write_whisper,
+)
 from tests.sounds import gliding
 from tests.training.rows import drawn_task, small_recipe
 
@@ -217,6 +226,19 @@ def test_a_saved_network_is_exported_again_without_the_run(exported: Path, tmp_p
     loaded = TrainedModel.load(tmp_path / "trained")
     again = Model.load(export_trained(loaded, run.predictions, tmp_path / "again"))
     assert again.card == once.card
+
+
+def test_the_graph_has_the_adaptation(exported: Path, tmp_path: Path) -> None:
+    run, plain = run_of(tmp_path, small_network(MOBILE)), Model.load(exported)
+    assert run.model is not None
+    fit = small_adaptation(plain.default_profile.mean.size, len(LABELS))
+    adapts = TrainedModel(run.model.network, run.model.card, fit)
+    model = Model.load(export_network(replace(run, model=adapts), tmp_path / "adapts"))
+    assert_same_adaptation(model.adaptation, fit)
+    samples = gliding(20000)[None]
+    np.testing.assert_array_equal(model.run(samples).scores, plain.run(samples).scores)
+    with pytest.raises(ModelError, match="model 'moods' cannot adapt"):
+        _ = plain.adaptation
 
 
 def test_the_card_says_what_the_network_is(exported: Path) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from emovox.adaptation.estimator import Adaptation, Gate
+from emovox.adaptation.parameters import to_arrays
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.frame_inputs import FrameInputsConfig
 from emovox.models.head import Head, HeadConfig
@@ -73,3 +76,16 @@ def small_network(config: EncoderConfig, *, head: HeadConfig | None = None, seed
             for _ in range(3):
                 network(0.5 * torch.randn(4, frames, encoder.n_inputs) + 0.2)
     return network.eval()
+
+
+def small_adaptation(n_statistics: int, n_labels: int) -> Adaptation:
+    """Parameters of three axes, whose numbers float32 has."""
+    axes = np.eye(n_statistics)[:3]
+    gate = Gate(np.arange(5.0), np.full(5, 0.5), np.linspace(-1, 1, 5), 0.25)
+    return Adaptation(axes, np.arange(3.0 * n_labels).reshape(3, n_labels), 0.5 * np.eye(3), 12.5, gate)
+
+
+def assert_same_adaptation(found: Adaptation | None, expected: Adaptation) -> None:
+    assert found is not None
+    for name, array in to_arrays(expected).items():
+        np.testing.assert_array_equal(to_arrays(found)[name], array, err_msg=name)

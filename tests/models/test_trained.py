@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,17 @@ from emovox.schema.card import CardCorpus
 from emovox.schema.errors import ConfigError, WeightsError
 from emovox.schema.labels import merge_matrix
 from tests.models.baseline import small_model
-from tests.models.small import CEPSTRA, CLASSES, MOBILE, small_encoders, small_network, whisper, write_whisper
+from tests.models.small import (
+    CEPSTRA,
+    CLASSES,
+    MOBILE,
+    assert_same_adaptation,
+    small_adaptation,
+    small_encoders,
+    small_network,
+    whisper,
+    write_whisper,
+)
 from tests.sounds import gliding
 
 KINDS = ("mobile", "hybrid", "reference-hybrid", "whisper", "whisper-learning")
@@ -136,6 +147,22 @@ def test_a_ge2e_network_loads_without_its_weights(tmp_path: Path) -> None:
     encoder = empty_encoder(config)
     model = TrainedModel(Network(encoder, Head(encoder.n_statistics, 3, HeadConfig(hidden=4))).eval(), card_of(config))
     assert torch.equal(scores(TrainedModel.load(model.save(tmp_path))), scores(model))
+
+
+def test_an_adaptation_comes_back_as_it_was(tmp_path: Path) -> None:
+    network = small_network(MOBILE)
+    fit = small_adaptation(network.encoder.n_statistics, len(CLASSES))
+    loaded = TrainedModel.load(TrainedModel(network, card_of(MOBILE), fit).save(tmp_path))
+    assert_same_adaptation(loaded.adaptation, fit)
+    assert torch.equal(scores(loaded), scores(TrainedModel(network, card_of(MOBILE))))
+
+
+def test_a_damaged_adaptation_is_refused(tmp_path: Path) -> None:
+    network = small_network(MOBILE)
+    fit = replace(small_adaptation(network.encoder.n_statistics, 3), variance=-1.0)
+    folder = TrainedModel(network, card_of(MOBILE), fit).save(tmp_path)
+    with pytest.raises(WeightsError, match=r"its adaptation cannot be read \(adaptation\.variance has the minimum -1"):
+        TrainedModel.load(folder)
 
 
 def test_the_recogniser_is_a_copy(tmp_path: Path) -> None:

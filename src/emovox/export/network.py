@@ -39,7 +39,7 @@ def export_network(run: Run[TrainedModel], folder: Path) -> Path:
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
     card = msgspec.structs.replace(run.model.card, temperature=run.temperature)
-    return export_trained(TrainedModel(run.model.network, card), run.predictions, folder)
+    return export_trained(TrainedModel(run.model.network, card, run.model.adaptation), run.predictions, folder)
 
 
 def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predictions], folder: Path) -> Path:
@@ -73,7 +73,7 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         or f"network '{trained.encoder.__struct_config__.tag}', trained by the recipe {trained.name}",
         head=_card_head(trained.classes, recogniser) if isinstance(head, Head) else None,
     )
-    return export(recogniser, card, folder)
+    return export(recogniser, card, folder, adaptation=model.adaptation)
 
 
 def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:

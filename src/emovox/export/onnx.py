@@ -16,6 +16,8 @@ import onnxslim
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from emovox.adaptation.estimator import Adaptation
+from emovox.adaptation.parameters import to_arrays
 from emovox.audio.types import Samples
 from emovox.models.network import Recogniser
 from emovox.runtime.golden import FORMULA, golden_input
@@ -48,7 +50,7 @@ PARITY_SECONDS = (0.3, 1.0, 3.0, 4.5, 10.0)
 """Lengths in seconds at which graph and network are compared."""
 
 
-def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
+def export(network: Recogniser, card: ModelCard, folder: Path, *, adaptation: Adaptation | None = None) -> Path:
     """Write `<name>.onnx` and `<name>.json`.
 
     Weights that were rounded to half precision are stored in half precision.
@@ -57,6 +59,7 @@ def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
         network: the network with its final weights.
         card: the card without `sha256` and `golden`, which are filled in here.
         folder: folder of the files, made if it does not exist. Files of the same name are replaced after the check.
+        adaptation: parameters that adapt the model to a voice; None: it cannot adapt.
 
     Returns:
         The path of the .onnx file.
@@ -68,7 +71,7 @@ def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
     seconds = np.array(golden_input(seconds=GOLDEN_SECONDS, sample_rate=card.sample_rate))
     golden = Golden(FORMULA, GOLDEN_SECONDS, _scores(network, seconds), GOLDEN_TOLERANCE)
     card = msgspec.structs.replace(card, sha256="", golden=golden)
-    graph = to_onnx(network, labels=card.labels, metadata=embedded_card(card))
+    graph = to_onnx(network, labels=card.labels, metadata=embedded_card(card), adaptation=adaptation)
     card = msgspec.structs.replace(card, sha256=hashlib.sha256(graph).hexdigest())
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{card.name}.draft.onnx"
@@ -85,7 +88,14 @@ def export(network: Recogniser, card: ModelCard, folder: Path) -> Path:
     return target
 
 
-def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, seconds: float | None = None) -> bytes:
+def to_onnx(
+    network: Recogniser,
+    *,
+    labels: Sequence[str],
+    metadata: str,
+    seconds: float | None = None,
+    adaptation: Adaptation | None = None,
+) -> bytes:
     """Trace a network into the bytes of an ONNX file; a caller may override the speaker statistics, which are inputs.
 
     Two thirds of the tracer's nodes only forward constants and shapes, and ONNX Runtime removes them at every load.
@@ -97,6 +107,7 @@ def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, second
         metadata: the copy of the card in the graph.
         seconds: fixed length of the input in seconds, with a batch of 1; None allows any batch and length. A graph of
             fixed shapes computes no shape at run time; runtimes such as TensorRT and compilers to C need this.
+        adaptation: parameters that adapt the model to a voice; no node uses them.
 
     Returns:
         A graph with the inputs samples [batch, n], speaker_mean and speaker_scale [1 or batch, p], the latter two
@@ -125,8 +136,9 @@ def to_onnx(network: Recogniser, *, labels: Sequence[str], metadata: str, second
     proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])
     fill_blocks(proto)
     store_halves(proto)
-    for name, array in zip(SPEAKER_INPUTS, (mean, scale), strict=True):
-        proto.graph.initializer.append(numpy_helper.from_array(array.numpy(), name))
+    arrays = dict(zip(SPEAKER_INPUTS, (mean.numpy(), scale.numpy()), strict=True))
+    arrays |= {} if adaptation is None else to_arrays(adaptation)
+    proto.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in arrays.items())
     fix_widths(proto, {"scores": len(labels), "statistics": mean.shape[1]})
     entry = proto.metadata_props.add()
     entry.key, entry.value = METADATA_KEY, metadata

@@ -9,14 +9,17 @@ from typing import Any
 
 import msgspec
 import torch
+from torch import Tensor
 
+from emovox.adaptation.estimator import Adaptation
+from emovox.adaptation.parameters import PREFIX, from_arrays, to_arrays
 from emovox.models.encoders import EncoderConfig, empty_encoder, encoder_sizes
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import BaseNetwork, Encoder, Network, Recogniser
 from emovox.models.svm import SvmHead, SvmSizes
 from emovox.models.whisper import WhisperSizes
 from emovox.schema.card import CardCorpus
-from emovox.schema.errors import WeightsError
+from emovox.schema.errors import ModelError, WeightsError
 from emovox.schema.extras import require
 from emovox.schema.files import replacing
 from emovox.schema.text import json_document
@@ -78,10 +81,11 @@ class TrainedModel:
     Args:
         network: fitted encoder and head.
         card: card of the network.
+        adaptation: parameters that adapt it to a voice, with names as in a graph; None: it cannot adapt.
     """
 
-    def __init__(self, network: BaseNetwork, card: NetworkCard) -> None:
-        self.network = network
+    def __init__(self, network: BaseNetwork, card: NetworkCard, adaptation: Adaptation | None = None) -> None:
+        self.network, self.adaptation = network, adaptation
         sizes = encoder_sizes(network.encoder)
         head = {"svm": network.head.sizes} if isinstance(network.head, SvmHead) else {"head": network.head.config}
         self.card = msgspec.structs.replace(card, sizes=sizes, **head)
@@ -101,7 +105,10 @@ class TrainedModel:
         require("safetensors", need="a trained network", extra="train")
         from safetensors.torch import save
 
-        weights = save({name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()})
+        tensors = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+        if self.adaptation is not None:
+            tensors |= {name: torch.from_numpy(array) for name, array in to_arrays(self.adaptation).items()}
+        weights = save(tensors)
         card = msgspec.structs.replace(self.card, weights_sha256=hashlib.sha256(weights).hexdigest())
         with replacing(folder / WEIGHTS, make_folder=True) as file, replacing(folder / ABOUT) as about:
             file.write(weights)
@@ -125,7 +132,9 @@ class TrainedModel:
             raise WeightsError(
                 f"{folder / WEIGHTS}: sha256 is {digest[:12]}…, {ABOUT} expects {card.weights_sha256[:12]}…; {_AGAIN}"
             )
-        return cls(_network(card, weights, where=folder / WEIGHTS), card)
+        tensors = _tensors(weights, where=folder / WEIGHTS)
+        adaptation = _adaptation(tensors, where=folder / WEIGHTS)
+        return cls(_network(card, tensors, where=folder / WEIGHTS), card, adaptation)
 
     def recogniser(self) -> Recogniser:
         """Return a copy for export, from the waveform to probabilities, without what the statistics do not need."""
@@ -161,16 +170,30 @@ def _read_card(path: Path) -> NetworkCard:
         raise WeightsError(f"{path}: not a trained network of format {FORMAT} ({error}); {_AGAIN}") from error
 
 
-def _network(card: NetworkCard, weights: bytes, *, where: Path) -> BaseNetwork:
-    """Build the network of a card and fill in its weights."""
+def _tensors(weights: bytes, *, where: Path) -> dict[str, Tensor]:
     require("safetensors", need="a trained network", extra="train")
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        tensors = load(weights)
+        return load(weights)
     except SafetensorError as error:
         raise WeightsError(f"{where}: not a safetensors file ({error}); {_AGAIN}") from error
+
+
+def _adaptation(tensors: dict[str, Tensor], *, where: Path) -> Adaptation | None:
+    """Take the parameters that adapt the network out of its tensors; None: it has none."""
+    arrays = {name: tensors.pop(name).numpy() for name in list(tensors) if name.startswith(PREFIX)}
+    if not arrays:
+        return None
+    try:
+        return from_arrays(arrays.__getitem__, n_statistics=arrays[f"{PREFIX}axes"].shape[-1])
+    except (KeyError, ModelError) as error:
+        raise WeightsError(f"{where}: its adaptation cannot be read ({error}); {_AGAIN}") from error
+
+
+def _network(card: NetworkCard, tensors: dict[str, Tensor], *, where: Path) -> BaseNetwork:
+    """Build the network of a card and fill in its weights."""
     with torch.random.fork_rng(devices=[]):  # random weights, which are replaced below
         encoder = empty_encoder(card.encoder, card.sizes)
         network = _empty_network(encoder, card).eval()

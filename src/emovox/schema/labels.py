@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 EMOTIONS: tuple[str, ...] = ("neutral", "happy", "sad", "angry", "fear", "disgust", "surprise")
 """The seven default labels, in the order of every score vector."""
 
+NEUTRAL = "neutral"
+"""The label of speech without an emotion."""
+
 EXTRA_CLASSES: tuple[str, ...] = ("calm", "boredom")
 """Further classes of some corpora. Networks train on them; shipped models do not output them."""
 

@@ -101,14 +101,8 @@ def fit_moods(clips: LabelledStatistics, profile: Profile, n_labels: int) -> Ada
     """
     standard = ((clips.statistics - profile.mean) / profile.scale).astype(np.float32)
     share = _shares(clips.corpora)
-    by_speaker = _averages(clips.speakers, np.ones(len(standard)))
-    by_label = _averages(clips.labels, share, range(n_labels))
     speaker = np.unique(clips.speakers, return_inverse=True)[1]
-    moods = np.zeros((n_labels, standard.shape[1]), np.float32)
-    for _ in range(ROUNDS):
-        offsets = by_speaker @ (standard - moods[clips.labels])
-        moods = by_label @ (standard - offsets[speaker])
-        moods -= moods.mean(axis=0)
+    offsets, moods = _effects(standard, speaker, clips.labels, share, n_labels)
     rest = standard - offsets[speaker] - moods[clips.labels]
     axes = _axes(clips, rest, moods)
     along = (rest @ axes.T).astype(np.float64)
@@ -121,6 +115,30 @@ def fit_moods(clips: LabelledStatistics, profile: Profile, n_labels: int) -> Ada
         variance=float(share @ np.square(rest).sum(axis=1)),
         gate=CLOSED,
     )
+
+
+def _effects(
+    standard: Values,
+    speakers: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    share: npt.NDArray[np.float64],
+    n_labels: int,
+) -> tuple[Values, Values]:
+    """Return the offsets of speakers and the shifts of labels, which sum to 0; `share` [n] weighs the latter.
+
+    The means of each speaker's clips of a label are enough, so the rounds do not depend on the number of clips.
+    """
+    cells, cell = np.unique(speakers * n_labels + labels, return_inverse=True)
+    of_speaker, of_label = np.divmod(cells, n_labels)
+    means = _averages(cell, np.ones(len(cell))) @ standard
+    by_speaker = _averages(of_speaker, np.bincount(cell))
+    by_label = _averages(of_label, np.bincount(cell, share), range(n_labels))
+    moods = np.zeros((n_labels, standard.shape[1]), np.float32)
+    for _ in range(ROUNDS):
+        offsets = by_speaker @ (means - moods[of_label])
+        moods = by_label @ (means - offsets[of_speaker])
+        moods -= moods.mean(axis=0)
+    return offsets, moods
 
 
 def _axes(clips: LabelledStatistics, rest: Values, moods: Values) -> Values:
@@ -141,7 +159,7 @@ def _shares(corpora: Names) -> npt.NDArray[np.float64]:
     return shares
 
 
-def _averages(groups: npt.NDArray[np.generic], weights: npt.NDArray[np.float64], known: range | None = None) -> Values:
+def _averages(groups: npt.NDArray[np.int64], weights: npt.NDArray[np.number], known: range | None = None) -> Values:
     """Return the matrix [groups, n] that averages rows over each group; a group without rows gets zeros."""
     names = np.unique(groups) if known is None else np.asarray(known)
     matrix = (names[:, None] == groups[None]) * weights
@@ -160,12 +178,14 @@ def _simulate(
     """Return the features [sets, f] of simulated sets of two clips or more, and which are diverse, [sets]."""
     sizes = [size for size in SIZES if size > 1]
     found, diverse = [np.empty((0, 5))], []
+    profile = stranger.default_profile
     for speaker in np.unique(clips.speakers):
-        rows = np.flatnonzero(clips.speakers == speaker)
+        voice = clips.select(clips.speakers == speaker)
+        scores = stranger.scores(voice.statistics)
         for _ in range(draws):
-            for drawn in draw_sets(list(clips.labels[rows]), neutral=neutral, rng=rng, sizes=sizes):
-                voice = shape.measure(stranger, clips.statistics[rows[drawn.clips]])
-                found.append(shape.diversity(voice)[None])
+            for drawn in draw_sets(list(voice.labels), neutral=neutral, rng=rng, sizes=sizes):
+                sums = shape.sums(voice.statistics[drawn.clips], scores[drawn.clips], (), profile)
+                found.append(shape.diversity(sums)[None])
                 diverse.append(drawn.mix != "one")
     return np.concatenate(found), np.array(diverse, bool)
 

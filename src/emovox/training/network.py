@@ -29,13 +29,17 @@ from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import MODEL
 from emovox.training.stages.adversary import origins
+from emovox.training.stages.adaptation import LearnAdaptation
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 
-STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate())
+LEAST_CORPORA = 2
+"""Corpora that an adaptation learns from, at least: each is heard by a head that has not learnt from it."""
+
+STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate(), LearnAdaptation())
 """Stages of a network, run in each fold and once on all clips."""
 
 
@@ -73,7 +77,8 @@ class NetworkMethod:
 
         Raises:
             RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
-                few, or starts from weights that were trained on one of the corpora.
+                few, starts from weights that were trained on one of the corpora, or learns an adaptation from a single
+                corpus or from clips without a speaker.
             WeightsError: the weights that the recipe starts from are missing, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
@@ -82,6 +87,7 @@ class NetworkMethod:
         _check_names(task, recipe)
         _check_start(task, recipe)
         _check_held_out(task, recipe)
+        _check_adaptation(task, recipe)
         _check_teacher(task, recipe)
         compute = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
         teacher_inputs = None if recipe.teacher is None else compute(recipe.teacher.recipe)
@@ -107,7 +113,7 @@ class NetworkMethod:
         report = named(self.report, "final model" if fold is None else f"fold {fold}")
         context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
         fitted = run_stages(STAGES, context)
-        model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold))
+        model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold), fitted.adaptation)
         model.save(folder / MODEL)
         return fitted, model
 
@@ -194,6 +200,23 @@ def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
         learnt = np.array(fold.train, dtype=np.int64)
         for each in holding:
             learnt, _ = held_out(task, learnt, each)
+
+
+def _check_adaptation(task: Task, recipe: NetworkRecipe) -> None:
+    """Refuse to learn an adaptation from one corpus, or from clips whose speaker is not known."""
+    for fold in task_folds(task, recipe.data, seed=recipe.seed) if recipe.adaptation else ():
+        learnt = [task.clips[clip] for clip in fold.train]
+        corpora = sorted({clip.corpus for clip in learnt})
+        if len(corpora) < LEAST_CORPORA:
+            raise RecipeError(
+                f"adaptation is true, but fold {fold.number} trains on {', '.join(corpora)} alone, expected "
+                f"{LEAST_CORPORA} corpora or more, so that a head can leave one out; add one, or set adaptation = false"
+            )
+        if unknown := [clip.id for clip in learnt if not clip.speaker]:
+            raise RecipeError(
+                f"adaptation is true, but {len(unknown)} clips have no speaker ({unknown[0]} is the first), expected "
+                "one for each; add them, or set adaptation = false"
+            )
 
 
 def _check_start(task: Task, recipe: NetworkRecipe) -> None:

@@ -37,6 +37,8 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         learning: the first stage.
         head_learning: the second stage.
         inner_folds: number of splits of the training speakers for the temperature, at least 2.
+        adaptation: whether the parameters that adapt the network to a voice are learnt too. They change neither the
+            network nor its figures.
     """
 
     kind: Literal["network"] = "network"
@@ -51,6 +53,11 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     learning: Plan = Plan()
     head_learning: Plan | None = None
     inner_folds: int = 3
+    adaptation: bool = False
+
+    def sha256(self) -> str:
+        """Return the hash of the recipe without `adaptation`: a finished training can learn it afterwards."""
+        return Recipe.sha256(msgspec.structs.replace(self, adaptation=False))
 
     @property
     def plans(self) -> dict[str, Plan]:
@@ -89,6 +96,9 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
                     recipe.members == 1 or recipe.head_learning is not None
                 ),
                 f"inner_folds is {recipe.inner_folds}, expected at least 2": recipe.inner_folds >= 2,
+                "adaptation is true without head_learning, expected false: only its heads take another mean": (
+                    not recipe.adaptation or recipe.head_learning is not None
+                ),
                 "learning.loss.hint is set without a teacher, expected 0": (
                     recipe.learning.loss.hint == 0 or recipe.teacher is not None
                 ),

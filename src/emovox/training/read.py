@@ -64,7 +64,8 @@ def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ())
     elif found.resolve() in (path.resolve(), *seen):
         raise RecipeError(f"{path}: teacher.recipe is '{named}', which has this one for a teacher; expected another")
     else:
-        recipe = {"name": found.stem, **_with_base(found, (*seen, path.resolve())), "export": False}
+        own = _with_base(found, (*seen, path.resolve()))
+        recipe = {"name": found.stem, **own, "export": False, "adaptation": False}
         if recipe.get("kind") != "network":
             raise RecipeError(f"{path}: teacher.recipe is '{named}', expected a recipe of kind network")
     return {**data, "teacher": {**teacher, "recipe": recipe}}

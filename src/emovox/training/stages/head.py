@@ -32,12 +32,21 @@ class LearnHead:
         return replace(fitted, network=Network(encoder, head).eval())
 
 
-def fit_head(context: Context, encoder: Encoder, plan: Plan, clips: Indices, purpose: int, name: str) -> Head:
-    """Train the recipe's number of heads on these clips, and return one head that averages them."""
+def fit_head(
+    context: Context,
+    encoder: Encoder,
+    plan: Plan,
+    clips: Indices,
+    purpose: int,
+    name: str,
+    *,
+    members: int | None = None,
+) -> Head:
+    """Train a number of heads on these clips, by default the recipe's, and return one head that averages them."""
     statistics, rows = context.statistics(encoder), context.rows(clips)
     standardize = measure(statistics.values(rows))
     examples, heads = statistics.examples(rows, standardize), []
-    for member in range(context.recipe.members):
+    for member in range(context.recipe.members if members is None else members):
         head = context.new_head(encoder, HEAD, member)
         head.set_statistics(torch.from_numpy(standardize.mean), torch.from_numpy(standardize.deviation))
         seed, place = ((purpose, member), f"{name}-{member}") if member else ((purpose,), name)

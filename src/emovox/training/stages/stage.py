@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from emovox.adaptation.estimator import Adaptation
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import Matrix
@@ -33,8 +34,8 @@ from emovox.training.plan import Plan
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 
-INITIAL, ENCODER, HEAD, INNER = 0, 1, 2, 3
-"""Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …"""
+INITIAL, ENCODER, HEAD, INNER, UNHEARD = 0, 1, 2, 3, 100
+"""Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …, and likewise those without a corpus."""
 
 UNCALIBRATED = 1.0
 """The temperature if no speaker was held out: one fitted on training clips would be too low."""
@@ -55,12 +56,14 @@ class Fitted:
             trained at all.
         temperature: divides the logits.
         held_out_uar: UAR in percent on held-out training speakers; NaN: no speaker was held out.
+        adaptation: parameters that adapt the network to a voice; None: not learnt.
     """
 
     network: Network
     held: Indices | None = None
     temperature: float = UNCALIBRATED
     held_out_uar: float = float("nan")
+    adaptation: Adaptation | None = None
 
 
 class Stage(Protocol):
