@@ -35,7 +35,7 @@ from emovox.audio.types import Samples
 from emovox.corpora.folds import speaker_key
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.adaptation import AdaptationSet, draw_sets, set_uar
+from emovox.evaluation.adaptation.draws import AdaptationSet, draw_sets, set_uar
 from emovox.evaluation.report.document import Table, to_markdown
 from emovox.models.head import Head, HeadConfig
 from emovox.runtime.model import Model

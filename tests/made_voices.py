@@ -24,10 +24,17 @@ class MadeScorer:
         self.default_profile = Profile(statistics.mean(axis=0), deviation)
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
-        """Return probabilities; the shifts of moods are in the units of raw statistics."""
-        profile = next(iter(profiles), None) or self.default_profile
-        centred = (statistics - profile.mean) / profile.scale * self.default_profile.scale
-        logits = centred @ self.moods.T - np.square(self.moods).sum(axis=1) / 2
+        """Return probabilities under one profile."""
+        return self.finish(self.hidden(statistics, next(iter(profiles), None)))
+
+    def hidden(self, statistics: Samples, profile: Profile | None = None) -> Samples:
+        """Return statistics relative to a profile, in the units of the shifts."""
+        used = self.default_profile if profile is None else profile
+        return (statistics - used.mean) / used.scale * self.default_profile.scale
+
+    def finish(self, hidden: Samples) -> Samples:
+        """Return the probabilities of these."""
+        logits = hidden @ self.moods.T - np.square(self.moods).sum(axis=1) / 2
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 

@@ -15,7 +15,7 @@ from emovox.adaptation.prototypes import (
     measure_labelled,
 )
 from emovox.adaptation.voice import AdaptedScorer, VoiceSums
-from emovox.evaluation.adaptation import set_uar
+from emovox.evaluation.adaptation.draws import set_uar
 from emovox.schema.errors import ModelError
 from emovox.training.adaptation import fit_moods
 from tests.made_voices import MOODS, MadeScorer, made_clips, made_moods

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emovox.adaptation.estimator import Adaptation, adapted_scores
-from emovox.evaluation.adaptation import draw_sets, set_uar
+from emovox.evaluation.adaptation.draws import draw_sets, set_uar
 from emovox.schema.errors import RecipeError
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation, fit_moods
 from tests.made_voices import CORPORA, MOODS, MadeScorer, made_clips, made_moods

@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from emovox.adaptation.estimator import Adaptation, Gate, StatisticsScorer
 from emovox.adaptation.profile import Profile
-from emovox.evaluation.adaptation import SIZES, draw_sets
+from emovox.evaluation.adaptation.draws import SIZES, draw_sets
 from emovox.schema.errors import RecipeError
 
 Values = npt.NDArray[np.float32]

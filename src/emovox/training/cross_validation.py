@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from emovox.evaluation.adaptation.counts import AdaptationCounts
 from emovox.evaluation.figures.predictions import NO_ANSWER, Predictions, Row
 from emovox.schema.figure import TILE
 from emovox.schema.labels import merge_matrix
@@ -27,6 +28,7 @@ class FoldScores:
             no speech was found. `tile`, the path of `predict`, is always among them.
         temperature: divides the logits; fitted on held-out training speakers.
         chosen: other values that the method chose or measured on held-out training speakers.
+        adaptation: counts of the test speakers by the adaptation protocol; none if the model cannot adapt.
     """
 
     number: int
@@ -34,6 +36,7 @@ class FoldScores:
     scores: Mapping[str, Matrix]
     temperature: float
     chosen: dict[str, float]
+    adaptation: tuple[AdaptationCounts, ...] = ()
 
 
 def masked_predictions(task: Task, folds: Sequence[FoldScores], corpus: str, *, condition: str = TILE) -> Predictions:

@@ -1,5 +1,6 @@
 """A finished fold as text: `N.csv` has the scores of the test clips by condition, `N.json` the values chosen.
 
+`N-adaptation.csv` has the counts of the adaptation protocol, if the model can adapt.
 Clips are identified by corpus and name. So an interrupted cross-validation continues from these files on any machine.
 """
 
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from emovox.corpora.folds import Fold
+from emovox.evaluation.adaptation.counts import read_counts, write_counts
 from emovox.models.scores import Matrix
 from emovox.schema.errors import RecipeError
 from emovox.schema.files import write_whole
@@ -41,18 +43,31 @@ def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
             known = task.clips[clip]
             rows.writerow([condition, known.corpus, known.id, *(f"{value:.{DIGITS}g}" for value in row)])
     about = {"fold": scores.number, "temperature": scores.temperature, "chosen": scores.chosen}
+    if scores.adaptation:
+        write_counts(_adaptation_path(stem), scores.adaptation)
     write_whole(stem.with_suffix(".csv"), text.getvalue().encode(), make_folder=True)
     write_whole(stem.with_suffix(".json"), json_document(about).encode())
 
 
-def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
+def is_done(stem: Path, *, adapts: bool) -> bool:
+    """Return whether a fold is finished; arguments as for `read_fold`."""
+    return stem.with_suffix(".json").is_file() and not (adapts and not _adaptation_path(stem).is_file())
+
+
+def read_fold(stem: Path, task: Task, fold: Fold, *, adapts: bool = False) -> FoldScores | None:
     """Return the scores of a finished fold; None if it is unfinished.
+
+    Args:
+        stem: path of the files without their suffix.
+        task: the clips.
+        fold: the clips that it tests.
+        adapts: whether a finished fold has the counts of the adaptation protocol.
 
     Raises:
         RecipeError: the files are damaged, or have other clips or classes than this fold tests.
     """
     table, about = stem.with_suffix(".csv"), stem.with_suffix(".json")
-    if not about.is_file():
+    if not is_done(stem, adapts=adapts):
         return None
     try:
         document: dict[str, Any] = json.loads(about.read_bytes())
@@ -62,11 +77,16 @@ def read_fold(stem: Path, task: Task, fold: Fold) -> FoldScores | None:
         # JSON has no NaN: a value that was not measured, since no speaker was held out, is null
         chosen = {name: math.nan if value is None else float(value) for name, value in document["chosen"].items()}
         test, temperature = np.array(fold.test, np.int64), float(document["temperature"])
-        return FoldScores(fold.number, test, scores, temperature, chosen)
+        adaptation = read_counts(_adaptation_path(stem)) if adapts else ()
+        return FoldScores(fold.number, test, scores, temperature, chosen, adaptation)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise RecipeError(
             f"{table}: not the scores of a fold ({error}); remove it and its .json to run the fold again"
         ) from error
+
+
+def _adaptation_path(stem: Path) -> Path:
+    return stem.with_name(f"{stem.name}-adaptation.csv")
 
 
 Rows = dict[tuple[str, str], list[float]]

@@ -14,12 +14,14 @@ from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.provenance import card_corpora
 from emovox.corpora.registry import CORPORA
+from emovox.evaluation.adaptation.counts import AdaptationCounts
 from emovox.models.encoders import build_encoder
 from emovox.models.scores import Matrix, softmax
 from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.schema.errors import RecipeError
 from emovox.schema.labels import merge_matrix
 from emovox.schema.progress import Progress, no_progress
+from emovox.training.adaptation_scores import AdaptationScorer
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
@@ -102,7 +104,9 @@ class NetworkMethod:
         scores = {view: self._scores(fitted, test, rows[view], statistics[view]) for view in rows}
         if self._adapts:
             scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
-        return FoldScores(fold.number, test, scores, fitted.temperature, {"held_out_uar": fitted.held_out_uar})
+        counts = self._adaptation_counts(fitted, rows[TILE], statistics[TILE])
+        chosen = {"held_out_uar": fitted.held_out_uar}
+        return FoldScores(fold.number, test, scores, fitted.temperature, chosen, counts)
 
     def fit(self, trained: Indices, folder: Path) -> TrainedModel:
         """Run the stages on these clips, and return the network."""
@@ -147,6 +151,14 @@ class NetworkMethod:
     def _adapts(self) -> bool:
         """Return whether the head learns with speakers' statistics too, and all speakers are known."""
         return self.recipe.head_learning is not None and all(clip.speaker for clip in self.task.clips)
+
+    def _adaptation_counts(self, fitted: Fitted, rows: Indices, statistics: Values) -> tuple[AdaptationCounts, ...]:
+        if fitted.adaptation is None:
+            return ()
+        labels = self.recipe.labels or self.task.classes
+        network, temperature, seed = fitted.network, fitted.temperature, self.recipe.seed
+        judge = AdaptationScorer(self.task, self.inputs, network, temperature, fitted.adaptation, labels, seed)
+        return tuple(judge.counts(rows, statistics))
 
     def _scores(self, fitted: Fitted, test: Indices, rows: Indices, statistics: Values) -> Matrix:
         return self._means(fitted, test, rows, logits(fitted.network.head, statistics))

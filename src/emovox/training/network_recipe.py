@@ -55,6 +55,11 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     inner_folds: int = 3
     adaptation: bool = False
 
+    @property
+    def learns_adaptation(self) -> bool:
+        """Whether the training also learns how the model adapts to a voice."""
+        return self.adaptation
+
     def sha256(self) -> str:
         """Return the hash of the recipe without `adaptation`: a finished training can learn it afterwards."""
         return Recipe.sha256(msgspec.structs.replace(self, adaptation=False))

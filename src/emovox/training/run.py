@@ -16,6 +16,7 @@ import numpy as np
 
 from emovox.corpora.folds import Fold
 from emovox.corpora.views import label_space
+from emovox.evaluation.adaptation.counts import write_counts
 from emovox.evaluation.figures.files import read_predictions, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.runtime.vad import VAD_VERSION
@@ -26,7 +27,7 @@ from emovox.schema.labels import merge_matrix
 from emovox.schema.text import in_words, json_document
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.data.task import Indices, Task, task_folds
-from emovox.training.fold_file import read_fold, write_fold
+from emovox.training.fold_file import is_done, read_fold, write_fold
 from emovox.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 MODEL = "model"
 """Name of the folder of the trained network, within that of a fold."""
+
+ADAPTATION = "adaptation.csv"
+"""The counts of the adaptation protocol of all folds."""
 
 RESOLVED, VERSIONS = "recipe.json", "versions.json"
 """Files of a run folder: the recipe with all defaults written out; the versions of packages."""
@@ -157,7 +161,7 @@ def train(
     """
     folds = check_training(task, recipe, folder, resume=resume)
     open_folder(folder, recipe, method.versions, resume=resume)
-    done, known = [], {fold.number for fold in folds if (_stem(folder, fold).with_suffix(".json")).is_file()}
+    done, known = [], {fold.number for fold in folds if is_done(_stem(folder, fold), adapts=recipe.learns_adaptation)}
     say(_prospect(len(folds), len(known), export=recipe.export))
     began = perf_counter()
     for number, fold in enumerate(folds, start=1):
@@ -172,6 +176,8 @@ def train(
     predictions = all_predictions(task, done, recipe, trained=trained)
     for key, made in predictions.items():
         write_predictions(made, folder / "predictions" / f"{key.stem}.csv")
+    if counts := [row for scores in done for row in scores.adaptation]:
+        write_counts(folder / ADAPTATION, counts)
     if recipe.export:
         say(f"final model: training on all {len(trained)} clips")
     model = method.fit(trained, folder / "folds" / "all") if recipe.export else None
@@ -266,6 +272,7 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
         RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false.
     """
     if is_same_run(folder, recipe, resume=resume):
+        write_whole(folder / RESOLVED, recipe.to_json().encode())  # it may learn an adaptation now
         return
     versions = {name: version(name) for name in distributions}
     about = {
@@ -304,7 +311,7 @@ def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
 def _is_same(resolved: Path, recipe: Recipe) -> bool:
     """Return whether a resolved recipe equals this one; keys that a later version added have their defaults."""
     try:
-        return msgspec.json.decode(resolved.read_bytes(), type=type(recipe)) == recipe
+        return msgspec.json.decode(resolved.read_bytes(), type=type(recipe)).sha256() == recipe.sha256()
     except msgspec.DecodeError:
         return False
 
@@ -322,7 +329,8 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
         RecipeError: another training has started in the folder.
     """
     stem = _stem(folder, fold)
-    known = read_fold(stem, task, fold)
+    adapts = recipe.learns_adaptation
+    known = read_fold(stem, task, fold, adapts=adapts)
     if known is not None:
         return known
     scores = method.fold(fold, stem)
@@ -330,6 +338,6 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
         raise RecipeError(f"{folder}: another training has started there meanwhile; name another folder by --output")
     write_fold(stem, task, scores)
     # read back, so that a resumed run gives the same figures to the last digit
-    written = read_fold(stem, task, fold)
+    written = read_fold(stem, task, fold, adapts=adapts)
     assert written is not None
     return written

@@ -18,12 +18,12 @@ from emovox.models.head_scorer import HeadScorer
 from emovox.schema.errors import RecipeError
 from emovox.training import loop
 from emovox.training.data.inputs import Inputs
+from emovox.training.data.statistics import clip_averages
 from emovox.training.data.task import Task
 from emovox.training.network import STAGES, NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.read import read_document
 from emovox.training.recipe import Data
-from emovox.training.stages.adaptation import clip_averages
 from emovox.training.stages.stage import Context, Fitted, run_stages
 from emovox.workflow import read_recipe
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe

@@ -62,6 +62,14 @@ def measure(values: Values) -> Standardizer:
     return Standardizer(values.mean(axis=0, dtype=np.float64).astype(np.float32), deviation.astype(np.float32))
 
 
+def clip_averages(owner: Indices, values: Values) -> tuple[Indices, Values]:
+    """Return the clips [n], ascending, and the mean [n, p] over the rows [m, p] of each; `owner` [m] has their clip."""
+    order = np.argsort(owner, kind="stable")
+    clips, first, counts = np.unique(owner[order], return_index=True, return_counts=True)
+    sums = np.add.reduceat(values[order], first, axis=0)
+    return clips, np.asarray(sums / counts[:, None], np.float32)
+
+
 class Statistics:
     """Statistics of rows, computed once for all heads that learn from them.
 

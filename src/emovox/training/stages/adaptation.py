@@ -12,8 +12,7 @@ from emovox.models.head import Head
 from emovox.models.head_scorer import HeadScorer
 from emovox.schema.labels import NEUTRAL, merge_matrix
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation
-from emovox.training.data.statistics import Values
-from emovox.training.data.task import Indices
+from emovox.training.data.statistics import clip_averages
 from emovox.training.stages.head import fit_head
 from emovox.training.stages.stage import UNHEARD, Context, Fitted
 
@@ -54,14 +53,6 @@ def labelled_statistics(context: Context, fitted: Fitted) -> LabelledStatistics:
         speakers=np.array([speaker_key(task.clips[clip]) for clip in clips]),
         corpora=np.array([task.clips[clip].corpus for clip in clips]),
     )
-
-
-def clip_averages(owner: Indices, values: Values) -> tuple[Indices, Values]:
-    """Return the clips [n], ascending, and the mean [n, p] over the rows [m, p] of each; `owner` [m] has their clip."""
-    order = np.argsort(owner, kind="stable")
-    clips, first, counts = np.unique(owner[order], return_index=True, return_counts=True)
-    sums = np.add.reduceat(values[order], first, axis=0)
-    return clips, np.asarray(sums / counts[:, None], np.float32)
 
 
 def _merge(context: Context) -> list[list[float]]:

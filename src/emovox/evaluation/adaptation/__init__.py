@@ -1,0 +1,1 @@
+"""The adaptation protocol: draws of clips, what they change for each test speaker, and figures over speakers."""
