@@ -30,8 +30,8 @@ from emovox.training.data.views import SPEAKER, TILE, scored_views
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import MODEL
-from emovox.training.stages.adversary import origins
 from emovox.training.stages.adaptation import LearnAdaptation
+from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.head import LearnHead, logits
