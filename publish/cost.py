@@ -20,7 +20,7 @@ from emovox.benchmark.end_to_end import front_end_share
 from emovox.benchmark.machine import describe_machine
 from emovox.benchmark.turns import MATRIX, in_turn
 from emovox.features.speech_like import speech_like
-from emovox.runtime.model import INPUT
+from emovox.runtime.graph_check import INPUT
 from emovox.runtime.registry import read_card, shipped
 from emovox.schema.files import write_whole
 from emovox.schema.labels import EMOTIONS, merge_matrix

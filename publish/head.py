@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from emovox.runtime.golden import golden_input
+from emovox.runtime.graph_check import HEAD_OUTPUTS
 from emovox.runtime.graph_file import cut_graph
-from emovox.runtime.model import HEAD_OUTPUTS, Model
+from emovox.runtime.model import Model
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import HEADS, read_card, resolve
 from emovox.schema.card import CardEncoder, encode_card

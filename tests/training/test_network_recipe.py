@@ -72,7 +72,10 @@ def test_tables_become_structures(path: Path) -> None:
         ("augment.noise.probability=2", r"augment\.noise\.probability is 2"),
         ("augment.echo.probability=1", r"unknown field `echo` - at `\$\.augment`; expected one of speed, .*codec"),
         ("augment.codec.kinds=['gsm']", r"Invalid enum value 'gsm' - at .*; expected one of .*mu-law"),
-        ("learning.optimizer.steps=5", r"unknown field `optimizer` - at .*; expected one of loss, adversary, optimiser"),
+        (
+            "learning.optimizer.steps=5",
+            r"unknown field `optimizer` - at .*; expected one of loss, adversary, optimiser",
+        ),
         ("head_learning.draw.balance=all", r"Invalid enum value 'all' - at .*; expected one of class, corpus"),
     ],
 )

@@ -20,7 +20,8 @@ import onnxruntime
 from emovox.audio.reader import open_audio
 from emovox.audio.types import AudioInput, Samples
 from emovox.evaluation.report.sections import Latency, Spread
-from emovox.runtime.model import INPUT, Model, Outputs
+from emovox.runtime.graph_check import INPUT
+from emovox.runtime.model import Model, Outputs
 from emovox.runtime.predictor import Predictor
 from emovox.schema.card import ModelCard
 

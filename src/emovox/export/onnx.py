@@ -21,7 +21,8 @@ from emovox.adaptation.parameters import to_arrays
 from emovox.audio.types import Samples
 from emovox.models.network import Recogniser
 from emovox.runtime.golden import FORMULA, golden_input
-from emovox.runtime.model import INPUT, OUTPUTS, Model
+from emovox.runtime.graph_check import INPUT, OUTPUTS
+from emovox.runtime.model import Model
 from emovox.runtime.model_head import SPEAKER_INPUTS
 from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, encode_card
 from emovox.schema.errors import ExportError

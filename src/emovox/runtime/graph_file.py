@@ -20,8 +20,17 @@ _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALISER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
 """Field numbers of a graph."""
 
-_NODE_INPUT, _NODE_OUTPUT, _TENSOR_NAME, _FLOATS, _RAW, _VALUE_NAME = 1, 2, 8, 4, 9, 1
-"""Field numbers of a node, a tensor, and an input or output."""
+_NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _TENSOR_NAME, _FLOATS, _RAW = 1, 2, 4, 8, 4, 9
+"""Field numbers of a node and of a tensor."""
+
+_VALUE_NAME, _VALUE_TYPE = 1, 2
+"""Field numbers of an input or output."""
+
+_FLOAT_TENSOR = b"\x0a\x02\x08\x01"
+"""Type of a value: a float32 tensor of any shape."""
+
+_PRODUCTS = {b"MatMul", b"Gemm"}
+"""Operators of an affine map."""
 
 _EXTERNAL = 13
 """Field number of a tensor: where its values are, if they are in another file."""
@@ -46,9 +55,9 @@ def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequ
 
     Args:
         model: bytes of an ONNX file without external data; the nodes of the part hold no subgraphs.
-        source: name of an output, which becomes the first input of the part.
+        source: name of an output or of a float32 tensor inside, which becomes the first input of the part.
         inputs: names of the inputs to keep, if the part needs them.
-        outputs: names of the outputs to keep.
+        outputs: names of the outputs to keep, or of float32 tensors inside.
 
     Returns:
         Bytes of an ONNX file without metadata.
@@ -62,7 +71,7 @@ def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequ
             nodes.append(raw)
             wanted.update(_names(node, _NODE_INPUT))
     kept: list[bytes | memoryview] = [*reversed(nodes)]
-    values = {}
+    values: dict[str, memoryview] = {}
     for number, value, raw in parts:
         if number == _INITIALISER and not wanted.isdisjoint(_names(value, _TENSOR_NAME)):
             kept.append(raw)
@@ -71,10 +80,30 @@ def cut_graph(model: bytes, *, source: str, inputs: Sequence[str], outputs: Sequ
             values[name] = value
         elif number not in (_NODE, _INITIALISER, _VALUE_INFO):
             kept.append(raw)
+    values |= {name: _float_value(name) for name in (source, *outputs) if name not in values}
     kept += [encode_field(_INPUT, values[name]) for name in (source, *inputs) if name in values]
     kept += [encode_field(_OUTPUT, values[name]) for name in outputs]
     rest = [raw for number, _, raw in whole if number not in (_GRAPH, _METADATA)]
     return b"".join([*rest, encode_field(_GRAPH, b"".join(kept))])
+
+
+def first_product(model: bytes, *, source: str) -> str:
+    """Return the name of the first affine map's output among the nodes that depend on a tensor.
+
+    Args:
+        model: bytes of an ONNX file, whose nodes are in order.
+        source: name of the tensor.
+
+    Raises:
+        KeyError: there is no such map.
+    """
+    reached = {source}
+    for number, node, _ in fields(_graph(fields(memoryview(model)))):
+        if number == _NODE and not reached.isdisjoint(_names(node, _NODE_INPUT)):
+            reached.update(made := _names(node, _NODE_OUTPUT))
+            if any(bytes(value) in _PRODUCTS for field, value, _ in fields(node) if field == _NODE_OPERATOR):
+                return made[0]
+    raise KeyError(source)
 
 
 def names_other_files(model: bytes) -> bool:
@@ -111,6 +140,11 @@ def read_initialiser(model: bytes, name: str) -> Samples:
             data = b"".join(value for number, value, _ in fields(tensor) if number in (_FLOATS, _RAW))
             return np.frombuffer(data, "<f4").astype(np.float32)
     raise KeyError(name)
+
+
+def _float_value(name: str) -> memoryview:
+    """Return an input or output: a float32 tensor of any shape."""
+    return memoryview(encode_field(_VALUE_NAME, name.encode()) + encode_field(_VALUE_TYPE, _FLOAT_TENSOR))
 
 
 def _graph(model: Iterable[tuple[int, memoryview, memoryview]]) -> memoryview:

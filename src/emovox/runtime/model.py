@@ -9,24 +9,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import onnxruntime
 
 from emovox.adaptation.estimator import Adaptation
 from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
+from emovox.runtime.graph_check import HEAD_OUTPUTS, INPUT, OUTPUTS, check_copy, check_graph
 from emovox.runtime.graph_file import names_other_files
-from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS, ModelHead, read_head
+from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS, ModelHead, read_head, split_head
 from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
 from emovox.runtime.session import NO_LOG, one_line, open_session
 from emovox.schema.arguments import whole
-from emovox.schema.card import METADATA_KEY, ModelCard, embedded_card
+from emovox.schema.card import METADATA_KEY, ModelCard
 from emovox.schema.errors import AdaptError, CardError, ModelError
 
-INPUT = "samples"
-OUTPUTS = ("scores", "embedding", STATISTICS)
-HEAD_OUTPUTS = OUTPUTS[:2]
 _ROUNDING = 1e-3
 """Tolerance around [0, 1] for probabilities: quantised graphs exceed the range slightly."""
 
@@ -88,8 +85,8 @@ class Model:
             return cls._with_head(encoder, card, path=graph_path, threads=threads)
         graph = _read_graph(graph_path, card)
         session = open_session(graph, threads=threads, where=graph_path)
-        _check_graph(session, card, where=graph_path)
-        _check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=graph_path)
+        check_graph(session, card, where=graph_path)
+        check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=graph_path)
         return cls(session, card, path=graph_path, size=len(graph), threads=threads)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -110,7 +107,7 @@ class Model:
         base = cls.load(encoder, threads=threads)
         size = base.size + graph_size(path)
         model = cls(base._session, card, path=path, size=size, threads=threads)
-        _check_graph(model._head.session, card, where=path)
+        check_graph(model._head.session, card, where=path)
         return model
 
     def run(self, batch: Samples, profiles: Sequence[Profile | None] = ()) -> Outputs:
@@ -151,12 +148,7 @@ class Model:
             ModelError: as `run`.
             CardError: the graph file has changed and does not match the card.
         """
-        width = self.default_profile.mean.size
-        if statistics.ndim != 2 or statistics.dtype != np.float32 or statistics.shape[1] != width:
-            raise ModelError(
-                f"statistics are {statistics.dtype} of shape {list(statistics.shape)}, "
-                f"expected float32 [batch, {width}]"
-            )
+        self._check_statistics(statistics)
         (scores,) = self._answer(self._head.session, OUTPUTS[:1], {STATISTICS: statistics}, profiles)
         return scores
 
@@ -169,6 +161,36 @@ class Model:
         """
         (embedding,) = self._run(self._head.session, ["embedding"], {STATISTICS: statistics})
         return embedding
+
+    def hidden(self, statistics: Samples, profile: Profile | None = None) -> Samples:
+        """Return the values of the head's first affine map, for `emovox.adaptation.rescoring.rescore`.
+
+        The first call reads the graph again and cuts it.
+
+        Args:
+            statistics: [batch, p] float32.
+            profile: one for all rows; None takes the training set's.
+
+        Returns:
+            Shape [batch, h]; h is 128 to 384 for the shipped models that adapt.
+
+        Raises:
+            ModelError: as `run`.
+            CardError: the head does not begin with an affine map, or the graph file has changed.
+        """
+        self._check_statistics(statistics)
+        given = {STATISTICS: statistics} | ({} if profile is None else self._speakers([profile], len(statistics)))
+        (hidden,) = self._run(self._parts[0], [self._parts[0].get_outputs()[0].name], given)
+        return hidden
+
+    def finish(self, hidden: Samples) -> Samples:
+        """Return the probabilities, shape [batch, labels], of values of the first affine map [batch, h] float32.
+
+        Raises:
+            ModelError: as `run`.
+        """
+        (scores,) = self._answer(self._parts[1], OUTPUTS[:1], {self._parts[1].get_inputs()[0].name: hidden}, ())
+        return scores
 
     def stop(self) -> None:
         """End the runs in progress, at the end of their current operator, and refuse further ones; any thread may call.
@@ -205,6 +227,10 @@ class Model:
     def _head(self) -> ModelHead:
         graph = _read_graph(self._path, self.card)
         return read_head(graph, whole=self.card.encoder is None, where=self._path)
+
+    @cached_property
+    def _parts(self) -> tuple[Any, Any]:
+        return split_head(_read_graph(self._path, self.card), where=self._path)
 
     def _answer(
         self, session: Any, names: Sequence[str], given: dict[str, Samples], profiles: Sequence[Profile | None]
@@ -245,6 +271,14 @@ class Model:
         mean, scale = (np.stack(arrays) for arrays in zip(*((one.mean, one.scale) for one in known), strict=True))
         return dict(zip(SPEAKER_INPUTS, (mean, scale), strict=True))
 
+    def _check_statistics(self, statistics: Samples) -> None:
+        width = self.default_profile.mean.size
+        if statistics.ndim != 2 or statistics.dtype != np.float32 or statistics.shape[1] != width:
+            raise ModelError(
+                f"statistics are {statistics.dtype} of shape {list(statistics.shape)}, "
+                f"expected float32 [batch, {width}]"
+            )
+
     def _check_batch(self, batch: Samples) -> None:
         if batch.ndim != 2 or batch.dtype != np.float32:
             raise ModelError(f"batch is {batch.dtype} of shape {list(batch.shape)}, expected float32 [batch, n]")
@@ -273,49 +307,6 @@ def _read_graph(path: Path, card: ModelCard) -> bytes:
     raise CardError(
         f"{path}: the graph keeps weights in other files, expected all of them inside; "
         "save it again without external data"
-    )
-
-
-def _check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
-    inputs = {node.name: node for node in session.get_inputs()}
-    outputs = {node.name: node for node in session.get_outputs()}
-    taken, given = (INPUT, OUTPUTS) if card.encoder is None else (STATISTICS, HEAD_OUTPUTS)
-    if set(inputs) != {taken} or set(outputs) != set(given):
-        raise CardError(
-            f"{where}: graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, "
-            f"expected ['{taken}'] and {sorted(given)}; export the model again"
-        )
-    width = outputs["scores"].shape[-1]
-    if width != len(card.labels):
-        raise CardError(
-            f"{where}: output 'scores' is {width} wide, the card has {len(card.labels)} labels "
-            f"({', '.join(card.labels)}); use the card that was exported with this graph"
-        )
-    speakers = {node.name for node in session.get_overridable_initializers() if len(node.shape) == 2}
-    missing = set(SPEAKER_INPUTS) - speakers
-    if card.adaptable and missing:
-        raise CardError(
-            f"{where}: card says adaptable, but the graph lacks {sorted(missing)} of [1 or batch, p]; "
-            "export the model again"
-        )
-
-
-def _check_copy(copy: str, card: ModelCard, *, where: Path) -> None:
-    if copy == embedded_card(card):
-        return
-    if not copy:
-        raise CardError(f"{where}: graph has no copy of its card ('{METADATA_KEY}'); export the model again")
-    beside = msgspec.json.decode(embedded_card(card))
-    try:
-        inside = msgspec.json.decode(copy)
-    except (msgspec.DecodeError, RecursionError):
-        inside = None
-    if not isinstance(inside, dict):
-        raise CardError(f"{where}: graph's copy of its card is no JSON object; export the model again")
-    keys = sorted(key for key in {*inside, *beside} if inside.get(key) != beside.get(key))
-    raise CardError(
-        f"{where}: the card inside the graph and the one beside it differ in {', '.join(keys) or 'their layout'}; "
-        "use the card that was exported with this graph"
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from emovox.adaptation.estimator import Adaptation
 from emovox.adaptation.parameters import from_arrays
 from emovox.adaptation.profile import Profile
-from emovox.runtime.graph_file import cut_graph, read_initialiser
+from emovox.runtime.graph_file import cut_graph, first_product, read_initialiser
 from emovox.runtime.session import open_session
 from emovox.schema.errors import CardError
 
@@ -56,6 +56,30 @@ def read_head(graph: bytes, *, whole: bool, where: Path) -> ModelHead:
         raise CardError(f"{where}: the graph has no head ({error}); export the model again") from error
     session = open_session(head, threads=1, where=where)
     return ModelHead(session, Profile(mean, scale), _read_adaptation(graph, n_statistics=mean.size))
+
+
+def split_head(graph: bytes, *, where: Path) -> tuple[Any, Any]:
+    """Return sessions of the two parts of a head, from the statistics to its first affine map, and on to the scores.
+
+    Args:
+        graph: bytes of the graph file.
+        where: the file, for messages.
+
+    Raises:
+        CardError: the head does not begin with an affine map of standardised statistics.
+    """
+    try:
+        middle = first_product(graph, source=STATISTICS)
+        parts = (
+            cut_graph(graph, source=STATISTICS, inputs=SPEAKER_INPUTS, outputs=[middle]),
+            cut_graph(graph, source=middle, inputs=(), outputs=["scores"]),
+        )
+        first, rest = (open_session(part, threads=1, where=where) for part in parts)
+    except (KeyError, ValueError, CardError) as error:
+        raise CardError(
+            f"{where}: the head does not begin with an affine map ({error}); score statistics as a whole"
+        ) from error
+    return first, rest
 
 
 def _read_adaptation(graph: bytes, *, n_statistics: int) -> Adaptation | None:
