@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from emovox.evaluation.adaptation.counts import read_counts, write_counts
 from emovox.evaluation.figures.files import read_predictions, write_figure
 from emovox.schema.figure import FigureKey
 from emovox.training.cache import cache_folder
-from publish import cards, corpora, results, speed
+from emovox.training.run import ADAPTATION
+from publish import adaptation, cards, corpora, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, planned
 from publish.tables import overview_table
@@ -33,6 +35,7 @@ def main() -> None:
     plans = planned()
     if options.collect:
         collect(plans, cache_folder() / "runs", RESULTS)
+        adaptation.write_pictures()
     for model in options.cost:
         print(f"{model}: {write_cost(model)}")
     figures = Figures(RESULTS, plans)
@@ -52,6 +55,8 @@ def collect(plans: list[Planned], runs: Path, target: Path) -> None:
     for model, run in dict.fromkeys((plan.key.model, plan.run) for plan in plans if plan.run):
         for path in sorted((runs / run / "predictions").glob("*.csv")):
             write_figure(read_predictions(path), FigureKey.parse(model, path.stem), target)
+        if (counts := runs / run / ADAPTATION).is_file():
+            write_counts(target / "adaptation" / f"{run}.csv", read_counts(counts))
 
 
 def replace_block(path: Path, name: str, text: str) -> None:

@@ -25,7 +25,7 @@ MODELS = ("svm", "reference-hybrid", "ge2e", "mobile", "hybrid", "accurate", "pe
 
 CORPORA = {
     "ravdess-8": "RAVDESS-8", "ravdess-7": "RAVDESS-7", "emodb": "EMO-DB", "casia": "CASIA", "nemo": "nEMO",
-    "tess": "TESS",
+    "emovo": "EMOVO", "tess": "TESS",
 }  # fmt: skip
 """Published corpora, RAVDESS by its label views: `FigureKey.dataset` → name in tables."""
 
@@ -54,13 +54,14 @@ class Cost(NamedTuple):
 
 
 def model_of(stem: str) -> str:
-    """Tell the model from the name of a recipe, `<model>[-<corpus>][-sd]`.
+    """Tell the model from the name of a recipe, `<model>[[-no]-<corpus>][-sd]`.
 
-    >>> model_of("accurate-casia-sd"), model_of("reference-hybrid"), model_of("ge2e-ravdess")
-    ('accurate', 'reference-hybrid', 'ge2e')
+    >>> model_of("accurate-casia-sd"), model_of("reference-hybrid"), model_of("accurate-no-emovo")
+    ('accurate', 'reference-hybrid', 'accurate')
     """
     plain = stem.removesuffix("-sd")
-    return next((plain.removesuffix(f"-{name}") for name in PUBLISHED if plain.endswith(f"-{name}")), plain)
+    found = next((plain.removesuffix(f"-{name}") for name in PUBLISHED if plain.endswith(f"-{name}")), plain)
+    return found.removesuffix("-no")
 
 
 def in_order(models: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from emovox.evaluation.figures.metrics import chance
 from emovox.evaluation.report.caveats import caveats
 from emovox.evaluation.report.document import to_markdown
 from emovox.runtime.registry import shipped
+from publish import adaptation
 from publish.ablation import ablation_table, read_runs
 from publish.laboratory import MODELS, Figures, figure
 from publish.tables import (
@@ -34,6 +35,7 @@ SECTIONS = {
     "emodb": "EMO-DB, 7 classes (boredom, no surprise; the seven-class view leaves boredom out)",
     "casia": "CASIA, 6 classes",
     "nemo": "nEMO, 6 classes",
+    "emovo": "EMOVO, 7 classes",
     "tess": "TESS, 7 classes",
 }
 README_MODELS = tuple(name for name in reversed(MODELS) if name in shipped())
@@ -152,6 +154,7 @@ def document(figures: Figures) -> str:
         if figures.of_dataset(corpus):
             parts += [f"### {title}\n", corpus_table(figures, corpus), recall_table(figures, corpus)]
     parts.append(CALIBRATION.format(uar=seven_table(figures, "uar"), ece=seven_table(figures, "ece")))
+    parts.append(adaptation.section(figures.folder / "adaptation"))
     parts += [REFERENCE, reference_table(figures), PUBLISHED, published_tables(figures)]
     if runs := read_runs(figures.folder):
         made = ablation_table(runs)
