@@ -11,7 +11,7 @@ import numpy as np
 
 from emovox.adaptation.estimator import Adaptation, WeightedProfile
 from emovox.corpora.folds import speaker_key
-from emovox.evaluation.adaptation import draw_sets
+from emovox.evaluation.adaptation.draws import draw_sets
 from emovox.evaluation.figures.bootstrap import FEWEST_SPEAKERS
 from emovox.evaluation.figures.predictions import NO_ANSWER, Predictions, Row
 from emovox.evaluation.figures.transfer import OTHERS, Transfer, measure_transfer
