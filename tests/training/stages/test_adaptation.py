@@ -13,6 +13,7 @@ import torch
 from emovox.adaptation.estimator import Adaptation, Gate, adapted_scores
 from emovox.adaptation.parameters import to_arrays
 from emovox.adaptation.rescoring import rescore
+from emovox.corpora.folds import SCORED_ONLY
 from emovox.models.head import Head, HeadConfig
 from emovox.models.head_scorer import HeadScorer
 from emovox.schema.errors import RecipeError
@@ -32,6 +33,7 @@ TASK = joined(drawn_task(corpus="one", takes=4), drawn_task(corpus="two", takes=
 INPUTS = drawn_inputs(TASK)
 TEST = [number for number, clip in enumerate(TASK.clips) if clip.speaker == "dee"]
 TRAIN = np.setdiff1d(np.arange(len(TASK.clips)), TEST)
+RECIPES = Path(__file__).parents[3] / "recipes"
 OPEN = Gate(np.zeros(5), np.ones(5), np.zeros(5), np.inf)
 RECIPE = small_recipe(data=Data(corpora=("one", "two"), protocol="joint"), learning=plan(4), adaptation=True)
 
@@ -140,3 +142,10 @@ def test_both_ways_to_score_under_a_mixture_agree() -> None:
     found = rescore(scorer, scorer.hidden(rows), mixture)
     np.testing.assert_allclose(found, adapted_scores(scorer, rows, mixture), atol=1e-6)
     assert np.abs(found - scorer.scores(rows)).max() > 0.01
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_recipes_that_adapt_learn_from_two_corpora(path: Path) -> None:
+    recipe = read_recipe(path)
+    trained = set(recipe.data.corpora) - SCORED_ONLY - {recipe.data.target}
+    assert not recipe.learns_adaptation or len(trained) >= 2
