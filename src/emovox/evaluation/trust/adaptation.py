@@ -11,7 +11,7 @@ from emovox.adaptation.estimator import Adaptation, adapted_scores
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.adaptation import draw_sets, set_uar
+from emovox.evaluation.adaptation.draws import draw_sets, set_uar
 from emovox.evaluation.figures.bootstrap import Interval
 from emovox.evaluation.trust.draws import mean_interval
 from emovox.evaluation.trust.material import Corpus, Material, label_of
