@@ -225,6 +225,23 @@ def test_the_folds_of_a_run_hear_only_their_own_speakers(own: Sequence[Clip], tm
     assert outcomes(result, "adaptation.all") == {"not testable"}  # none of its labels is neutral
 
 
+def test_a_published_corpus_needs_no_recordings_for_what_needs_no_sound(tmp_path: Path) -> None:
+    """EMO-DB's women and men are known by name."""
+    rows = [
+        Row("emodb", f"{speaker}{label}{take}", speaker, "1", label, label, [float(label == name) for name in LABELS])
+        for speaker in ("03", "08", "09", "10", "11", "12", "13", "14")
+        for label in LABELS
+        for take in range(8)
+    ]
+    model = load(str(write_toy(tmp_path, labels=LABELS)))
+    system = from_folds("run", {"1": model}, {"emodb": Predictions.from_rows(rows, LABELS)})
+    result = run_suite(system, {"emodb": []}, PLAN)
+    assert outcomes(result, "fairness.sex") == outcomes(result, "correctness") == {"pass"}
+    (pitch,) = found_in(result, "fairness.pitch-uar")
+    assert pitch.why == "8 known speakers, at least 9 are needed for three groups"
+    assert outcomes(result, "robustness") == {"not testable"}
+
+
 def test_adaptation_is_tested_on_clips_that_it_did_not_use(own: Sequence[Clip], tmp_path: Path) -> None:
     names = dict(zip(LABELS, ("neutral", "sad", "angry"), strict=True))
     clips = [msgspec.structs.replace(clip, label=names[clip.label or ""]) for clip in own[:72]]

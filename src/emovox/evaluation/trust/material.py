@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from emovox.corpora.manifest import Clip
+from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.predictions import NO_ANSWER, Predictions, Row
 from emovox.evaluation.trust.hearing import Heard, Hearing, Key, clip_item, troubles
 from emovox.evaluation.trust.outcome import TrustTest, Where, failed, not_testable
@@ -134,7 +135,7 @@ def _known(system: System, name: str, clips: Sequence[Clip]) -> Corpus:
     tested = set(predictions.utterance.tolist())
     usable = tuple(clip for clip in clips if clip.id in tested)
     how = UNHEARD if name not in system.learnt else OUT_OF_FOLD
-    return Corpus(name, how, usable, predictions, _sexes(clips), _too_few(predictions))
+    return Corpus(name, how, usable, predictions, _published(name) | _sexes(clips), _too_few(predictions))
 
 
 def _heard(system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress) -> Corpus:
@@ -165,6 +166,12 @@ def _too_few(predictions: Predictions) -> str:
     if len(predictions.present) < 2:
         return f"all clips have the label {predictions.present[0]}, at least two labels are needed"
     return ""
+
+
+def _published(name: str) -> dict[str, str]:
+    """Return the sex of the speakers of a published corpus, which is known without its recordings."""
+    known = CORPORA[name].layout.speakers if name in CORPORA else {}
+    return {speaker: sex for speaker, sex in known.items() if sex}
 
 
 def _sexes(clips: Sequence[Clip]) -> dict[str, str]:
