@@ -161,7 +161,8 @@ def _played(font: Path, number: int) -> tuple[Samples, int]:
     with tempfile.TemporaryDirectory() as folder:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         score.write_bytes(_midi(np.random.default_rng([7, number]), instrument=(17 * number) % 128))
-        return _rendered(["fluidsynth", "-ni", "-q", "-r", str(RATE), "-F", str(sound), str(font), str(score)], sound)
+        play = ["fluidsynth", "-ni", "-q", "-g", "1", "-r", str(RATE), "-F", str(sound), str(font), str(score)]
+        return _rendered(play, sound)
 
 
 def _rendered(command: Sequence[str], sound: Path) -> tuple[Samples, int]:
