@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from emovox.evaluation.trust.outcome import Tally, TrustResult, by_topic, tally
+from emovox.evaluation.trust.outcome import OutcomeCounts, TrustResult, by_topic, tally
 from emovox.evaluation.trust.suite import TOPICS
 from publish.tables import NOTHING, percent, table
 
@@ -25,5 +25,5 @@ def _row(result: TrustResult) -> tuple[str, ...]:
     return (f"`{result.model}`", corpora, _cell(every), percent(every.share), *cells, f"`{result.command}`")
 
 
-def _cell(found: Tally) -> str:
+def _cell(found: OutcomeCounts) -> str:
     return f"{found.passed} / {found.testable}" if found.testable else NOTHING

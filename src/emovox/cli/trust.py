@@ -43,7 +43,7 @@ def evaluate_trust(
     from emovox.augment.sources import VARIABLE
     from emovox.evaluation.report.trust import write_trust
     from emovox.evaluation.trust.outcome import tally
-    from emovox.evaluation.trust.run import Plan, run_suite
+    from emovox.evaluation.trust.run import SuitePlan, run_suite
     from emovox.training.cache import cache_folder
 
     if noise is not None and not noise.is_dir():
@@ -52,7 +52,7 @@ def evaluate_trust(
     work = cache_folder() / "trust"
     system = _system(name, work)
     clips = _clips(name, corpus, system)
-    plan = Plan(
+    plan = SuitePlan(
         form="quick" if quick else "full",
         seed=seed,
         noise=noise or (Path(named) if named else None),

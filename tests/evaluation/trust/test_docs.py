@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from emovox.evaluation.trust.function import from_function
-from emovox.evaluation.trust.outcome import Tally
+from emovox.evaluation.trust.outcome import OutcomeCounts
 from emovox.evaluation.trust.suite import SUITE, TOPICS
 from publish.laboratory import RESULTS
 from publish.trust import _cell, trust_table
@@ -45,4 +45,4 @@ def test_the_page_names_all_topics_and_counts_the_changes() -> None:
 
 def test_the_table_of_the_page_is_what_the_results_give() -> None:
     assert trust_table(RESULTS / "trust") in PAGE, "run make results"
-    assert (_cell(Tally(4, 3, 2)), _cell(Tally(0, 0, 2))) == ("3 / 4", "–")
+    assert (_cell(OutcomeCounts(4, 3, 2)), _cell(OutcomeCounts(0, 0, 2))) == ("3 / 4", "–")

@@ -25,9 +25,9 @@ from emovox.evaluation.trust.function import from_function
 from emovox.evaluation.trust.hearing import Hearing
 from emovox.evaluation.trust.material import Material, make_corpora
 from emovox.evaluation.trust.outcome import TrustResult, TrustTest, tally
-from emovox.evaluation.trust.run import Plan, run_suite
+from emovox.evaluation.trust.run import SuitePlan, run_suite
 from emovox.evaluation.trust.suite import SUITE
-from emovox.evaluation.trust.system import ANY, Answer, Hear, System, from_folds, from_predictor
+from emovox.evaluation.trust.system import ANY, Hear, System, SystemAnswer, from_folds, from_predictor
 from emovox.runtime.predictor import load
 from emovox.schema.card import CardCorpus
 from emovox.schema.errors import AnswerError, ConfigError
@@ -35,7 +35,7 @@ from emovox.schema.progress import no_progress
 from emovox.testing import RATE, write_toy
 from tests.evaluation.trust.conftest import LABELS, SMALL, made_clip, scores_of
 
-PLAN = Plan(form="quick", sizes=SMALL)
+PLAN = SuitePlan(form="quick", sizes=SMALL)
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +211,7 @@ def test_the_folds_of_a_run_hear_only_their_own_speakers(own: Sequence[Clip], tm
     def noting(fold: str) -> Hear:
         """Return the answers of a fold, whose name is noted."""
 
-        def hear(samples: Samples, rate: int) -> Answer:
+        def hear(samples: Samples, rate: int) -> SystemAnswer:
             asked.append(fold)
             return system.hear[fold](samples, rate)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emovox.evaluation.report.document import Alert, Block, Code, Heading, Items, Table, Text, to_html, to_markdown
 from emovox.evaluation.report.sections import NOTHING, percent
-from emovox.evaluation.trust.outcome import Tally, TrustResult, TrustTest, by_topic, tally
+from emovox.evaluation.trust.outcome import OutcomeCounts, TrustResult, TrustTest, by_topic, tally
 from emovox.evaluation.trust.suite import TOPICS
 from emovox.schema.figure import CONDITIONS
 from emovox.schema.files import write_whole
@@ -60,10 +60,10 @@ def trust_blocks(result: TrustResult) -> list[Block]:
     return blocks
 
 
-def sentence(found: Tally) -> str:
+def sentence(found: OutcomeCounts) -> str:
     """Return the numbers of tests as a sentence.
 
-    >>> sentence(Tally(4, 3, 2))
+    >>> sentence(OutcomeCounts(4, 3, 2))
     '3 of 4 testable tests are passed (75.0 %); 2 are not testable here.'
     """
     return (
@@ -79,7 +79,7 @@ def topic_table(result: TrustResult) -> Table:
     return Table(("topic", "question", "passed", "testable", "%", "not testable"), tuple(rows), names=2)
 
 
-def _topic_row(name: str, question: str, found: Tally) -> tuple[str, ...]:
+def _topic_row(name: str, question: str, found: OutcomeCounts) -> tuple[str, ...]:
     return (name, question, str(found.passed), str(found.testable), percent(found.share), str(found.not_testable))
 
 

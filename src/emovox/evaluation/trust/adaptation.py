@@ -14,7 +14,7 @@ from emovox.corpora.manifest import Clip
 from emovox.evaluation.adaptation.draws import draw_sets, set_uar
 from emovox.evaluation.figures.bootstrap import Interval
 from emovox.evaluation.trust.draws import mean_interval
-from emovox.evaluation.trust.material import Corpus, Material, label_of
+from emovox.evaluation.trust.material import CorpusUnderTest, Material, label_of
 from emovox.evaluation.trust.outcome import TrustTest, Where, failed, judged, not_testable
 from emovox.evaluation.trust.sample import sample_clips
 from emovox.evaluation.trust.suite import Check
@@ -31,7 +31,7 @@ SIZES, ROUNDS = (5, 10, 20), 3
 NEUTRAL = EMOTIONS[0]
 
 
-class Gain(NamedTuple):
+class VoiceGain(NamedTuple):
     """The change of UAR by one set of clips: speaker, mix of moods, the mood of the mix "one", and the change."""
 
     speaker: str
@@ -72,7 +72,7 @@ def _why_not(material: Material) -> str:
     return ""
 
 
-def _gains(corpus: Corpus, material: Material, progress: Progress) -> Iterator[Gain]:
+def _gains(corpus: CorpusUnderTest, material: Material, progress: Progress) -> Iterator[VoiceGain]:
     """Yield the gain of each set of each speaker."""
     system = material.system
     speakers: dict[str, list[Clip]] = {}
@@ -84,7 +84,7 @@ def _gains(corpus: Corpus, material: Material, progress: Progress) -> Iterator[G
         yield from _of_speaker(name, clips, system.predictors[system.fold_of(clips[0])], material)
 
 
-def _of_speaker(name: str, clips: Sequence[Clip], predictor: Predictor, material: Material) -> Iterator[Gain]:
+def _of_speaker(name: str, clips: Sequence[Clip], predictor: Predictor, material: Material) -> Iterator[VoiceGain]:
     pairs = [(clip_statistics(predictor, clip), label_of(clip, predictor.labels)) for clip in clips]
     known = [(row, predictor.labels.index(label)) for row, label in pairs if row is not None and label is not None]
     if len({label for _, label in known}) < 2:
@@ -97,7 +97,7 @@ def _of_speaker(name: str, clips: Sequence[Clip], predictor: Predictor, material
         for drawn in draw_sets(labels, neutral=neutral, rng=rng, sizes=SIZES):
             adapted = _adapted(model, adaptation, statistics, drawn.clips)
             change = set_uar(adapted, labels, drawn.clips) - set_uar(plain, labels, drawn.clips)
-            yield Gain(name, drawn.mix, drawn.mood, change)
+            yield VoiceGain(name, drawn.mix, drawn.mood, change)
 
 
 def _adapted(
@@ -122,7 +122,7 @@ def clip_statistics(predictor: Predictor, clip: Clip) -> Samples | None:
     return np.average(rows, axis=0, weights=[tile.end - tile.start for tile in tiles]).astype(np.float32)
 
 
-def _test(check: Check, corpus: Corpus, gains: Sequence[Gain], rng: np.random.Generator) -> TrustTest:
+def _test(check: Check, corpus: CorpusUnderTest, gains: Sequence[VoiceGain], rng: np.random.Generator) -> TrustTest:
     where = Where(corpus.name)
     mix = "one" if check.name == "worst" else check.name
     found = [gain for gain in gains if gain.mix == mix]
@@ -136,7 +136,7 @@ def _test(check: Check, corpus: Corpus, gains: Sequence[Gain], rng: np.random.Ge
     return judged(check, where, float(values.mean()), n=len(found), interval=interval, parts=worst)
 
 
-def _by_speaker(gains: Sequence[Gain]) -> dict[str, float]:
+def _by_speaker(gains: Sequence[VoiceGain]) -> dict[str, float]:
     """Return the mean gain of each speaker."""
     names = sorted({gain.speaker for gain in gains})
     return {name: float(np.mean([gain.value for gain in gains if gain.speaker == name])) for name in names}

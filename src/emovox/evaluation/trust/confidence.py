@@ -12,7 +12,7 @@ from emovox.evaluation.figures.metrics import by, expected_calibration_error
 from emovox.evaluation.figures.predictions import Floats, Predictions, join
 from emovox.evaluation.trust.conformal import Sets, conformal_sets
 from emovox.evaluation.trust.draws import DRAWS, interval_of, mean_interval
-from emovox.evaluation.trust.material import OUT_OF_FOLD, UNHEARD, Corpus, Material
+from emovox.evaluation.trust.material import OUT_OF_FOLD, UNHEARD, CorpusUnderTest, Material
 from emovox.evaluation.trust.outcome import ALL, TrustTest, Where, judged, not_testable
 from emovox.evaluation.trust.suite import (
     COVERAGE,
@@ -49,7 +49,7 @@ def confidence_tests(checks: Sequence[Check], material: Material) -> Iterator[Tr
                 yield _of_corpus(check, corpus, corpus.predictions, material.rng(5, number))
 
 
-def _of_corpus(check: Check, corpus: Corpus, found: Predictions, rng: np.random.Generator) -> TrustTest:
+def _of_corpus(check: Check, corpus: CorpusUnderTest, found: Predictions, rng: np.random.Generator) -> TrustTest:
     where = Where(corpus.name)
     if check.name == "speaker":
         return _worst_speaker(check, where, found)
@@ -156,7 +156,7 @@ def _sets(material: Material) -> dict[str, Sets]:
 
 
 def _conformal(
-    check: Check, corpus: Corpus, found: Predictions, sets: dict[str, Sets], rng: np.random.Generator
+    check: Check, corpus: CorpusUnderTest, found: Predictions, sets: dict[str, Sets], rng: np.random.Generator
 ) -> TrustTest:
     where, n = Where(corpus.name), len(found)
     if corpus.name not in sets:
@@ -188,7 +188,7 @@ def _mean_coverage(
     check: Check,
     where: Where,
     sets: dict[str, Sets],
-    used: Sequence[tuple[Corpus, Predictions]],
+    used: Sequence[tuple[CorpusUnderTest, Predictions]],
     rng: np.random.Generator,
 ) -> TrustTest:
     values = [

@@ -13,7 +13,7 @@ from emovox.evaluation.figures.predictions import Floats, Predictions, join
 from emovox.evaluation.trust.draws import DRAWS, per_unit, precision
 from emovox.evaluation.trust.groups import Groups, by_pitch, by_sex, differences, group_index, simulated_limits
 from emovox.evaluation.trust.labelled import bias
-from emovox.evaluation.trust.material import Corpus, Material
+from emovox.evaluation.trust.material import CorpusUnderTest, Material
 from emovox.evaluation.trust.outcome import ALL, TrustTest, Where, judged, not_testable
 from emovox.evaluation.trust.suite import FEWEST_CLIPS, Check
 
@@ -55,7 +55,9 @@ def fairness_tests(checks: Sequence[Check], material: Material) -> Iterator[Trus
             yield from _of_corpus(check, corpus.name, figure, known[key])
 
 
-def _compare(corpus: Corpus, predictions: Predictions, by: str, material: Material, number: int) -> Compared | str:
+def _compare(
+    corpus: CorpusUnderTest, predictions: Predictions, by: str, material: Material, number: int
+) -> Compared | str:
     if "" in predictions.speaker.tolist():
         return "the speakers of some clips are unknown"
     if by == "sex":

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emovox.audio.types import Samples
-from emovox.evaluation.trust.system import ANY, Answer, System
+from emovox.evaluation.trust.system import ANY, System, SystemAnswer
 from emovox.schema.errors import AnswerError, ConfigError
 from emovox.schema.labels import EMOTIONS
 
@@ -86,8 +86,10 @@ def _digest(name: str, function: Callable[..., Any]) -> str:
     return hashlib.sha256(name.encode() + source).hexdigest()
 
 
-def _hearing(name: str, function: Callable[[Samples, int], Any], labels: tuple[str, ...]) -> Callable[..., Answer]:
-    def hear(samples: Samples, rate: int) -> Answer:
+def _hearing(
+    name: str, function: Callable[[Samples, int], Any], labels: tuple[str, ...]
+) -> Callable[..., SystemAnswer]:
+    def hear(samples: Samples, rate: int) -> SystemAnswer:
         """Return the function's answer for samples [n].
 
         Raises:
@@ -102,15 +104,15 @@ def _hearing(name: str, function: Callable[[Samples, int], Any], labels: tuple[s
     return hear
 
 
-def _read(given: Any, labels: tuple[str, ...], *, seconds: float, name: str) -> Answer:
+def _read(given: Any, labels: tuple[str, ...], *, seconds: float, name: str) -> SystemAnswer:
     if given is None:
-        return Answer(None, None, 0.0)
+        return SystemAnswer(None, None, 0.0)
     if isinstance(given, str):
         if given not in labels:
             raise AnswerError(f"{name} returns '{given}', expected one of {', '.join(labels)}; see its `labels`")
-        return Answer(given, None, seconds)
+        return SystemAnswer(given, None, seconds)
     scores = _scores(given, labels, name)
-    return Answer(labels[int(np.argmax(scores))], tuple(scores.tolist()), seconds)
+    return SystemAnswer(labels[int(np.argmax(scores))], tuple(scores.tolist()), seconds)
 
 
 def _scores(given: Any, labels: Sequence[str], name: str) -> np.ndarray[Any, np.dtype[np.float64]]:

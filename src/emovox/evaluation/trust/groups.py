@@ -12,7 +12,7 @@ from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures import counts
 from emovox.evaluation.figures.predictions import Floats, Integers, Predictions
 from emovox.evaluation.trust.draws import precision
-from emovox.evaluation.trust.material import Corpus
+from emovox.evaluation.trust.material import CorpusUnderTest
 from emovox.evaluation.trust.sample import sample_clips
 from emovox.evaluation.trust.suite import (
     ENOUGH_IN_GROUP,
@@ -44,7 +44,7 @@ class Groups:
     why: str = ""
 
 
-def by_sex(corpus: Corpus, predictions: Predictions) -> Groups:
+def by_sex(corpus: CorpusUnderTest, predictions: Predictions) -> Groups:
     """Return women and men; a speaker of unknown sex makes the corpus untestable."""
     speakers = sorted(set(predictions.speaker.tolist()))
     unknown = [name for name in speakers if name not in corpus.sexes]
@@ -53,7 +53,7 @@ def by_sex(corpus: Corpus, predictions: Predictions) -> Groups:
     return _checked({sex: [name for name in speakers if corpus.sexes[name] == sex] for sex in ("female", "male")})
 
 
-def by_pitch(corpus: Corpus, predictions: Predictions, *, most: int, seed: int) -> Groups:
+def by_pitch(corpus: CorpusUnderTest, predictions: Predictions, *, most: int, seed: int) -> Groups:
     """Return speakers with low, middle and high voices: terciles of the median fundamental frequency.
 
     Args:

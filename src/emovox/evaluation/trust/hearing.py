@@ -18,7 +18,7 @@ from emovox.augment.conditions import CHANGES, NEEDS_RECORDINGS, Change, Noisy
 from emovox.augment.sources import VARIABLE
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.trust.sample import order_key
-from emovox.evaluation.trust.system import Answer, System
+from emovox.evaluation.trust.system import System, SystemAnswer
 from emovox.schema.errors import AudioError, EmovoxError
 from emovox.schema.figure import TILE
 from emovox.schema.progress import Progress, no_progress, tracked
@@ -39,11 +39,11 @@ class Trouble(NamedTuple):
     message: str
 
 
-Heard: TypeAlias = dict[Key, Answer | Trouble]
+Heard: TypeAlias = dict[Key, SystemAnswer | Trouble]
 
 
 @dataclass(frozen=True)
-class Item:
+class Stimulus:
     """Something to hear: its names, the fold whose model hears it, and how to load samples [n] and rate in Hz."""
 
     corpus: str
@@ -52,7 +52,7 @@ class Item:
     load: Callable[[], tuple[Samples, int]]
 
 
-def clip_item(clip: Clip, system: System) -> Item:
+def clip_item(clip: Clip, system: System) -> Stimulus:
     """Return a clip as an item; its channels are averaged."""
 
     def load() -> tuple[Samples, int]:
@@ -60,7 +60,7 @@ def clip_item(clip: Clip, system: System) -> Item:
         audio, rate = load_audio(clip.path)
         return audio[0], rate
 
-    return Item(clip.corpus, clip.id, system.fold_of(clip), load)
+    return Stimulus(clip.corpus, clip.id, system.fold_of(clip), load)
 
 
 def changes_in(noise: Path | None) -> dict[str, Change]:
@@ -147,7 +147,7 @@ class Hearing:
             store.unlink(missing_ok=True)
         return cls(system, changes, seed, store, _read(store))
 
-    def hear(self, items: Sequence[Item], conditions: Sequence[str], progress: Progress = no_progress) -> Heard:
+    def hear(self, items: Sequence[Stimulus], conditions: Sequence[str], progress: Progress = no_progress) -> Heard:
         """Return the answers for all items under all conditions; those that are known are not asked again.
 
         A recording that cannot be read is an answer without a label.
@@ -161,25 +161,25 @@ class Hearing:
         keys = [self._key(name, item) for item in items for name in conditions]
         return {key: self.known[key] for key in keys}
 
-    def _key(self, condition: str, item: Item) -> Key:
+    def _key(self, condition: str, item: Stimulus) -> Key:
         return Key(condition, item.corpus, item.id)
 
-    def _ask(self, item: Item, conditions: Sequence[str]) -> Heard:
+    def _ask(self, item: Stimulus, conditions: Sequence[str]) -> Heard:
         hear = self.system.hear[item.fold]
         try:
             samples, rate = item.load()
         except AudioError:
-            return {self._key(name, item): Answer(None, None, 0.0) for name in conditions}
+            return {self._key(name, item): SystemAnswer(None, None, 0.0) for name in conditions}
         return {self._key(name, item): self._answer(hear, name, item, samples, rate) for name in conditions}
 
-    def _answer(self, hear: Any, condition: str, item: Item, samples: Samples, rate: int) -> Answer | Trouble:
+    def _answer(self, hear: Any, condition: str, item: Stimulus, samples: Samples, rate: int) -> SystemAnswer | Trouble:
         if condition != TILE:
             number = int.from_bytes(order_key(self.seed, condition, item.corpus, item.id)[:8], "big")
             samples = self.changes[condition](samples, rate, np.random.default_rng(number))
         try:
-            answer: Answer = hear(np.ascontiguousarray(samples, np.float32), rate)
+            answer: SystemAnswer = hear(np.ascontiguousarray(samples, np.float32), rate)
         except AudioError:
-            return Answer(None, None, 0.0)
+            return SystemAnswer(None, None, 0.0)
         except EmovoxError as error:
             return Trouble(error.code, str(error))
         return answer
@@ -189,7 +189,7 @@ class Hearing:
             return
         with self.store.open("a", encoding="utf-8") as lines:
             for key, answer in found.items():
-                if isinstance(answer, Answer):  # a failure is tried again
+                if isinstance(answer, SystemAnswer):  # a failure is tried again
                     lines.write(json.dumps([*key, *answer]) + "\n")
 
 
@@ -205,7 +205,7 @@ def _read(store: Path) -> Heard:
     for line in whole.splitlines():
         condition, corpus, name, label, scores, seconds = json.loads(line)
         kept = None if scores is None else tuple(scores)
-        found[Key(condition, corpus, name)] = Answer(label, kept, seconds)
+        found[Key(condition, corpus, name)] = SystemAnswer(label, kept, seconds)
     return found
 
 

@@ -13,7 +13,7 @@ from emovox.evaluation.figures import bootstrap, counts
 from emovox.evaluation.figures.metrics import by
 from emovox.evaluation.figures.predictions import Floats, Integers, Predictions
 from emovox.evaluation.trust.draws import confusions, mean_interval, precision
-from emovox.evaluation.trust.material import Corpus, Material
+from emovox.evaluation.trust.material import CorpusUnderTest, Material
 from emovox.evaluation.trust.outcome import TrustTest, Where, judged, not_testable
 from emovox.evaluation.trust.suite import FEWEST_CLIPS, FEWEST_SPEAKERS, Check
 
@@ -54,7 +54,7 @@ def labelled_tests(checks: Sequence[Check], material: Material) -> Iterator[Trus
                 yield from _of_labels(check, corpus, known[corpus.name])
 
 
-def _uar(check: Check, corpus: Corpus, found: Labelled) -> TrustTest:
+def _uar(check: Check, corpus: CorpusUnderTest, found: Labelled) -> TrustTest:
     table, drawn = found.tables
     return judged(
         check,
@@ -65,7 +65,7 @@ def _uar(check: Check, corpus: Corpus, found: Labelled) -> TrustTest:
     )
 
 
-def _of_labels(check: Check, corpus: Corpus, found: Labelled) -> Iterator[TrustTest]:
+def _of_labels(check: Check, corpus: CorpusUnderTest, found: Labelled) -> Iterator[TrustTest]:
     table, drawn = found.tables
     values, draws = _values(check.name, table), _values(check.name, drawn)
     predictions = found.predictions
@@ -93,7 +93,9 @@ def bias(table: Floats) -> Floats:
     return np.asarray((table.sum(axis=-2)[..., :-1] - table.sum(axis=-1)) / np.maximum(total, 1))
 
 
-def _of_speakers(check: Check, corpus: Corpus, predictions: Predictions, rng: np.random.Generator) -> TrustTest:
+def _of_speakers(
+    check: Check, corpus: CorpusUnderTest, predictions: Predictions, rng: np.random.Generator
+) -> TrustTest:
     parts = {name: part for name, part in by(predictions, "speaker").items() if len(part) >= FEWEST_OF_SPEAKER and name}
     where = Where(corpus.name)
     fewest = 2 if check.name == "share" else FEWEST_SPEAKERS

@@ -14,7 +14,7 @@ from emovox.evaluation.trust.hearing import Heard, Hearing, Key, clip_item, trou
 from emovox.evaluation.trust.outcome import TrustTest, Where, failed, not_testable
 from emovox.evaluation.trust.sample import Form, Sizes, sample_clips
 from emovox.evaluation.trust.suite import FEWEST_CLIPS, Check
-from emovox.evaluation.trust.system import Answer, System
+from emovox.evaluation.trust.system import System, SystemAnswer
 from emovox.schema.figure import TILE
 from emovox.schema.labels import SEVEN_MAP
 from emovox.schema.progress import Progress, no_progress
@@ -24,7 +24,7 @@ OUT_OF_FOLD, UNHEARD = "out of fold", "unheard"
 
 
 @dataclass(frozen=True, eq=False)
-class Corpus:
+class CorpusUnderTest:
     """A corpus under test.
 
     Attributes:
@@ -66,7 +66,7 @@ class Material:
 
     system: System
     hearing: Hearing
-    corpora: tuple[Corpus, ...]
+    corpora: tuple[CorpusUnderTest, ...]
     form: Form
     sizes: Sizes
     seed: int
@@ -81,7 +81,7 @@ class Material:
         return all(not np.isnan(found.scores[found.answered]).any() for _, found in self.labelled)
 
     @property
-    def labelled(self) -> Iterator[tuple[Corpus, Predictions]]:
+    def labelled(self) -> Iterator[tuple[CorpusUnderTest, Predictions]]:
         """Yield the corpora that can be tested with labels, and their predictions."""
         for corpus in self.corpora:
             if corpus.predictions is not None and not corpus.why:
@@ -107,7 +107,7 @@ def make_corpora(
     sizes: Sizes,
     seed: int,
     progress: Progress = no_progress,
-) -> tuple[Corpus, ...]:
+) -> tuple[CorpusUnderTest, ...]:
     """Return the corpora under test; a system without out-of-fold predictions hears a sample of each.
 
     Args:
@@ -121,7 +121,7 @@ def make_corpora(
     found = []
     for name, of_corpus in clips.items():
         if why := system.why_seen(name):
-            found.append(Corpus(name, "", why=why))
+            found.append(CorpusUnderTest(name, "", why=why))
         elif name in system.out_of_fold:
             found.append(_known(system, name, of_corpus))
         else:
@@ -130,32 +130,32 @@ def make_corpora(
     return tuple(found)
 
 
-def _known(system: System, name: str, clips: Sequence[Clip]) -> Corpus:
+def _known(system: System, name: str, clips: Sequence[Clip]) -> CorpusUnderTest:
     predictions = system.out_of_fold[name]
     tested = set(predictions.utterance.tolist())
     usable = tuple(clip for clip in clips if clip.id in tested)
     how = UNHEARD if name not in system.learnt else OUT_OF_FOLD
-    return Corpus(name, how, usable, predictions, _published(name) | _sexes(clips), _too_few(predictions))
+    return CorpusUnderTest(name, how, usable, predictions, _published(name) | _sexes(clips), _too_few(predictions))
 
 
-def _heard(system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress) -> Corpus:
+def _heard(system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress) -> CorpusUnderTest:
     heard = hearing.hear([clip_item(clip, system) for clip in clips], [TILE], progress)
     trouble = troubles(heard, [Key(TILE, clip.corpus, clip.id) for clip in clips])
     rows = [row for clip in clips if (row := _row(clip, heard, system)) is not None]
     sexes, every = _sexes(clips), tuple(clips)
     if trouble:
-        return Corpus(name, UNHEARD, every, None, sexes, trouble, error=True)
+        return CorpusUnderTest(name, UNHEARD, every, None, sexes, trouble, error=True)
     if not rows:
         labels = ", ".join(sorted({clip.label for clip in clips if clip.label is not None})) or "none"
         why = f"the system has the labels {', '.join(system.labels)}, the clips have {labels}"
-        return Corpus(name, UNHEARD, every, None, sexes, why)
+        return CorpusUnderTest(name, UNHEARD, every, None, sexes, why)
     predictions = Predictions.from_rows(rows, system.labels)
-    return Corpus(name, UNHEARD, every, predictions, sexes, _too_few(predictions))
+    return CorpusUnderTest(name, UNHEARD, every, predictions, sexes, _too_few(predictions))
 
 
 def _row(clip: Clip, heard: Heard, system: System) -> Row | None:
     label, answer = label_of(clip, system.labels), heard[Key(TILE, clip.corpus, clip.id)]
-    if label is None or not isinstance(answer, Answer):
+    if label is None or not isinstance(answer, SystemAnswer):
         return None
     return Row(clip.corpus, clip.id, clip.speaker or "", "1", label, answer.label or NO_ANSWER, answer.scores)
 

@@ -57,7 +57,7 @@ class TrustTest(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, float]
 
 
-class Tally(NamedTuple):
+class OutcomeCounts(NamedTuple):
     """Numbers of tests: testable, passed among these, and not testable."""
 
     testable: int
@@ -177,14 +177,14 @@ def _made(
     )
 
 
-def tally(tests: Iterable[TrustTest]) -> Tally:
+def tally(tests: Iterable[TrustTest]) -> OutcomeCounts:
     """Count tests by outcome."""
     found = list(tests)
     not_here = sum(test.outcome == "not testable" for test in found)
-    return Tally(len(found) - not_here, sum(test.outcome == "pass" for test in found), not_here)
+    return OutcomeCounts(len(found) - not_here, sum(test.outcome == "pass" for test in found), not_here)
 
 
-def by_topic(tests: Sequence[TrustTest]) -> dict[Topic, Tally]:
+def by_topic(tests: Sequence[TrustTest]) -> dict[Topic, OutcomeCounts]:
     """Count tests by topic, in the order of the tests."""
     topics = dict.fromkeys(test.topic for test in tests)
     return {topic: tally(test for test in tests if test.topic == topic) for topic in topics}

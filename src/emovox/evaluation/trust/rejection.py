@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from emovox.evaluation.trust.draws import interval_of, mean_interval
-from emovox.evaluation.trust.hearing import Heard, Item, Key, troubles
+from emovox.evaluation.trust.hearing import Heard, Key, Stimulus, troubles
 from emovox.evaluation.trust.material import Material
 from emovox.evaluation.trust.outcome import ALL, TrustTest, Where, failed, judged, not_testable
 from emovox.evaluation.trust.sounds import NoSoundsError, sounds
 from emovox.evaluation.trust.suite import Check
-from emovox.evaluation.trust.system import Answer
+from emovox.evaluation.trust.system import SystemAnswer
 from emovox.schema.figure import TILE
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.progress import Progress
@@ -29,7 +29,7 @@ def rejection_tests(
         if check.per == "corpus":
             yield from _lost(check, material)
             continue
-        found: dict[str, list[Item] | str] = {}
+        found: dict[str, list[Stimulus] | str] = {}
         for kind in check.over:
             try:
                 found[kind] = sounds(kind, most=material.sizes.sounds, seed=material.seed, noise=noise)
@@ -41,13 +41,13 @@ def rejection_tests(
             yield _of_kind(check, Where(ALL, kind), items, heard, material)
 
 
-def _of_kind(check: Check, where: Where, items: list[Item] | str, heard: Heard, material: Material) -> TrustTest:
+def _of_kind(check: Check, where: Where, items: list[Stimulus] | str, heard: Heard, material: Material) -> TrustTest:
     if isinstance(items, str):
         return not_testable(check, where, items)
     keys = [Key(TILE, item.corpus, item.id) for item in items]
     if trouble := troubles(heard, keys):
         return failed(check, where, trouble, n=len(items))
-    answers = [answer for key in keys if isinstance(answer := heard[key], Answer)]
+    answers = [answer for key in keys if isinstance(answer := heard[key], SystemAnswer)]
     if check.name == "calm":
         if NEUTRAL not in material.system.labels:
             return not_testable(check, where, f"the system has no label {NEUTRAL}")
@@ -61,7 +61,7 @@ def _of_kind(check: Check, where: Where, items: list[Item] | str, heard: Heard, 
     return judged(check, where, value, n=len(items), interval=mean_interval(shares, material.rng(9)))
 
 
-def _seconds(item: Item) -> float:
+def _seconds(item: Stimulus) -> float:
     samples, rate = item.load()
     return len(samples) / rate
 

@@ -17,7 +17,7 @@ from emovox.evaluation.trust.material import Material, label_of
 from emovox.evaluation.trust.outcome import ALL, TrustTest, Where, failed, judged, not_testable
 from emovox.evaluation.trust.sample import sample_clips
 from emovox.evaluation.trust.suite import CORRUPTIONS, FEWEST_CLIPS, Check, conditions_of
-from emovox.evaluation.trust.system import Answer
+from emovox.evaluation.trust.system import SystemAnswer
 from emovox.schema.figure import TILE
 from emovox.schema.progress import Progress
 
@@ -64,7 +64,7 @@ class Robustness:
         """Return the index of the label of each clip under a condition."""
         labels = self.material.system.labels
         given = [self.heard[Key(condition, clip.corpus, clip.id)] for clip in sample.clips]
-        named = [answer.label if isinstance(answer, Answer) else None for answer in given]
+        named = [answer.label if isinstance(answer, SystemAnswer) else None for answer in given]
         return np.array([NO_LABEL if name is None else labels.index(name) for name in named], np.int64)
 
     def trouble(self, conditions: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ Watch = Callable[[str], AbstractContextManager[Progress]]
 
 
 @dataclass(frozen=True)
-class Plan:
+class SuitePlan:
     """How the suite is run.
 
     Attributes:
@@ -54,7 +54,7 @@ def _unseen(title: str) -> AbstractContextManager[Progress]:  # noqa: ARG001
 
 
 def run_suite(
-    system: System, clips: Mapping[str, Sequence[Clip]], plan: Plan, *, watch: Watch = _unseen
+    system: System, clips: Mapping[str, Sequence[Clip]], plan: SuitePlan, *, watch: Watch = _unseen
 ) -> TrustResult:
     """Test a system on corpora.
 
@@ -87,7 +87,9 @@ def run_suite(
     )
 
 
-def _tests(topic: Topic, suite: Sequence[Check], material: Material, plan: Plan, watch: Watch) -> Iterator[TrustTest]:
+def _tests(
+    topic: Topic, suite: Sequence[Check], material: Material, plan: SuitePlan, watch: Watch
+) -> Iterator[TrustTest]:
     checks = [check for check in suite if check.topic == topic]
     with watch(topic) as progress:
         match topic:

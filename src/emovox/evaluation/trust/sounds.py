@@ -17,7 +17,7 @@ from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.augment.changes import coloured_noise
 from emovox.augment.conditions import NOISE_FILES
-from emovox.evaluation.trust.hearing import Item
+from emovox.evaluation.trust.hearing import Stimulus
 from emovox.evaluation.trust.sample import order_key
 from emovox.evaluation.trust.system import ANY
 from emovox.schema.errors import AudioError
@@ -49,7 +49,7 @@ class NoSoundsError(Exception):
     """There are no sounds of a kind here; the message says why. Internal: it becomes a test that is not testable."""
 
 
-def sounds(kind: str, *, most: int, seed: int, noise: Path | None) -> list[Item]:
+def sounds(kind: str, *, most: int, seed: int, noise: Path | None) -> list[Stimulus]:
     """Return up to `most` sounds of a kind.
 
     Args:
@@ -72,8 +72,8 @@ def sounds(kind: str, *, most: int, seed: int, noise: Path | None) -> list[Item]
     return _files(kind, most, seed, noise)
 
 
-def _item(kind: str, name: str, samples: Samples, rate: int) -> Item:
-    return Item(f"sound:{kind}", name, ANY, lambda: (samples, rate))
+def _item(kind: str, name: str, samples: Samples, rate: int) -> Stimulus:
+    return Stimulus(f"sound:{kind}", name, ANY, lambda: (samples, rate))
 
 
 def _silence(rng: np.random.Generator) -> Samples:  # noqa: ARG001
@@ -116,7 +116,7 @@ FORMULAS: Mapping[str, Callable[[np.random.Generator], Samples]] = {
 """Kind → the sound of a random generator, 5 s."""
 
 
-def _files(kind: str, most: int, seed: int, noise: Path | None) -> list[Item]:
+def _files(kind: str, most: int, seed: int, noise: Path | None) -> list[Stimulus]:
     if noise is None:
         raise NoSoundsError("no folder of noises: set $EMOVOX_NOISE or give --noise")
     if kind in CLASSES:
@@ -145,7 +145,7 @@ def _load(path: Path) -> tuple[Samples, int]:
     return audio[0, : round(LONGEST * rate)], rate
 
 
-def _music(most: int, noise: Path | None) -> list[Item]:
+def _music(most: int, noise: Path | None) -> list[Stimulus]:
     """Return music of a folder, as in MUSAN, or pieces that fluidsynth plays."""
     found = _audio(noise / "music") if noise is not None else []
     if found:
@@ -186,7 +186,7 @@ def _midi(rng: np.random.Generator, *, instrument: int) -> bytes:
     return b"MThd" + struct.pack(">IHHH", 6, 0, 1, 96) + b"MTrk" + struct.pack(">I", len(track)) + track
 
 
-def _espeak(most: int) -> list[Item]:
+def _espeak(most: int) -> list[Stimulus]:
     if shutil.which("espeak-ng") is None:
         raise NoSoundsError("espeak-ng is not installed")
     return [_item("espeak", str(n), *_spoken(n)) for n in range(min(most, len(SENTENCES)))]

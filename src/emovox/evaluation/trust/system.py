@@ -21,7 +21,7 @@ ANY = ""
 """Fold of what no fold tests: sounds, and corpora that are in no training."""
 
 
-class Answer(NamedTuple):
+class SystemAnswer(NamedTuple):
     """What a system says about one recording.
 
     Attributes:
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-Hear = Callable[[Samples, int], Answer]
+Hear = Callable[[Samples, int], SystemAnswer]
 """Answers for samples [n], float32 in [-1, 1], and their rate in Hz; raises an `EmovoxError` if it cannot."""
 
 
@@ -129,16 +129,16 @@ def from_folds(
 def hearing(predictor: Predictor) -> Hear:
     """Return the answers of a model on the path of `predict`."""
 
-    def hear(samples: Samples, rate: int) -> Answer:
+    def hear(samples: Samples, rate: int) -> SystemAnswer:
         """Return the answer for samples [n]."""
         return _answer(predictor.predict((samples, rate)), predictor.labels)
 
     return hear
 
 
-def _answer(result: Result, labels: tuple[str, ...]) -> Answer:
+def _answer(result: Result, labels: tuple[str, ...]) -> SystemAnswer:
     if result.scores is None:
-        return Answer(None, None, 0.0)
+        return SystemAnswer(None, None, 0.0)
     scores = tuple(result.scores[label] for label in labels)
     labelled = sum(segment.end - segment.start for segment in result.segments if segment.label is not None)
-    return Answer(labels[int(np.argmax(scores))], scores, labelled)
+    return SystemAnswer(labels[int(np.argmax(scores))], scores, labelled)
