@@ -98,12 +98,13 @@ def figures_of(model: str, data: Data) -> list[FigureKey]:
 
 
 def planned(recipes: Path = RECIPES) -> list[Planned]:
-    """List what all recipes give, by file."""
+    """List what all recipes give, by file; those for a user's recordings, with `copies.own`, give nothing here."""
     command = "emovox evaluate svm --corpus casia --protocol zero-shot"
     found = [Planned(figure("svm", "casia", "zero-shot"), command)]
     for path in sorted(recipes.glob("*.toml")):
         recipe, command = read_recipe(path), f"emovox train recipes/{path.name}"
-        found += [Planned(key, command, recipe.name) for key in figures_of(model_of(path.stem), recipe.data)]
+        if OWN not in getattr(recipe, "copies", {}):
+            found += [Planned(key, command, recipe.name) for key in figures_of(model_of(path.stem), recipe.data)]
     return found
 
 

@@ -133,10 +133,10 @@ def kept_clips(model: str, corpora: Sequence[str]) -> list[tuple[Clip, Samples]]
     return kept
 
 
-def clip_statistics(model: Model, path: str) -> Samples:
-    """Return the mean of the statistics of a clip's tiles, [p]; NaN if there is no speech."""
+def clip_statistics(model: Model, path: str, change: Callable[[Samples], Samples] = lambda samples: samples) -> Samples:
+    """Return the mean of the statistics of a clip's tiles after a change, [p]; NaN if there is no speech."""
     audio, _ = load_audio(path)
-    rows = [model.run(tile.samples[None]).statistics[0] for tile in cut_tiles([audio[0]])]
+    rows = [model.run(change(tile.samples)[None]).statistics[0] for tile in cut_tiles([audio[0]])]
     return np.mean(rows, axis=0) if rows else np.full_like(model.default_profile.mean, np.nan)
 
 

@@ -3,7 +3,7 @@
     python -m studies.few_labels [--seeds 2] [--steps 300] [--width 768] [--corpora ravdess,casia,…]
 
 Each language in turn is new: no head has heard it. Half of its speakers (two splits, men and women dealt in turn) give
-0, 5, 10, 20 or 50 labelled clips a class, the other half is the test. The kit is that of `studies.transfer`: clip means
+0, 5, 10, 20 or 50 labelled clips a class, the other half is the test. The kit is `studies.kit`: clip means
 of the frozen encoder of `accurate`, no changed copies, so read the differences, not the levels.
 
 Ways: `others` learns from all other languages, no clip of the new one. `alone` learns from the few clips only. `joint`
@@ -34,7 +34,7 @@ from emovox.training.loop import learn
 from emovox.training.plan import Loss, Mixup, Optimiser, Plan
 from emovox.training.stages.head import HeadAlone
 from studies.adaptation import CORPORA
-from studies.transfer import Kit, Variant, fit, read_kit, uar
+from studies.kit import Kit, Variant, fit, read_kit, uar
 
 BUDGETS = (5, 10, 20, 50)
 RANK = 8

@@ -11,7 +11,8 @@ from emovox.training.data.task import make_task
 from emovox.training.recipe import Data
 from emovox.training.stages.head import HeadAlone, logits
 from studies.few_labels import LowRank, trials
-from studies.transfer import VARIANTS, Kit, Part, Variant, at_home, fit, folds, measured, rows_of, uar
+from studies.kit import Kit, Part, Variant, fit, folds, rows_of, uar
+from studies.transfer import VARIANTS, at_home, measured
 from tests.corpora.trees import clip
 
 WIDTH = 12
@@ -73,7 +74,7 @@ def test_a_row_has_every_figure(kit: Kit) -> None:
     assert len(row) == 3 + 3 + 3 + 3
     assert all(0 <= value <= 100 for value in row)
     assert len(at_home(kit, Variant(speaker_view=False), 0)) == 6
-    assert len(rows_of(kit, kit.where("casia"), speaker_view=False)) == 48
+    assert len(rows_of(kit, kit.where("casia"), Variant(speaker_view=False))) == 48
 
 
 def test_few_labels_of_a_new_language(kit: Kit) -> None:

@@ -60,6 +60,15 @@ def test_a_label_of_one_speaker_alone_makes_folds_random() -> None:
     assert "no other speaker has a clip of it" in settle(own("svm"), found).notes[0]
 
 
+def test_weights_and_copies_of_yours_are_those_of_each_of_your_corpora() -> None:
+    recipe = read_recipe(RECIPES / "adapt-language.toml")
+    found = clips("ab", "xyz") + clips("ab", "uvw", corpus="yours") + clips("ab", "rst", corpus="emodb")
+    settled = settle(recipe, found).recipe
+    assert settled.data.weights == {"mine": 3.0, "yours": 3.0, "emovo": 0.5}
+    assert (settled.copies["mine"], settled.copies["yours"], settled.copies["emodb"]) == (6, 6, 4)
+    assert "own" not in settled.copies
+
+
 def test_steps_follow_the_number_of_clips() -> None:
     recipe = own("mobile")
     assert isinstance(recipe, NetworkRecipe)

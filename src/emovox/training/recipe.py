@@ -33,8 +33,8 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         view: the labels. "own" keeps those of the corpora. "seven" merges calm into neutral and drops boredom. The name
             of a label view ("ravdess-8") serves for a single corpus.
         target: the corpus that "zero-shot" tests on.
-        weights: corpus → weight of its clips in training, > 0; 1 for corpora that are not named. As with `copies`,
-            names of corpora that are not in `corpora` count nothing, so a recipe can build on another.
+        weights: corpus → weight of its clips in training, > 0; 1 for corpora that are not named; "own" for all corpora
+            of the user. Names of corpora that are not in `corpora` count nothing, so a recipe can build on another.
     """
 
     corpora: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,12 +18,13 @@ from emovox.training.recipe import AUTO, Data, Recipe
 from emovox.training.run import check_classes
 
 OWN = "own"
-"""Key of `copies` for all corpora of the user that it does not name."""
+"""Key of `copies` and of `data.weights` for all corpora of the user that they do not name."""
 
 FEWEST_STEPS = 200
 """Fewest steps of a plan with `passes`: below it the warm-up alone takes a good part of the training."""
 
 R = TypeVar("R", bound=Recipe)
+N = TypeVar("N", int, float)
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ def settle(recipe: Recipe, clips: Sequence[Clip]) -> Settled:
         ProtocolError: the clips allow no protocol.
         RecipeError: fewer than two classes are left.
     """
-    found, notes = (recipe, []) if recipe.data.protocol != AUTO else _with_protocol(recipe, clips)
-    return Settled(_with_amounts(found, clips), tuple(notes))
+    found = _with_amounts(recipe, clips)
+    settled, notes = (found, []) if recipe.data.protocol != AUTO else _with_protocol(found, clips)
+    return Settled(settled, tuple(notes))
 
 
 def _with_protocol(recipe: R, clips: Sequence[Clip]) -> tuple[R, list[str]]:
@@ -69,15 +71,13 @@ def _check(clips: Sequence[Clip], data: Data) -> None:
 
 
 def _with_amounts(recipe: R, clips: Sequence[Clip]) -> R:
-    """Return the recipe, and that of its teacher, with copies of the user's corpora and with numbers of steps."""
+    """Return the recipe, and that of its teacher, with copies and weights of the user's corpora, and with steps."""
     changes: dict[str, Any] = {}
-    copies: dict[str, int] = dict(getattr(recipe, "copies", {}))
-    if OWN in copies:
-        number = copies.pop(OWN)
-        corpora = dict.fromkeys(clip.corpus for clip in clips)
-        mine = [name for name in corpora if name not in CORPORA and name not in SPEAKER_CORPORA]
-        copies = {**dict.fromkeys(mine, number), **copies}
+    copies: dict[str, int] = _with_own(getattr(recipe, "copies", {}), clips)
+    if OWN in getattr(recipe, "copies", {}):
         changes["copies"] = copies
+    if OWN in recipe.data.weights:
+        changes["data"] = msgspec.structs.replace(recipe.data, weights=_with_own(recipe.data.weights, clips))
     rows = sum(1 + copies.get(clip.corpus, 0) + bool(getattr(recipe, "whole", False)) for clip in clips)
     for name in ("learning", "head_learning"):
         plan = getattr(recipe, name, None)
@@ -87,6 +87,16 @@ def _with_amounts(recipe: R, clips: Sequence[Clip]) -> R:
     if teacher is not None:
         changes["teacher"] = msgspec.structs.replace(teacher, recipe=_with_amounts(teacher.recipe, clips))
     return msgspec.structs.replace(recipe, **changes) if changes else recipe
+
+
+def _with_own(by_corpus: Mapping[str, N], clips: Sequence[Clip]) -> dict[str, N]:
+    """Return values by corpus in which `OWN` is replaced by the corpora of the user."""
+    named = {name: value for name, value in by_corpus.items() if name != OWN}
+    if OWN not in by_corpus:
+        return named
+    corpora = dict.fromkeys(clip.corpus for clip in clips)
+    mine = [name for name in corpora if name not in CORPORA and name not in SPEAKER_CORPORA]
+    return {**dict.fromkeys(mine, by_corpus[OWN]), **named}
 
 
 def _with_steps(plan: Plan, rows: int) -> Plan:
