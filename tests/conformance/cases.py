@@ -25,7 +25,7 @@ from emovox.runtime.tiles import extend, split_region
 from emovox.runtime.timeline import summarise
 from emovox.runtime.vad import Vad, VadConfig
 from emovox.schema.formats import csv_text
-from emovox.schema.result import Result, ResultRow, Segment, rounded
+from emovox.schema.result import Adapted, Result, ResultRow, Segment, rounded
 
 FOLDER = Path(__file__).parent
 FULL_SCALE = 32768
@@ -122,7 +122,14 @@ def vad(given: Case) -> Case:
 def summaries(given: Case) -> Case:
     """Segments of a recording → its row: label, scores, shares, warnings."""
     segments = msgspec.convert(given["segments"], list[Segment])
-    row = summarise(given["file"], duration=given["duration"], segments=segments, threshold=given["threshold"])
+    adapted = msgspec.convert(given.get("adapted"), Adapted | None)
+    row = summarise(
+        given["file"],
+        duration=given["duration"],
+        segments=segments,
+        threshold=given["threshold"],
+        adapted=adapted,
+    )
     return {"row": msgspec.to_builtins(row)}
 
 

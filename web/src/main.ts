@@ -20,14 +20,9 @@ function start(): void {
   bindPreferences(() => results.redraw());
   bindFullView(() => results.redraw());
   const files: FilePanel = new FilePanel(recogniser, results, settings, () => live.free());
-  const live: LivePanel = new LivePanel(
-    recogniser,
-    results,
-    () => settings.fetch(),
-    threshold,
-    () => files.forget(),
-  );
+  const live: LivePanel = new LivePanel(recogniser, results, settings, () => files.forget());
   settings.onModel = () => files.again();
+  settings.onAdapt = () => files.again();
   settings.onThreshold = () => {
     results.applyThreshold();
     files.redraw();

@@ -30,13 +30,14 @@ const CARD = {
   description: "level and brightness in place of emotion, for tests of the page",
   labels: LABELS,
   threshold: THRESHOLD,
+  adaptable: true,
   licence: "Apache-2.0",
   licence_risk: "none: it learned from nothing",
   parameters: 2,
   figures: [{ corpus: "ravdess-8", protocol: "joint", metric: "UAR", value: 12.5, low: 10.1, high: 14.9 }],
 };
 
-const OTHER = { ...CARD, name: "second", default: false };
+const OTHER = { ...CARD, name: "second", default: false, adaptable: false };
 
 interface Job {
   readonly began: number;
@@ -77,7 +78,7 @@ async function emotions(request: IncomingMessage, response: ServerResponse, url:
   const sound = Buffer.from(bytes.subarray(0, 4)).toString() === "fLaC" ? EXAMPLE : readWav(bytes);
   if (!sound) return fail(response, 422, "undecodable", `${upload.name}: got no audio that is understood`);
   const channels = url.searchParams.get("channels") === "split" ? sound.channels : [mixed(sound.channels)];
-  const row: Row = recognised(upload.name, channels, sound.sampleRate);
+  const row: Row = recognised(upload.name, channels, sound.sampleRate, url.searchParams.has("adapt"));
   const result = { model: { ...MODEL, name: url.searchParams.get("model") ?? MODEL.name }, ...row };
   if (row.duration <= LONGEST_AT_ONCE) return answer(response, 200, result);
   const id = randomUUID();
@@ -135,12 +136,18 @@ function converse(socket: WebSocket): void {
     });
     socket.close(1001, "shutting_down");
   };
-  const control = (message: { type?: string; sample_rate?: number; encoding?: string; channels?: number }) => {
-    const { type, sample_rate = 0, encoding, channels = 1 } = message;
+  const control = (message: {
+    type?: string;
+    sample_rate?: number;
+    encoding?: string;
+    channels?: number;
+    adapt?: boolean;
+  }) => {
+    const { type, sample_rate = 0, encoding, channels = 1, adapt = false } = message;
     if (type === "session.start" && sample_rate >= 8000 && sample_rate <= 48_000 && encoding === "s16le") {
-      stream = new FakeStream(sample_rate);
+      stream = new FakeStream(sample_rate, 0, adapt);
       endings.add(shutDown);
-      const settings = { hop: HOP, window: WINDOW, threshold: THRESHOLD, encoding, sample_rate, channels };
+      const settings = { hop: HOP, window: WINDOW, threshold: THRESHOLD, encoding, sample_rate, channels, adapt };
       send({ type: "session.started", model: MODEL, labels: LABELS, ...settings });
     } else if (type === "session.end" && stream) {
       finish(stream);

@@ -1,7 +1,7 @@
 // A fake recogniser: loud audio is speech, and scores follow level and brightness. It is deterministic, so that the page
 // can be developed and tested without a model. The shapes are those of emovox.
 
-import type { LiveEvent, Row, Scores, Segment } from "../src/recogniser/protocol.ts";
+import type { Adapted, LiveEvent, Row, Scores, Segment } from "../src/recogniser/protocol.ts";
 import { bestOf, EMPTY_SESSION, reduce, rowOf } from "../src/timeline/session.ts";
 
 export const LABELS = ["neutral", "happy", "sad", "angry", "fear", "disgust", "surprise"];
@@ -27,11 +27,16 @@ export class FakeStream {
   #start = 0;
   #quiet = 0;
   #sinceUpdate = 0;
+  #adapted: Adapted;
 
+  /** @param adapts after its first tile it adapts: each label gets the score of the next one. */
   constructor(
     readonly sampleRate: number,
     readonly channel = 0,
-  ) {}
+    readonly adapts = false,
+  ) {
+    this.#adapted = { source: "stream", clips: 0, seconds: 0 };
+  }
 
   get seconds(): number {
     return this.#frames * FRAME + this.#rest.length / this.sampleRate;
@@ -83,28 +88,37 @@ export class FakeStream {
     const segments = Array.from({ length: tiles }, (_, i) => {
       const own = spoken.slice(i * size, (i + 1) * size);
       const start = this.#start + i * size * FRAME;
-      return this.#segment(own, start, start + own.length * FRAME);
+      return this.#learn(this.#segment(own, start, start + own.length * FRAME));
     });
     this.#speech = null;
     const whole = this.#segment(spoken, this.#start, this.#start + spoken.length * FRAME);
-    return { type: "speech.ended", utterance: this.#utterance, ...whole, segments };
+    const adapted = this.adapts ? { adapted: this.#adapted } : {};
+    return { type: "speech.ended", utterance: this.#utterance, ...whole, segments, ...adapted };
+  }
+
+  #learn(segment: Segment): Segment {
+    const { clips, seconds } = this.#adapted;
+    this.#adapted = { source: "stream", clips: clips + 1, seconds: seconds + segment.end - segment.start };
+    return segment;
   }
 
   #segment(frames: readonly Frame[], start: number, end: number): Segment {
-    const scores = scoresOf(frames);
+    const plain = scoresOf(frames);
+    const scores = this.#adapted.clips && this.adapts ? rotated(plain) : plain;
     const best = bestOf(scores);
     const confidence = scores[best] ?? 0;
     const label = confidence >= THRESHOLD ? best : null;
-    return { start: micro(start), end: micro(end), channel: this.channel, label, confidence, scores };
+    const segment = { start: micro(start), end: micro(end), channel: this.channel, label, confidence, scores };
+    return this.adapts ? { ...segment, plain_scores: plain } : segment;
   }
 }
 
 /** The row for a recording, channel by channel as they are given. */
-export function recognised(file: string, channels: readonly Float32Array[], sampleRate: number): Row {
+export function recognised(file: string, channels: readonly Float32Array[], sampleRate: number, adapts = false): Row {
   const duration = (channels[0]?.length ?? 0) / sampleRate;
   let session = EMPTY_SESSION;
   for (const [channel, samples] of channels.entries()) {
-    const stream = new FakeStream(sampleRate, channel);
+    const stream = new FakeStream(sampleRate, channel, adapts);
     for (const event of [...stream.feed(samples), ...stream.flush()]) session = reduce(session, event);
   }
   return rowOf(session, { file, duration, threshold: THRESHOLD });
@@ -117,6 +131,11 @@ function measured(samples: Float32Array): Frame {
     if (index && sample > 0 !== (samples[index - 1] ?? 0) > 0) crossings += 1;
   }
   return { level: sum / samples.length, brightness: crossings / samples.length };
+}
+
+function rotated(scores: Scores): Scores {
+  const values = Object.values(scores);
+  return Object.fromEntries(Object.keys(scores).map((label, i) => [label, values[(i + 1) % values.length] ?? 0]));
 }
 
 function scoresOf(frames: readonly Frame[]): Scores {

@@ -17,8 +17,14 @@ export function rounded(row: Row): Row {
       end: round(segment.end, TIME_DIGITS),
       confidence: round(segment.confidence),
       scores: roundedScores(segment.scores),
+      ...roundedPlain(segment),
     })),
+    ...roundedPlain(row),
   };
+}
+
+function roundedPlain({ plain_scores }: { readonly plain_scores?: Scores }): { readonly plain_scores?: Scores } {
+  return plain_scores ? { plain_scores: roundedScores(plain_scores) } : {};
 }
 
 function round(value: number, digits = SCORE_DIGITS): number {

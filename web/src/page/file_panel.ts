@@ -132,9 +132,9 @@ export class FilePanel {
     try {
       const channels = this.#split.checked ? "split" : "mix";
       const onProgress = (progress: Progress) => signal.aborted || this.#progress(file, progress);
-      const { model } = this.settings;
+      const { model, adaptFile: adapt } = this.settings;
       const [answer, peaks] = await Promise.all([
-        this.recogniser.recognise(file, { channels, model, signal, onProgress }),
+        this.recogniser.recognise(file, { channels, model, adapt, signal, onProgress }),
         outlineOf(file),
       ]);
       Object.assign(recording, { state: "done", answer, peaks });

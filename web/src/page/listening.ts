@@ -47,6 +47,8 @@ export class Listening {
 
   constructor(
     private readonly recogniser: Recogniser,
+    /** Whether the voice is learnt while it speaks. After a lost connection that begins anew. */
+    readonly adapts: boolean,
     private readonly handlers: ListeningHandlers,
   ) {}
 
@@ -79,6 +81,7 @@ export class Listening {
       this.#set("connecting");
       const stream = await this.recogniser.listen({
         sampleRate: microphone.sampleRate,
+        adapt: this.adapts,
         signal,
         onEvent: (event) => this.#take(event),
         onLost: (error) => this.#lose(error),

@@ -1,17 +1,19 @@
 import { levelDb } from "../audio/encode.ts";
 import { isMicrophoneOffered, Microphone } from "../audio/microphone.ts";
 import { byId, make, onClick, setHint, setText } from "../dom/dom.ts";
-import type { ModelCard, SessionStarted } from "../recogniser/protocol.ts";
+import type { SessionStarted } from "../recogniser/protocol.ts";
 import type { Recogniser } from "../recogniser/recogniser.ts";
 import { clock, number } from "../text/format.ts";
 import { type Key, onLanguage, t } from "../text/i18n.ts";
 import { relabelledSession, type Session, strips } from "../timeline/session.ts";
+import { warmingText } from "./adaptation.ts";
 import { askConsent } from "./dialogs.ts";
 import { adviceFor } from "./insecure.ts";
 import { Listening, type ListeningState } from "./listening.ts";
 import { announce, messageOf, notify, report } from "./notices.ts";
 import { liveReadout, type Readout } from "./readout.ts";
 import type { Results } from "./results.ts";
+import type { Settings } from "./settings.ts";
 
 const STATES: Readonly<Record<ListeningState, Key>> = {
   permission: "state.permission",
@@ -30,15 +32,13 @@ export class LivePanel {
   #announced = 0;
 
   /**
-   * @param model returns the card of the service's model; undefined if it is not known.
-   * @param chosenThreshold returns the user's threshold; null takes that of the session.
+   * @param settings gives the card of the service's model, the threshold, and whether to adapt.
    * @param before called before the microphone starts, since a file and the microphone exclude each other.
    */
   constructor(
     private readonly recogniser: Recogniser,
     private readonly results: Results,
-    private readonly model: () => Promise<ModelCard | undefined>,
-    private readonly chosenThreshold: () => number | null,
+    private readonly settings: Settings,
     private readonly before: () => void,
   ) {
     onClick("listen", () => this.#begin());
@@ -73,7 +73,7 @@ export class LivePanel {
   async #begin(): Promise<void> {
     notify(null);
     try {
-      if (!(await askConsent(await this.model()))) return;
+      if (!(await askConsent(await this.settings.fetch()))) return;
     } catch (error) {
       report(error);
       return;
@@ -82,7 +82,7 @@ export class LivePanel {
     this.close();
     this.results.clear();
     this.#announced = 0;
-    this.#listening = new Listening(this.recogniser, {
+    this.#listening = new Listening(this.recogniser, this.settings.adaptLive, {
       onState: (state) => this.#changed(state),
       onOpen: (labels) => this.results.openLive(labels),
       onChange: () => this.#update(),
@@ -161,11 +161,12 @@ export class LivePanel {
 
   #draw(listening: Listening, settings: SessionStarted): { session: Session; readout: Readout } {
     const { seconds, peaks } = listening;
-    const chosen = this.chosenThreshold();
+    const chosen = this.settings.threshold;
     const session = chosen === null ? listening.session : relabelledSession(listening.session, chosen);
     const readout = liveReadout(session, { seconds, window: settings.window });
     const threshold = chosen ?? settings.threshold;
-    this.results.showLive({ seconds, strips: strips(session), peaks, readout, threshold });
+    const adapted = listening.adapts ? warmingText(session.adapted, session.segments) : null;
+    this.results.showLive({ seconds, strips: strips(session), peaks, readout, threshold, adapted });
     return { session, readout };
   }
 
@@ -194,6 +195,7 @@ export class LivePanel {
   #explainInsecure(): void {
     const offered = isMicrophoneOffered();
     byId("offered").hidden = !offered;
+    byId("adapt-live-choice").hidden = !offered;
     byId("insecure").hidden = offered;
     if (offered) return;
     const { command, host, tunnel, tunnelled } = adviceFor(location);

@@ -14,6 +14,7 @@ import type { TimelineData } from "../timeline/paint.ts";
 import { pictureOf } from "../timeline/picture.ts";
 import { relabelled, type Strip } from "../timeline/session.ts";
 import { EMPTY, TimelineView } from "../timeline/view.ts";
+import { adaptedText, withoutText } from "./adaptation.ts";
 import { announce } from "./notices.ts";
 import { Player } from "./player.ts";
 import { type Readout, rowReadout, segmentReadout } from "./readout.ts";
@@ -32,6 +33,8 @@ export interface LiveView {
   readonly peaks: Peaks;
   readonly readout: Readout;
   readonly threshold: number;
+  /** What the scores are adapted to, in words; null: nothing. */
+  readonly adapted: string | null;
 }
 
 /** What belongs to the result of a file. */
@@ -59,6 +62,7 @@ export class Results {
   #finished: Finished | null = null;
   #all: () => readonly Row[] = () => [];
   #live: Readout | null = null;
+  #liveAdapted: string | null = null;
   #threshold: number | null = null;
   #chosen: number | null = null;
   #audible = false;
@@ -115,7 +119,7 @@ export class Results {
     this.#updateTexts();
   }
 
-  showLive({ seconds, strips, peaks, readout, threshold }: LiveView): void {
+  showLive({ seconds, strips, peaks, readout, threshold, adapted }: LiveView): void {
     if (this.#finished) {
       this.#finished = null; // the session continues after a lost connection
       this.#timeline.open(this.#data, true);
@@ -123,6 +127,7 @@ export class Results {
     }
     this.#threshold = threshold;
     this.#live = readout;
+    this.#liveAdapted = adapted;
     this.#data = { ...this.#data, duration: seconds, strips, peaks };
     this.#timeline.show(this.#data);
     this.#showStage();
@@ -139,6 +144,7 @@ export class Results {
     this.#data = data;
     this.#chosen = null;
     this.#live = null;
+    this.#liveAdapted = null;
     this.#root.hidden = false;
     byId("play").hidden = !this.#audible;
     this.#timeline.open(data, live);
@@ -170,7 +176,13 @@ export class Results {
     byId("recording").title = this.#finished?.row.file ?? "";
     const whole = this.#finished ? rowReadout(this.#relabelled(this.#finished.row)) : this.#live;
     const readout = strip ? segmentReadout(strip) : whole;
+    setHint(byId("adapted"), strip ? withoutText(strip) : this.#adaptedText());
     if (readout) this.#stage.show(readout, this.#data.colours, this.chosenThreshold() ?? this.#threshold);
+  }
+
+  #adaptedText(): string | null {
+    const row = this.#finished?.row;
+    return row ? adaptedText(row.adapted, row.segments) : this.#liveAdapted;
   }
 
   #choose(index: number | null, play: boolean): void {

@@ -6,22 +6,28 @@ import type { Recogniser } from "../recogniser/recogniser.ts";
 import { percent } from "../text/format.ts";
 import { onLanguage, t } from "../text/i18n.ts";
 import { showModel } from "./about.ts";
+import { WARM_UP } from "./adaptation.ts";
 
 export class Settings {
   readonly #select = byId("model-choice", HTMLSelectElement);
   readonly #range = byId("threshold-choice", HTMLInputElement);
+  readonly #adaptFile = byId("adapt-file", HTMLInputElement);
+  readonly #adaptLive = byId("adapt-live", HTMLInputElement);
   readonly #automatic = byId("threshold-automatic", HTMLButtonElement);
   #cards: readonly ModelCard[] = [];
   /** The user's threshold, 0 to 1; null takes the model's. */
   threshold: number | null = null;
   onModel: () => void = () => undefined;
   onThreshold: () => void = () => undefined;
+  /** The user has switched the adaptation of files on or off. */
+  onAdapt: () => void = () => undefined;
 
   constructor(private readonly recogniser: Recogniser) {
     this.#select.addEventListener("change", () => {
       this.#show();
       this.onModel();
     });
+    this.#adaptFile.addEventListener("change", () => this.onAdapt());
     this.#range.addEventListener("input", () => this.#choose(Number(this.#range.value) / 100));
     this.#automatic.addEventListener("click", () => this.#choose(null));
     onLanguage(() => this.#show());
@@ -47,6 +53,16 @@ export class Settings {
   get model(): string | null {
     const name = this.#select.value;
     return !name || name === this.main?.name ? null : name;
+  }
+
+  /** Whether to adapt the scores of files to their voices. */
+  get adaptFile(): boolean {
+    return this.#adaptFile.checked && !this.#adaptFile.disabled;
+  }
+
+  /** Whether the microphone is to learn the voice while it speaks. */
+  get adaptLive(): boolean {
+    return this.#adaptLive.checked && !this.#adaptLive.disabled;
   }
 
   /** Return the card of a model by its name; undefined if the service does not list it. */
@@ -85,6 +101,16 @@ export class Settings {
     const name = several && card ? `${card.name} · ` : "";
     setText(byId("settings-now"), value === null ? "" : `${name}${percent(value)}`);
     setHint(byId("model-hint"), several ? t("settings.model_hint", { model: this.main?.name ?? "" }) : null);
+    this.#showAdaptation(card);
     showModel(card);
+  }
+
+  #showAdaptation(card: ModelCard | undefined): void {
+    const unable = (of: ModelCard | undefined) =>
+      of?.adaptable === false ? t("adapt.unable", { model: of.name }) : null;
+    this.#adaptFile.disabled = unable(card) !== null;
+    setHint(byId("adapt-file-hint"), unable(card));
+    this.#adaptLive.disabled = unable(this.main) !== null;
+    setHint(byId("adapt-live-hint"), unable(this.main) ?? t("adapt.live_hint", { count: WARM_UP }));
   }
 }

@@ -8,6 +8,13 @@ export interface Notice {
   readonly message: string;
 }
 
+/** What scores are adapted to: the tiles whose statistics were used, and their length in seconds. */
+export interface Adapted {
+  readonly source: string;
+  readonly clips: number;
+  readonly seconds: number;
+}
+
 /** One tile of speech. `label` is null below the abstention threshold: "not sure". */
 export interface Segment {
   readonly start: number;
@@ -16,6 +23,8 @@ export interface Segment {
   readonly label: string | null;
   readonly confidence: number;
   readonly scores: Scores;
+  /** The scores without adaptation, if `scores` are adapted to a voice. */
+  readonly plain_scores?: Scores;
 }
 
 /** The result of one recording; `label`, `confidence` and `scores` are null without speech. */
@@ -28,6 +37,8 @@ export interface Row {
   readonly shares: Scores;
   readonly warnings: readonly Notice[];
   readonly segments: readonly Segment[];
+  readonly adapted?: Adapted;
+  readonly plain_scores?: Scores;
 }
 
 export interface ModelName {
@@ -57,6 +68,8 @@ export interface ModelCard extends ModelName {
   readonly labels: readonly string[];
   /** Probability below which no label is given. */
   readonly threshold: number;
+  /** Whether the model may adapt to a voice; an older service does not say. */
+  readonly adaptable?: boolean;
   readonly licence: string;
   readonly licence_risk: string;
   readonly parameters: number;
@@ -93,6 +106,7 @@ export interface SpeechEnded extends Segment {
   readonly type: "speech.ended";
   readonly utterance: number;
   readonly segments: readonly Segment[];
+  readonly adapted?: Adapted;
 }
 
 export type LiveEvent = SpeechStarted | EmotionUpdated | SpeechEnded;

@@ -13,6 +13,8 @@ export interface FileOptions {
   readonly channels: "mix" | "split";
   /** Name of an offered model; null is the default. */
   readonly model: string | null;
+  /** Adapt the scores to the voice of the recording, or of each channel. */
+  readonly adapt: boolean;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -20,6 +22,8 @@ export interface FileOptions {
 export interface ListenOptions {
   /** Sample rate in Hz of the samples to send. */
   readonly sampleRate: number;
+  /** Learn the voice while it speaks, and adapt the scores to it. */
+  readonly adapt: boolean;
   readonly signal: AbortSignal;
   readonly onEvent: (event: LiveEvent) => void;
   /** The session was interrupted; nothing follows. */

@@ -91,12 +91,13 @@ export class ServiceRecogniser implements Recogniser {
     }
   }
 
-  #upload(file: File, { channels, model, signal, onProgress }: FileOptions): Promise<Reply> {
+  #upload(file: File, { channels, model, adapt, signal, onProgress }: FileOptions): Promise<Reply> {
     const form = new FormData();
     form.append("file", file, file.name || "recording");
     const request = new XMLHttpRequest(); // fetch does not report the progress of uploads
     const choice = model === null ? "" : `&model=${encodeURIComponent(model)}`;
-    request.open("POST", this.#url(`v1/emotions?channels=${channels}${choice}`));
+    const voice = adapt ? `&adapt=${channels === "split" ? "channel" : "recording"}` : "";
+    request.open("POST", this.#url(`v1/emotions?channels=${channels}${choice}${voice}`));
     if (this.#key) request.setRequestHeader("Authorization", `Bearer ${this.#key}`);
     return new Promise((resolve, reject) => {
       const cancel = () => request.abort();
@@ -152,7 +153,7 @@ export class ServiceRecogniser implements Recogniser {
 function openStream(
   url: string,
   key: string | null,
-  { sampleRate, signal, onEvent, onLost }: ListenOptions,
+  { sampleRate, adapt, signal, onEvent, onLost }: ListenOptions,
 ): Promise<LiveStream | RecogniserError> {
   const socket = new WebSocket(url);
   socket.binaryType = "arraybuffer";
@@ -203,7 +204,7 @@ function openStream(
     });
     socket.onopen = () => {
       const start = { type: "session.start", sample_rate: sampleRate, encoding: "s16le", channels: 1 };
-      socket.send(JSON.stringify(key ? { ...start, key } : start));
+      socket.send(JSON.stringify({ ...start, ...(adapt ? { adapt } : {}), ...(key ? { key } : {}) }));
     };
     socket.onmessage = ({ data }: MessageEvent<string>) => {
       const message = JSON.parse(data) as StreamMessage;

@@ -40,6 +40,18 @@ export const en = {
   "settings.threshold_hint": "Below it the page says “not sure” and gives no label. The probabilities stay the same.",
   "settings.automatic": "As the model has it",
 
+  "adapt.file": "Adapt to the voice in the recording",
+  "adapt.live": "Adapt to this voice while it speaks",
+  "adapt.live_hint": "The first {count} segments are a warm-up. What it learns is forgotten when the microphone stops.",
+  "adapt.unable": "The model {model} cannot adapt to a voice.",
+
+  "adapted.nothing": "Adapted to nothing yet.",
+  "adapted.learnt": "Adapted to this voice: {count} segments, {length}.",
+  "adapted.changed": "It changed the label of {changed} of {count} segments.",
+  "adapted.unchanged": "It changed no label.",
+  "adapted.warming": "Warm-up: {count} of {all}.",
+  "adapted.without": "without adaptation: {label}, {confidence}",
+
   "full.enter": "Full view",
   "full.leave": "Leave the full view",
 
@@ -168,6 +180,7 @@ export const en = {
   "error.non_finite": "The file contains samples that are not numbers.",
   "error.too_large": "The file is larger than this service accepts.",
   "error.busy": "The service is busy. Try again in a moment.",
+  "error.cannot_adapt": "The model cannot adapt to a voice. Switch the adaptation off, or choose another model.",
   "error.bad_scale": "The samples are far beyond full scale. Scale them to the range from −1 to 1.",
   "error.no_such_track": "The file has no such audio track.",
   "error.too_long": "The recording or session is longer than this service accepts.",

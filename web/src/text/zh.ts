@@ -41,6 +41,18 @@ export const zh: Texts = {
   "settings.threshold_hint": "低于阈值时本页显示“不确定”，不给标签；概率不变。",
   "settings.automatic": "采用模型的阈值",
 
+  "adapt.file": "适应录音中的声音",
+  "adapt.live": "边听边适应这个声音",
+  "adapt.live_hint": "前 {count} 个片段是预热；麦克风停止后，所学内容即被清除。",
+  "adapt.unable": "模型 {model} 不能适应声音。",
+
+  "adapted.nothing": "尚未适应任何声音。",
+  "adapted.learnt": "已适应这个声音：{count} 个片段，{length}。",
+  "adapted.changed": "它改变了 {count} 个片段中 {changed} 个的标签。",
+  "adapted.unchanged": "没有标签改变。",
+  "adapted.warming": "预热：{count}/{all}。",
+  "adapted.without": "不适应时：{label}，{confidence}",
+
   "full.enter": "全屏显示",
   "full.leave": "退出全屏",
 
@@ -164,6 +176,7 @@ export const zh: Texts = {
   "error.non_finite": "文件中含有无效的采样值。",
   "error.too_large": "文件超过此服务的大小限制。",
   "error.busy": "服务繁忙，请稍后再试。",
+  "error.cannot_adapt": "该模型不能适应声音。请关闭适应，或选择其他模型。",
   "error.bad_scale": "采样值远超满刻度。请把它们缩放到 −1 至 1。",
   "error.no_such_track": "文件中没有这条音轨。",
   "error.too_long": "录音或会话超过此服务允许的时长。",

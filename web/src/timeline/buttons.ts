@@ -7,7 +7,7 @@ import { labelName, t } from "../text/i18n.ts";
 import { DARK_INK, inkOn } from "./colours.ts";
 import type { Layout } from "./layout.ts";
 import type { TimelineData } from "./paint.ts";
-import { bestOf, type Strip } from "./session.ts";
+import { bestOf, type Strip, unadapted } from "./session.ts";
 
 // Sizes at letters of 16 pixels; they grow with the letters.
 const LETTERS = 14;
@@ -102,7 +102,9 @@ export class SegmentButtons {
     const name = inWords(strip);
     const { label } = strip;
     const colour = label === null ? null : (data.colours.get(label) ?? null);
-    const text = label === null ? t("result.not_sure") : labelName(label);
+    const verdict = label === null ? t("result.not_sure") : labelName(label);
+    const plain = unadapted(strip);
+    const text = plain ? `${labelName(plain.label)} → ${verdict}` : verdict;
     const unit = letterUnit();
     const room = width / unit - PADDING - LETTERS * emsOf(text, 600);
     const hasText = room >= FACE;
@@ -163,8 +165,15 @@ function nearest(indices: readonly number[], strips: readonly Strip[], strip: St
   return [...indices].sort((a, b) => distance(a) - distance(b))[0];
 }
 
-/** Return a segment in words: its times, its label and its confidence. */
-export function inWords({ start, end, label, confidence, scores }: Strip): string {
+/** Return a segment in words: its times, its label and its confidence, and those without adaptation if they differ. */
+export function inWords(strip: Strip): string {
+  const plain = unadapted(strip);
+  if (!plain) return verdictOf(strip);
+  const without = t("adapted.without", { label: labelName(plain.label), confidence: percent(plain.confidence) });
+  return `${verdictOf(strip)} (${without})`;
+}
+
+function verdictOf({ start, end, label, confidence, scores }: Strip): string {
   const when = span(start, end);
   if (label !== null) {
     return t("timeline.segment", { span: when, label: labelName(label), confidence: percent(confidence) });

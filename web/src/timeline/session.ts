@@ -1,6 +1,15 @@
 // The state of a live session: a pure reducer over the recogniser's events, and the result of the session.
 
-import type { EmotionUpdated, LiveEvent, Notice, Row, Scores, Segment, SpeechEnded } from "../recogniser/protocol.ts";
+import type {
+  Adapted,
+  EmotionUpdated,
+  LiveEvent,
+  Notice,
+  Row,
+  Scores,
+  Segment,
+  SpeechEnded,
+} from "../recogniser/protocol.ts";
 
 /** A piece of the timeline: a final segment, or a preview. */
 export interface Strip extends Segment {
@@ -16,9 +25,11 @@ export interface Session {
   readonly speaking: ReadonlyMap<number, number>;
   /** The latest preview or verdict. */
   readonly latest: EmotionUpdated | SpeechEnded | null;
+  /** What the scores are adapted to since the latest verdict; null: nothing. */
+  readonly adapted: Adapted | null;
 }
 
-export const EMPTY_SESSION: Session = { segments: [], previews: [], speaking: new Map(), latest: null };
+export const EMPTY_SESSION: Session = { segments: [], previews: [], speaking: new Map(), latest: null, adapted: null };
 
 export function reduce(session: Session, event: LiveEvent): Session {
   const { channel } = event;
@@ -33,6 +44,7 @@ export function reduce(session: Session, event: LiveEvent): Session {
         previews: session.previews.filter((preview) => preview.channel !== channel),
         speaking: without(session.speaking, channel),
         latest: event,
+        adapted: event.adapted ?? null,
       };
     default:
       return session; // a newer service may send other events
@@ -62,15 +74,21 @@ export function strips(session: Session): readonly Strip[] {
 export function rowOf(session: Session, about: { file: string; duration: number; threshold: number }): Row {
   const { file, duration, threshold } = about;
   const { segments } = session;
-  const scores = meanScores(segments);
+  const scores = meanScores(segments, (segment) => segment.scores);
+  const adapted = session.adapted ? { adapted: session.adapted } : {};
   if (!scores) {
     const message = `no speech found in ${duration.toFixed(1)} s; nothing was scored`;
     const warnings = [{ code: "no_speech", message }];
-    return { file, duration, label: null, confidence: null, scores: null, shares: {}, warnings, segments };
+    return { file, duration, label: null, confidence: null, scores: null, shares: {}, warnings, segments, ...adapted };
   }
   const confidence = scores[bestOf(scores)] ?? 0;
   const shares = sharesOf(segments);
-  return relabelled({ file, duration, label: null, confidence, scores, shares, warnings: [], segments }, threshold);
+  const plain = meanScores(
+    segments.filter(({ plain_scores }) => plain_scores),
+    (segment) => segment.plain_scores ?? {},
+  );
+  const row = { file, duration, label: null, confidence, scores, shares, warnings: [], segments, ...adapted };
+  return relabelled(plain ? { ...row, plain_scores: plain } : row, threshold);
 }
 
 /** Return a result as it is with another threshold of abstention: labels and the warning `uncertain`, nothing else. */
@@ -108,13 +126,20 @@ export function bestOf(scores: Scores): string {
   return Object.entries(scores).reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["", -1] as const)[0];
 }
 
+/** Return the label with the highest score without adaptation and that score, if it is another label; else null. */
+export function unadapted({ scores, plain_scores }: Segment): { label: string; confidence: number } | null {
+  if (!plain_scores) return null;
+  const label = bestOf(plain_scores);
+  return label === bestOf(scores) ? null : { label, confidence: plain_scores[label] ?? 0 };
+}
+
 /** Return the mean of the segments' scores, weighted by their length; null without segments. */
-function meanScores(segments: readonly Segment[]): Scores | null {
+function meanScores(segments: readonly Segment[], scoresOf: (segment: Segment) => Scores): Scores | null {
   const seconds = segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
   if (!seconds || !segments[0]) return null;
   const weighted = (label: string) =>
-    segments.reduce((sum, { start, end, scores }) => sum + (end - start) * (scores[label] ?? 0), 0);
-  return Object.fromEntries(Object.keys(segments[0].scores).map((label) => [label, weighted(label) / seconds]));
+    segments.reduce((sum, segment) => sum + (segment.end - segment.start) * (scoresOf(segment)[label] ?? 0), 0);
+  return Object.fromEntries(Object.keys(scoresOf(segments[0])).map((label) => [label, weighted(label) / seconds]));
 }
 
 /** Return label → share of the speech in which it scores highest, the largest first. */

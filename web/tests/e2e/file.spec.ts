@@ -250,3 +250,35 @@ test("if the service requires a key, the page asks for it, and again if it is wr
     await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])),
   ).not.toContain("right");
 });
+
+test("a recording adapts to its voice: what it learnt and what changed is shown, and kept in JSON", async ({
+  page,
+}) => {
+  await analyse(page, SPEECH);
+  await expect(page.locator("#adapted")).toBeHidden();
+  const adapt = page.getByLabel("Adapt to the voice in the recording");
+  await adapt.check();
+  const summary =
+    /^Adapted to this voice: \d+ segments, .+ s\. It changed (no label|the label of \d+ of \d+ segments)\.$/;
+  await expect(page.locator("#adapted")).toHaveText(summary);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#save-json").click()]);
+  const { results } = JSON.parse(readFileSync(await download.path()).toString());
+  expect(results[0].adapted.clips).toBe(results[0].segments.length);
+  const changed = /without adaptation: \w+, \d+%/;
+  const best = (scores: Record<string, number>) =>
+    Object.keys(scores).sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0))[0];
+  const names = await page
+    .locator("button.segment")
+    .evaluateAll((all) => all.map((one) => one.getAttribute("aria-label")));
+  for (const [index, { scores, plain_scores }] of results[0].segments.entries()) {
+    expect(changed.test(names[index] ?? "")).toBe(best(scores) !== best(plain_scores));
+  }
+  const other = names.findIndex((name) => changed.test(name ?? ""));
+  if (other >= 0) {
+    await page.locator("button.segment").nth(other).click();
+    await expect(page.locator("#adapted")).toHaveText(changed);
+  }
+  await adapt.uncheck();
+  await expect(page.locator("#adapted")).toBeHidden();
+  await expectNoOverflow(page);
+});

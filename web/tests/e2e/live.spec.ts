@@ -248,3 +248,35 @@ test("over plain HTTP from another machine, the page says why there is no microp
   await expect(page.getByRole("button", { name: "Choose files" })).toBeVisible();
   await expectNoOverflow(page);
 });
+
+test("the microphone adapts to the voice: it says what it has learnt, with a warm-up, and forgets it", async ({
+  page,
+}) => {
+  await page.goto("./");
+  await page.getByLabel("Adapt to this voice while it speaks").check();
+  await expect(page.locator("#adapt-live-hint")).toContainText("first 5 segments are a warm-up");
+  await listen(page);
+  await expect(page.locator("#adapted")).toHaveText("Adapted to nothing yet. Warm-up: 0 of 5.");
+  await expect(page.locator("#adapted")).toHaveText(/^Adapted to this voice: [1-9].* Warm-up: [1-4] of 5\.$/, {
+    timeout: 25_000,
+  });
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(page.locator("#exports")).toBeVisible();
+  await expect(page.locator("#adapted")).toHaveText(/^Adapted to this voice: .* label/);
+  await page.getByLabel("Adapt to this voice while it speaks").uncheck();
+  await listen(page);
+  await expect(page.locator("#adapted")).toBeHidden();
+  await page.getByRole("button", { name: "Stop" }).click();
+});
+
+test("where the model cannot adapt, the switches say so", async ({ page }) => {
+  await page.route(/v1\/models$/, async (route) => {
+    const body = await (await route.fetch()).json();
+    await route.fulfill({ json: { models: body.models.map((card: object) => ({ ...card, adaptable: false })) } });
+  });
+  await page.goto("./");
+  for (const name of ["Adapt to the voice in the recording", "Adapt to this voice while it speaks"]) {
+    await expect(page.getByLabel(name)).toBeDisabled();
+  }
+  await expect(page.locator("#adapt-live-hint")).toContainText("cannot adapt to a voice");
+});

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { encodeS16le } from "../../src/audio/encode.ts";
 import { csvText } from "../../src/export/csv.ts";
 import { jsonText } from "../../src/export/json.ts";
-import type { Row, Segment } from "../../src/recogniser/protocol.ts";
-import { EMPTY_SESSION, rowOf } from "../../src/timeline/session.ts";
+import type { Adapted, Row, Segment } from "../../src/recogniser/protocol.ts";
+import { EMPTY_SESSION, rowOf, type Session } from "../../src/timeline/session.ts";
 
 interface Case<Given, Expected> {
   readonly name: string;
@@ -38,6 +38,7 @@ interface Summary {
   readonly duration: number;
   readonly threshold: number;
   readonly segments: readonly Segment[];
+  readonly adapted?: Adapted | null;
 }
 
 interface Export {
@@ -101,7 +102,9 @@ check("encoding", (given: Sound) => {
   return { s16le: Buffer.from(encodeS16le(samples)).toString("hex") };
 });
 
-check("summaries", ({ segments, ...about }: Summary) => ({ row: rowOf({ ...EMPTY_SESSION, segments }, about) }));
+check("summaries", ({ segments, adapted = null, ...about }: Summary) => ({
+  row: rowOf({ ...EMPTY_SESSION, segments, adapted } as Session, about),
+}));
 
 check("exports", ({ row, labels }: Export) => {
   const document = JSON.parse(jsonText([row], { name: "toy", version: "1" })) as { results: [Row] };

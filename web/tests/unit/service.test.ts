@@ -15,13 +15,14 @@ const fakes: Awaited<ReturnType<typeof startFake>>[] = [];
 after(() => Promise.all(fakes.map((fake) => fake.stop())));
 
 /** Open a session in the middle of an utterance, on a separate service. */
-async function speaking() {
+async function speaking(adapt = false) {
   const fake = await startFake();
   fakes.push(fake);
   const events: LiveEvent[] = [];
   const lost: RecogniserError[] = [];
   const stream: LiveStream = await new ServiceRecogniser(fake.url, async () => null).listen({
     sampleRate: SAMPLE_RATE,
+    adapt,
     signal: new AbortController().signal,
     onEvent: (event) => events.push(event),
     onLost: (error) => lost.push(error),
@@ -62,4 +63,16 @@ test("a session that the page closes is not lost", async () => {
   stream.close();
   await fake.stop();
   assert.deepEqual(lost, []);
+});
+
+test("a session that adapts says so in its verdicts, and keeps the plain scores", async () => {
+  for (const adapt of [true, false]) {
+    const { fake, stream, events } = await speaking(adapt);
+    await stream.finish();
+    await fake.stop();
+    const last = events.at(-1);
+    assert.ok(last?.type === "speech.ended");
+    assert.equal(last.adapted?.clips, adapt ? 1 : undefined);
+    assert.equal(last.segments[0]?.plain_scores !== undefined, adapt);
+  }
 });
