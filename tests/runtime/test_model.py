@@ -42,7 +42,9 @@ def test_a_recording_scores_the_same_alone_and_in_a_batch(tmp_path: Path) -> Non
     model = Model.load(write_toy(tmp_path), threads=2)
     batch = np.stack([tone(hz, seconds=0.5) for hz in (150.0, 700.0, 2000.0)])
     alone = np.concatenate([model.run(row[None]).scores for row in batch])
-    np.testing.assert_allclose(model.run(batch).scores, alone, atol=BATCH_TOLERANCE)
+    outputs = model.run(batch)
+    np.testing.assert_allclose(outputs.scores, alone, atol=BATCH_TOLERANCE)
+    np.testing.assert_allclose(model.embedding(outputs.statistics), outputs.embedding, atol=1e-5)
 
 
 def test_card_and_graph_load_from_either_path(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from. It can follow an adaptation to a voice: the prototypes of a speaker and th
 The correction is the one that makes a memory of labelled clips most probable, with a normal prior around the shipped
 weights (a penalty on the squares of the correction). It depends on the memory and on nothing else, so nothing is
 forgotten that is in the memory. The memory also judges it: each clip is scored by a correction that has not learnt from
-it. If the labels are then hardly more probable than with the shipped weights, the correction is taken back.
+it. If the labels are then hardly more probable than with the shipped weights, or fewer are right, it is taken back.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ class HeadLearner:
 
 
 def _helps(kernel: Numbers, logits: Numbers, labels: Counts, *, strength: float) -> bool:
-    """Return whether a correction makes labels more probable in clips that it has not learnt from.
+    """Return whether a correction makes labels more probable, and no fewer right, in clips that it has not learnt from.
 
     A label with one clip cannot be judged; without any other, True. Arguments as for `_solve`.
     """
@@ -200,9 +200,10 @@ def _helps(kernel: Numbers, logits: Numbers, labels: Counts, *, strength: float)
         if len(np.unique(labels[~out])) > 1:
             learnt = _solve(kernel[np.ix_(~out, ~out)], logits[~out], labels[~out], strength=strength)
             after[out] += kernel[np.ix_(out, ~out)] @ learnt
-    gains = _softmax(after)[rows, labels] - _softmax(logits)[rows, labels]
-    shares = judged / counts
-    return not judged.any() or bool(shares @ gains >= GAIN * shares.sum())
+    shares = judged / counts / max(float(np.sum(judged / counts)), _LEAST)
+    gain = shares @ (_softmax(after)[rows, labels] - _softmax(logits)[rows, labels])
+    recall = shares @ (1.0 * (after.argmax(axis=1) == labels) - (logits.argmax(axis=1) == labels))
+    return not judged.any() or bool(gain >= GAIN and recall > -_LEAST)
 
 
 def _solve(kernel: Numbers, logits: Numbers, labels: Counts, *, strength: float) -> Numbers:
