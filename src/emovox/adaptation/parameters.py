@@ -1,10 +1,11 @@
-"""The parameters of an adaptation as named float32 arrays: so they are kept in a graph and beside a trained network."""
+"""The parameters of an adaptation as named arrays: so they are kept in a graph and beside a trained network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from emovox.adaptation.estimator import Adaptation, Gate, Numbers
 from emovox.audio.types import Samples
@@ -16,14 +17,20 @@ PREFIX = "adaptation."
 _MOODS, _GATE = ("axes", "apart", "within", "variance"), ("mean", "scale", "weights", "bias")
 """Attributes of an `Adaptation` and of its gate; the names of the latter begin with "gate_"."""
 
+_AXES = f"{PREFIX}axes"
+
 _AGAIN = "export the model again"
 
 
-def to_arrays(adaptation: Adaptation) -> dict[str, Samples]:
-    """Return the parameters by name, float32; one number has the shape [1]."""
+def to_arrays(adaptation: Adaptation) -> dict[str, npt.NDArray[np.floating]]:
+    """Return the parameters by name, float32; one number has the shape [1].
+
+    The axes are float16: they are nearly all of the numbers, and directions need no more digits.
+    """
     values = {name: getattr(adaptation, name) for name in _MOODS}
     values |= {f"gate_{name}": getattr(adaptation.gate, name) for name in _GATE}
-    return {f"{PREFIX}{name}": np.atleast_1d(np.asarray(value, np.float32)) for name, value in values.items()}
+    arrays = {f"{PREFIX}{name}": np.atleast_1d(np.asarray(value, np.float32)) for name, value in values.items()}
+    return {name: array.astype(np.float16) if name == _AXES else array for name, array in arrays.items()}
 
 
 def from_arrays(read: Callable[[str], Samples], *, n_statistics: int) -> Adaptation:

@@ -20,6 +20,9 @@ _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALISER, _INPUT, _OUTPUT, _VALUE_INFO = 1, 5, 11, 12, 13
 """Field numbers of a graph."""
 
+_HALF = bytes([2 << 3, 10])
+"""Field of a tensor that says float16."""
+
 _NODE_INPUT, _NODE_OUTPUT, _NODE_OPERATOR, _TENSOR_NAME, _FLOATS, _RAW = 1, 2, 4, 8, 4, 9
 """Field numbers of a node and of a tensor."""
 
@@ -129,7 +132,7 @@ def names_other_files(model: bytes) -> bool:
 
 
 def read_initialiser(model: bytes, name: str) -> Samples:
-    """Return the values of a float32 initialiser, flattened to shape [n].
+    """Return the values of a float32 or float16 initialiser as float32, flattened to shape [n].
 
     Raises:
         KeyError: the graph has no initialiser of this name.
@@ -138,7 +141,8 @@ def read_initialiser(model: bytes, name: str) -> Samples:
     for number, tensor, _ in fields(graph):
         if number == _INITIALISER and name in _names(tensor, _TENSOR_NAME):
             data = b"".join(value for number, value, _ in fields(tensor) if number in (_FLOATS, _RAW))
-            return np.frombuffer(data, "<f4").astype(np.float32)
+            is_half = any(whole == _HALF for *_, whole in fields(tensor))
+            return np.frombuffer(data, "<f2" if is_half else "<f4").astype(np.float32)
     raise KeyError(name)
 
 

@@ -35,9 +35,15 @@ const CHINESE: Readonly<Record<string, string>> = {
   "high: cut from YouTube; voices of people who were never asked": "高：截自 YouTube，录音中的人从未被征求同意",
 };
 
+/** Stands in a description before the corpora that the model learnt from. */
+const LEARNT = "; learnt from ";
+
 /** Return a text of a card in the user's language, such as its description or its licence. */
 export function cardText(text: string): string {
-  return (language() === "zh-CN" && Object.hasOwn(CHINESE, text) && CHINESE[text]) || text;
+  if (language() !== "zh-CN") return text;
+  const [what = "", corpora] = text.split(LEARNT);
+  const known = (Object.hasOwn(CHINESE, what) && CHINESE[what]) || what;
+  return corpora === undefined ? known : `${known}；训练数据：${corpora}`;
 }
 
 /** Return the licence risks of a card as lines, one for each corpus, in the user's language. */
