@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,28 @@ def test_without_models_it_says_so(capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.setattr(module, "shipped", dict)
     monkeypatch.setattr(module, "heads", dict)
     emovox()
-    assert capsys.readouterr().out.startswith("no models are shipped with this installation")
+    assert capsys.readouterr().out.startswith("no models come with this installation")
 
 
 def test_unknown_name_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     emovox("svn", status=1)
     assert capsys.readouterr().err.startswith("error: no model 'svn': shipped are")
+
+
+def test_fetch_brings_a_model_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def fetch(name: str, *, base: str | None, done: Callable[[int], None]) -> list[Path]:
+        fetched.append((name, base))
+        done(3)
+        return [tmp_path / "x.onnx"]
+
+    monkeypatch.setattr(module, "fetch", fetch)
+    emovox("fetch", "hybrid", "--from", "https://example.org")
+    assert (fetched, capsys.readouterr().out) == ([("hybrid", "https://example.org")], f"{tmp_path / 'x.onnx'}\n")
+    emovox("fetch", status=2)
+    assert "fetch takes one name: hybrid, svm" in capsys.readouterr().err
+    emovox("alpha", "beta", status=2)
+    assert "got the names alpha, beta, expected one" in capsys.readouterr().err

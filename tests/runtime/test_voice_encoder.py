@@ -60,7 +60,9 @@ def test_it_is_loaded_when_it_is_needed() -> None:
 def test_a_changed_file_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     module._session.cache_clear()
     monkeypatch.setattr(module, "SHA256", "0" * 64)
-    with pytest.raises(ModelError, match=rf"sha256 is {SHA256[:12]}…, expected 000000000000…; install emovox again"):
+    with pytest.raises(
+        ModelError, match=rf"sha256 is {SHA256[:12]}…, expected 000000000000…; get it by emovox models fetch"
+    ):
         embed([said(0, 0.4)])
 
 

@@ -6,15 +6,15 @@ A profile is personal data. Files are readable by their owner only, written as a
 from __future__ import annotations
 
 import os
-import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emovox.adaptation.speaker import SpeakerProfile, read_speaker
 from emovox.schema.errors import ConfigError, SpeakerError, UnknownSpeakerError
 from emovox.schema.files import locked, write_whole
+from emovox.schema.folders import data_folder
 
 SUFFIX = ".speaker"
 """Ends the names of files of profiles."""
@@ -28,21 +28,9 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", 
 _MARKS = frozenset(" -_.@+")
 
 
-def speakers_folder(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Return the folder of profiles: `$EMOVOX_SPEAKERS`, or one for data of this user; it may not exist yet.
-
-    >>> speakers_folder({"EMOVOX_SPEAKERS": "/tmp/voices"}).as_posix()
-    '/tmp/voices'
-    """
-    if named := environ.get("EMOVOX_SPEAKERS"):
-        return Path(named)
-    if platform == "win32":
-        base = Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "emovox" / "speakers"
+def speakers_folder() -> Path:
+    """Return the folder of profiles: `$EMOVOX_SPEAKERS`, or one for data of this user; it may not exist yet."""
+    return data_folder("speakers", "EMOVOX_SPEAKERS")
 
 
 def checked_name(name: str) -> str:

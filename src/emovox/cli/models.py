@@ -1,4 +1,4 @@
-"""`emovox models`: the shipped models, their figures and their licences."""
+"""`emovox models`: the models that are here, their figures and their licences; `models fetch` brings more."""
 
 from __future__ import annotations
 
@@ -8,34 +8,80 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from emovox.cli.console import Form, columns, present, say
+from emovox.cli.console import Bar, Form, columns, present, say
+from emovox.runtime.fetch import BASE, fetch, fetchable, is_here
 from emovox.runtime.registry import graph_size, heads, read_card, resolve, shipped
 from emovox.schema.card import Figure, ModelCard
 from emovox.schema.text import printable
 
+FETCH = "fetch"
+"""Word before the name of a model to fetch."""
+
 
 def models(
-    name: Annotated[
-        str | None, typer.Argument(help="Name or path of a model or head to show. Default: list all.")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME | fetch NAME]", help="Name or path of a model or head to show. Default: list all."
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            envvar=BASE,
+            metavar="<address|folder>",
+            help="Where fetch finds the files of a release. They are checked by SHA-256.",
+        ),
     ] = None,
     format: Annotated[Form, typer.Option(help="Format of the output.")] = Form.TABLE,
 ) -> None:
-    """List the models and heads that come with emovox, or show the card of one.
+    """List the models and heads that are here, show the card of one, or fetch one that this installation lacks.
 
     A head replaces that of a model: predict --model accurate --head permissive.
     """
-    if name is not None:
-        path = resolve(name)
-        card = read_card(path)
-        present(format, _as_data(card, path), _card_text(card, path))
-        return
+    match names or []:
+        case []:
+            _list(format)
+        case [name] if name != FETCH:
+            path = resolve(name)
+            card = read_card(path)
+            present(format, _as_data(card, path), _card_text(card, path))
+        case [word, name] if word == FETCH:
+            _fetch(name, base)
+        case [word, *_] if word == FETCH:
+            raise typer.BadParameter(f"fetch takes one name: {', '.join(fetchable())}")
+        case _:
+            raise typer.BadParameter(f"got the names {', '.join(names or [])}, expected one, or fetch and one")
+
+
+def _list(format: Form) -> None:
     cards = [(read_card(path), path) for path in (*shipped().values(), *heads().values())]
     if format is Form.JSON:
         present(format, [_as_data(card, path) for card, path in cards], "")
-    elif not cards:
-        say("no models are shipped with this installation; give predict the path of a NAME.onnx")
-    else:
-        say("\n".join(_entry(card, path) for card, path in cards), nl=False)
+        return
+    if not cards:
+        say("no models come with this installation; give predict the path of a NAME.onnx")
+    say("\n".join(_entry(card, path) for card, path in cards), nl=False)
+    missing = {name: files for name, files in fetchable().items() if not is_here(name)}
+    if missing:
+        sizes = ", ".join(f"{name} {sum(file.bytes for file in files) / 1e6:.1f} MB" for name, files in missing.items())
+        say(f"\nnot here, but for emovox models fetch NAME: {sizes}")
+
+
+def _fetch(name: str, base: str | None) -> None:
+    total = sum(file.bytes for file in fetchable().get(name, ()))
+    with Bar(max(total, 1)) as bar:
+        arrived = 0
+
+        def count(size: int) -> None:
+            nonlocal arrived
+            arrived += size
+            bar.update(arrived, f"{arrived / 1e6:.1f} of {total / 1e6:.1f} MB")
+
+        paths = fetch(name, base=base, done=count)
+    for path in paths:
+        say(str(path))
 
 
 def _entry(card: ModelCard, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Find models by name: those that come with the package, and files."""
+"""Find models by name: those that come with the package, those that were fetched, and files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from statistics import fmean
 
 from emovox.schema.card import ModelCard, decode_card
 from emovox.schema.errors import CardError, UnknownModelError
+from emovox.schema.folders import data_folder
 
 LARGEST_DEFAULT = 24_000_000
 """Largest size of the default model in bytes: the default is the most accurate model up to this size."""
@@ -19,18 +20,23 @@ HEADS = "heads"
 """Subfolder of the cards of heads: each replaces the head of a shipped model, whose encoder it shares."""
 
 
+def models_folder() -> Path:
+    """Return the folder of fetched models: `$EMOVOX_MODELS`, or one for data of this user; it may not exist yet."""
+    return data_folder("models", "EMOVOX_MODELS")
+
+
 def shipped(folder: Path | None = None) -> dict[str, Path]:
-    """Return the path of the card of every shipped model, by name.
+    """Return the path of the card of every shipped and every fetched model, by name.
 
     Args:
-        folder: folder of the cards; None takes `pretrained` of the package.
+        folder: folder of the cards; None takes `pretrained` of the package, and `models_folder()`.
     """
-    return _cards(_folder(folder))
+    return _cards(folder, ".")
 
 
 def heads(folder: Path | None = None) -> dict[str, Path]:
     """Return the path of the card of every shipped head, by name; `folder` as in `shipped`."""
-    return _cards(_folder(folder) / HEADS)
+    return _cards(folder, HEADS)
 
 
 def encoder_path(path: Path, card: ModelCard) -> Path | None:
@@ -45,7 +51,8 @@ def encoder_path(path: Path, card: ModelCard) -> Path | None:
     """
     if card.encoder is None:
         return None
-    places = [folder / f"{card.encoder.name}.json" for folder in (path.parent, path.parent.parent, _folder(None))]
+    folders = [path.parent, path.parent.parent, *_folders(None)]
+    places = [folder / f"{card.encoder.name}.json" for folder in folders]
     found = next((place for place in places if place.is_file()), None)
     if found is None:
         raise CardError(
@@ -55,12 +62,14 @@ def encoder_path(path: Path, card: ModelCard) -> Path | None:
     return found
 
 
-def _folder(folder: Path | None) -> Path:
-    return Path(str(files("emovox") / "pretrained")) if folder is None else folder
+def _folders(folder: Path | None) -> list[Path]:
+    return [Path(str(files("emovox") / "pretrained")), models_folder()] if folder is None else [folder]
 
 
-def _cards(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+def _cards(folder: Path | None, inner: str) -> dict[str, Path]:
+    """Return the cards in the subfolder `inner`, sorted by name; a shipped one hides a fetched one of its name."""
+    found = {path.stem: path for root in reversed(_folders(folder)) for path in (root / inner).glob("*.json")}
+    return dict(sorted(found.items()))
 
 
 def read_card(path: Path) -> ModelCard:
@@ -127,7 +136,8 @@ def resolve(name: str | None = None, *, head: str | None = None, folder: Path | 
         return _of_run(path)
     raise UnknownModelError(
         f"no model '{name}': shipped are {', '.join(models) or 'none'}; "
-        "give one of these names, or the path of a NAME.onnx with NAME.json beside it"
+        "give one of these names, or the path of a NAME.onnx with NAME.json beside it; "
+        "emovox models fetch brings a few more"
     )
 
 

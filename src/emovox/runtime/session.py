@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +32,24 @@ def open_session(graph: bytes, *, threads: int, where: Path) -> Any:
         ) from error
 
 
-def open_shipped(folder: str, name: str, *, sha256: str) -> Any:
-    """Return a session, of one thread, of a network that lies in a folder of `emovox.runtime`.
+def open_shipped(path: Path, *, sha256: str, remedy: str = "install emovox again") -> Any:
+    """Return a session, of one thread, of a network of emovox that is no model.
 
     Args:
-        folder: name of the folder.
-        name: name of the graph file.
+        path: path of the graph file.
         sha256: SHA-256 of the file, in hexadecimal.
+        remedy: what the message says to do if it is missing or damaged.
 
     Raises:
-        ModelError: the file is missing or not the shipped one.
+        ModelError: the file is missing or not the expected one.
     """
-    path = Path(str(files("emovox") / "runtime" / folder / name))
     try:
         graph = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror}); install emovox again") from error
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     digest = hashlib.sha256(graph).hexdigest()
     if digest != sha256:
-        raise ModelError(f"{path}: sha256 is {digest[:12]}…, expected {sha256[:12]}…; install emovox again")
+        raise ModelError(f"{path}: sha256 is {digest[:12]}…, expected {sha256[:12]}…; {remedy}")
     return open_session(graph, threads=1, where=path)
 
 

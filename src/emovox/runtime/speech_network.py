@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -143,4 +145,4 @@ def _session() -> Any:
     """Load the network at its first use: it takes 20 ms, and silence does not need it."""
     from emovox.runtime.session import open_shipped  # here, since it imports ONNX Runtime
 
-    return open_shipped("silero", NETWORK, sha256=SHA256)
+    return open_shipped(Path(str(files("emovox") / "runtime" / "silero" / NETWORK)), sha256=SHA256)

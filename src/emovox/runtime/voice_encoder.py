@@ -1,14 +1,17 @@
-"""Embeddings of voices: the GE2E speaker encoder (Apache-2.0), 3 MB, shipped in `ge2e`."""
+"""Embeddings of voices: the GE2E speaker encoder (Apache-2.0), 3 MB, in the folder `ge2e` or fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emovox.audio.types import Samples
+from emovox.runtime.registry import models_folder
 from emovox.runtime.session import open_shipped
 
 NETWORK = "ge2e_voice_16k.onnx"
@@ -50,4 +53,6 @@ def embed(pieces: Sequence[Samples]) -> Samples:
 @cache
 def _session() -> Any:
     """Load the network at its first use: most recordings are not asked for their speakers."""
-    return open_shipped("ge2e", NETWORK, sha256=SHA256)
+    path = Path(str(files("emovox") / "runtime" / "ge2e" / NETWORK))
+    path = path if path.exists() else models_folder() / NETWORK
+    return open_shipped(path, sha256=SHA256, remedy="get it by emovox models fetch ge2e")

@@ -95,6 +95,12 @@ class CardError(ModelError):
     code = "bad_card"
 
 
+class FetchError(ModelError):
+    """A model cannot be fetched, or what came is not the model."""
+
+    code = "fetch"
+
+
 class AdaptError(ModelError):
     """The model has no parameters that adapt it to a voice."""
 

@@ -1,0 +1,220 @@
+"""`emovox doctor`: what is installed, what works here, and what to do about the rest."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+
+from emovox import __version__
+from emovox.cli.console import Form, columns, present
+from emovox.schema.errors import EmovoxError
+
+PACKAGE = "emovox"
+
+MOST_NAMED = 9
+"""Packages of an extra that are listed; of more, only their number is."""
+
+_EXTRA = re.compile(r"""extra == ['"]([\w-]+)['"]""")
+_NAME = re.compile(r"[\w.-]+")
+_NOT_WINDOWS = "sys_platform != 'win32'"
+_PART = re.compile(r"emovox\[([\w,-]+)\]")
+
+_MIRRORS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HF_ENDPOINT", "HF_HUB_OFFLINE", "EMOVOX_MODELS_FROM")
+_FOLDERS = ("EMOVOX_CORPORA", "EMOVOX_NOISE", "EMOVOX_WEIGHTS")
+
+
+class State(StrEnum):
+    """How a check ended: it works, it is not installed or not set, or it is broken."""
+
+    WORKS = "works"
+    ABSENT = "absent"
+    BROKEN = "broken"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """A check: what was looked at, how it ended, what was found, and what to do if it does not work."""
+
+    topic: str
+    name: str
+    state: State
+    found: str
+    next: str = ""
+
+
+def doctor(format: Annotated[Form, typer.Option(help="Format of the output.")] = Form.TABLE) -> None:
+    """Check this installation: versions, extras, devices, models, folders and mirrors.
+
+    Each model scores the sound that its card names, and must give the scores of the card. Nothing is downloaded.
+    Exit status 1: something that is installed is broken.
+    """
+    checks = [check for look in (_versions, _extras, _devices, _models, _folders, _mirrors) for check in look()]
+    text = "\n".join(_table(topic, checks) for topic in dict.fromkeys(check.topic for check in checks))
+    broken = [check for check in checks if check.state is State.BROKEN]
+    end = f"{len(broken)} broken: {', '.join(check.name for check in broken)}" if broken else "nothing is broken"
+    present(format, [msgspec.to_builtins(check) for check in checks], f"{text}\n{end}\n")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _table(topic: str, checks: list[Check]) -> str:
+    rows = [[f"  {c.name}", c.state, c.found + (f"; {c.next}" if c.next else "")] for c in checks if c.topic == topic]
+    return f"{topic}\n{columns(rows)}"
+
+
+def _versions() -> Iterator[Check]:
+    import platform
+
+    yield Check("versions", PACKAGE, State.WORKS, __version__)
+    yield Check("versions", "python", State.WORKS, f"{platform.python_version()}, {platform.platform()}")
+    for name in sorted(_required(None)):
+        yield _installed("versions", name)
+
+
+def _installed(topic: str, name: str) -> Check:
+    try:
+        return Check(topic, name, State.WORKS, version(name))
+    except PackageNotFoundError:
+        return Check(topic, name, State.BROKEN, "not installed", f"pip install {name}")
+
+
+def _required(extra: str | None) -> set[str]:
+    """Return the distributions that an extra needs beyond the core, other extras in it included; None: the core's."""
+    names: set[str] = set()
+    for line in requires(PACKAGE) or ():
+        found = _EXTRA.search(line)
+        if (found[1] if found else None) != extra or (sys.platform == "win32" and _NOT_WINDOWS in line):
+            continue
+        if part := _PART.match(line):
+            names |= {name for inner in part[1].split(",") for name in _required(inner)}
+        elif match := _NAME.match(line):
+            names.add(match[0])
+    return names
+
+
+def _extras() -> Iterator[Check]:
+    from importlib.metadata import metadata
+
+    for extra in metadata(PACKAGE).get_all("Provides-Extra") or ():
+        missing = sorted(name for name in _required(extra) if not _has(name))
+        if missing:
+            remedy = f"pip install 'emovox[{extra}]'"
+            yield Check("extras", extra, State.ABSENT, f"without {', '.join(missing)}", remedy)
+        else:
+            names = sorted(_required(extra))
+            many = len(names) > MOST_NAMED
+            yield Check("extras", extra, State.WORKS, f"{len(names)} packages" if many else ", ".join(names))
+
+
+def _has(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def _devices() -> Iterator[Check]:
+    import onnxruntime
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Check("devices", "cores", State.WORKS, str(cores))
+    yield Check("devices", "onnxruntime", State.WORKS, ", ".join(onnxruntime.get_available_providers()))
+    if find_spec("sounddevice") is None:
+        yield Check("devices", "microphone", State.ABSENT, "extra mic is not installed", "pip install 'emovox[mic]'")
+        return
+    from emovox.audio.devices import input_devices
+
+    yield _tried("devices", "microphone", lambda: f"{len(input_devices())} inputs", State.ABSENT)
+
+
+def _models() -> Iterator[Check]:
+    from emovox.runtime.fetch import fetchable, is_here
+    from emovox.runtime.registry import heads, shipped
+
+    for name, path in {**shipped(), **heads()}.items():
+        yield _tried("models", name, lambda path=path: _golden(path))  # type: ignore[misc]
+    for name in fetchable():
+        if not is_here(name):
+            yield Check("models", name, State.ABSENT, "not fetched", f"emovox models fetch {name}")
+    yield _tried("models", "speech detector", _detects)
+
+
+def _golden(path: Path) -> str:
+    from emovox.runtime.golden import check_golden
+    from emovox.runtime.model import Model
+    from emovox.schema.errors import ModelError
+
+    model = Model.load(path)
+    off, limit = check_golden(model), model.card.golden.tolerance
+    if not off <= limit:
+        raise ModelError(f"its golden sound gives scores that are off by {off:.1e}, expected at most {limit:.0e}")
+    return f"{model.card.version}, golden scores within {off:.0e} of the card (at most {limit:.0e})"
+
+
+def _detects() -> str:
+    import numpy as np
+
+    from emovox.runtime.speech_network import speech_probabilities
+
+    speech_probabilities(np.zeros(16000, np.float32), sample_rate=16000)
+    return "loads and runs"
+
+
+def _tried(topic: str, name: str, look: Callable[[], str], otherwise: State = State.BROKEN) -> Check:
+    """Return the check of something that may raise."""
+    try:
+        return Check(topic, name, State.WORKS, look())
+    except EmovoxError as error:
+        return Check(topic, name, otherwise, str(error))
+
+
+def _folders() -> Iterator[Check]:
+    from emovox.adaptation.store import speakers_folder
+    from emovox.runtime.registry import models_folder
+    from emovox.training.cache import cache_folder
+
+    for name, folder in (("cache", cache_folder()), ("models", models_folder()), ("speakers", speakers_folder())):
+        yield _folder(name, folder)
+    for variable in _FOLDERS:
+        if not (named := os.environ.get(variable)):
+            yield Check("folders", variable, State.ABSENT, "not set; only training and tests need it")
+        elif Path(named).is_dir():
+            yield Check("folders", variable, State.WORKS, named)
+        else:
+            yield Check(
+                "folders", variable, State.BROKEN, f"{named}: no such folder", "set it to a folder, or unset it"
+            )
+
+
+def _folder(name: str, folder: Path) -> Check:
+    near = next(place for place in (folder, *folder.parents) if place.exists())
+    if not os.access(near, os.W_OK):
+        return Check("folders", name, State.BROKEN, f"{folder}: {near} cannot be written to", "change its rights")
+    return Check("folders", name, State.WORKS, f"{folder}" + ("" if folder.exists() else " (made when it is needed)"))
+
+
+def _mirrors() -> Iterator[Check]:
+    for variable in _MIRRORS:
+        value = os.environ.get(variable)
+        state = State.ABSENT if value is None else State.WORKS
+        yield Check("mirrors", variable, state, "not set" if value is None else _without_secrets(value))
+
+
+def _without_secrets(address: str) -> str:
+    """Return addresses without names and passwords, since the output ends up in reports of faults."""
+    return " ".join(_bare(part) for part in address.split())
+
+
+def _bare(address: str) -> str:
+    parts: Any = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl() if parts.netloc else address
