@@ -15,10 +15,10 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load python clean
+.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load image image-check python clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/demo.done  ## show the timeline of the bundled recording, or of another: make demo FILE=call.wav
 	@$(BIN)/emovox predict '$(FILE)' --plot '$(PLOT)'
@@ -64,6 +64,14 @@ browser: web/node_modules  ## test the page in Chromium, with a file in place of
 
 load: $(VENV)/dev.done  ## run a hundred live streams on emovox serve for a minute
 	$(BIN)/python -m publish.load
+
+IMAGE_TOOL ?= $(shell command -v docker || command -v podman || echo buildah)
+
+image:  ## build the image of the service with Docker, Podman or Buildah
+	$(IMAGE_TOOL) $(if $(findstring buildah,$(IMAGE_TOOL)),bud,build) -f docker/Dockerfile -t emovox .
+
+image-check:  ## build the image without a daemon, run it and try it (root on Debian or Ubuntu)
+	docker/check.sh
 
 python:  ## print the Python from which the environment is made
 	@echo '$(PYTHON)'

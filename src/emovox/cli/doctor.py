@@ -183,8 +183,9 @@ def _folders() -> Iterator[Check]:
     from emovox.runtime.registry import models_folder
     from emovox.training.cache import cache_folder
 
-    for name, folder in (("cache", cache_folder()), ("models", models_folder()), ("speakers", speakers_folder())):
-        yield _folder(name, folder)
+    yield _folder("EMOVOX_CACHE", cache_folder())
+    yield _folder("EMOVOX_MODELS", models_folder())
+    yield _folder("EMOVOX_SPEAKERS", speakers_folder())
     for variable in _FOLDERS:
         if not (named := os.environ.get(variable)):
             yield Check("folders", variable, State.ABSENT, "not set; only training and tests need it")
@@ -196,11 +197,11 @@ def _folders() -> Iterator[Check]:
             )
 
 
-def _folder(name: str, folder: Path) -> Check:
+def _folder(variable: str, folder: Path) -> Check:
     near = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(near, os.W_OK):
-        return Check("folders", name, State.BROKEN, f"{folder}: {near} cannot be written to", "change its rights")
-    return Check("folders", name, State.WORKS, f"{folder}" + ("" if folder.exists() else " (made when it is needed)"))
+        return Check("folders", variable, State.ABSENT, f"{near} is read-only", f"set {variable} to keep files elsewhere")
+    return Check("folders", variable, State.WORKS, f"{folder}" + ("" if folder.exists() else " (made when needed)"))
 
 
 def _mirrors() -> Iterator[Check]:
