@@ -200,7 +200,9 @@ def _folders() -> Iterator[Check]:
 def _folder(variable: str, folder: Path) -> Check:
     near = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(near, os.W_OK):
-        return Check("folders", variable, State.ABSENT, f"{near} is read-only", f"set {variable} to keep files elsewhere")
+        return Check(
+            "folders", variable, State.ABSENT, f"{near} is read-only", f"set {variable} to keep files elsewhere"
+        )
     return Check("folders", variable, State.WORKS, f"{folder}" + ("" if folder.exists() else " (made when needed)"))
 
 
