@@ -69,6 +69,14 @@ def _list(format: Form) -> None:
         say(f"\nnot here, but for emovox models fetch NAME: {sizes}")
 
 
+def _quantisation(card: ModelCard) -> list[list[str]]:
+    about = card.quantisation
+    if about is None:
+        return []
+    kept = f"{100 * about.unchanged:.1f} % of {about.tiles} calibration tiles keep their label"
+    return [["  precision", f"{about.precision} for {about.target}; {kept}; figures of the {about.figures} model"]]
+
+
 def _fetch(name: str, base: str | None) -> None:
     total = sum(file.bytes for file in fetchable().get(name, ()))
     with Bar(max(total, 1)) as bar:
@@ -93,6 +101,7 @@ def _entry(card: ModelCard, path: Path) -> str:
         ["  licence", f"{card.licence}; risk: {card.licence_risk}"],
     ]
     rows += [["  limits", card.limits]] if card.limits else []
+    rows += _quantisation(card)
     return f"{card.name} {card.version}  {printable(card.description)}\n{columns(rows)}{_figures(card.figures)}"
 
 

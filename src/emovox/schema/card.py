@@ -32,6 +32,9 @@ LONGEST_NAME = 64
 METADATA_KEY = "emovox.card"
 """Key of the card's copy in the metadata of the ONNX graph."""
 
+OPTIONAL = ("encoder", "limits", "quantisation")
+"""Keys that are left out of a card if they have no value."""
+
 _SHA256_DIGITS, _ROUNDING = 64, 1e-6
 _AGAIN = "export the model again"
 
@@ -96,6 +99,30 @@ class CardEncoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
+class CardQuantisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How a graph was quantised, and how far its scores are from those of the float32 graph on the calibration tiles.
+
+    Attributes:
+        precision: of the encoder's products, "int8".
+        target: what the file is made for, "cpu" or "tensorrt".
+        method: "calibrated", or "trained" for quantisation-aware training.
+        tiles: number of tiles that gave the ranges.
+        unchanged: share of these tiles with the same label as before, in [0, 1].
+        largest_change: of a score.
+        operators: integer products in the graph that ONNX Runtime ran on the CPU of the export: operator → number.
+        figures: precision of the model that the card's figures are measured with.
+    """
+
+    precision: str
+    target: str
+    method: str
+    tiles: int
+    unchanged: float
+    largest_change: float
+    operators: dict[str, int]
+    figures: str
+
+
 class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of a model card.
 
@@ -103,7 +130,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     seconds. `threshold` is the abstention threshold in [0, 1]. `temperature` divides the logits, inside the graph.
     `detector` is the version of the voice activity detection that cut the training tiles; 1 if it is not there.
     `encoder` is set on the card of a head alone: its graph takes the statistics of that model. `limits` says what the
-    model cannot promise because it learnt from few clips or speakers; "" if it learnt from enough.
+    model cannot promise because it learnt from few clips or speakers; "" if it learnt from enough. `quantisation` is
+    set if the graph computes in integers.
     """
 
     format: int
@@ -132,6 +160,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     detector: int | msgspec.UnsetType = msgspec.UNSET
     encoder: CardEncoder | None = None
     limits: str = ""
+    quantisation: CardQuantisation | None = None
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:
@@ -166,7 +195,7 @@ def embedded_card(card: ModelCard) -> str:
 def _document(card: ModelCard) -> dict[str, Any]:
     """Return a card as data. Keys that older cards and versions do not know are left out if they have no value."""
     data: dict[str, Any] = msgspec.to_builtins(card)
-    return {key: value for key, value in data.items() if value or key not in ("encoder", "limits")}
+    return {key: value for key, value in data.items() if value or key not in OPTIONAL}
 
 
 def _is_sha256(text: str) -> bool:

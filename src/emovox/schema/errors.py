@@ -191,6 +191,12 @@ class ExportError(EmovoxError):
     code = "export"
 
 
+class CompressionError(EmovoxError):
+    """A model cannot be distilled, pruned or quantised as asked."""
+
+    code = "compression"
+
+
 class PipelineError(EmovoxError):
     """A live stream has ended, or its model failed."""
 

@@ -1,0 +1,75 @@
+"""`emovox compress`: smaller and faster forms of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from emovox.cli.console import columns, complain, say
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+NEED, EXTRA = "emovox compress", "train"
+
+
+@app.callback()
+def _group() -> None:
+    """Make a model smaller and faster."""
+
+
+@app.command()
+def quantize(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Name of a model, path of a NAME.onnx, or a run folder.")
+    ],
+    calibrate: Annotated[
+        str,
+        typer.Option(
+            metavar="<path>",
+            help="Recordings that give the ranges of INT8: a folder (labels are not needed), a manifest (.jsonl), a "
+            "table (.csv), or the name of a published corpus.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option(metavar="<NAME.onnx>", help="The new file; NAME.json is written beside it.")],
+    target: Annotated[
+        Literal["cpu", "tensorrt"],
+        typer.Option(help="What runs the file: ONNX Runtime on a CPU or in a browser, or TensorRT."),
+    ] = "cpu",
+    clips: Annotated[int, typer.Option(min=1, help="Number of recordings that are drawn, at most.")] = 60,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = 0,
+) -> None:
+    """Write the INT8 form of a model, with a card and a report of what changed.
+
+    The encoder computes in integers; the front end and the head stay in float, so adaptation works as before.
+    """
+    from emovox.runtime.registry import resolve
+    from emovox.schema.extras import require
+
+    for module in ("onnx", "sympy"):
+        require(module, need=NEED, extra=EXTRA)
+    from emovox.compression.calibration import calibration_paths, calibration_tiles
+    from emovox.compression.int8 import quantise
+    from emovox.runtime.registry import read_card
+
+    path = resolve(model)
+    tiles = calibration_tiles(calibration_paths(calibrate, clips=clips, seed=seed), read_card(path))
+    complain(f"calibrating on {len(tiles)} tiles")
+    made = quantise(path, tiles, output, target=target)
+    about = made.card.quantisation
+    assert about is not None
+    rows = [
+        ("size", f"{made.after / 1e6:.2f} MB, before {made.before / 1e6:.2f} MB"),
+        ("labels unchanged", f"{100 * about.unchanged:.1f} % of {about.tiles} calibration tiles"),
+        ("largest change of a score", f"{about.largest_change:.3f}"),
+        ("products in integers", _counts(about.operators)),
+        ("products in float", _counts(made.float_products)),
+        ("figures on the card", f"of the {about.figures} model"),
+    ]
+    say(columns([[name, value] for name, value in rows]), nl=False)
+    complain(f"model: {output}")
+
+
+def _counts(operators: dict[str, int]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in operators.items()) or "none"
