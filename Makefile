@@ -15,7 +15,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load image image-check python clean
+.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load image image-check dist python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,13 @@ image:  ## build the image of the service with Docker, Podman or Buildah
 
 image-check:  ## build the image without a daemon, run it and try it (root on Debian or Ubuntu)
 	docker/check.sh
+
+dist: $(VENV)/dev.done  ## build wheel, source archive and the files of emovox models fetch into dist/
+	rm -rf dist
+	$(PIP) install 'build>=1.2' 'twine>=6' -c constraints.txt
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check dist/*
+	$(BIN)/python -m publish.fetch dist/models
 
 python:  ## print the Python from which the environment is made
 	@echo '$(PYTHON)'
