@@ -1,28 +1,41 @@
-"""`emovox batch` with groups of two recordings, in a process that kills itself: `dying_batch.py PARTS ARGUMENT…`."""
+"""`emovox batch` with groups of two recordings, in a process that kills itself: `dying_batch.py PARTS ARGUMENT…`.
+
+The parts of both passes count.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
-import pyarrow as pa
-
 from emovox.batch import plan
-from emovox.batch.parts import PartNote, Parts
+from emovox.batch.heard import HeardParts
+from emovox.batch.parts import Parts
 from emovox.cli.main import main
 
 
 def run(parts: str, *arguments: str) -> None:
-    write = Parts.write
+    written = 0
 
-    def dying(self: Parts, number: int, table: pa.Table, note: PartNote) -> None:
-        write(self, number, table, note)
-        if len(list(self.folder.glob("*.parquet"))) == int(parts):
-            os.kill(os.getpid(), signal.SIGKILL)
+    def dying(write: Callable[..., None]) -> Callable[..., None]:
+        def write_and_die(*arguments: Any) -> None:
+            nonlocal written
+            write(*arguments)
+            written += 1
+            if written == int(parts):
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    with mock.patch.object(plan, "GROUP_FILES", 2), mock.patch.object(Parts, "write", dying):
+        return write_and_die
+
+    with (
+        mock.patch.object(plan, "GROUP_FILES", 2),
+        mock.patch.object(Parts, "write", dying(Parts.write)),
+        mock.patch.object(HeardParts, "write", dying(HeardParts.write)),
+    ):
         main(["batch", *arguments])
 
 

@@ -93,6 +93,12 @@ def test_wrong_usage() -> None:
         (["calls", "--output", "out.parquet", "--address", "a:1"], "it goes with --engine ray"),
         (["calls", "--output", "out.parquet", "--channels", "left"], "expected mix, split, or a channel number"),
         (["calls"], "Missing option"),
+        (["calls", "--output", "out.parquet", "--adapt", "folder", "--speaker", "ana"], "it goes without --speaker"),
+        (
+            ["calls", "--output", "out.parquet", "--adapt", "column", "--table", "t.csv"],
+            "column needs --table TABLE.csv",
+        ),
+        (["calls", "--output", "out.parquet", "--column", "caller"], "it goes with --adapt column"),
     ):
         result = batch(*arguments)
         assert result.exit_code == 2
@@ -218,6 +224,23 @@ def test_killed_and_resumed_gives_the_same_rows(calls: Path, parts: int) -> None
     resumed = run(*command("--resume"))
     assert f"{2 * parts} of 14 files were finished by an earlier run" in resumed.stderr
     assert resumed.returncode == 1
+    assert same_rows(Path("out.parquet"), Path("whole.parquet"))
+    assert not list(Path().glob("*.parts"))
+
+
+@POSIX
+@pytest.mark.usefixtures("calls")
+def test_killed_in_the_second_of_two_passes_and_resumed() -> None:
+    assert toy("--adapt", "folder").exit_code == 0
+    Path("out.parquet").rename("whole.parquet")
+    program = Path(__file__).with_name("dying_batch.py")
+    words = command("--adapt", "folder")
+    killed = subprocess.run([sys.executable, str(program), "5", *words], check=False, timeout=120, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert not Path("out.parquet").exists()
+    resumed = run(*words, "--resume")
+    assert "8 of 8 files were finished by an earlier run" in resumed.stderr
+    assert resumed.returncode == 0
     assert same_rows(Path("out.parquet"), Path("whole.parquet"))
     assert not list(Path().glob("*.parts"))
 

@@ -13,6 +13,7 @@ from emovox.adaptation.estimator import (
     Numbers,
     StatisticsScorer,
     VoiceStatistics,
+    WeightedProfile,
     adapted_scores,
     shifted,
     shrunk,
@@ -92,6 +93,11 @@ class AdaptedScorer:
             self._source = self._offset(nothing.unlabelled + source)
         self.voice = nothing if voice is None else nothing + voice
         self._prepare()
+
+    @property
+    def mixture(self) -> tuple[WeightedProfile, ...]:
+        """The profiles of the unlabelled clips, which give the scores of a voice without labelled ones."""
+        return self._mixture
 
     def scores(self, statistics: Samples) -> Samples:
         """Return the adapted probabilities, shape [n, labels], of statistics [n, p] float32."""

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
+from emovox.adaptation.speaker import SpeakerProfile
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, RawFormat, Reading
-from emovox.runtime.predictor import load
+from emovox.batch.kept import KeptTiles, keep
+from emovox.runtime.predictor import Predictor, load
 from emovox.schema.errors import ArchiveError, EmovoxError
 from emovox.schema.result import Notice, Result
 
 Stamp = tuple[int, int]
 """Size in bytes and time of the last change in ns of a file. A recording with another stamp has changed."""
+
+
+BatchAdapt = Literal["off", "recording", "channel", "folder", "column"]
+"""What the scores of an archive are adapted to; "column" is a column of a table of recordings."""
+
+TWO_PASSES = ("folder", "column")
+"""Choices of `BatchAdapt` where recordings share a voice, so that all are heard before any is adapted."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,6 +42,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         vad: whether speech is detected; otherwise all audio counts as speech.
         track: audio track of videos, from 0; None is the default one.
         raw: encoding and rate of bare samples; None recognises forms by content.
+        speaker: name of the speaker that the scores are adapted to.
+        source: name of the room, the line or the folder where adaptation starts.
+        profiles: SHA-256 of the profiles of both; empty without.
+        adapt: what the scores are adapted to.
+        column: column of the table that names the voices.
+        table: SHA-256 of the table; empty without.
     """
 
     emovox: str
@@ -45,6 +61,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     vad: bool
     track: int | None = None
     raw: RawFormat | None = None
+    speaker: str | None = None
+    source: str | None = None
+    profiles: str = ""
+    adapt: BatchAdapt = "off"
+    column: str | None = None
+    table: str = ""
+
+    @property
+    def adapts(self) -> bool:
+        """Whether scores are adapted to anything."""
+        return self.adapt != "off" or bool(self.profiles)
+
+    @property
+    def two_passes(self) -> bool:
+        """Whether all recordings are heard before any is adapted."""
+        return self.adapt in TWO_PASSES
 
     @property
     def reading(self) -> Reading:
@@ -53,11 +85,43 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class Job(msgspec.Struct, frozen=True):
-    """The task of a worker: the folder, the model (a shipped name or an absolute path) and the settings."""
+    """The task of a worker.
+
+    Attributes:
+        directory: the folder.
+        model: a shipped name or an absolute path.
+        settings: of the analysis.
+        speaker: content of the speaker's profile; empty without. Other machines do not have the file.
+        source: that of the source.
+    """
 
     directory: str
     model: str
     settings: Settings
+    speaker: bytes = b""
+    source: bytes = b""
+
+    def predictor(self) -> Predictor:
+        """Load the model, adapted to the speaker and the source.
+
+        Raises:
+            ModelError: it cannot be loaded.
+            ArchiveError: it differs from the one with which the work was started.
+            SpeakerError: a profile is damaged.
+        """
+        predictor, expected = load(self.model), self.settings.sha256
+        actual = predictor.card.sha256
+        if actual != expected:
+            raise ArchiveError(
+                f"model '{self.model}': got sha256 {actual[:12]}…, expected {expected[:12]}… as at the start of the "
+                "work; install the same version of emovox and of the model everywhere"
+            )
+        names = self.settings.speaker or "", self.settings.source or ""
+        speaker, source = (
+            SpeakerProfile.from_bytes(data, where=name) if data else None
+            for name, data in zip(names, (self.speaker, self.source), strict=True)
+        )
+        return predictor.for_speaker(speaker, name=names[0], source=source)
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -69,12 +133,16 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """The result of a recording or its error, with the stamp of the file; None if the file is gone."""
+    """The result of a recording or its error, with the stamp of the file; None if the file is gone.
+
+    After the first of two passes the result is plain, and `kept` is what the second one needs.
+    """
 
     index: int
     stamp: Stamp | None
     result: Result | None = None
     error: Notice | None = None
+    kept: KeptTiles | None = None
 
 
 INTERNAL = "internal"
@@ -96,17 +164,12 @@ class RecordingAnalyzer:
     Raises:
         ModelError: the model cannot be loaded.
         ArchiveError: the model here differs from the one with which the work was started.
+        SpeakerError: a profile is damaged.
     """
 
     def __init__(self, job: Job) -> None:
         self.directory, self._settings = job.directory, job.settings
-        self._predictor = load(job.model)
-        actual, expected = self._predictor.card.sha256, job.settings.sha256
-        if actual != expected:
-            raise ArchiveError(
-                f"model '{job.model}': got sha256 {actual[:12]}…, expected {expected[:12]}… as at the start of the "
-                "work; install the same version of emovox and of the model everywhere"
-            )
+        self._predictor = job.predictor()
 
     def __call__(self, item: Item) -> Answer:
         """Return the result of one recording. An error of the recording or of this program becomes the answer.
@@ -114,16 +177,10 @@ class RecordingAnalyzer:
         Only a lack of memory is raised, since the recording may succeed when it is tried again alone. The answer
         depends only on the recording and the job, so repeating it is safe.
         """
-        path, settings = path_of(self.directory, item.name), self._settings
+        path = path_of(self.directory, item.name)
         stamp = stamp_of(path)  # before reading: a change in the meantime counts as one
         try:
-            result = self._predictor.predict(
-                path,
-                channels=settings.channels,
-                threshold=settings.threshold,
-                vad=settings.vad,
-                reading=settings.reading,
-            )
+            result, kept = self._heard(path) if self._settings.two_passes else (self._predicted(path), None)
         except EmovoxError as error:
             return Answer(item.index, stamp, error=Notice(error.code, str(error).removeprefix(f"{name_of(path)}: ")))
         except OSError as error:  # the disk or the network fails during reading
@@ -132,7 +189,29 @@ class RecordingAnalyzer:
             raise
         except Exception as error:  # otherwise it would end the worker and look like a lack of memory
             return Answer(item.index, stamp, error=Notice(INTERNAL, _fault(error)))
-        return Answer(item.index, stamp, result)
+        return Answer(item.index, stamp, result, kept=kept)
+
+    def _predicted(self, path: str) -> Result:
+        settings = self._settings
+        return self._predictor.predict(
+            path,
+            channels=settings.channels,
+            threshold=settings.threshold,
+            vad=settings.vad,
+            adapt=settings.adapt,  # type: ignore[arg-type]  # folder and column go the other way
+            reading=settings.reading,
+        )
+
+    def _heard(self, path: str) -> tuple[Result, KeptTiles]:
+        settings = self._settings
+        heard = self._predictor.hear(
+            path,
+            channels=settings.channels,
+            threshold=settings.threshold,
+            vad=settings.vad,
+            reading=settings.reading,
+        )
+        return heard.result(), keep(self._predictor.model, heard)
 
 
 def _fault(error: Exception) -> str:

@@ -19,6 +19,9 @@ from emovox.batch.tally import Tally
 from emovox.schema.errors import ArchiveError, ConfigError
 from emovox.schema.files import replacing, write_whole
 
+HEARD_SUFFIX = ".heard"
+"""Ends the names of files of the first of two passes, see `emovox.batch.heard`."""
+
 SUFFIX = ".parts"
 """Ends the name of the folder with the parts: the name of the output and this."""
 MANIFEST, LOCK, JOINED = "manifest", "lock", "joined.parquet"
@@ -27,7 +30,7 @@ ROWS_A_GROUP = 2**16
 """Rows per row group of the Parquet file, which joining holds in memory."""
 
 _KEY = b"emovox.part"
-_OURS = re.compile(rf"\.?(\d{{7}}\.parquet|{MANIFEST}|{re.escape(JOINED)})(\.\d+\.part)?|{LOCK}")
+_OURS = re.compile(rf"\.?(\d{{7}}\.(parquet|heard)|{MANIFEST}|{re.escape(JOINED)})(\.\d+\.part)?|{LOCK}")
 _COMPRESSION = "zstd"
 
 
@@ -64,7 +67,8 @@ class Parts:
 
     def begun(self) -> bool:
         """Return whether the folder has work that can be resumed."""
-        return self.manifest.is_file() and any(self.folder.glob("*.parquet"))
+        finished = (path for suffix in (".parquet", HEARD_SUFFIX) for path in self.folder.glob(f"*{suffix}"))
+        return self.manifest.is_file() and any(finished)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -14,15 +14,18 @@ from emovox import __version__
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, RawFormat
 from emovox.batch.engine import Engine, answers
-from emovox.batch.job import Answer, Item, Job, Settings, path_of, stamp_of
+from emovox.batch.heard import HeardParts
+from emovox.batch.job import TWO_PASSES, Answer, Item, Job, Settings, path_of, stamp_of
 from emovox.batch.parts import PartNote, Parts
 from emovox.batch.plan import ArchivePlan, GroupFinder, check_directory, decode_manifest, encode_manifest, make_plan
+from emovox.batch.rescoring import SecondPass
 from emovox.batch.table import row_schema, to_table
 from emovox.batch.tally import Tally, tally_of
-from emovox.runtime.predictor import load
+from emovox.batch.voices import NO_ADAPTING, Adapting, VoiceOf, VoiceTable, folder_finder
+from emovox.runtime.adapted import adapted_predictor
+from emovox.runtime.predictor import Predictor, load
 from emovox.runtime.registry import heads, resolve, shipped
-from emovox.schema.card import ModelCard
-from emovox.schema.errors import ArchiveError, UnreadableError
+from emovox.schema.errors import ArchiveError, ConfigError, UnreadableError
 
 Observer = Callable[[Item, Answer], None]
 """Called after each recording, with its answer."""
@@ -37,10 +40,13 @@ class Archive:
         done: counts over the others.
     """
 
-    def __init__(self, plan: ArchivePlan, parts: Parts, *, job: Job, labels: Sequence[str]) -> None:
+    def __init__(
+        self, plan: ArchivePlan, parts: Parts, *, job: Job, labels: Sequence[str], voice_of: VoiceOf | None = None
+    ) -> None:
         self.files = len(plan.names)
         self._digest = _digest(encode_manifest(plan, job.settings))
         self._plan, self._parts, self._job = plan, parts, job
+        self._voice_of, self._heard = voice_of, HeardParts(parts.folder)
         self._groups = plan.groups()
         self._schema = row_schema(labels, job.settings)
         self._notes = {number: note for number in range(len(self._groups)) if (note := self._valid_note(number))}
@@ -70,6 +76,7 @@ class Archive:
             WorkerError: the engine cannot work.
             UnreadableError: the folder is gone.
             ConfigError: a part or the output cannot be written. Finished parts stay after any error.
+            ArchiveError: a part is damaged.
         """
         group_of, items = GroupFinder(self._groups), {item.index: item for item in self.waiting}
         open_groups: dict[int, dict[int, Answer]] = {}
@@ -80,20 +87,41 @@ class Archive:
                 group = open_groups.setdefault(number, {})
                 group[answer.index] = answer
                 if len(group) == len(self._groups[number]):
-                    self._finish(number, open_groups.pop(number))
+                    del open_groups[number]
+                    self._finish(number, [group[index] for index in self._groups[number]])
                 observer(items[answer.index], answer)
+        if self._voice_of is not None:
+            self._rescore(self._voice_of)
         self._parts.join(len(self._groups), self._schema)
         return sum((note.tally for note in self._notes.values()), Tally())
 
-    def _finish(self, number: int, group: dict[int, Answer]) -> None:
-        ordered = [group[index] for index in self._groups[number]]
+    def _finish(self, number: int, ordered: Sequence[Answer], *, rescored: bool = False) -> None:
         names = (self._plan.names[answer.index] for answer in ordered)
         note = PartNote(self._digest, tuple(answer.stamp for answer in ordered), tally_of(ordered))
-        self._parts.write(number, to_table(zip(names, ordered, strict=True), self._schema), note)
+        if self._voice_of is None or rescored:
+            self._parts.write(number, to_table(zip(names, ordered, strict=True), self._schema), note)
+        else:
+            self._heard.write(number, ordered, note)
         self._notes[number] = note
 
+    def _rescore(self, voice_of: VoiceOf) -> None:
+        """Write all parts from what the first pass has kept. After a stop, this begins again: it takes seconds."""
+        settings = self._job.settings
+        with SecondPass(
+            self._heard,
+            self._parts.folder,
+            len(self._groups),
+            predictor=self._job.predictor(),
+            voice_of=voice_of,
+            source=settings.adapt,
+            threshold=settings.threshold,
+        ) as second:
+            for number, ordered in enumerate(second.answers()):
+                self._finish(number, ordered, rescored=True)
+
     def _valid_note(self, number: int) -> PartNote | None:
-        note, group = self._parts.note(number), self._groups[number]
+        parts = self._parts if self._voice_of is None else self._heard
+        note, group = parts.note(number), self._groups[number]
         if note is None or note.plan != self._digest or len(note.stamps) != len(group):
             return None
         same = (self._same(index, stamp) for index, stamp in zip(group, note.stamps, strict=True))
@@ -128,6 +156,7 @@ def open_archive(
     vad: bool = True,
     track: int | None = None,
     raw: RawFormat | None = None,
+    adapting: Adapting = NO_ADAPTING,
     resume: bool = False,
 ) -> Iterator[Archive]:
     """Start work over the recordings of a folder, or continue it.
@@ -141,27 +170,58 @@ def open_archive(
         vad: as in `Predictor.predict`.
         track: audio track of videos, from 0; None takes the default one.
         raw: what bare samples are; None recognises forms by content.
+        adapting: to what voices the scores are adapted.
         resume: whether to continue a run that was stopped.
 
     Raises:
         ModelError: the model cannot be loaded.
         AudioError: the folder cannot be listed or has no recording.
-        ConfigError: `output` cannot be written.
+        ConfigError: `output` cannot be written, or the table of recordings cannot be used.
+        SpeakerError: a speaker or a source is unknown, damaged, or belongs to another model.
+        AdaptError: the model cannot adapt.
         ArchiveError: there is unfinished work without `resume` or with other settings, another process works on it,
             or `resume` is given and the output is complete.
     """
-    card = load(model).card
-    settings = _settings(card, channels=channels, threshold=threshold, vad=vad, track=track, raw=raw)
+    predictor = _adapted(model, adapting)
+    table = None if adapting.table is None else VoiceTable(adapting.table, adapting.column or "")
+    settings = _settings(
+        predictor, adapting, table, channels=channels, threshold=threshold, vad=vad, track=track, raw=raw
+    )
     parts = Parts(output)
     with parts.locked():
         _check_state(parts, resume=resume)
         plan = _resumed_plan(parts, directory, settings) if parts.begun() else _new_plan(parts, directory, settings)
-        job = Job(os.fsdecode(plan.directory), _portable(model), settings)
-        yield Archive(plan, parts, job=job, labels=card.labels)
+        job = Job(os.fsdecode(plan.directory), _portable(model), settings, *_profiles(predictor))
+        shared = folder_finder(plan.names) if table is None else table.finder(plan.names)
+        voice_of = shared if settings.two_passes else None
+        yield Archive(plan, parts, job=job, labels=predictor.labels, voice_of=voice_of)
+
+
+def _adapted(model: str | None, adapting: Adapting) -> Predictor:
+    """Return the adapted model, if it can do what is asked."""
+    adapts = adapting.adapt != "off"
+    if adapts and adapting.speaker is not None:
+        raise ConfigError(
+            f"adapt is '{adapting.adapt}' with speaker '{adapting.speaker}', expected one of both: that voice is known"
+        )
+    if (adapting.adapt == "column") != (adapting.table is not None and adapting.column is not None):
+        raise ConfigError("adapt is 'column' without a table and its column, or they are given without it; give all")
+    predictor = adapted_predictor(load(model), adapting.speaker, adapting.source, adapt=adapts)
+    if adapting.adapt in TWO_PASSES:
+        predictor.model.hidden(predictor.model.default_profile.mean[None])  # raises if the head cannot be split
+    return predictor
+
+
+def _profiles(predictor: Predictor) -> tuple[bytes, bytes]:
+    """Return the content of the profiles of speaker and source; empty without."""
+    speaker, source = predictor.speaker, predictor.source
+    return b"" if speaker is None else speaker.to_bytes(), b"" if source is None else source.to_bytes()
 
 
 def _settings(
-    card: ModelCard,
+    predictor: Predictor,
+    adapting: Adapting,
+    table: VoiceTable | None,
     *,
     channels: ChannelChoice,
     threshold: float | None,
@@ -169,6 +229,7 @@ def _settings(
     track: int | None,
     raw: RawFormat | None,
 ) -> Settings:
+    card, profiles = predictor.card, _profiles(predictor)
     return Settings(
         emovox=__version__,
         model=card.name,
@@ -181,6 +242,12 @@ def _settings(
         vad=vad,
         track=track,
         raw=raw,
+        speaker=adapting.speaker,
+        source=adapting.source,
+        profiles=hashlib.sha256(b"".join(profiles)).hexdigest() if any(profiles) else "",
+        adapt=adapting.adapt,
+        column=adapting.column,
+        table="" if table is None else table.digest,
     )
 
 

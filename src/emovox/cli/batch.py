@@ -19,6 +19,8 @@ from emovox.cli.console import (
     InputFiles,
     ModelOption,
     RawOption,
+    SourceOption,
+    SpeakerOption,
     ThresholdOption,
     TrackOption,
     clock,
@@ -39,6 +41,16 @@ if TYPE_CHECKING:
     from emovox.batch.tally import Tally
 
 SUFFIX = ".parquet"
+
+
+class ArchiveAdapt(StrEnum):
+    """What the scores are adapted to."""
+
+    OFF = "off"
+    RECORDING = "recording"
+    CHANNEL = "channel"
+    FOLDER = "folder"
+    COLUMN = "column"
 
 
 class EngineName(StrEnum):
@@ -62,6 +74,21 @@ def batch(
     ] = True,
     track: TrackOption = None,
     raw: RawOption = None,
+    speaker: SpeakerOption = None,
+    source: SourceOption = None,
+    adapt: Annotated[
+        ArchiveAdapt,
+        typer.Option(
+            help="Adapt the scores to the voice of each recording, of each channel, of all recordings of a folder, or "
+            "of all with one value in a column of a table. The plain scores stay beside them."
+        ),
+    ] = ArchiveAdapt.OFF,
+    table: Annotated[
+        Path | None, typer.Option(help="For --adapt column: a CSV table with a column file and the one of --column.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(metavar="<name>", help="For --adapt column: the column that tells the voices apart.")
+    ] = None,
     engine: Annotated[EngineName, typer.Option(help="Run on this machine, or on Ray.")] = EngineName.LOCAL,
     address: Annotated[
         str | None, typer.Option(help="HOST:PORT of a Ray cluster. Default: Ray is started on this machine.")
@@ -79,10 +106,12 @@ def batch(
         raise typer.BadParameter(f"got '{output}', expected a name that ends in {SUFFIX}", param_hint="--output")
     if address is not None and engine is not EngineName.RAY:
         raise typer.BadParameter("it goes with --engine ray", param_hint="--address")
+    _check_adapt(adapt, speaker, table, column)
     require("pyarrow", need="emovox batch", extra="batch")
     choice, reading = channel_choice(channels), reading_choice(track, raw)
     workforce = _engine(engine, address=address, workers=workers)
     from emovox.batch.run import open_archive  # here, since pyarrow takes half a second
+    from emovox.batch.voices import Adapting
 
     named = named_with_head(model, head)
     with open_archive(
@@ -94,10 +123,11 @@ def batch(
         vad=vad,
         track=track,
         raw=reading.raw,
+        adapting=Adapting(adapt.value, speaker, source, column, table),
         resume=resume,
     ) as archive:
         if output.exists():
-            InputFiles(archive.paths()).spare(output)
+            InputFiles([*archive.paths(), *([] if table is None else [table])]).spare(output)
         with _resume_hint(archive), Bar(sum(item.size for item in archive.waiting) or 1) as bar:
             progress = _Progress(archive, bar)
             tally = archive.run(workforce, progress)
@@ -105,6 +135,16 @@ def batch(
     if tally.failed:
         complain(f"{tally.failed} of {tally.files} could not be analysed: their rows have an error_code")
         raise typer.Exit(1)
+
+
+def _check_adapt(adapt: ArchiveAdapt, speaker: str | None, table: Path | None, column: str | None) -> None:
+    if adapt is not ArchiveAdapt.OFF and speaker is not None:
+        raise typer.BadParameter("it goes without --speaker, whose voice is known already", param_hint="--adapt")
+    if adapt is ArchiveAdapt.COLUMN and (table is None or column is None):
+        raise typer.BadParameter("column needs --table TABLE.csv and --column NAME", param_hint="--adapt")
+    for name, given in (("--table", table), ("--column", column)):
+        if adapt is not ArchiveAdapt.COLUMN and given is not None:
+            raise typer.BadParameter("it goes with --adapt column", param_hint=name)
 
 
 class _Progress:

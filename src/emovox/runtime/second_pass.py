@@ -90,6 +90,18 @@ def adapted_result(
     return heard.result(segments, adapted)
 
 
+def rescored_result(heard: Heard, scores: Samples, adapted: Adapted) -> Result:
+    """Return the result with other scores; the plain scores stay beside.
+
+    Args:
+        heard: the recording.
+        scores: [segments, labels], adapted.
+        adapted: what they are adapted to.
+    """
+    pairs = zip(heard.segments, scores, strict=True)
+    return heard.result([_changed(segment, row, heard.threshold) for segment, row in pairs], adapted)
+
+
 def _rows(heard: Heard, group: Group) -> dict[Hashable, list[int]]:
     rows: dict[Hashable, list[int]] = {}
     for place, segment in enumerate(heard.segments):
