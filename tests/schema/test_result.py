@@ -100,13 +100,3 @@ def test_events_are_rounded_as_rows_are() -> None:
     assert isinstance(ended, SpeechEnded)
     assert (ended.segments[0].scores, ended.segments[0].confidence) == (short, 0.6667)
     assert rounded_event(SpeechStarted(0, 0, 0.5)) == SpeechStarted(0, 0, 0.5)
-
-
-def test_scores_of_each_modality_are_there_only_if_others_than_the_voice_were_asked_for() -> None:
-    assert b"modalities" not in msgspec.json.encode(rounded(RESULT))
-    scores = {"voice": {"sad": 1 / 3, "angry": 2 / 3}, "face": {"sad": 0.123456, "angry": 0.876544}}
-    segment = msgspec.structs.replace(RESULT.segments[0], modalities=scores)
-    row = rounded(msgspec.structs.replace(RESULT, modalities=scores, segments=(segment,)))
-    assert isinstance(row, Result)
-    expected = {"voice": {"sad": 0.3333, "angry": 0.6667}, "face": {"sad": 0.1235, "angry": 0.8765}}
-    assert (row.modalities, row.segments[0].modalities) == (expected, expected)

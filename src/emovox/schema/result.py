@@ -35,8 +35,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
     the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
     adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
-    absent in JSON, unless speakers were asked for. `modalities` has the scores of each modality that the segment has
-    ("voice", "face", "text"), if others than the voice were asked for; `scores` are then those of all together.
+    absent in JSON, unless speakers were asked for.
     """
 
     start: float
@@ -47,7 +46,6 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     scores: dict[str, float]
     plain_scores: dict[str, float] | None = None
     speaker: int | None = None
-    modalities: dict[str, dict[str, float]] | None = None
 
 
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -57,8 +55,6 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
     `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
-    `modalities` has the duration-weighted mean of each modality over the segments that have it, if others than the
-    voice were asked for.
     """
 
     file: str
@@ -71,7 +67,6 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     segments: tuple[Segment, ...]
     adapted: Adapted | None = None
     plain_scores: dict[str, float] | None = None
-    modalities: dict[str, dict[str, float]] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -112,7 +107,6 @@ def rounded(row: ResultRow) -> ResultRow:
         confidence=None if row.confidence is None else round(row.confidence, SCORE_DIGITS),
         scores=None if row.scores is None else rounded_scores(row.scores),
         plain_scores=None if row.plain_scores is None else rounded_scores(row.plain_scores),
-        modalities=_rounded_modalities(row.modalities),
         shares=rounded_scores(row.shares),
         segments=tuple(rounded_segment(segment) for segment in row.segments),
     )
@@ -126,14 +120,9 @@ def rounded_segment(segment: Segment) -> Segment:
         confidence=round(segment.confidence, SCORE_DIGITS),
         scores=rounded_scores(segment.scores),
         plain_scores=plain,
-        modalities=_rounded_modalities(segment.modalities),
     )
 
 
 def rounded_scores(scores: dict[str, float]) -> dict[str, float]:
     """Return scores, keyed by label, rounded to `SCORE_DIGITS` decimals."""
     return {label: round(value, SCORE_DIGITS) for label, value in scores.items()}
-
-
-def _rounded_modalities(modalities: dict[str, dict[str, float]] | None) -> dict[str, dict[str, float]] | None:
-    return None if modalities is None else {name: rounded_scores(scores) for name, scores in modalities.items()}
