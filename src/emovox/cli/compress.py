@@ -71,43 +71,5 @@ def quantize(
     complain(f"model: {output}")
 
 
-@app.command()
-def prune(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished run of mobile or hybrid.")],
-    keep: Annotated[float, typer.Option(help="Share of the channels that stay, e.g. 0.8.")],
-    output: Annotated[Path, typer.Option(help="Folder of the new run.")],
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps of the encoder's training after pruning. Default: those of RUN.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
-) -> None:
-    """Remove the channels with the smallest weights from all networks of a run, and train them again.
-
-    Each fold's network learns again on the clips of its fold, taught as in RUN. The result is a run like any other.
-    """
-    from emovox.schema.extras import require
-
-    for module in ("torch", "torch_pruning"):
-        require(module, need=NEED, extra=EXTRA)
-    from emovox.cli.watcher import Printer
-    from emovox.compression.pruned_run import prune_run
-
-    watcher = Printer()
-    with watcher.progress("clips: inputs") as progress:
-        prune_run(
-            run,
-            keep,
-            output,
-            steps=steps,
-            resume=resume,
-            workers=workers,
-            progress=progress,
-            report=watcher.steps,
-            fold=watcher.fold,
-        )
-    say(f"figures: emovox evaluate {output}")
-
-
 def _counts(operators: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in operators.items()) or "none"

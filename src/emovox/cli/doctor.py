@@ -34,7 +34,7 @@ _MIRRORS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "HF_ENDPOINT", "HF_HUB_OFFLI
 _FOLDERS = ("EMOVOX_CORPORA", "EMOVOX_NOISE", "EMOVOX_WEIGHTS")
 
 
-class State(StrEnum):
+class Standing(StrEnum):
     """How a check ended: it works, it is not installed or not set, or it is broken."""
 
     WORKS = "works"
@@ -42,12 +42,12 @@ class State(StrEnum):
     BROKEN = "broken"
 
 
-class Check(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True):
     """A check: what was looked at, how it ended, what was found, and what to do if it does not work."""
 
     topic: str
     name: str
-    state: State
+    state: Standing
     found: str
     next: str = ""
 
@@ -60,32 +60,32 @@ def doctor(format: Annotated[Form, typer.Option(help="Format of the output.")] =
     """
     checks = [check for look in (_versions, _extras, _devices, _models, _folders, _mirrors) for check in look()]
     text = "\n".join(_table(topic, checks) for topic in dict.fromkeys(check.topic for check in checks))
-    broken = [check for check in checks if check.state is State.BROKEN]
+    broken = [check for check in checks if check.state is Standing.BROKEN]
     end = f"{len(broken)} broken: {', '.join(check.name for check in broken)}" if broken else "nothing is broken"
     present(format, [msgspec.to_builtins(check) for check in checks], f"{text}\n{end}\n")
     if broken:
         raise typer.Exit(1)
 
 
-def _table(topic: str, checks: list[Check]) -> str:
+def _table(topic: str, checks: list[Finding]) -> str:
     rows = [[f"  {c.name}", c.state, c.found + (f"; {c.next}" if c.next else "")] for c in checks if c.topic == topic]
     return f"{topic}\n{columns(rows)}"
 
 
-def _versions() -> Iterator[Check]:
+def _versions() -> Iterator[Finding]:
     import platform
 
-    yield Check("versions", PACKAGE, State.WORKS, __version__)
-    yield Check("versions", "python", State.WORKS, f"{platform.python_version()}, {platform.platform()}")
+    yield Finding("versions", PACKAGE, Standing.WORKS, __version__)
+    yield Finding("versions", "python", Standing.WORKS, f"{platform.python_version()}, {platform.platform()}")
     for name in sorted(_required(None)):
         yield _installed("versions", name)
 
 
-def _installed(topic: str, name: str) -> Check:
+def _installed(topic: str, name: str) -> Finding:
     try:
-        return Check(topic, name, State.WORKS, version(name))
+        return Finding(topic, name, Standing.WORKS, version(name))
     except PackageNotFoundError:
-        return Check(topic, name, State.BROKEN, "not installed", f"pip install {name}")
+        return Finding(topic, name, Standing.BROKEN, "not installed", f"pip install {name}")
 
 
 def _required(extra: str | None) -> set[str]:
@@ -102,18 +102,18 @@ def _required(extra: str | None) -> set[str]:
     return names
 
 
-def _extras() -> Iterator[Check]:
+def _extras() -> Iterator[Finding]:
     from importlib.metadata import metadata
 
     for extra in metadata(PACKAGE).get_all("Provides-Extra") or ():
         missing = sorted(name for name in _required(extra) if not _has(name))
         if missing:
             remedy = f"pip install 'emovox[{extra}]'"
-            yield Check("extras", extra, State.ABSENT, f"without {', '.join(missing)}", remedy)
+            yield Finding("extras", extra, Standing.ABSENT, f"without {', '.join(missing)}", remedy)
         else:
             names = sorted(_required(extra))
             many = len(names) > MOST_NAMED
-            yield Check("extras", extra, State.WORKS, f"{len(names)} packages" if many else ", ".join(names))
+            yield Finding("extras", extra, Standing.WORKS, f"{len(names)} packages" if many else ", ".join(names))
 
 
 def _has(name: str) -> bool:
@@ -123,21 +123,23 @@ def _has(name: str) -> bool:
         return False
 
 
-def _devices() -> Iterator[Check]:
+def _devices() -> Iterator[Finding]:
     import onnxruntime
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check("devices", "cores", State.WORKS, str(cores))
-    yield Check("devices", "onnxruntime", State.WORKS, ", ".join(onnxruntime.get_available_providers()))
+    yield Finding("devices", "cores", Standing.WORKS, str(cores))
+    yield Finding("devices", "onnxruntime", Standing.WORKS, ", ".join(onnxruntime.get_available_providers()))
     if find_spec("sounddevice") is None:
-        yield Check("devices", "microphone", State.ABSENT, "extra mic is not installed", "pip install 'emovox[mic]'")
+        yield Finding(
+            "devices", "microphone", Standing.ABSENT, "extra mic is not installed", "pip install 'emovox[mic]'"
+        )
         return
     from emovox.audio.devices import input_devices
 
-    yield _tried("devices", "microphone", lambda: f"{len(input_devices())} inputs", State.ABSENT)
+    yield _tried("devices", "microphone", lambda: f"{len(input_devices())} inputs", Standing.ABSENT)
 
 
-def _models() -> Iterator[Check]:
+def _models() -> Iterator[Finding]:
     from emovox.runtime.fetch import fetchable, is_here
     from emovox.runtime.registry import heads, shipped
 
@@ -145,7 +147,7 @@ def _models() -> Iterator[Check]:
         yield _tried("models", name, lambda path=path: _golden(path))  # type: ignore[misc]
     for name in fetchable():
         if not is_here(name):
-            yield Check("models", name, State.ABSENT, "not fetched", f"emovox models fetch {name}")
+            yield Finding("models", name, Standing.ABSENT, "not fetched", f"emovox models fetch {name}")
     yield _tried("models", "speech detector", _detects)
 
 
@@ -170,15 +172,15 @@ def _detects() -> str:
     return "loads and runs"
 
 
-def _tried(topic: str, name: str, look: Callable[[], str], otherwise: State = State.BROKEN) -> Check:
+def _tried(topic: str, name: str, look: Callable[[], str], otherwise: Standing = Standing.BROKEN) -> Finding:
     """Return the check of something that may raise."""
     try:
-        return Check(topic, name, State.WORKS, look())
+        return Finding(topic, name, Standing.WORKS, look())
     except EmovoxError as error:
-        return Check(topic, name, otherwise, str(error))
+        return Finding(topic, name, otherwise, str(error))
 
 
-def _folders() -> Iterator[Check]:
+def _folders() -> Iterator[Finding]:
     from emovox.adaptation.store import speakers_folder
     from emovox.runtime.registry import models_folder
     from emovox.training.cache import cache_folder
@@ -188,29 +190,31 @@ def _folders() -> Iterator[Check]:
     yield _folder("EMOVOX_SPEAKERS", speakers_folder())
     for variable in _FOLDERS:
         if not (named := os.environ.get(variable)):
-            yield Check("folders", variable, State.ABSENT, "not set; only training and tests need it")
+            yield Finding("folders", variable, Standing.ABSENT, "not set; only training and tests need it")
         elif Path(named).is_dir():
-            yield Check("folders", variable, State.WORKS, named)
+            yield Finding("folders", variable, Standing.WORKS, named)
         else:
-            yield Check(
-                "folders", variable, State.BROKEN, f"{named}: no such folder", "set it to a folder, or unset it"
+            yield Finding(
+                "folders", variable, Standing.BROKEN, f"{named}: no such folder", "set it to a folder, or unset it"
             )
 
 
-def _folder(variable: str, folder: Path) -> Check:
+def _folder(variable: str, folder: Path) -> Finding:
     near = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(near, os.W_OK):
-        return Check(
-            "folders", variable, State.ABSENT, f"{near} is read-only", f"set {variable} to keep files elsewhere"
+        return Finding(
+            "folders", variable, Standing.ABSENT, f"{near} is read-only", f"set {variable} to keep files elsewhere"
         )
-    return Check("folders", variable, State.WORKS, f"{folder}" + ("" if folder.exists() else " (made when needed)"))
+    return Finding(
+        "folders", variable, Standing.WORKS, f"{folder}" + ("" if folder.exists() else " (made when needed)")
+    )
 
 
-def _mirrors() -> Iterator[Check]:
+def _mirrors() -> Iterator[Finding]:
     for variable in _MIRRORS:
         value = os.environ.get(variable)
-        state = State.ABSENT if value is None else State.WORKS
-        yield Check("mirrors", variable, state, "not set" if value is None else _without_secrets(value))
+        state = Standing.ABSENT if value is None else Standing.WORKS
+        yield Finding("mirrors", variable, state, "not set" if value is None else _without_secrets(value))
 
 
 def _without_secrets(address: str) -> str:

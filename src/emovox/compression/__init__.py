@@ -1,1 +1,1 @@
-"""Make models smaller: quantise, prune, distil."""
+"""Make models smaller: INT8."""

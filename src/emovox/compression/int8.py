@@ -16,7 +16,6 @@ from emovox.audio.types import Samples
 from emovox.compression.folding import folded
 from emovox.compression.operators import PRODUCTS, integer_operators, operators
 from emovox.compression.quantisation import TARGETS, Overrides, quantised
-from emovox.compression.rounding import round_weights
 from emovox.runtime.golden import golden_input
 from emovox.runtime.model import Model
 from emovox.runtime.registry import read_card, read_part
@@ -75,10 +74,7 @@ def quantise(
         ConfigError: the file cannot be written.
     """
     card, graph = _checked(source, output), read_part(source.with_suffix(".onnx"))
-    proto = folded(graph)
-    if TARGETS[target].reduce_range:
-        round_weights(proto, tiles)
-    proto = quantised(proto, tiles, TARGETS[target], overrides)
+    proto = quantised(folded(graph), tiles, TARGETS[target], overrides)
     made = proto.SerializeToString()
     found = operators(made)
     unchanged, largest = parity(graph, made, tiles, where=source)

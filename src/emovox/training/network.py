@@ -47,14 +47,13 @@ STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate(), LearnAdap
 
 @dataclass(frozen=True, eq=False)
 class NetworkMethod:
-    """Trains encoder and head by its stages; see `emovox.training.run.Method`."""
+    """Trains encoder and head; see `emovox.training.run.Method`."""
 
     task: Task
     inputs: Inputs
     recipe: NetworkRecipe
     report: Report | None = None
     teacher_inputs: Inputs | None = None
-    stages: tuple[Stage, ...] = STAGES
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
     @classmethod
@@ -117,7 +116,7 @@ class NetworkMethod:
         """Run the stages, and save the network."""
         report = named(self.report, "final model" if fold is None else f"fold {fold}")
         context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
-        fitted = run_stages(self.stages, context)
+        fitted = run_stages(STAGES, context)
         model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold), fitted.adaptation)
         model.save(folder / MODEL)
         return fitted, model
