@@ -112,7 +112,7 @@ class MobileEncoder(FrameEncoder):
         mask = strided(mask, self.stem.stride)
         for block in self.blocks:
             frames, mask = block(frames, mask)
-        frames = torch.relu(self.last(frames, mask)).squeeze(2).transpose(1, 2)
+        frames = torch.relu(self.last(frames, mask)).flatten(2).transpose(1, 2)
         statistics: Tensor = self.pooling(frames, None if mask is None else mask.flatten(1) > 0)
         return statistics
 
