@@ -135,9 +135,8 @@ def resolve(name: str | None = None, *, head: str | None = None, folder: Path | 
     if os.path.isdir(path):
         return _of_run(path)
     raise UnknownModelError(
-        f"no model '{name}': shipped are {', '.join(models) or 'none'}; "
-        "give one of these names, or the path of a NAME.onnx with NAME.json beside it; "
-        "emovox models fetch brings a few more"
+        f"no model '{name}': shipped are {', '.join(models) or 'none'}, emovox models fetch brings more; "
+        "give one of these names, or the path of a NAME.onnx with NAME.json beside it"
     )
 
 
