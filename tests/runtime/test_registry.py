@@ -34,7 +34,10 @@ def test_names_and_paths_resolve_to_the_card(tmp_path: Path) -> None:
 def test_unknown_name_lists_the_shipped_ones(tmp_path: Path) -> None:
     write_toy(tmp_path, name="svm")
     write_toy(tmp_path, name="mobile")
-    with pytest.raises(UnknownModelError, match=r"no model 'svn': shipped are mobile, svm; give one of these names"):
+    with pytest.raises(
+        UnknownModelError,
+        match=r"no model 'svn': shipped are mobile, svm, emovox models fetch brings more; give one of",
+    ):
         resolve("svn", folder=tmp_path)
     with pytest.raises(UnknownModelError, match="shipped are none"):
         resolve(str(tmp_path / "gone.onnx"), folder=tmp_path / "none")
