@@ -310,7 +310,8 @@ def test_a_suffix_that_does_not_fit_is_refused(folder: Path, capsys: pytest.Capt
     assert "got 'x.json' with --format csv, expected a name that ends in .csv" in capsys.readouterr().err
     emovox("a.wav", "--output", "x.xlsx", status=2)
     assert (
-        "got 'x.xlsx', expected a name that ends in .txt, .json, .csv, .vtt, .TextGrid, or" in capsys.readouterr().err
+        "got 'x.xlsx', expected a name that ends in .txt, .json, .csv, .srt, .vtt, .TextGrid, or"
+        in capsys.readouterr().err
     )
     assert not list(folder.glob("x.*"))
 
@@ -437,3 +438,43 @@ def test_no_color_is_respected(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     emovox("a.wav")
     assert out.getvalue().startswith("a.wav")
     assert "\x1b" not in out.getvalue()
+
+
+class TestTranscript:
+    SAID = "1\n00:00:00,300 --> 00:00:02,200\nlow\n\n2\n00:00:04,200 --> 00:00:05,800\nhigh\n"
+
+    def test_each_line_has_the_emotion_of_its_segment(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "a.srt").write_text(self.SAID)
+        emovox("a.wav", "--transcript", "a.srt", "--format", "json", "--threshold", "0")
+        (row,) = rows(capsys)
+        emovox("a.wav", "--format", "json", "--threshold", "0")
+        (plain,) = rows(capsys)
+        lines = row.pop("lines")
+        assert row == plain  # the voice is heard as without a transcript
+        assert [line["text"] for line in lines] == ["low", "high"]
+        first, last = plain["segments"][0], plain["segments"][-1]
+        assert [line["label"] for line in lines] == [first["label"], last["label"]]
+        assert lines[0]["scores"] == first["scores"]
+
+    def test_captions_are_the_lines(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "a.srt").write_text(self.SAID)
+        emovox("a.wav", "--transcript", "a.srt", "--output", "b.srt", "--threshold", "0")
+        text = (folder / "b.srt").read_text()
+        assert text.startswith("1\n00:00:00,300 --> 00:00:02,200\nlow [")
+        emovox("a.wav", "--transcript", "a.srt", "--threshold", "0")
+        assert capsys.readouterr().out.splitlines()[1].split()[-1] == "low"
+
+    def test_one_of_another_recording_is_a_warning(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "a.srt").write_text(self.SAID.replace("00:00:05", "00:01:05"))
+        emovox("a.wav", "--transcript", "a.srt", "--format", "json")
+        (row,) = rows(capsys)
+        assert [notice["code"] for notice in row["warnings"]] == ["transcript"]
+        assert "lines" not in row
+        assert row["segments"]
+
+    def test_two_recordings_are_refused(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (folder / "a.srt").write_text(self.SAID)
+        emovox("a.wav", "stereo.flac", "--transcript", "a.srt", status=2)
+        assert "expected the one that it is the transcript of" in " ".join(capsys.readouterr().err.split())
+        emovox("a.wav", "--transcript", "none.srt", status=1)
+        assert "none.srt: cannot be read" in capsys.readouterr().err

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 
 import msgspec
 
-from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text, textgrid, vtt
-from emovox.schema.result import ModelInfo, Report, Result, Segment
+from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text, srt, textgrid, vtt
+from emovox.schema.result import ModelInfo, Report, Result, Segment, SpokenLine
 from tests.schema.rows import FAILURE, RESULT, SILENT
 
 MODEL = ModelInfo("toy", "1.2.0")
@@ -151,4 +152,43 @@ def test_textgrid_without_speech_is_one_empty_interval() -> None:
 
 
 def test_every_single_format_has_a_suffix() -> None:
-    assert set(SINGLE) == set(SUFFIXES) == {"vtt", "textgrid"}
+    assert set(SINGLE) == set(SUFFIXES) == {"srt", "vtt", "textgrid"}
+
+
+def spoken() -> Result:
+    scores = {"sad": 0.123456, "angry": 0.876544}
+    lines = (
+        SpokenLine(0.5, 1.0, "=a <b>, c", "angry", 0.876544, scores, "Ann"),
+        SpokenLine(1.0, 2.0, 'so "x"', None, None, None),
+    )
+    return msgspec.structs.replace(RESULT, lines=lines)
+
+
+class TestLines:
+    """The lines of a transcript stand in every form."""
+
+    def test_captions_are_the_lines(self) -> None:
+        assert srt(spoken()) == (
+            "1\n00:00:00,500 --> 00:00:01,000\nAnn: =a <b>, c [angry 0.88]\n\n"
+            '2\n00:00:01,000 --> 00:00:02,000\nso "x" [no speech]\n'
+        )
+        assert "<v Ann>=a &lt;b&gt;, c [angry 0.88]" in vtt(spoken())
+
+    def test_json_has_them_only_if_there_was_a_transcript(self) -> None:
+        text = "".join(json_text([spoken()], model=ModelInfo("m", "1")))
+        lines = json.loads(text)["results"][0]["lines"]
+        assert lines[0]["scores"] == {"sad": 0.1235, "angry": 0.8765}
+        assert (lines[0]["speaker"], lines[1]["label"], lines[1]["scores"]) == ("Ann", None, None)
+        assert "lines" not in json.loads("".join(json_text([RESULT], model=ModelInfo("m", "1"))))["results"][0]
+
+    def test_csv_has_a_row_for_each_and_their_text(self) -> None:
+        rows = list(csv.DictReader("".join(csv_text([spoken()], labels=["sad", "angry"], lines=True)).splitlines()))
+        assert [row["row"] for row in rows[-2:]] == ["line", "line"]
+        assert (rows[-2]["text"], rows[-2]["angry"], rows[-1]["label"]) == ("'=a <b>, c", "0.8765", "")
+        assert rows[0]["text"] == ""
+
+    def test_textgrid_has_a_tier_of_words_and_one_of_emotions(self) -> None:
+        text = textgrid(spoken())
+        assert re.findall('name = "(.*)"', text)[-2:] == ["transcript", "emotion of lines"]
+        assert 'text = "so ""x"""' in text
+        assert 'text = "no speech"' in text

@@ -64,7 +64,7 @@ def test_rounding_leaves_the_original_alone() -> None:
 
 def test_attributes_are_the_keys_of_the_json() -> None:
     keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
-    assert Result.__struct_fields__ == (*keys, "adapted", "plain_scores")
+    assert Result.__struct_fields__ == (*keys, "adapted", "plain_scores", "lines")
     fields = ("start", "end", "channel", "label", "confidence", "scores")
     assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker")
     assert Failure.__struct_fields__ == ("file", "error")

@@ -35,6 +35,7 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
+from emovox.fusion.transcript import read_transcript
 from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import load
@@ -52,6 +53,7 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    SRT = "srt"
     VTT = "vtt"
     TEXTGRID = "textgrid"
 
@@ -60,6 +62,7 @@ _SUFFIX = {
     Format.TABLE: ".txt",
     Format.JSON: ".json",
     Format.CSV: ".csv",
+    Format.SRT: SUFFIXES[Format.SRT],
     Format.VTT: SUFFIXES[Format.VTT],
     Format.TEXTGRID: SUFFIXES[Format.TEXTGRID],
 }
@@ -67,6 +70,7 @@ _HEADS = {
     Format.TABLE: None,
     Format.JSON: b'{\n  "model"',
     Format.CSV: b"file,row,start",
+    Format.SRT: b"1\n00:",
     Format.VTT: b"WEBVTT",
     Format.TEXTGRID: b'File type = "ooTextFile"',
 }
@@ -85,7 +89,7 @@ def predict(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="File to write; a directory for several vtt or textgrid. Default: standard output."),
+        typer.Option(help="File to write; a directory for several srt, vtt or textgrid. Default: standard output."),
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timeline of one recording.")] = None,
     channels: ChannelsOption = "mix",
@@ -102,6 +106,14 @@ def predict(
             "all recordings of a folder; the plain scores stay beside them in JSON."
         ),
     ] = AdaptTo.OFF,
+    transcript: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="<file>",
+            help="Transcript of the recording: json of Whisper or FunASR, srt, vtt, TextGrid, ctm. Each line gets the "
+            "emotion of the speech at its time.",
+        ),
+    ] = None,
 ) -> None:
     """Predict the emotions in recordings, as a timeline.
 
@@ -114,7 +126,8 @@ def predict(
     reading, count = reading_choice(track, raw), speakers_choice(speakers)
     sources = list(_expanded(files))
     format = _format_of(output, format)
-    _check_single(sources, format=format, output=output, plot=plot)
+    _check_single(sources, format=format, output=output, plot=plot, transcript=transcript)
+    said = None if transcript is None else read_transcript(transcript)
     names = [source for source in sources if isinstance(source, str)]
     inputs = InputFiles(names)
     inputs.spare(output, plot)
@@ -139,6 +152,7 @@ def predict(
             speakers=count,
             bar=bar,
             plotted=plot is not None,
+            transcript=said,
         )
         if format in SINGLE:
             _write_each(job, format, output, inputs)
@@ -159,7 +173,9 @@ def _rendered(job: PredictJob, format: Format, *, colour: bool) -> Iterator[str]
     if format is Format.JSON:
         return json_text(job.rows(), model=ModelInfo(card.name, card.version))
     if format is Format.CSV:
-        return csv_text(job.rows(), labels=card.labels, speakers=job.speakers is not None)
+        return csv_text(
+            job.rows(), labels=card.labels, speakers=job.speakers is not None, lines=job.transcript is not None
+        )
     return table_text(job.rows(), labels=card.labels, colour=colour)
 
 
@@ -262,9 +278,15 @@ def reading_choice(track: int | None, raw: str | None) -> Reading:
         raise typer.BadParameter(str(error), param_hint="--raw") from error
 
 
-def _check_single(sources: Sequence[str | Failure], *, format: Format, output: Path | None, plot: Path | None) -> None:
+def _check_single(
+    sources: Sequence[str | Failure], *, format: Format, output: Path | None, plot: Path | None, transcript: Path | None
+) -> None:
     if len(sources) == 1:
         return
+    if transcript is not None:
+        raise typer.BadParameter(
+            f"got {len(sources)} recordings, expected the one that it is the transcript of", param_hint="--transcript"
+        )
     if plot is not None:
         raise typer.BadParameter(
             f"got {len(sources)} recordings, expected one; plot them one by one", param_hint="--plot"

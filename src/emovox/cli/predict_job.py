@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import BinaryIO, TypeVar
 
+from msgspec.structs import replace
+
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Reading, Samples
 from emovox.cli.console import Bar, clock
+from emovox.fusion.alignment import spoken_lines
+from emovox.fusion.transcript import Line
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.first_pass import BlockObserver, Heard
 from emovox.runtime.folder_pass import FolderPass
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.speakers import SpeakerCount
-from emovox.schema.errors import EmovoxError, UnreadableError
+from emovox.schema.errors import EmovoxError, TranscriptError, UnreadableError
 from emovox.schema.result import Failure, Notice, Result, ResultRow
 
 STDIN = "-"
@@ -51,12 +55,14 @@ class PredictJob:
         speakers: SpeakerCount | None,
         bar: Bar,
         plotted: bool,
+        transcript: Sequence[Line] | None = None,
     ) -> None:
         self.predictor = predictor
         self.failed = 0
         self.picture: tuple[Result, Envelope] | None = None
         self.several = len(sources) > 1
         self.speakers = speakers
+        self.transcript = transcript
         self._reading, self._adapt = reading, adapt
         self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
         self._envelope = Envelope(sample_rate=predictor.card.sample_rate) if plotted else None
@@ -71,7 +77,8 @@ class PredictJob:
 
     def _single_rows(self) -> Iterator[ResultRow]:
         for number, source in enumerate(self._sources):
-            yield source if isinstance(source, Failure) else self._tried(source, number, self._predicted)
+            row = source if isinstance(source, Failure) else self._tried(source, number, self._predicted)
+            yield row if isinstance(row, Failure) else self._with_lines(row)
 
     def _folder_rows(self) -> Iterator[ResultRow]:
         with FolderPass(self.predictor) as folder_pass:
@@ -83,7 +90,17 @@ class PredictJob:
                     folder_pass.add(found, os.path.dirname(str(source)))
             results = folder_pass.results()
             for failure in failures:
-                yield next(results) if failure is None else failure
+                yield self._with_lines(next(results)) if failure is None else failure
+
+    def _with_lines(self, result: Result) -> Result:
+        """Add the lines of the transcript; one of another recording is a warning, and the voice stays."""
+        if self.transcript is None:
+            return result
+        threshold = self.predictor.card.threshold if self._threshold is None else self._threshold
+        try:
+            return replace(result, lines=spoken_lines(result, self.transcript, threshold=threshold))
+        except TranscriptError as error:
+            return replace(result, warnings=(*result.warnings, Notice(error.code, str(error))))
 
     def _predicted(self, source: str | BinaryIO, observer: BlockObserver) -> Result:
         return self.predictor.predict(

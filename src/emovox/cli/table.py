@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import typer
 
 from emovox.cli.console import COLOURS, clock, columns
-from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, voice_name
-from emovox.schema.result import Failure, Result, ResultRow, Segment
+from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, line_caption, voice_name
+from emovox.schema.result import Failure, Result, ResultRow, Segment, SpokenLine
 from emovox.schema.text import printable
 
 RUNNERS_UP = 2
@@ -43,7 +43,9 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
     if result.adapted is not None:
         lines.append(f"  {printable(adapted_text(result.adapted))}\n")
     lines += [f"  warning: {printable(notice.message)}\n" for notice in result.warnings]
-    if len(result.segments) > 1:
+    if result.lines is not None:
+        lines.append(_spoken(result.lines, colours))
+    elif len(result.segments) > 1:
         lines.append(_timeline(result.segments, colours))
     return "".join(lines)
 
@@ -57,6 +59,16 @@ def _timeline(segments: Sequence[Segment], colours: Mapping[str, str]) -> str:
         others = _others(segment.scores, segment.label).strip()
         verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
         cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, verdict, others])
+    return columns(cells, styled=True)
+
+
+def _spoken(lines: Sequence[SpokenLine], colours: Mapping[str, str]) -> str:
+    cells = []
+    for line in lines:
+        word = line_caption(line).split(" ")[0]
+        verdict = line_caption(line).replace(word, _painted(word, colours), 1)
+        said = f"{line.speaker}: {line.text}" if line.speaker else line.text
+        cells.append(["", f"{line.start:.2f}", "–", f"{line.end:.2f} s", verdict, printable(said)])
     return columns(cells, styled=True)
 
 

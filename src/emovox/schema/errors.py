@@ -230,6 +230,12 @@ class WorkerError(ArchiveError):
     code = "worker_died"
 
 
+class TranscriptError(EmovoxError):
+    """A transcript cannot be read, or is not that of the recording."""
+
+    code = "transcript"
+
+
 class MissingExtraError(EmovoxError):
     """An optional dependency is not installed.
 

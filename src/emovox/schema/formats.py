@@ -1,11 +1,11 @@
-"""Results as text: JSON, CSV, WebVTT and Praat TextGrid, row by row, so that memory stays bounded."""
+"""Results as text: JSON, CSV, SubRip, WebVTT and Praat TextGrid, row by row, so that memory stays bounded."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from emovox.schema.result import Adapted, Failure, ModelInfo, Result, ResultRow, Segment, rounded
+from emovox.schema.result import Adapted, Failure, ModelInfo, Result, ResultRow, Segment, SpokenLine, rounded
 from emovox.schema.text import json_document, shown_line
 
 UNCERTAIN = "uncertain"
@@ -25,21 +25,27 @@ def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
     yield "]\n}\n" if separator == "\n" else "\n  ]\n}\n"
 
 
-def csv_text(rows: Iterable[ResultRow], *, labels: Sequence[str], speakers: bool = False) -> Iterator[str]:
+def csv_text(
+    rows: Iterable[ResultRow], *, labels: Sequence[str], speakers: bool = False, lines: bool = False
+) -> Iterator[str]:
     """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
-    Columns: file, row (file | segment | error), start, end [s], channel, speaker (if `speakers`), label, confidence,
-    one score per label, warnings (codes, separated by a space), error ("code: message"). Control characters in text
-    are escaped, and text that a spreadsheet would take for a formula has a ' before it.
+    Columns: file, row (file | segment | line | error), start, end [s], channel, speaker (if `speakers`), label,
+    confidence, one score per label, warnings (codes, separated by a space), error ("code: message"), text (if `lines`:
+    that of the transcript's lines, which follow the segments). Control characters in text are escaped, and text that a
+    spreadsheet would take for a formula has a ' before it.
     """
     place = ["start", "end", "channel", *["speaker"] * speakers]
-    yield shown_line(["file", "row", *place, "label", "confidence", *labels, "warnings", "error"])
+    yield shown_line(["file", "row", *place, "label", "confidence", *labels, "warnings", "error", *["text"] * lines])
     for row in rows:
-        yield "".join(shown_line(cells) for cells in _csv_rows(rounded(row), labels, speakers=speakers))
+        cells = [[*cells, *[""] * lines] for cells in _csv_rows(rounded(row), labels, speakers=speakers)]
+        if lines and isinstance(row, Result):
+            cells += _csv_lines(rounded(row), labels, speakers=speakers)
+        yield "".join(map(shown_line, cells))
 
 
 def vtt(result: Result) -> str:
-    """Render the segments of one recording as WebVTT captions.
+    """Render one recording as WebVTT captions: the lines of its transcript, or else its segments.
 
     >>> print(vtt(Result("a.wav", 1.0, None, None, None, {}, (), (Segment(0.2, 0.9, 0, "sad", 0.75, {"sad": 0.75}),))))
     WEBVTT
@@ -48,25 +54,59 @@ def vtt(result: Result) -> str:
     sad 0.75
     <BLANKLINE>
     """
-    several = has_channels(result.segments)
     cues = []
-    for segment in result.segments:
-        name = voice_name(segment, several=several)
-        voice = f"<v {name}>" if name else ""
-        span = f"{_clock(segment.start)} --> {_clock(segment.end)}"
-        cues.append(f"{span}\n{voice}{_escaped(_caption(segment))}\n")
+    for start, end, name, text in _cues(result):
+        voice = f"<v {_escaped(name)}>" if name else ""
+        cues.append(f"{_clock(start)} --> {_clock(end)}\n{voice}{_escaped(text)}\n")
     return "\n".join(["WEBVTT\n", *cues])
 
 
+def srt(result: Result) -> str:
+    """Render one recording as SubRip subtitles: the lines of its transcript, or else its segments.
+
+    >>> print(srt(Result("a.wav", 1.0, None, None, None, {}, (), (Segment(0.2, 0.9, 0, "sad", 0.75, {"sad": 0.75}),))))
+    1
+    00:00:00,200 --> 00:00:00,900
+    sad 0.75
+    <BLANKLINE>
+    """
+    cues = []
+    for number, (start, end, name, text) in enumerate(_cues(result), 1):
+        span = f"{_clock(start)} --> {_clock(end)}".replace(".", ",")
+        cues.append(f"{number}\n{span}\n{name + ': ' if name else ''}{text}\n")
+    return "\n".join(cues)
+
+
+def _cues(result: Result) -> Iterator[tuple[float, float, str, str]]:
+    """Yield start and end in seconds, the name of the voice or "", and the text of each caption."""
+    if result.lines is not None:
+        for line in result.lines:
+            yield line.start, line.end, line.speaker or "", f"{line.text} [{line_caption(line)}]"
+        return
+    several = has_channels(result.segments)
+    for segment in result.segments:
+        yield segment.start, segment.end, voice_name(segment, several=several), _caption(segment)
+
+
 def textgrid(result: Result) -> str:
-    """Render the segments of one recording as a Praat TextGrid: one tier per voice, gaps as empty intervals."""
-    several, tiers = has_channels(result.segments), voices_of(result.segments) or {(0, None): []}
-    end = max([result.duration, *(segment.end for segment in result.segments)])
+    """Render one recording as a Praat TextGrid: one tier per voice, gaps as empty intervals.
+
+    The lines of a transcript are two more tiers, words and emotions.
+    """
+    several, found = has_channels(result.segments), voices_of(result.segments) or {(0, None): []}
+    ends = [part.end for part in result.segments] + [line.end for line in result.lines or ()]
+    end = max([result.duration, *ends])
+    tiers = []
+    for segments in found.values():
+        name = f"emotion {voice_name(segments[0], several=several)}".strip() if segments else "emotion"
+        tiers.append((name, _intervals([(s.start, s.end, _caption(s)) for s in segments], end)))
+    if result.lines is not None:
+        spans = [(line, line.start, line.end) for line in result.lines]
+        tiers.append(("transcript", _intervals([(a, b, line.text) for line, a, b in spans], end)))
+        tiers.append(("emotion of lines", _intervals([(a, b, line_caption(line)) for line, a, b in spans], end)))
     lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", f"xmin = 0\nxmax = {end}", "tiers? <exists>"]
     lines += [f"size = {len(tiers)}", "item []:"]
-    for number, segments in enumerate(tiers.values(), 1):
-        intervals = _intervals(segments, end)
-        name = f"emotion {voice_name(segments[0], several=several)}".strip() if segments else "emotion"
+    for number, (name, intervals) in enumerate(tiers, 1):
         lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
         lines += ["        xmin = 0", f"        xmax = {end}", f"        intervals: size = {len(intervals)}"]
         for index, (low, high, text) in enumerate(intervals, 1):
@@ -103,10 +143,10 @@ def voices_of(segments: Iterable[Segment]) -> dict[tuple[int, int | None], list[
     return found
 
 
-SINGLE: Mapping[str, Callable[[Result], str]] = {"vtt": vtt, "textgrid": textgrid}
+SINGLE: Mapping[str, Callable[[Result], str]] = {"srt": srt, "vtt": vtt, "textgrid": textgrid}
 """Formats with one document per recording."""
 
-SUFFIXES: Mapping[str, str] = {"vtt": ".vtt", "textgrid": ".TextGrid"}
+SUFFIXES: Mapping[str, str] = {"srt": ".srt", "vtt": ".vtt", "textgrid": ".TextGrid"}
 """The file suffix of each format in `SINGLE`."""
 
 
@@ -142,6 +182,18 @@ def _csv_rows(row: ResultRow, labels: Sequence[str], *, speakers: bool) -> Itera
         yield [row.file, "segment", *place, segment.label, segment.confidence, *values, "", ""]
 
 
+def _csv_lines(result: ResultRow, labels: Sequence[str], *, speakers: bool) -> Iterator[list[object]]:
+    for line in (result.lines or ()) if isinstance(result, Result) else ():
+        scores = [""] * len(labels) if line.scores is None else [line.scores[label] for label in labels]
+        place = [line.start, line.end, "", *["" if line.speaker is None else line.speaker] * speakers]
+        yield [result.file, "line", *place, line.label, line.confidence, *scores, "", "", line.text]
+
+
+def line_caption(line: SpokenLine) -> str:
+    """Return the emotion of a line of a transcript: label and confidence, or that there is no speech."""
+    return "no speech" if line.confidence is None else f"{line.label or UNCERTAIN} {line.confidence:.2f}"
+
+
 def _caption(segment: Segment) -> str:
     return f"{segment.label or UNCERTAIN} {segment.confidence:.2f}"
 
@@ -156,14 +208,16 @@ def _clock(seconds: float) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}.{rest % 1000:03d}"
 
 
-def _intervals(segments: Sequence[Segment], end: float) -> list[tuple[float, float, str]]:
+def _intervals(parts: Iterable[tuple[float, float, str]], end: float) -> list[tuple[float, float, str]]:
+    """Return intervals without gaps from 0 to `end`: one that overlaps the one before it begins where that ends."""
     intervals = []
     position = 0.0
-    for segment in sorted(segments, key=lambda segment: segment.start):
-        if segment.start > position:
-            intervals.append((position, segment.start, ""))
-        intervals.append((max(position, segment.start), segment.end, _caption(segment)))
-        position = segment.end
+    for low, high, text in sorted(parts):
+        if low > position:
+            intervals.append((position, low, ""))
+        if high > position:
+            intervals.append((max(position, low), high, text))
+            position = high
     if position < end or not intervals:
         intervals.append((position, end, ""))
     return intervals

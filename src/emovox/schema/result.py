@@ -48,6 +48,22 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     speaker: int | None = None
 
 
+class SpokenLine(msgspec.Struct, frozen=True):
+    """A line of a transcript with the emotion of the speech at its time.
+
+    `start` and `end` are in seconds. `label` is None below the abstention threshold; outside all speech, `confidence`
+    and `scores` are None, too. `speaker` is what the transcript calls the speaker, or None.
+    """
+
+    start: float
+    end: float
+    text: str
+    label: str | None
+    confidence: float | None
+    scores: dict[str, float] | None
+    speaker: str | None = None
+
+
 class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result for one recording.
 
@@ -55,6 +71,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
     `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
+    `lines` are those of a transcript, if one was given.
     """
 
     file: str
@@ -67,6 +84,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     segments: tuple[Segment, ...]
     adapted: Adapted | None = None
     plain_scores: dict[str, float] | None = None
+    lines: tuple[SpokenLine, ...] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -109,6 +127,15 @@ def rounded(row: ResultRow) -> ResultRow:
         plain_scores=None if row.plain_scores is None else rounded_scores(row.plain_scores),
         shares=rounded_scores(row.shares),
         segments=tuple(rounded_segment(segment) for segment in row.segments),
+        lines=None if row.lines is None else tuple(_rounded_line(line) for line in row.lines),
+    )
+
+
+def _rounded_line(line: SpokenLine) -> SpokenLine:
+    return msgspec.structs.replace(
+        line,
+        confidence=None if line.confidence is None else round(line.confidence, SCORE_DIGITS),
+        scores=None if line.scores is None else rounded_scores(line.scores),
     )
 
 
