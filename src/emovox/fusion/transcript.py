@@ -49,7 +49,7 @@ class Line(msgspec.Struct, frozen=True):
 def read_transcript(path: Path) -> tuple[Line, ...]:
     """Read the lines of a transcript, in the order of their starts. Lines without text are left out.
 
-    UTF-8 and UTF-16 are told by their marks; without one, what is no UTF-8 is read as Windows-1252.
+    The marks of UTF-8 and UTF-16 are recognised; without one, what is no UTF-8 is read as Windows-1252.
 
     Raises:
         TranscriptError: the file cannot be read, has another form than its suffix says, no line with text, or times
