@@ -18,6 +18,18 @@ BOUNDARY = "statistics"
 """The head begins here. It stays in float, so that any profile of a voice fits: an INT8 range is fixed."""
 
 
+def optimised(graph: bytes, level: Any) -> Any:
+    """Return the `ModelProto` that ONNX Runtime makes of a graph for this CPU, at one of its optimisation levels."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "optimised.onnx"
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = level
+        options.optimized_model_filepath = str(path)
+        options.log_severity_level = NO_LOG
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return onnx.load(path)
+
+
 def folded(graph: bytes) -> Any:
     """Return a graph without casts of weights, transposed weights and batch norm, as ONNX Runtime folds them.
 
@@ -27,14 +39,7 @@ def folded(graph: bytes) -> Any:
     Returns:
         A `ModelProto` with standard operators only, and without metadata.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "folded.onnx"
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(path)
-        options.log_severity_level = NO_LOG
-        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        proto = onnx.load(path)
+    proto = optimised(graph, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
     standard = [entry for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     del proto.opset_import[:]
     proto.opset_import.extend(standard)

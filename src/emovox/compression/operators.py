@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from pathlib import Path
 
-import onnx
 import onnxruntime
 
-from emovox.runtime.session import NO_LOG
+from emovox.compression.folding import optimised
 
 INTEGER = frozenset(
     {"QLinearConv", "QLinearMatMul", "QGemm", "MatMulIntegerToFloat", "MatMulInteger", "ConvInteger"}
@@ -23,14 +20,8 @@ PRODUCTS = ("Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm", "FusedGemm", "
 
 def operators(graph: bytes) -> Counter[str]:
     """Return how often each operator is in the graph that ONNX Runtime runs on this CPU."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "optimised.onnx"
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(path)
-        options.log_severity_level = NO_LOG
-        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        return Counter(node.op_type for node in onnx.load(path).graph.node)
+    proto = optimised(graph, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED)
+    return Counter(node.op_type for node in proto.graph.node)
 
 
 def integer_operators(counts: Counter[str]) -> dict[str, int]:
