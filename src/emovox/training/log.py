@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from emovox.evaluation.report.style import EMOTION_COLOURS, FAINT, new_figure, percent_axis, plain, set_title
+from emovox.evaluation.report.colours import EMOTION_COLOURS
+from emovox.evaluation.report.style import FAINT, new_figure, percent_axis, plain, set_title
 from emovox.schema.errors import ConfigError
 from emovox.schema.extras import require
 from emovox.schema.files import write_whole

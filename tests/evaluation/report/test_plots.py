@@ -9,7 +9,8 @@ from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.calibration import reliability
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.report import plots
-from emovox.evaluation.report.style import EMOTION_COLOURS, colours_of, png_of
+from emovox.evaluation.report.colours import EMOTION_COLOURS, colours_of
+from emovox.evaluation.report.style import png_of
 from emovox.schema.labels import EMOTIONS
 from tests.evaluation.pictures import assert_drawn, has_colour, texts
 

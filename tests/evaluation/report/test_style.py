@@ -12,7 +12,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 
-from emovox.evaluation.report import style
+from emovox.evaluation.report import colours, style
 from emovox.schema.labels import EMOTIONS, TRAINING_CLASSES
 from tests.evaluation.pictures import assert_drawn
 
@@ -24,7 +24,7 @@ CLEARLY_DIFFERENT = 0.06  # Euclidean distance in sRGB, of a possible 1.73
     [EMOTIONS, TRAINING_CLASSES, ("yes", "no"), (*EMOTIONS, "zen", "meh"), tuple(f"label {i}" for i in range(20))],
 )
 def test_every_label_has_a_colour_that_no_other_is_close_to(labels: tuple[str, ...]) -> None:
-    found = style.colours_of(labels)
+    found = colours.colours_of(labels)
     assert tuple(found) == labels
     values = np.array([to_rgb(colour) for colour in found.values()])
     distances = np.linalg.norm(values[:, None] - values[None], axis=-1) + np.eye(len(labels))
@@ -32,11 +32,11 @@ def test_every_label_has_a_colour_that_no_other_is_close_to(labels: tuple[str, .
 
 
 def test_emotions_keep_their_colour_in_any_company() -> None:
-    assert style.colours_of(("zen", "angry"))["angry"] == style.colours_of(EMOTIONS)["angry"]
+    assert colours.colours_of(("zen", "angry"))["angry"] == colours.colours_of(EMOTIONS)["angry"]
 
 
 def test_own_labels_do_not_take_the_colour_of_an_emotion_beside_them() -> None:
-    found = style.colours_of((*EMOTIONS, "zen", "meh"))
+    found = colours.colours_of((*EMOTIONS, "zen", "meh"))
     assert len(set(found.values())) == 9
 
 
@@ -50,7 +50,7 @@ def test_shortening_keeps_both_ends(text: str, length: int) -> None:
         assert found[-1] == text[-1]
 
 
-@pytest.mark.parametrize("colour", [*style.EMOTION_COLOURS.values(), "#000000", "#ffffff"])
+@pytest.mark.parametrize("colour", [*colours.EMOTION_COLOURS.values(), "#000000", "#ffffff"])
 def test_text_on_a_colour_can_be_read(colour: str) -> None:
     """Contrast of at least 3 to 1 (WCAG 2.1, level AA for large or bold text and graphics)."""
 
@@ -58,7 +58,7 @@ def test_text_on_a_colour_can_be_read(colour: str) -> None:
         linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(name)]
         return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
-    bright, dark = sorted((luminance(colour), luminance(style.ink_on(colour))), reverse=True)
+    bright, dark = sorted((luminance(colour), luminance(colours.ink_on(colour))), reverse=True)
     assert (bright + 0.05) / (dark + 0.05) >= 3
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from emovox.evaluation.report.style import EMOTION_COLOURS, colours_of, png_of
+from emovox.evaluation.report.colours import EMOTION_COLOURS, colours_of
+from emovox.evaluation.report.style import png_of
 from emovox.evaluation.report.timeline import timeline_figure, write_timeline
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result, Segment

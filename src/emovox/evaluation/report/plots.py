@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from emovox.evaluation.figures.calibration import Reliability
 from emovox.evaluation.figures.metrics import UNANSWERED, Summary
-from emovox.evaluation.report.style import FAINT, INK, colours_of, new_figure, percent_axis, plain, set_title, shown
+from emovox.evaluation.report.colours import INK, colours_of
+from emovox.evaluation.report.style import FAINT, new_figure, percent_axis, plain, set_title, shown
 
 
 def confusion_figure(summary: Summary, *, title: str) -> Figure:

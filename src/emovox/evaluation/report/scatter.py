@@ -12,10 +12,8 @@ from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
 
 from emovox.evaluation.figures.predictions import Floats, natural_key
+from emovox.evaluation.report.colours import EMOTION_COLOURS, INK, colours_of
 from emovox.evaluation.report.style import (
-    EMOTION_COLOURS,
-    INK,
-    colours_of,
     new_figure,
     percent_axis,
     plain,

@@ -1,4 +1,4 @@
-"""The style of all pictures: colours of labels, fonts for any script, writing to a file.
+"""The style of all pictures: fonts for any script, axes, writing to a file.
 
 Pictures use the object interface (`matplotlib.figure.Figure`). So no global state changes, and several threads may
 draw at the same time.
@@ -7,34 +7,20 @@ draw at the same time.
 from __future__ import annotations
 
 import io
-import math
 import os
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from unicodedata import east_asian_width
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
+from emovox.evaluation.report.colours import INK
 from emovox.schema.files import write_whole
-
-EMOTION_COLOURS: Mapping[str, str] = {
-    "neutral": "#9a9a9a",
-    "happy": "#e69f00",
-    "sad": "#0072b2",
-    "angry": "#d55e00",
-    "fear": "#cc79a7",
-    "disgust": "#009e73",
-    "surprise": "#56b4e9",
-    "calm": "#f0e442",
-    "boredom": "#7f5539",
-}
-"""Fixed colours: the palette of Okabe and Ito (2008), distinct for all common kinds of colour blindness."""
 
 SCRIPT_FONTS = (
     "Noto Sans CJK SC",
@@ -54,42 +40,8 @@ SCRIPT_FONTS = (
 """Font families with Chinese characters; those that are installed are used after the Latin one."""
 
 BASE_FONT = "DejaVu Sans"
-INK = "#222222"
 FAINT = "#8a8a8a"
 DPI = 130
-
-_SPARE = ("sad", "happy", "disgust", "angry", "fear", "surprise", "boredom", "calm", "neutral")
-_GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
-
-
-def colours_of(labels: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each label: the fixed one of an emotion, else one that is not in use.
-
-    Args:
-        labels: different names, in order.
-
-    Returns:
-        Label → "#rrggbb", all different.
-
-    >>> colours_of(["angry", "zen"])["angry"]
-    '#d55e00'
-    """
-    result = {label: EMOTION_COLOURS[label] for label in labels if label in EMOTION_COLOURS}
-    spare = [EMOTION_COLOURS[name] for name in _SPARE if name not in result]
-    others = [label for label in labels if label not in result]
-    # Few labels take what is left of the tested palette; many need more hues than it has.
-    generated = [_oklch((0.62, 0.78, 0.46)[i % 3], 0.13, 0.5 + i * _GOLDEN_ANGLE) for i in range(len(others))]
-    result |= zip(others, spare if len(others) <= len(spare) else generated, strict=False)
-    return {label: result[label] for label in labels}
-
-
-def ink_on(colour: str) -> str:
-    """Return black or white, whichever is easier to read on a colour.
-
-    Reference: WCAG 2.1, relative luminance.
-    """
-    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour))
-    return INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.2 else "#ffffff"
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -189,21 +141,3 @@ def _choose_fonts(figure: Figure) -> None:
         assert isinstance(text, Text)
         text.set_fontfamily(fonts)
         text.set_parse_math(False)  # a file name may hold two dollar signs
-
-
-def _oklch(lightness: float, chroma: float, hue: float) -> str:
-    """Return a colour of perceived lightness [0, 1], chroma and hue (radians) as "#rrggbb", clipped to sRGB.
-
-    Reference: Ottosson, "A perceptual color space for image processing", 2020.
-    """
-    a, b = chroma * math.cos(hue), chroma * math.sin(hue)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = (
-        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
-        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
-        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
-    )
-    channels = (12.92 * v if v <= 0.0031308 else 1.055 * v ** (1 / 2.4) - 0.055 for v in (max(0, v) for v in linear))
-    return "#" + "".join(f"{round(255 * min(1.0, v)):02x}" for v in channels)

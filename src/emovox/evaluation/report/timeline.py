@@ -17,11 +17,9 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from emovox.evaluation.report.colours import INK, colours_of, ink_on
 from emovox.evaluation.report.style import (
     FAINT,
-    INK,
-    colours_of,
-    ink_on,
     new_figure,
     percent_axis,
     plain,
