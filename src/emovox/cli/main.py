@@ -30,6 +30,7 @@ class Command(NamedTuple):
 
 COMMANDS: dict[str, Command] = {
     "predict": Command("emovox.cli.predict", "predict", "Predict the emotions in recordings, as a timeline."),
+    "report": Command("emovox.cli.report", "report", "Write a report of a call as one page: how the customer sounded."),
     "listen": Command("emovox.cli.listen", "listen", "Predict the emotions in live speech from a microphone."),
     "serve": Command("emovox.cli.serve", "serve", "Serve recordings by HTTP and live audio by WebSocket."),
     "batch": Command("emovox.cli.batch", "batch", "Predict the emotions in an archive, on all cores."),

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emovox.evaluation.report.scatter import MOST_IN_LEGEND, scatter_figure, tsne, variance_figure
 from emovox.evaluation.report.colours import EMOTION_COLOURS
+from emovox.evaluation.report.scatter import MOST_IN_LEGEND, scatter_figure, tsne, variance_figure
 from emovox.evaluation.report.style import png_of
 from tests.evaluation.pictures import assert_drawn, has_colour, texts
 

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from emovox.evaluation.figures.transfer import OTHERS, Transfer, write_transfer
-from emovox.evaluation.report.document import Block, Heading, Picture, Table, Text, to_markdown
 from emovox.evaluation.report.colours import INK
+from emovox.evaluation.report.document import Block, Heading, Picture, Table, Text, to_markdown
 from emovox.evaluation.report.style import new_figure, png_of, set_title, shown
 from emovox.schema.files import write_whole
 
