@@ -80,7 +80,7 @@ def call_page(report: CallReport, *, language: str) -> str:
 
 
 def _notice(report: CallReport, texts: CallTexts) -> str:
-    """Return who was analysed and why no one else was, or what to do if somebody was who must not be."""
+    """Return who was analysed and why no one else was, or what to do if a party was that must not be."""
     if report.channels == 1:
         return texts.mono
     return texts.both if report.customer is None else texts.customer.format(channel=report.customer)
