@@ -5,6 +5,7 @@ VENV ?= .venv
 FILE ?= examples/demo.flac
 PLOT ?= demo.png
 ARGS ?=
+NAMES ?=
 WORKERS ?= auto
 
 # The first Python on the path that is new enough and can make virtual environments; `make PYTHON=…` names another.
@@ -15,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme benchmark web browser load image image-check dist python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks benchmark web browser load image image-check dist python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +53,9 @@ results: $(VENV)/dev.done  ## write the tables of figures in the documentation f
 
 readme: $(VENV)/dev.done  ## run the commands of the READMEs and write their output and picture
 	$(BIN)/python -m tests.readme
+
+notebooks: $(VENV)/dev.done  ## run the notebooks and write them in both languages; only one: make notebooks NAMES=1-guide
+	$(BIN)/python -m publish.notebooks $(NAMES)
 
 benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, models, streams, archives, start
 	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done

@@ -1,17 +1,4 @@
-"""Toy models and synthetic speech for tests of programs that use emovox: small, generated, no download.
-
-A toy model is a real model file with its card. Its graph has the shape of every shipped model: waveform in, scores,
-embedding and statistics out. It takes two logarithms for features: the mean absolute sample and the mean absolute
-difference of neighbours. Their distance grows with frequency. So a low tone gets the first label, a high one the last.
-
-Writing a toy model needs the package `onnx`: `pip install 'emovox[testing]'`.
-
->>> import tempfile, emovox
->>> with tempfile.TemporaryDirectory() as folder:
-...     model = emovox.load(write_toy(Path(folder), labels=("low", "high")))
->>> model.predict((speech(3000.0, seconds=1.0), RATE)).label
-'high'
-"""
+"""Toy models: real model files with their card, written in milliseconds."""
 
 from __future__ import annotations
 
@@ -26,26 +13,17 @@ import onnxruntime
 
 from emovox.adaptation.estimator import Adaptation, Gate
 from emovox.adaptation.parameters import to_arrays
-from emovox.audio.types import Samples
 from emovox.runtime.golden import FORMULA, golden_input
 from emovox.schema.card import METADATA_KEY, CardCorpus, Figure, Golden, ModelCard, embedded_card, encode_card
 from emovox.schema.extras import require
 from emovox.schema.labels import EMOTIONS
+from emovox.testing.sounds import RATE
 
 if TYPE_CHECKING:
     import onnx
 
-RATE = 16000
-"""Sample rate in Hz of the toy models and of all sounds here."""
-
 LOWEST_HZ, HIGHEST_HZ = 100.0, 3200.0
 """Frequencies in Hz of the tones for the first and the last label; the others are spaced geometrically between."""
-
-HARMONICS = 15
-"""Number of harmonics of a voice without formants."""
-
-FORMANT_HZ, HIGHEST_HARMONIC_HZ = 250.0, 3500.0
-"""Width of a formant, and the highest harmonic of a voice with formants, both in Hz."""
 
 SHARPNESS = 8.0
 """Separation of the scores of neighbouring labels, >= 0; 0 makes all scores equal."""
@@ -53,62 +31,6 @@ SHARPNESS = 8.0
 _FLOOR = 1e-6
 _MEAN = np.array([-3.0, -5.0], np.float32)
 _SCALE = np.array([1.0, 1.5], np.float32)
-
-
-def tone(hz: float, seconds: float = 1.0, *, level: float = 0.3) -> Samples:
-    """Return a sine at `RATE`.
-
-    Args:
-        hz: frequency in Hz.
-        seconds: length, > 0.
-        level: amplitude in [0, 1].
-
-    Returns:
-        [n] float32.
-    """
-    return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype(np.float32)
-
-
-def speech(
-    f0: float,
-    *,
-    seconds: float,
-    level: float = 0.3,
-    glide: float = 0.0,
-    formants: Sequence[float] = (),
-    tempo: float = 4.0,
-    depth: float = 0.9,
-    noise: float = 1e-4,
-    seed: int = 7,
-) -> Samples:
-    """Return a voice-like sound at `RATE` that voice activity detection takes for speech.
-
-    It consists of harmonics that rise and fall in syllables, and of white noise.
-
-    Args:
-        f0: mean pitch in Hz, > 0.
-        seconds: length, > 0.
-        level: amplitude, about that of the peak.
-        glide: largest deviation of the pitch from `f0`, as a share of it.
-        formants: resonances in Hz; without any, harmonic k has the amplitude 1 / k.
-        tempo: syllables per second.
-        depth: drop of the amplitude between syllables, 0 to 1; 1 leaves pauses.
-        noise: standard deviation of the white noise.
-        seed: of the noise and of the phase of the glide.
-
-    Returns:
-        [n] float32.
-    """
-    time = np.arange(round(seconds * RATE)) / RATE
-    rng = np.random.default_rng(seed)
-    hz = f0 * (1 + glide * np.sin(2 * np.pi * (0.7 * time + rng.random())))
-    phase = 2 * np.pi * np.cumsum(hz) / RATE
-    last = int(HIGHEST_HARMONIC_HZ / f0) if formants else HARMONICS
-    voice = sum(_weight(k, k * hz, formants) * np.sin(k * phase) for k in range(1, last + 1))
-    syllables = 1 - depth * (0.5 + 0.5 * np.cos(2 * np.pi * tempo * time))
-    if depth >= 1:
-        syllables = np.clip(2 * syllables - 1, 0, None)
-    return np.asarray(level * voice * syllables / 2 + noise * rng.standard_normal(len(time)), np.float32)
 
 
 def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
@@ -235,13 +157,6 @@ def change_card(path: Path, **changes: Any) -> None:
     """
     data = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode(data | changes))
-
-
-def _weight(number: int, hz: Any, formants: Sequence[float]) -> Any:
-    """Return the amplitude [n] of harmonic `number` with the frequency `hz` [n] at each sample."""
-    if not formants:
-        return 1 / number
-    return (0.02 + sum(np.exp(-(((hz - formant) / FORMANT_HZ) ** 2)) for formant in formants)) / number**0.5
 
 
 def _log_mean(source: str, target: str) -> list[onnx.NodeProto]:
