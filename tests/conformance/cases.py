@@ -8,7 +8,7 @@ page differs; its tests skip such a case. To add a case, write its name and what
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from emovox.adaptation.estimator import Adaptation, Gate
+from emovox.adaptation.profile import Profile
+from emovox.adaptation.voice import AdaptedScorer
 from emovox.audio.encodings import decode
 from emovox.audio.framing import frame
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
-from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
-from emovox.runtime.tiles import extend, split_region
+from emovox.runtime.segmenter import Preview, Segmenter, SegmenterConfig, cut_tiles
+from emovox.runtime.tiles import Tile, extend, split_region
 from emovox.runtime.timeline import summarise
 from emovox.runtime.vad import Vad, VadConfig
 from emovox.schema.formats import csv_text
@@ -119,6 +122,55 @@ def vad(given: Case) -> Case:
     }
 
 
+def pieces(given: Case) -> Case:
+    """A signal → what is scored in a live session: [is a tile, region, start, end, samples, peak as 16-bit integer]."""
+    segmenter = Segmenter(SegmenterConfig(window=given["window"]), hop=given["hop"])
+    samples = signal(given["signal"])
+    events = [*segmenter.feed(samples), *segmenter.flush()]
+    return {
+        "pieces": [
+            [
+                int(isinstance(event, Tile)),
+                event.region,
+                event.start,
+                event.end,
+                event.samples.size,
+                round(float(np.abs(event.samples).max()) * FULL_SCALE),
+            ]
+            for event in events
+            if isinstance(event, Tile | Preview)
+        ]
+    }
+
+
+class ToyHead:
+    """A head of one affine map: softmax of weights [p, labels] times standardised statistics [n, p]."""
+
+    def __init__(self, given: Case) -> None:
+        self._weights = np.array(given["weights"])
+        self.default_profile = Profile(*(np.array(given[name], np.float32) for name in ("mean", "scale")))
+
+    def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
+        profile = next(iter(profiles), None) or self.default_profile
+        logits = (statistics - profile.mean) / profile.scale @ self._weights
+        exponentials = np.exp(logits)
+        return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), np.float32)
+
+
+def adaptation(given: Case) -> Case:
+    """Statistics of clips, learnt one after another → the adapted scores of each clip before it is learnt."""
+    fit, gate = given["adaptation"], given["adaptation"]["gate"]
+    arrays = {name: np.array(fit[name]) for name in ("axes", "apart", "within")}
+    numbers = Gate(np.array(gate["mean"]), np.array(gate["scale"]), np.array(gate["weights"]), gate["bias"])
+    head = ToyHead(given)
+    voice = AdaptedScorer(head, Adaptation(**arrays, variance=fit["variance"], gate=numbers))
+    found = []
+    for row in np.array(given["statistics"], np.float32):
+        found.append([round(score, 5) for score in voice.scores(row[None])[0].tolist()])
+        voice.learn(row[None], head.scores(row[None]), [3.0])
+    return {"scores": found}
+
+
 def summaries(given: Case) -> Case:
     """Segments of a recording → its row: label, scores, shares, warnings."""
     segments = msgspec.convert(given["segments"], list[Segment])
@@ -146,6 +198,8 @@ ANSWERS: Mapping[str, Callable[[Case], Case]] = {
     "framing": framing,
     "tiles": tiles,
     "vad": vad,
+    "pieces": pieces,
+    "adaptation": adaptation,
     "summaries": summaries,
     "exports": exports,
 }

@@ -2,6 +2,13 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { frameBounds } from "../../packages/emovox/src/detector/frames.ts";
+import { DEAF } from "../../packages/emovox/src/detector/speech.ts";
+import { Vad } from "../../packages/emovox/src/detector/vad.ts";
+import type { Adaptation, Network } from "../../packages/emovox/src/engine/model.ts";
+import { RATE, Segmenter } from "../../packages/emovox/src/engine/segmenter.ts";
+import { extend, splitRegion } from "../../packages/emovox/src/engine/tiles.ts";
+import { Voice } from "../../packages/emovox/src/engine/voice.ts";
 import { encodeS16le } from "../../src/audio/encode.ts";
 import { csvText } from "../../src/export/csv.ts";
 import { jsonText } from "../../src/export/json.ts";
@@ -46,12 +53,22 @@ interface Export {
   readonly labels: readonly string[];
 }
 
-function check<Given, Expected>(topic: string, answer: (given: Given) => Expected): void {
+/** Check each case of a topic, or those of which `isFor` is true and only what the answer has. */
+function check<Given, Expected extends object>(
+  topic: string,
+  answer: (given: Given) => Expected,
+  isFor: (given: Given) => boolean = () => true,
+): void {
   const path = new URL(`../../../tests/conformance/${topic}.json`, import.meta.url);
   const cases = JSON.parse(readFileSync(path, "utf8")) as Case<Given, Expected>[];
   assert.ok(cases.length > 1);
-  for (const { name, given, expected, python_only } of cases) {
-    test(`${topic}: ${name}`, { skip: python_only ?? false }, () => same(answer(given), expected));
+  for (const { name, given, expected, python_only } of cases.filter((one) => isFor(one.given))) {
+    test(`${topic}: ${name}`, { skip: python_only ?? false }, () => {
+      const answered = answer(given);
+      const awaited = Object.entries(expected).filter(([key]) => key in answered);
+      assert.ok(awaited.length);
+      same(answered, Object.fromEntries(awaited));
+    });
   }
 }
 
@@ -110,3 +127,119 @@ check("exports", ({ row, labels }: Export) => {
   const document = JSON.parse(jsonText([row], { name: "toy", version: "1" })) as { results: [Row] };
   return { csv: csvText([row], labels), row: document.results[0] };
 });
+
+check("framing", ({ samples, length, hop }: { samples: number; length: number; hop: number }) => ({
+  frames: frameBounds(samples, length, hop),
+}));
+
+interface Region {
+  readonly start: number;
+  readonly end: number;
+  readonly window: number;
+  readonly step: number;
+  readonly total: number | null;
+}
+
+check("tiles", ({ start, end, window, step, total }: Region) => {
+  const tiles = splitRegion(start, end, window);
+  return { tiles, audio: tiles.map(([first, last]) => extend(first, last, step, total)) };
+});
+
+check("vad", ({ signal: formula }: { signal: Formula }) => {
+  const samples = signal(formula);
+  const detector = new Vad(formula.sample_rate);
+  return { levels: runs([...detector.feed(samples), ...detector.flush()]) };
+});
+
+check(
+  "vad",
+  ({ signal: formula }: { signal: Formula }) => {
+    const segmenter = new Segmenter({ window: 3, shortest: 0.3, hop: null }, DEAF);
+    const events = [...segmenter.feed(signal(formula)), ...segmenter.flush()];
+    return {
+      tiles: events.flatMap((event) => (event.kind === "tile" ? [[event.region, event.start, event.end]] : [])),
+    };
+  },
+  ({ signal: formula }) => formula.sample_rate === RATE, // the page resamples to that first
+);
+
+/** Return runs of equal numbers as [number, count]. */
+function runs(levels: readonly number[]): [level: number, count: number][] {
+  const found: [level: number, count: number][] = [];
+  for (const level of levels) {
+    const last = found.at(-1);
+    if (last?.[0] === level) last[1] += 1;
+    else found.push([level, 1]);
+  }
+  return found;
+}
+
+interface Live {
+  readonly signal: Formula;
+  readonly window: number;
+  readonly hop: number;
+}
+
+check("pieces", ({ signal: formula, window, hop }: Live) => {
+  const segmenter = new Segmenter({ window, shortest: 0.3, hop }, DEAF);
+  const events = [...segmenter.feed(signal(formula)), ...segmenter.flush()];
+  return {
+    pieces: events.flatMap((event) => {
+      if (event.kind !== "tile" && event.kind !== "preview") return [];
+      const peak = event.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+      const { region, start, end, samples } = event;
+      return [[event.kind === "tile" ? 1 : 0, region, start, end, samples.length, Math.round(peak * 32_768)]];
+    }),
+  };
+});
+
+interface Clips {
+  readonly weights: readonly (readonly number[])[];
+  readonly mean: readonly number[];
+  readonly scale: readonly number[];
+  readonly adaptation: Pick<Adaptation, "variance"> &
+    Readonly<Record<"axes" | "apart" | "within", readonly (readonly number[])[]>> & {
+      readonly gate: Readonly<Record<"mean" | "scale" | "weights", readonly number[]>> & { readonly bias: number };
+    };
+  readonly statistics: readonly (readonly number[])[];
+}
+
+check("adaptation", ({ adaptation, statistics, ...head }: Clips) => {
+  const network = toyHead(head);
+  const { axes, apart, within, variance, gate } = adaptation;
+  const flat = (rows: readonly (number | readonly number[])[]) => Float64Array.from(rows.flat());
+  const voice = new Voice(network, {
+    axes: flat(axes),
+    apart: flat(apart),
+    within: flat(within),
+    variance,
+    gate: { mean: flat(gate.mean), scale: flat(gate.scale), weights: flat(gate.weights), bias: gate.bias },
+  });
+  return {
+    scores: statistics.map((row) => {
+      const clip = Float32Array.from(row);
+      const scores = [...voice.scores(clip)].map((score) => Number(score.toFixed(5)));
+      voice.learn({ statistics: clip, scores: network.scores(clip, network.profile) }, 3);
+      return scores;
+    }),
+  };
+});
+
+/** A head of one affine map: softmax of weights [p, labels] times standardised statistics. */
+function toyHead({ weights, mean, scale }: Pick<Clips, "weights" | "mean" | "scale">): Network {
+  return {
+    profile: { mean: Float32Array.from(mean), scale: Float32Array.from(scale) },
+    run: () => assert.fail("only the head is used"),
+    scores(statistics, profile) {
+      const standard = statistics.map(
+        (value, index) => (value - (profile.mean[index] ?? 0)) / (profile.scale[index] ?? 1),
+      );
+      const logits = (weights[0] ?? []).map((_, label) =>
+        weights.reduce((sum, row, index) => sum + (row[label] ?? 0) * (standard[index] ?? 0), 0),
+      );
+      const exponentials = logits.map(Math.exp);
+      const total = exponentials.reduce((sum, value) => sum + value, 0);
+      return Float32Array.from(exponentials, (value) => value / total);
+    },
+  };
+}

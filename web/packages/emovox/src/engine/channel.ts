@@ -1,0 +1,141 @@
+// One channel of a stream: tiles and previews with their scores become events.
+import type { SpeechNetwork } from "../detector/speech.ts";
+import type { Adapted, EmotionUpdated, LiveEvent, Scores, Segment, SpeechEnded } from "../types.ts";
+import type { Card, Network, Scored } from "./model.ts";
+import { halfToEven } from "./pcm_buffer.ts";
+import { type Piece, RATE, type RegionEnded, Segmenter, type SegmenterEvent } from "./segmenter.ts";
+import { labelOf, meanScores } from "./summary.ts";
+import type { Voice } from "./voice.ts";
+
+/** A model and what finds speech. */
+export interface Engine {
+  readonly card: Card;
+  readonly network: Network;
+  readonly speech: SpeechNetwork;
+}
+
+export interface ChannelOptions {
+  readonly channel: number;
+  /** Number of channels of the stream: utterances are numbered through all of them. */
+  readonly channels: number;
+  /** Seconds between two previews; null gives none. */
+  readonly hop: number | null;
+  readonly threshold: number;
+  /** Learns each tile after it is scored, and adapts the scores; null leaves them as they are. */
+  readonly voice: Voice | null;
+}
+
+/** The analyser of a channel. The events and their order do not depend on the chunking. */
+export class ChannelAnalyser {
+  /** Scores and statistics of the tiles so far, in the order of their segments. */
+  readonly heard: Scored[] = [];
+  readonly #segmenter: Segmenter;
+  #segments: Segment[] = [];
+  #before: Float32Array | null = null;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: ChannelOptions,
+  ) {
+    const { window, shortest } = engine.card;
+    this.#segmenter = new Segmenter({ window, shortest, hop: options.hop }, engine.speech);
+  }
+
+  /** Seconds of audio so far. */
+  get seconds(): number {
+    return this.#segmenter.total / RATE;
+  }
+
+  /** Take the next samples at 16 kHz and return the events that are now certain. */
+  feed(samples: Float32Array): LiveEvent[] {
+    return this.#events(this.#segmenter.feed(samples));
+  }
+
+  /** End the audio and return the last events. */
+  flush(): LiveEvent[] {
+    return this.#events(this.#segmenter.flush());
+  }
+
+  #events(marks: readonly SegmenterEvent[]): LiveEvent[] {
+    return marks.flatMap((mark): LiveEvent[] => {
+      const about = { utterance: mark.region * this.options.channels + this.options.channel, ...this.#channel };
+      if (mark.kind === "started") return [{ type: "speech.started", ...about, start: secondsOf(mark.start) }];
+      if (mark.kind === "ended") return [this.#ended(mark, about.utterance)];
+      const scored = this.engine.network.run(mark.samples);
+      if (mark.kind === "preview") return [this.#updated(mark, about.utterance, this.#adapted(scored))];
+      this.#segments.push(this.#segment(mark, scored));
+      return [];
+    });
+  }
+
+  get #channel(): { readonly channel: number } {
+    return { channel: this.options.channel };
+  }
+
+  #adapted(scored: Scored): Float32Array {
+    return this.options.voice?.scores(scored.statistics) ?? scored.scores;
+  }
+
+  #segment(tile: Piece, scored: Scored): Segment {
+    const { voice } = this.options;
+    const plain = voice ? { plain_scores: this.#named(scored.scores) } : {};
+    const segment = { ...this.#judged(tile, this.#named(this.#adapted(scored))), ...plain };
+    this.heard.push(scored);
+    voice?.learn(scored, (tile.end - tile.start) / RATE);
+    return segment;
+  }
+
+  /** A preview has the mean scores of the latest two windows: one window alone seldom changes the label. */
+  #updated(preview: Piece, utterance: number, scores: Float32Array): EmotionUpdated {
+    const before = this.#before ?? scores;
+    this.#before = scores;
+    const smooth = scores.map((score, index) => Math.fround((before[index] ?? 0) + score) / 2);
+    return { type: "emotion.updated", utterance, ...this.#judged(preview, this.#named(smooth)) };
+  }
+
+  #ended(mark: RegionEnded, utterance: number): SpeechEnded {
+    const segments = this.#segments;
+    this.#segments = [];
+    this.#before = null;
+    const { voice } = this.options;
+    const plain = meanScores(
+      segments.filter(({ plain_scores }) => plain_scores),
+      (segment) => segment.plain_scores ?? {},
+    );
+    return {
+      type: "speech.ended",
+      utterance,
+      ...this.#judged(mark, meanScores(segments, (segment) => segment.scores) ?? {}),
+      segments,
+      ...(voice ? { adapted: adaptedTo(voice, "stream") } : {}),
+      ...(plain ? { plain_scores: plain } : {}),
+    };
+  }
+
+  #named(scores: Float32Array): Scores {
+    return namedScores(this.engine.card.labels, scores);
+  }
+
+  #judged({ start, end }: { readonly start: number; readonly end: number }, scores: Scores): Segment {
+    const label = labelOf(scores, this.options.threshold);
+    const confidence = Math.max(...Object.values(scores));
+    return { start: secondsOf(start), end: secondsOf(end), ...this.#channel, label, confidence, scores };
+  }
+}
+
+export function namedScores(labels: readonly string[], scores: Float32Array): Scores {
+  return Object.fromEntries(labels.map((label, index) => [label, scores[index] ?? 0]));
+}
+
+export function adaptedTo({ clips, seconds }: Voice, source: string): Adapted {
+  return { source, clips, seconds: rounded(seconds) };
+}
+
+function secondsOf(position: number): number {
+  return rounded(position / RATE);
+}
+
+/** Round to milliseconds. */
+export function rounded(seconds: number): number {
+  return halfToEven(seconds * 1000) / 1000;
+}

@@ -1,0 +1,83 @@
+// A whole recording → its result, with adaptation in a second pass over the statistics of its tiles.
+import type { Adapted, LiveEvent, Notice, Row, Segment } from "../types.ts";
+import { adaptedTo, ChannelAnalyser, type Engine, namedScores, rounded } from "./channel.ts";
+import type { Adaptation, Scored } from "./model.ts";
+import { RATE } from "./segmenter.ts";
+import { labelOf, summarise } from "./summary.ts";
+import { Voice } from "./voice.ts";
+
+const BLOCK = 10 * RATE; // samples between two reports of the progress
+
+export interface RecordingOptions {
+  readonly file: string;
+  readonly threshold: number;
+  /** Parameters that adapt the scores to the voice of the recording, or of each channel; null: no adaptation. */
+  readonly adaptation: Adaptation | null;
+  readonly notices?: readonly Notice[];
+  /** Called with the share that is done, from 0 to 1. */
+  readonly onProgress?: (share: number) => void;
+}
+
+interface Heard {
+  readonly segment: Segment;
+  readonly scored: Scored;
+}
+
+/** Return the result of a recording: the channels at 16 kHz, all of one length. */
+export function analyse(engine: Engine, channels: readonly Float32Array[], options: RecordingOptions): Row {
+  const { file, threshold, adaptation, notices = [], onProgress = () => undefined } = options;
+  const heard = channels.map((samples, channel) => {
+    const settings = { channel, channels: channels.length, hop: null, threshold, voice: null };
+    const analyser = new ChannelAnalyser(engine, settings);
+    const events: LiveEvent[] = [];
+    for (let first = 0; first < samples.length; first += BLOCK) {
+      onProgress((channel + first / samples.length) / channels.length);
+      events.push(...analyser.feed(samples.subarray(first, first + BLOCK)));
+    }
+    events.push(...analyser.flush());
+    const segments = events.flatMap((event) => (event.type === "speech.ended" ? event.segments : []));
+    return segments.map((segment, index): Heard => ({ segment, scored: scoredAt(analyser.heard, index) }));
+  });
+  const duration = rounded((channels[0]?.length ?? 0) / RATE);
+  const about = { file, duration, threshold, notices };
+  if (!adaptation)
+    return summarise(
+      heard.flat().map(({ segment }) => segment),
+      about,
+    );
+  const again = heard.map((channel) => adapted(engine, adaptation, channel, threshold));
+  const segments = again.flatMap((channel) => channel.segments);
+  const source = channels.length > 1 ? "channel" : "recording";
+  return summarise(segments, {
+    ...about,
+    adapted: together(
+      again.map(({ voice }) => adaptedTo(voice, source)),
+      source,
+    ),
+  });
+}
+
+function adapted(engine: Engine, fit: Adaptation, heard: readonly Heard[], threshold: number) {
+  const voice = new Voice(engine.network, fit);
+  for (const { segment, scored } of heard) voice.add(scored, segment.end - segment.start);
+  if (heard.length) voice.prepare();
+  const segments = heard.map(({ segment, scored }): Segment => {
+    const scores = namedScores(engine.card.labels, voice.scores(scored.statistics));
+    const label = labelOf(scores, threshold);
+    const confidence = Math.max(...Object.values(scores));
+    return { ...segment, label, confidence, scores, plain_scores: segment.scores };
+  });
+  return { voice, segments };
+}
+
+function together(voices: readonly Adapted[], source: string): Adapted {
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const [clips, seconds] = [sum(voices.map((voice) => voice.clips)), sum(voices.map((voice) => voice.seconds))];
+  return { source, clips, seconds: rounded(seconds) };
+}
+
+function scoredAt(heard: readonly Scored[], index: number): Scored {
+  const scored = heard[index];
+  if (!scored) throw new RangeError(`got segment ${index}, the analyser has heard ${heard.length}`);
+  return scored;
+}

@@ -1,0 +1,103 @@
+// Segments of a recording → its result, as `emovox predict` gives it.
+import type { Adapted, Notice, Row, Scores, Segment } from "../types.ts";
+
+const SHORT_SECONDS = 0.3; // a shorter recording holds no whole syllable
+
+/** What a result is about; `threshold` is that of abstention. */
+export interface About {
+  readonly file: string;
+  readonly duration: number;
+  readonly threshold: number;
+  readonly notices?: readonly Notice[];
+  readonly adapted?: Adapted | null;
+}
+
+/** Return the label with the highest score. */
+export function bestOf(scores: Scores): string {
+  return Object.entries(scores).reduce((best, entry) => (entry[1] > best[1] ? entry : best), ["", -1] as const)[0];
+}
+
+/** Return the label with the highest score, or null if that score is below the threshold. */
+export function labelOf(scores: Scores, threshold: number): string | null {
+  const best = bestOf(scores);
+  return (scores[best] ?? 0) >= threshold ? best : null;
+}
+
+/** Return the result of a recording; segments may come in any order. */
+export function summarise(segments: readonly Segment[], about: About): Row {
+  const { file, duration, threshold, notices = [], adapted } = about;
+  const whose = adapted ? { adapted } : {};
+  const scores = meanScores(segments, (segment) => segment.scores);
+  if (!scores) {
+    const warnings = [...notices, ...unheard(duration)];
+    return {
+      file,
+      duration,
+      label: null,
+      confidence: null,
+      scores: null,
+      shares: {},
+      warnings,
+      segments: [],
+      ...whose,
+    };
+  }
+  const plain = meanScores(
+    segments.filter(({ plain_scores }) => plain_scores),
+    (segment) => segment.plain_scores ?? {},
+  );
+  const ordered = [...segments].sort((a, b) => a.start - b.start || a.channel - b.channel);
+  const row: Row = {
+    file,
+    duration,
+    label: null,
+    confidence: scores[bestOf(scores)] ?? 0,
+    scores,
+    shares: sharesOf(segments),
+    warnings: notices,
+    segments: ordered,
+    ...whose,
+    ...(plain ? { plain_scores: plain } : {}),
+  };
+  return judged(row, threshold);
+}
+
+/** Return a result with its own label and the warning `uncertain` as a threshold gives them. */
+export function judged(row: Row, threshold: number): Row {
+  const { scores, confidence } = row;
+  if (!scores || confidence === null) return row;
+  const label = labelOf(scores, threshold);
+  const score = `the highest score, ${confidence.toFixed(2)} for '${bestOf(scores)}'`;
+  const message = `${score}, is below the threshold ${threshold.toFixed(2)}; no label is given`;
+  const uncertain: Notice[] = label === null ? [{ code: "uncertain", message }] : [];
+  return { ...row, label, warnings: [...row.warnings.filter(({ code }) => code !== "uncertain"), ...uncertain] };
+}
+
+/** Return the mean of the segments' scores, weighted by their length; null without segments. */
+export function meanScores(segments: readonly Segment[], scoresOf: (segment: Segment) => Scores): Scores | null {
+  const seconds = segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
+  if (!seconds || !segments[0]) return null;
+  const weighted = (label: string) =>
+    segments.reduce((sum, segment) => sum + (segment.end - segment.start) * (scoresOf(segment)[label] ?? 0), 0);
+  return Object.fromEntries(Object.keys(scoresOf(segments[0])).map((label) => [label, weighted(label) / seconds]));
+}
+
+/** Return label → share of the speech in which it scores highest, the largest first. */
+function sharesOf(segments: readonly Segment[]): Scores {
+  const seconds = new Map<string, number>();
+  for (const { start, end, scores } of segments) {
+    const best = bestOf(scores);
+    seconds.set(best, (seconds.get(best) ?? 0) + end - start);
+  }
+  const total = [...seconds.values()].reduce((sum, value) => sum + value, 0);
+  const ordered = [...seconds].sort(([, a], [, b]) => b - a);
+  return Object.fromEntries(ordered.map(([label, value]) => [label, value / total]));
+}
+
+function unheard(duration: number): Notice[] {
+  if (duration < SHORT_SECONDS) {
+    const message = `lasts ${duration.toFixed(3)} s, expected at least ${SHORT_SECONDS} s of speech`;
+    return [{ code: "too_short", message }];
+  }
+  return [{ code: "no_speech", message: `no speech found in ${duration.toFixed(1)} s; nothing was scored` }];
+}

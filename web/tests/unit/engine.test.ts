@@ -1,0 +1,171 @@
+// The engine of the browser package beyond the shared cases: chunks of any size, resampling, results, memory.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Resampler } from "../../packages/emovox/src/audio/resample.ts";
+import { DEAF, type SpeechNetwork, SpeechUnits } from "../../packages/emovox/src/detector/speech.ts";
+import { ChannelAnalyser, type Engine } from "../../packages/emovox/src/engine/channel.ts";
+import { halfToEven, PcmBuffer } from "../../packages/emovox/src/engine/pcm_buffer.ts";
+import { analyse } from "../../packages/emovox/src/engine/recording.ts";
+import { Segmenter } from "../../packages/emovox/src/engine/segmenter.ts";
+
+const RATE = 16_000;
+const CARD = { name: "toy", version: "1", labels: ["a", "b"], threshold: 0.5, window: 3, hop: 0.5, shortest: 0.3 };
+const PROFILE = { mean: new Float32Array(1), scale: new Float32Array([1]) };
+const ENGINE: Engine = { card: CARD, speech: DEAF, network: loudness() };
+
+/** A network whose first score is larger the louder a piece is. */
+function loudness() {
+  const scores = (level: number) => Float32Array.from([Math.min(1, 2 * level), 1 - Math.min(1, 2 * level)]);
+  return {
+    profile: PROFILE,
+    run(samples: Float32Array) {
+      const level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+      return { scores: scores(level), statistics: Float32Array.from([level]) };
+    },
+    scores: (statistics: Float32Array) => scores(statistics[0] ?? 0),
+  };
+}
+
+/** A buzz with ten harmonics. */
+function buzz(seconds: number, level: number, rate = RATE): Float32Array {
+  return Float32Array.from({ length: Math.round(seconds * rate) }, (_, index) => {
+    let sum = 0;
+    for (let harmonic = 1; harmonic <= 10; harmonic += 1)
+      sum += Math.sin((2 * Math.PI * 140 * harmonic * index) / rate) / harmonic;
+    return level * sum;
+  });
+}
+
+function silence(seconds: number): Float32Array {
+  return new Float32Array(Math.round(seconds * RATE));
+}
+
+function chain(...parts: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(parts.flatMap((part) => [...part]));
+}
+
+const CALL = chain(silence(1), buzz(4, 0.5), silence(1), buzz(1, 0.05), silence(1));
+
+test("events do not depend on the chunking", () => {
+  const listen = (chunk: number) => {
+    const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null };
+    const analyser = new ChannelAnalyser(ENGINE, options);
+    const events = [];
+    for (let first = 0; first < CALL.length; first += chunk)
+      events.push(...analyser.feed(CALL.subarray(first, first + chunk)));
+    return [...events, ...analyser.flush()];
+  };
+  const whole = listen(CALL.length);
+  assert.deepEqual(
+    whole.map(({ type }) => type).filter((type) => type !== "emotion.updated"),
+    ["speech.started", "speech.ended", "speech.started", "speech.ended"],
+  );
+  assert.equal(whole.filter(({ type }) => type === "emotion.updated").length > 6, true);
+  for (const chunk of [128, 1601, 48_000]) assert.deepEqual(listen(chunk), whole);
+});
+
+test("a recording has segments, shares and the label of its speech", () => {
+  const shares: number[] = [];
+  const row = analyse(ENGINE, [CALL], {
+    file: "a.wav",
+    threshold: 0.5,
+    adaptation: null,
+    onProgress: (share) => shares.push(share),
+  });
+  assert.equal(row.duration, 8);
+  assert.deepEqual(
+    row.segments.map(({ start, end, label }) => [start, end, label]),
+    [
+      [0.8, 5.2, "a"],
+      [5.8, 7.2, "b"],
+    ],
+  );
+  assert.equal(row.label, "a");
+  assert.deepEqual(shares, [0]);
+});
+
+test("channels have segments of their own", () => {
+  const row = analyse(ENGINE, [CALL, chain(silence(6), buzz(2, 0.3))], {
+    file: "a.wav",
+    threshold: 0.5,
+    adaptation: null,
+  });
+  assert.deepEqual(
+    row.segments.map(({ channel }) => channel),
+    [0, 0, 1],
+  );
+});
+
+test("memory does not grow with the length of a call", () => {
+  const segmenter = new Segmenter({ window: 3, shortest: 0.3, hop: 0.5 }, DEAF);
+  const block = chain(buzz(2, 0.1), silence(1));
+  for (let round = 0; round < 100; round += 1) segmenter.feed(block);
+  assert.ok(segmenter.bytes < 400_000, `${segmenter.bytes} bytes`);
+});
+
+test("the network hears the loudest unit at -26 dBFS, with 4 ms before it, and starts anew after a gap", () => {
+  const audio = new PcmBuffer(8000);
+  audio.append(buzz(1, 0.001));
+  const heard: Float32Array[] = [];
+  let starts = 0;
+  const network: SpeechNetwork = {
+    start: () => {
+      starts += 1;
+    },
+    probability(chunk) {
+      heard.push(Float32Array.from(chunk));
+      return heard.length > 2 ? 0.9 : 0;
+    },
+  };
+  const units = new SpeechUnits(audio, network);
+  assert.equal(units.holdsSpeech(1), true);
+  assert.equal(units.holdsSpeech(2), true);
+  assert.equal(units.holdsSpeech(4), true);
+  assert.equal(starts, 2);
+  assert.deepEqual([heard.length, heard[0]?.length], [15, 576]);
+  assert.deepEqual(heard[0]?.subarray(512), heard[1]?.subarray(0, 64)); // the context is the end of the chunk before
+  const second = heard[1] ?? new Float32Array();
+  const level = Math.sqrt(second.reduce((sum, sample) => sum + sample * sample, 0) / 576);
+  assert.ok(Math.abs(level - 0.05) < 0.01, `${level}`);
+});
+
+test("halves are rounded to the even number, as in Python", () => {
+  assert.deepEqual([0.5, 1.5, 2.5, -0.5, -1.5, 2.4, -2.6].map(halfToEven).map(Number), [0, 2, 2, -0, -2, 2, -3]);
+});
+
+for (const rate of [8000, 22_050, 44_100, 48_000]) {
+  test(`a tone at ${rate} Hz is the same tone at 16 kHz`, () => {
+    const tone = (at: number, length: number) =>
+      Float32Array.from({ length }, (_, index) => 0.5 * Math.sin((2 * Math.PI * 1000 * index) / at));
+    const made = resampled(tone(rate, rate), rate, 4097);
+    assert.equal(made.length, RATE);
+    const wanted = tone(RATE, RATE);
+    const inside = made.subarray(200, -200);
+    const error = Math.max(...inside.map((sample, index) => Math.abs(sample - (wanted[index + 200] ?? 0))));
+    assert.ok(error < 1e-4, `${error}`);
+  });
+}
+
+test("what is above half the rate is gone", () => {
+  const tone = Float32Array.from(
+    { length: 48_000 },
+    (_, index) => 0.5 * Math.sin((2 * Math.PI * 9000 * index) / 48_000),
+  );
+  const most = Math.max(...resampled(tone, 48_000, 4800).subarray(200, -200).map(Math.abs));
+  assert.ok(most < 5e-5, `${most}`);
+});
+
+test("resampling does not depend on the chunking, and equal rates change nothing", () => {
+  const sound = buzz(1, 0.3, 44_100);
+  assert.deepEqual(resampled(sound, 44_100, 441), resampled(sound, 44_100, 44_100));
+  assert.deepEqual(resampled(sound, RATE, 1000), sound);
+  assert.throws(() => new Resampler(2000, RATE), /got a sample rate of 2000 Hz, expected 4000 to 384000 Hz/);
+});
+
+function resampled(samples: Float32Array, rate: number, chunk: number): Float32Array {
+  const resampler = new Resampler(rate, RATE);
+  const parts: Float32Array[] = [];
+  for (let first = 0; first < samples.length; first += chunk)
+    parts.push(resampler.feed(samples.subarray(first, first + chunk)));
+  return chain(...parts, resampler.flush());
+}
