@@ -16,14 +16,15 @@ from pathlib import Path
 
 from emovox.evaluation.adaptation.counts import read_counts, write_counts
 from emovox.evaluation.figures.files import read_predictions, write_figure
+from emovox.runtime.registry import read_card, shipped
 from emovox.schema.figure import FigureKey
 from emovox.training.cache import cache_folder
 from emovox.training.run import ADAPTATION
 from publish import adaptation, cards, corpora, results, speed
 from publish.cost import write_cost
-from publish.laboratory import RESULTS, ROOT, Figures, Planned, planned
+from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
 from publish.tables import overview_table
-from publish.trust import trust_table
+from publish.trust import sets_table, trust_table
 
 
 def main() -> None:
@@ -45,6 +46,9 @@ def main() -> None:
     replace_block(ROOT / "docs" / "corpora.md", "corpora", corpora.corpora_table())
     replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
     replace_block(ROOT / "docs" / "trust.md", "trust", trust_table(RESULTS / "trust"))
+    paths = shipped()
+    shown = sets_table(read_card(paths[name]) for name in in_order(paths))
+    replace_block(ROOT / "docs" / "trust.md", "sets", shown)
     for name in ("README.md", "README.zh-CN.md"):
         replace_block(ROOT / name, "results", results.readme_table(figures))
         replace_block(ROOT / name, "models", overview_table(figures))

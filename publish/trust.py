@@ -1,13 +1,15 @@
-"""The table of docs/trust.md: results of the trust suite, read from results/trust/<model>.json."""
+"""The tables of docs/trust.md: results of the trust suite, from results/trust/<model>.json, and what cards promise."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from emovox.evaluation.trust.outcome import OutcomeCounts, TrustResult, by_topic, tally
 from emovox.evaluation.trust.suite import TOPICS
+from emovox.schema.card import ModelCard
 from publish.tables import NOTHING, percent, table
 
 
@@ -16,6 +18,26 @@ def trust_table(folder: Path) -> str:
     found = [msgspec.json.decode(path.read_bytes(), type=TrustResult) for path in sorted(folder.glob("*.json"))]
     rows = [_row(result) for result in sorted(found, key=lambda result: -tally(result.tests).share)]
     return table(("model", "corpora", "all", "%", *TOPICS, "command"), rows)
+
+
+def sets_table(cards: Iterable[ModelCard]) -> str:
+    """One row for each promise of each card: the bound, and what was measured on speakers that did not calibrate it."""
+    head = (
+        "model",
+        "promise, %",
+        "lowest score",
+        "measured, %",
+        "a tenth of the speakers below, %",
+        "labels",
+        "speakers",
+    )
+    rows = [
+        (card.name, str(one.coverage), f"{one.least:.3f}", f"{one.mean:.1f}", f"{one.worst:.1f}", f"{one.size:.2f}",
+         str(one.speakers))
+        for card in cards
+        for one in (() if card.trust is None else card.trust.sets)
+    ]  # fmt: skip
+    return table(head, rows)
 
 
 def _row(result: TrustResult) -> tuple[str, ...]:

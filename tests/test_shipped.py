@@ -11,6 +11,7 @@ import pytest
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
+from emovox.evaluation.trust.label_sets import COVERAGES
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
 from emovox.runtime.registry import LARGEST_DEFAULT, heads, resolve, shipped
@@ -18,6 +19,7 @@ from emovox.schema.card import Figure
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
 from emovox.workflow import read_recipe
+from publish.trust_card import measured
 
 ROOT = Path(__file__).parents[1]
 CLASSICAL = ("ravdess", "emodb", "nemo")
@@ -108,6 +110,14 @@ def test_a_figure_is_that_of_its_predictions(name: str, number: int) -> None:
     found = summary(read_predictions(ROOT / "results" / name / f"{key_of(name, figure).stem}.csv")).uar
     measured = tuple(100 * value for value in (found.value, found.low, found.high))
     assert (figure.value, figure.low, figure.high) == pytest.approx(measured, abs=ROUNDING)
+
+
+@every
+def test_trust_on_the_card_is_that_of_the_predictions(name: str) -> None:
+    card = MODELS[name].card
+    assert card.trust is not None
+    assert [one.coverage for one in card.trust.sets] == list(COVERAGES)
+    assert measured(card, ROOT / "results").trust == card.trust
 
 
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.card.adaptable])

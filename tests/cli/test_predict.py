@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from emovox.cli.main import main
 from emovox.runtime.predictor import Predictor, load
 from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
+from emovox.schema.trust import CardSets, CardTrust
 from emovox.testing import RATE, change_card, speech, write_toy
 from tests.sounds import said
 
@@ -478,3 +480,15 @@ class TestTranscript:
         assert "expected the one that it is the transcript of" in " ".join(capsys.readouterr().err.split())
         emovox("a.wav", "--transcript", "none.srt", status=1)
         assert "none.srt: cannot be read" in capsys.readouterr().err
+
+
+def test_coverage_shows_sets_of_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sets = CardSets(coverage=90, least=0.0, mean=90.0, worst=80.0, size=7.0, speakers=20)
+    write_toy(folder, trust=CardTrust(sets=(sets,)))
+    emovox("a.wav", "--coverage", "90")
+    assert re.search(r"^  90 %: .*, .* or ", capsys.readouterr().out, re.MULTILINE)
+    emovox("a.wav", "--coverage", "90", "--format", "json", "--adapt", "folder")
+    (row,) = rows(capsys)
+    assert set(row["label_set"]) == set(row["segments"][0]["label_set"]) == set(EMOTIONS)
+    emovox("a.wav", "--coverage", "50", status=1)
+    assert "coverage is 50, expected a percentage on the card of 'toy': 90" in capsys.readouterr().err

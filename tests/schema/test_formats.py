@@ -192,3 +192,14 @@ class TestLines:
         assert re.findall('name = "(.*)"', text)[-2:] == ["transcript", "emotion of lines"]
         assert 'text = "so ""x"""' in text
         assert 'text = "no speech"' in text
+
+
+def test_sets_of_labels_are_a_column_and_the_captions() -> None:
+    segments = tuple(msgspec.structs.replace(one, label_set=("sad", "angry", "happy")) for one in RESULT.segments)
+    result = msgspec.structs.replace(RESULT, segments=segments, coverage=90, label_set=("angry", "sad"))
+    found = list(csv.DictReader(io.StringIO("".join(csv_text([result, FAILURE], labels=["sad", "angry"], sets=True)))))
+    assert [row["label_set"] for row in found] == ["angry|sad", "sad|angry|happy", "sad|angry|happy", ""]
+    assert "sad, angry or happy" in vtt(result)
+    spoken = msgspec.structs.replace(result, lines=(SpokenLine(0, 1, "a", None, None, None),))
+    text = "".join(csv_text([spoken], labels=["sad", "angry"], sets=True, lines=True))
+    assert [(row["text"], row["label_set"]) for row in csv.DictReader(io.StringIO(text))][-1] == ("a", "")

@@ -64,9 +64,9 @@ def test_rounding_leaves_the_original_alone() -> None:
 
 def test_attributes_are_the_keys_of_the_json() -> None:
     keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
-    assert Result.__struct_fields__ == (*keys, "adapted", "plain_scores", "lines")
+    assert Result.__struct_fields__ == (*keys, "adapted", "plain_scores", "lines", "coverage", "label_set")
     fields = ("start", "end", "channel", "label", "confidence", "scores")
-    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker")
+    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set")
     assert Failure.__struct_fields__ == ("file", "error")
     assert Notice.__struct_fields__ == ("code", "message")
 

@@ -54,6 +54,14 @@ ThresholdOption = Annotated[
     float | None,
     typer.Option(min=0, max=1, help="Give no label below this confidence. Default: that of the model's card."),
 ]
+CoverageOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="<percent>",
+        help="80, 90 or 95: a set of labels for each segment, which holds the true one of a new speaker in this share "
+        "of the cases.",
+    ),
+]
 TrackOption = Annotated[
     int | None,
     typer.Option(min=0, metavar="<n>", help="Audio track of a video, from 0. Default: the one that players choose."),

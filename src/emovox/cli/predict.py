@@ -17,6 +17,7 @@ from emovox.audio.types import ChannelChoice, Reading, parse_channels, parse_raw
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
+    CoverageOption,
     HeadOption,
     InputFiles,
     ModelOption,
@@ -43,6 +44,7 @@ from emovox.runtime.speakers import SpeakerCount, speaker_count
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
+from emovox.schema.label_sets import sets_of
 from emovox.schema.result import Failure, ModelInfo, Result
 from emovox.schema.text import name_key
 
@@ -94,6 +96,7 @@ def predict(
     plot: Annotated[Path | None, typer.Option(help="PNG file for a picture of the timeline of one recording.")] = None,
     channels: ChannelsOption = "mix",
     threshold: ThresholdOption = None,
+    coverage: CoverageOption = None,
     track: TrackOption = None,
     raw: RawOption = None,
     speakers: SpeakersOption = None,
@@ -141,6 +144,7 @@ def predict(
         raise typer.BadParameter("speaker needs --speakers N or --speakers auto", param_hint="--adapt")
     predictor = adapted_predictor(load(model, head=head), speaker, source, adapt=adapt is not AdaptTo.OFF)
     say_limits(predictor.card)
+    sets = None if coverage is None else sets_of(predictor.card, coverage)
     with Bar(len(sources)) as bar:
         job = PredictJob(
             predictor,
@@ -153,6 +157,7 @@ def predict(
             bar=bar,
             plotted=plot is not None,
             transcript=said,
+            sets=sets,
         )
         if format in SINGLE:
             _write_each(job, format, output, inputs)
@@ -174,7 +179,11 @@ def _rendered(job: PredictJob, format: Format, *, colour: bool) -> Iterator[str]
         return json_text(job.rows(), model=ModelInfo(card.name, card.version))
     if format is Format.CSV:
         return csv_text(
-            job.rows(), labels=card.labels, speakers=job.speakers is not None, lines=job.transcript is not None
+            job.rows(),
+            labels=card.labels,
+            speakers=job.speakers is not None,
+            lines=job.transcript is not None,
+            sets=job.sets is not None,
         )
     return table_text(job.rows(), labels=card.labels, colour=colour)
 

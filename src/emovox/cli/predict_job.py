@@ -22,7 +22,9 @@ from emovox.runtime.folder_pass import FolderPass
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.speakers import SpeakerCount
 from emovox.schema.errors import EmovoxError, TranscriptError, UnreadableError
+from emovox.schema.label_sets import with_sets
 from emovox.schema.result import Failure, Notice, Result, ResultRow
+from emovox.schema.trust import CardSets
 
 STDIN = "-"
 """Stands for standard input on the command line."""
@@ -56,6 +58,7 @@ class PredictJob:
         bar: Bar,
         plotted: bool,
         transcript: Sequence[Line] | None = None,
+        sets: CardSets | None = None,
     ) -> None:
         self.predictor = predictor
         self.failed = 0
@@ -63,6 +66,7 @@ class PredictJob:
         self.several = len(sources) > 1
         self.speakers = speakers
         self.transcript = transcript
+        self.sets = sets
         self._reading, self._adapt = reading, adapt
         self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
         self._envelope = Envelope(sample_rate=predictor.card.sample_rate) if plotted else None
@@ -78,7 +82,7 @@ class PredictJob:
     def _single_rows(self) -> Iterator[ResultRow]:
         for number, source in enumerate(self._sources):
             row = source if isinstance(source, Failure) else self._tried(source, number, self._predicted)
-            yield row if isinstance(row, Failure) else self._with_lines(row)
+            yield row if isinstance(row, Failure) else self._finished(row)
 
     def _folder_rows(self) -> Iterator[ResultRow]:
         with FolderPass(self.predictor) as folder_pass:
@@ -90,10 +94,12 @@ class PredictJob:
                     folder_pass.add(found, os.path.dirname(str(source)))
             results = folder_pass.results()
             for failure in failures:
-                yield self._with_lines(next(results)) if failure is None else failure
+                yield self._finished(next(results)) if failure is None else failure
 
-    def _with_lines(self, result: Result) -> Result:
-        """Add the lines of the transcript; one of another recording is a warning, and the voice stays."""
+    def _finished(self, result: Result) -> Result:
+        """Add sets of labels, and the lines of the transcript; one of another recording is a warning."""
+        if self.sets is not None:
+            result = with_sets(result, self.sets)
         if self.transcript is None:
             return result
         threshold = self.predictor.card.threshold if self._threshold is None else self._threshold

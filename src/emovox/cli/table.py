@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import typer
 
 from emovox.cli.console import COLOURS, clock, columns
-from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, line_caption, voice_name
+from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, line_caption, set_text, voice_name
 from emovox.schema.result import Failure, Result, ResultRow, Segment, SpokenLine
 from emovox.schema.text import printable
 
@@ -42,21 +42,25 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
     lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
     if result.adapted is not None:
         lines.append(f"  {printable(adapted_text(result.adapted))}\n")
+    if result.label_set is not None:
+        lines.append(f"  {result.coverage} %: {set_text(result.label_set)}\n")
     lines += [f"  warning: {printable(notice.message)}\n" for notice in result.warnings]
     if result.lines is not None:
         lines.append(_spoken(result.lines, colours))
     elif len(result.segments) > 1:
-        lines.append(_timeline(result.segments, colours))
+        lines.append(_timeline(result.segments, colours, coverage=result.coverage))
     return "".join(lines)
 
 
-def _timeline(segments: Sequence[Segment], colours: Mapping[str, str]) -> str:
+def _timeline(segments: Sequence[Segment], colours: Mapping[str, str], *, coverage: int | None) -> str:
     several = has_channels(segments)
     cells = []
     for segment in segments:
         name = voice_name(segment, several=several)
         voice = [name] if name else []
         others = _others(segment.scores, segment.label).strip()
+        if segment.label_set is not None:
+            others = f"{coverage} %: {set_text(segment.label_set)}"
         verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
         cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, verdict, others])
     return columns(cells, styled=True)

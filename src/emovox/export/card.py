@@ -11,10 +11,12 @@ from emovox.corpora.provenance import licence, licence_risk
 from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.figures.predictions import Predictions
+from emovox.evaluation.trust.label_sets import measure_sets
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, CardHead, Figure, Golden, ModelCard
 from emovox.schema.figure import SEVEN, TILE, FigureKey
+from emovox.schema.trust import CardTrust
 
 CUT = SegmenterConfig()
 """Parameters of the tiles in training (`emovox.training.data.inputs`); the card has the same, for `predict`."""
@@ -28,6 +30,9 @@ over more than a handful of speakers, has 535 clips of 10."""
 
 MOST_THRESHOLD = 0.6
 """Largest abstention threshold: a model that is surer on its own clips would answer nothing on others'."""
+
+OUT_OF_FOLD_PROTOCOLS = ("si", "joint")
+"""Protocols whose predictions are out of fold and of speakers that are new to the model."""
 
 KEEP = 0.9
 """Share of out-of-fold clips with a label at the abstention threshold (docs/protocols.md, rule 10)."""
@@ -90,7 +95,23 @@ def model_card(
         head=head,
         detector=VAD_VERSION,
         limits=limits_of(corpora),
+        trust=measured_trust(predictions, labels),
     )
+
+
+def measured_trust(predictions: Mapping[FigureKey, Predictions], labels: tuple[str, ...]) -> CardTrust | None:
+    """Return what the scores of a model are worth, from its out-of-fold predictions; None with too few speakers.
+
+    Args:
+        predictions: those over other labels, under other conditions than `predict`, or of corpora that are not in the
+            training do not count.
+        labels: of the model.
+    """
+    fitting = {key: made for key, made in _shown(predictions).items() if made.classes == labels}
+    by_protocol = sorted(fitting, key=lambda key: (key.labels == SEVEN, key.protocol == "joint"))
+    parts = {key.corpus: fitting[key] for key in by_protocol if key.protocol in OUT_OF_FOLD_PROTOCOLS}
+    sets = measure_sets(list(parts.values()))
+    return CardTrust(sets=sets) if sets else None
 
 
 def limits_of(corpora: Sequence[CardCorpus]) -> str:

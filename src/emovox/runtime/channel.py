@@ -24,7 +24,9 @@ from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
+from emovox.schema.label_sets import event_with_sets, sets_of
 from emovox.schema.result import Adapted, Segment
+from emovox.schema.trust import CardSets
 
 
 class Cutter(Protocol):
@@ -78,6 +80,7 @@ class ChannelAnalyzer:
         threshold: abstention threshold in [0, 1].
         voice: adapts the scores of this channel; None leaves them as they are.
         keep: whether to keep the statistics of the tiles, for a second pass.
+        sets: how sets of labels are made; None makes none.
     """
 
     def __init__(
@@ -91,9 +94,10 @@ class ChannelAnalyzer:
         threshold: float,
         voice: ChannelVoice | None = None,
         keep: bool = False,
+        sets: CardSets | None = None,
     ) -> None:
         self.cutter, self.channel = cutter, channel
-        self._voice, self._keep = voice, keep
+        self._voice, self._keep, self._sets = voice, keep, sets
         self.kept: list[Samples] = []
         """Statistics [p] of the tiles so far, in the order of their segments."""
         self._labels, self._rate = card.labels, card.sample_rate
@@ -123,7 +127,8 @@ class ChannelAnalyzer:
         Returns:
             Events with times in seconds.
         """
-        return [event for mark in marks if (event := self._advance(mark, scored)) is not None]
+        events = [event for mark in marks if (event := self._advance(mark, scored)) is not None]
+        return events if self._sets is None else [event_with_sets(event, self._sets) for event in events]
 
     def _advance(self, mark: SegmenterEvent, scored: Iterator[Scored]) -> Event | None:
         match mark:
@@ -206,6 +211,7 @@ def make_analyzers(
     voice: VoiceMaker = no_voice,
     keep: bool = False,
     cuts: Sequence[Sequence[int]] = (),
+    coverage: int | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Return an analyser for each channel of a stream.
 
@@ -218,14 +224,17 @@ def make_analyzers(
         voice: makes what adapts the scores of a channel.
         keep: whether analysers keep the statistics of the tiles.
         cuts: for each channel the samples at which a tile ends; none cuts no channel.
+        coverage: percent of the cases in which the set of labels of an event holds the true one; None makes no sets.
 
     Raises:
-        ConfigError: `threshold` or `hop` is out of range.
+        ConfigError: `threshold` or `hop` is out of range, or `coverage` is not on the card.
+        NoSetsError: `coverage` is given, and the model has no sets.
     """
     threshold, hop = number(threshold, "threshold"), None if hop is None else number(hop, "hop")
     if not 0 <= threshold <= 1:
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
     config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
+    sets = None if coverage is None else sets_of(card, coverage)
     return tuple(
         ChannelAnalyzer(
             card,
@@ -236,6 +245,7 @@ def make_analyzers(
             threshold=threshold,
             voice=voice(),
             keep=keep,
+            sets=sets,
         )
         for index, number in enumerate(numbers)
     )
@@ -248,6 +258,7 @@ def live_analyzers(
     threshold: float | None = None,
     hop: float | None = None,
     voice: VoiceMaker = no_voice,
+    coverage: int | None = None,
 ) -> tuple[ChannelAnalyzer, ...]:
     """Return an analyser, with previews, for each channel of a live stream.
 
@@ -257,10 +268,11 @@ def live_analyzers(
         threshold: abstention threshold in [0, 1]; None takes the card's.
         hop: seconds between two previews, a multiple of 20 ms; None takes the card's.
         voice: makes what adapts the scores of a channel.
+        coverage: as in `make_analyzers`.
 
     Raises:
         ChannelError: there is no channel.
-        ConfigError: `threshold` or `hop` is out of range.
+        EmovoxError: as `make_analyzers`.
     """
     given: Any = channels
     is_count = isinstance(given, str) or not isinstance(given, Iterable)
@@ -273,4 +285,5 @@ def live_analyzers(
         threshold=card.threshold if threshold is None else threshold,
         hop=card.hop if hop is None else hop,
         voice=voice,
+        coverage=coverage,
     )

@@ -98,6 +98,7 @@ class Pipeline:
         channels: int | Sequence[int] = 1,
         threshold: float | None = None,
         hop: float | None = None,
+        coverage: int | None = None,
         adapt: bool = False,
         speaker: SpeakerProfile | None = None,
         name: str = "",
@@ -109,6 +110,7 @@ class Pipeline:
             channels: as in `Predictor.stream`.
             threshold: as in `Predictor.stream`.
             hop: seconds between two previews, as in `Predictor.stream`.
+            coverage: as in `Predictor.stream`.
             adapt: as in `Predictor.stream`.
             speaker: whose voice the scores are adapted to, in place of the predictor's; windows of streams with
                 different speakers share a batch.
@@ -124,7 +126,9 @@ class Pipeline:
         if speaker is not None:
             predictor = predictor.for_speaker(speaker, name=name, source=predictor.source)
         voice = predictor.voice_maker(adapt=adapt)
-        analyzers = live_analyzers(predictor.card, channels=channels, threshold=threshold, hop=hop, voice=voice)
+        analyzers = live_analyzers(
+            predictor.card, channels=channels, threshold=threshold, hop=hop, voice=voice, coverage=coverage
+        )
         stream = LiveStream(
             analyzers,
             queue=self._queue,

@@ -21,6 +21,7 @@ from emovox.runtime.stream import BLOCK_SECONDS, Stream
 from emovox.schema.arguments import number
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ConfigError
+from emovox.schema.label_sets import sets_of, with_sets
 from emovox.schema.result import Result
 
 if TYPE_CHECKING:  # its import takes some milliseconds, and most programs need none
@@ -94,6 +95,7 @@ class Predictor:
         vad: bool = True,
         adapt: Adapt = "off",
         speakers: SpeakerCount | None = None,
+        coverage: int | None = None,
         observer: BlockObserver | None = None,
         reading: Reading = DEFAULT_READING,
     ) -> Result:
@@ -111,6 +113,8 @@ class Predictor:
                 milliseconds.
             speakers: number of speakers, 1 to 20, or "auto" to find it, up to 8. Segments then have a `speaker`, and
                 end where the speaker changes. The recording is read twice.
+            coverage: percent, 80, 90 or 95: the result and each segment get a `label_set`, which holds the true label
+                of a new speaker with this probability.
             observer: called after each block of 10 seconds, and before that with empty blocks in a pass for speakers.
             reading: which audio track of a container, and what bare samples are.
 
@@ -120,11 +124,13 @@ class Predictor:
         Raises:
             AudioError: the recording cannot be read, decoded or used; subclasses say why.
             MissingExtraError: its container needs an extra that is not installed.
-            ConfigError: `threshold` or `speakers` is out of range, or `adapt` is unknown, goes together with a
-                speaker, or is "speaker" without `speakers`.
+            ConfigError: `threshold`, `speakers` or `coverage` is out of range, or `adapt` is unknown, goes together
+                with a speaker, or is "speaker" without `speakers`.
             AdaptError: `adapt` is given, and the model cannot adapt.
+            NoSetsError: `coverage` is given, and the model has no sets.
         """
         self._check_adapt(adapt, speakers)
+        sets = None if coverage is None else sets_of(self.card, coverage)
         heard = self.hear(
             source,
             channels=channels,
@@ -137,11 +143,12 @@ class Predictor:
         )
         if adapt == "off":
             voice = self.voice_maker()()
-            return heard.result(adapted=None if voice is None else voice.adapted)
-        group = GROUPS[adapt]
-        return adapted_result(
-            self.model, heard, voices_of(self.model, heard, group), group=group, source=adapt, prior=self.prior
-        )
+            result = heard.result(adapted=None if voice is None else voice.adapted)
+        else:
+            group = GROUPS[adapt]
+            voices = voices_of(self.model, heard, group)
+            result = adapted_result(self.model, heard, voices, group=group, source=adapt, prior=self.prior)
+        return result if sets is None else with_sets(result, sets)
 
     def hear(
         self,
@@ -262,6 +269,7 @@ class Predictor:
         threshold: float | None = None,
         hop: float | None = None,
         adapt: bool = False,
+        coverage: int | None = None,
     ) -> Stream:
         """Open a stream for live audio at the card's rate (`card.sample_rate`, in Hz), in chunks of any size.
 
@@ -272,14 +280,18 @@ class Predictor:
             hop: seconds between two previews (`EmotionUpdated`), a multiple of 20 ms; None takes the card's.
             adapt: whether each channel learns the voice that it hears, tile by tile. It starts from the speaker of this
                 predictor, if there is one.
+            coverage: percent, as in `predict`: previews and `SpeechEnded` get a `label_set`, too.
 
         Raises:
             ChannelError: there is no channel.
-            ConfigError: `threshold` or `hop` is out of range.
+            ConfigError: `threshold`, `hop` or `coverage` is out of range.
+            NoSetsError: `coverage` is given, and the model has no sets.
             AdaptError: `adapt` is given, and the model cannot adapt.
         """
         voice = self.voice_maker(adapt=adapt)
-        analyzers = live_analyzers(self.card, channels=channels, threshold=threshold, hop=hop, voice=voice)
+        analyzers = live_analyzers(
+            self.card, channels=channels, threshold=threshold, hop=hop, voice=voice, coverage=coverage
+        )
         return Stream(self.model, analyzers, sample_rate=self.card.sample_rate)
 
     def __repr__(self) -> str:

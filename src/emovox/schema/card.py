@@ -13,6 +13,7 @@ import msgspec
 
 from emovox.schema.errors import CardError
 from emovox.schema.text import is_file_name, json_document
+from emovox.schema.trust import CardTrust, trust_problems
 
 FORMAT_VERSION = 1
 """Version of the card format; a card with another one is refused."""
@@ -32,8 +33,11 @@ LONGEST_NAME = 64
 METADATA_KEY = "emovox.card"
 """Key of the card's copy in the metadata of the ONNX graph."""
 
-OPTIONAL = ("encoder", "limits", "quantisation")
+OPTIONAL = ("encoder", "limits", "quantisation", "trust")
 """Keys that are left out of a card if they have no value."""
+
+BESIDE = ("trust",)
+"""Keys that are in the file beside the graph alone: they are measured with the graph, and may be measured again."""
 
 _SHA256_DIGITS, _ROUNDING = 64, 1e-6
 _AGAIN = "export the model again"
@@ -131,7 +135,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     `detector` is the version of the voice activity detection that cut the training tiles; 1 if it is not there.
     `encoder` is set on the card of a head alone: its graph takes the statistics of that model. `limits` says what the
     model cannot promise because it learnt from few clips or speakers; "" if it learnt from enough. `quantisation` is
-    set if the graph computes in integers.
+    set if the graph computes in integers. `trust` says what the scores are worth; None if nobody measured it.
     """
 
     format: int
@@ -161,6 +165,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     encoder: CardEncoder | None = None
     limits: str = ""
     quantisation: CardQuantisation | None = None
+    trust: CardTrust | None = None
 
 
 def decode_card(data: bytes, *, where: str) -> ModelCard:
@@ -188,8 +193,12 @@ def encode_card(card: ModelCard) -> bytes:
 
 
 def embedded_card(card: ModelCard) -> str:
-    """Render the copy for the graph's metadata: one line of JSON, with an empty hash, since it is part of the graph."""
-    return msgspec.json.encode(_document(msgspec.structs.replace(card, sha256=""))).decode()
+    """Render the copy for the graph's metadata: one line of JSON, with an empty hash, since it is part of the graph.
+
+    The keys in `BESIDE` are left out.
+    """
+    bare = msgspec.structs.replace(card, sha256="", **dict.fromkeys(BESIDE))
+    return msgspec.json.encode(_document(bare)).decode()
 
 
 def _document(card: ModelCard) -> dict[str, Any]:
@@ -265,4 +274,5 @@ def _problems(card: ModelCard) -> list[str]:
             f"expected {card.shortest} to {card.longest} s and a tolerance above 0; {_AGAIN}",
         ),
     ]
-    return [problem for good, problem in checks if not good]
+    found = [problem for good, problem in checks if not good]
+    return found if card.trust is None else [*found, *(f"{one}; {_AGAIN}" for one in trust_problems(card.trust))]

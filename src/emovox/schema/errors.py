@@ -107,6 +107,12 @@ class AdaptError(ModelError):
     code = "cannot_adapt"
 
 
+class NoSetsError(ModelError):
+    """The model has no sets of labels."""
+
+    code = "no_sets"
+
+
 class SpeakerError(EmovoxError):
     """A speaker's profile cannot be made, read or kept, or belongs to another model."""
 

@@ -15,11 +15,11 @@ class SpeechStarted(msgspec.Struct, frozen=True, tag="speech.started", tag_field
     start: float
 
 
-class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_field="type"):
+class EmotionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag="emotion.updated", tag_field="type"):
     """A preview of a region that has not ended: smoothed scores of the audio from `start` to `end`, in seconds.
 
     `end` is the current time of the stream. Segments and final scores do not use previews. `label` is None
-    when the highest score is below the abstention threshold.
+    when the highest score is below the abstention threshold. `label_set` is there if sets of labels were asked for.
     """
 
     utterance: int
@@ -29,13 +29,14 @@ class EmotionUpdated(msgspec.Struct, frozen=True, tag="emotion.updated", tag_fie
     label: str | None
     confidence: float
     scores: dict[str, float]
+    label_set: tuple[str, ...] | None = None
 
 
 class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.ended", tag_field="type"):
     """A speech region has ended: the scores of the whole region and its segments (times in seconds).
 
     If the scores are adapted, `adapted` says to what, with the clips up to the end of the region, and `plain_scores`
-    are those without adaptation.
+    are those without adaptation. `label_set` is there if sets of labels were asked for.
     """
 
     utterance: int
@@ -48,6 +49,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.e
     segments: tuple[Segment, ...]
     adapted: Adapted | None = None
     plain_scores: dict[str, float] | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded

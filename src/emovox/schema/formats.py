@@ -26,21 +26,30 @@ def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
 
 
 def csv_text(
-    rows: Iterable[ResultRow], *, labels: Sequence[str], speakers: bool = False, lines: bool = False
+    rows: Iterable[ResultRow],
+    *,
+    labels: Sequence[str],
+    speakers: bool = False,
+    lines: bool = False,
+    sets: bool = False,
 ) -> Iterator[str]:
     """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
     Columns: file, row (file | segment | line | error), start, end [s], channel, speaker (if `speakers`), label,
     confidence, one score per label, warnings (codes, separated by a space), error ("code: message"), text (if `lines`:
-    that of the transcript's lines, which follow the segments). Control characters in text are escaped, and text that a
-    spreadsheet would take for a formula has a ' before it.
+    that of the transcript's lines, which follow the segments), label_set (if `sets`: labels, separated by |). Control
+    characters in text are escaped, and text that a spreadsheet would take for a formula has a ' before it.
     """
     place = ["start", "end", "channel", *["speaker"] * speakers]
-    yield shown_line(["file", "row", *place, "label", "confidence", *labels, "warnings", "error", *["text"] * lines])
+    more = [*["text"] * lines, *["label_set"] * sets]
+    yield shown_line(["file", "row", *place, "label", "confidence", *labels, "warnings", "error", *more])
     for row in rows:
         cells = [[*cells, *[""] * lines] for cells in _csv_rows(rounded(row), labels, speakers=speakers)]
+        if sets:
+            parts = (None,) if isinstance(row, Failure) else (row.label_set, *(part.label_set for part in row.segments))
+            cells = [[*own, "|".join(part or ())] for own, part in zip(cells, parts, strict=True)]
         if lines and isinstance(row, Result):
-            cells += _csv_lines(rounded(row), labels, speakers=speakers)
+            cells += [[*own, *[""] * sets] for own in _csv_lines(rounded(row), labels, speakers=speakers)]
         yield "".join(map(shown_line, cells))
 
 
@@ -194,7 +203,18 @@ def line_caption(line: SpokenLine) -> str:
     return "no speech" if line.confidence is None else f"{line.label or UNCERTAIN} {line.confidence:.2f}"
 
 
+def set_text(labels: Sequence[str]) -> str:
+    """Return a set of labels in words.
+
+    >>> set_text(("sad", "neutral", "fear")), set_text(("sad",))
+    ('sad, neutral or fear', 'sad')
+    """
+    return " or ".join([*([", ".join(labels[:-1])] if len(labels) > 1 else []), labels[-1]])
+
+
 def _caption(segment: Segment) -> str:
+    if segment.label_set is not None:
+        return set_text(segment.label_set)
     return f"{segment.label or UNCERTAIN} {segment.confidence:.2f}"
 
 

@@ -35,7 +35,8 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
     the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
     adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
-    absent in JSON, unless speakers were asked for.
+    absent in JSON, unless speakers were asked for. So is `label_set`, unless sets of labels were: it holds the true
+    label with the probability of `Result.coverage`, the likeliest label first.
     """
 
     start: float
@@ -46,6 +47,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     scores: dict[str, float]
     plain_scores: dict[str, float] | None = None
     speaker: int | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 class SpokenLine(msgspec.Struct, frozen=True):
@@ -71,7 +73,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
     `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
-    `lines` are those of a transcript, if one was given.
+    `lines` are those of a transcript, if one was given. `coverage`, in percent, and `label_set` are there if sets of
+    labels were asked for.
     """
 
     file: str
@@ -85,6 +88,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     adapted: Adapted | None = None
     plain_scores: dict[str, float] | None = None
     lines: tuple[SpokenLine, ...] | None = None
+    coverage: int | None = None
+    label_set: tuple[str, ...] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):

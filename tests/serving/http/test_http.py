@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -18,18 +19,22 @@ from emovox.audio.types import Encoding
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.schema.result import ModelInfo, Report
+from emovox.schema.trust import CardSets, CardTrust
 from emovox.serving.http import uploads
 from emovox.serving.live.messages import Reply, SessionEnd, SessionStart
 from emovox.serving.models import further_models
 from emovox.serving.settings import ServiceSettings, SettingsError
-from emovox.testing import RATE
+from emovox.testing import RATE, write_toy
 from tests.serving.running import (
     BOUNDARY,
+    END,
     PATIENCE,
     Running,
     all_deleted,
     begin,
     form,
+    pcm,
+    rest,
     running,
     soon,
     wav,
@@ -58,6 +63,25 @@ def test_channels_and_threshold(service: Running) -> None:
     }
     assert channels == {"mix": {0}, "split": {0, 1}, "1": {1}}
     assert service.post(data, "/v1/emotions?threshold=1").json["label"] is None
+
+
+def test_sets_of_labels(service: Running, tmp_path: Path) -> None:
+    sets = CardSets(coverage=90, least=0.0, mean=90.0, worst=80.0, size=7.0, speakers=20)
+    model = Model.load(write_toy(tmp_path, trust=CardTrust(sets=(sets,))))
+    with running(model, tmp_path, max_speed=1e6) as promising:
+        assert promising.ask("GET", "/v1/models").json["models"][0]["sets"] == [msgspec.to_builtins(sets)]
+        row = promising.post(wav(word()), "/v1/emotions?coverage=90").json
+        assert (row["coverage"], len(row["label_set"]), len(row["segments"][0]["label_set"])) == (90, 7, 7)
+        refused = promising.post(wav(word()), "/v1/emotions?coverage=50")
+        assert (refused.status, refused.json["error"]["code"]) == (400, "bad_config")
+        with promising.connect() as socket:
+            begin(socket, coverage=90)
+            socket.send(pcm(word()))
+            socket.send(END)
+            ended = [message for message in rest(socket) if message["type"] == "speech.ended"]
+        assert len(ended[0]["label_set"]) == 7
+    without = service.post(wav(word()), "/v1/emotions?coverage=90")
+    assert (without.status, without.json["error"]["code"]) == (501, "no_sets")
 
 
 @pytest.mark.parametrize(("kind", "codec"), [("webm", "libopus"), ("mp4", "aac")])

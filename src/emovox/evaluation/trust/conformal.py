@@ -42,7 +42,7 @@ def conformal_sets(
     """
     answered = ~np.isnan(scores).any(axis=1)
     known = np.nan_to_num(scores)
-    misfit = np.where(answered, 1 - known[np.arange(len(labels)), labels], 1.0)
+    misfit = _misfit(scores, labels)
     names, unit, count = np.unique(speakers, return_inverse=True, return_counts=True)
     order = np.argsort(misfit, kind="stable")
     covered, size = np.zeros(len(labels)), np.zeros(len(labels))
@@ -54,6 +54,29 @@ def conformal_sets(
         covered[rows] = inside[np.arange(len(rows)), labels[rows]]
         size[rows] = inside.sum(axis=1)
     return Sets(covered, size)
+
+
+def largest_misfit(scores: Floats, labels: Integers, speakers: Names, *, coverage: float) -> float:
+    """Return the largest misfit, 1 - score, of a label in the sets of a speaker who is none of these.
+
+    Args:
+        scores: as in `conformal_sets`.
+        labels: as in `conformal_sets`.
+        speakers: as in `conformal_sets`; all of them calibrate.
+        coverage: promised probability, in (0, 1).
+
+    Returns:
+        In [0, 1]; infinite if the speakers are too few.
+    """
+    _, unit, count = np.unique(speakers, return_inverse=True, return_counts=True)
+    misfit = _misfit(scores, labels)
+    order = np.argsort(misfit, kind="stable")
+    return _threshold(misfit, order, unit, count, np.ones(len(labels), np.int64), -1, coverage)
+
+
+def _misfit(scores: Floats, labels: Integers) -> Floats:
+    answered = ~np.isnan(scores).any(axis=1)
+    return np.where(answered, 1 - np.nan_to_num(scores)[np.arange(len(labels)), labels], 1.0)
 
 
 def _threshold(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, Response
 
 from emovox import __version__
@@ -62,6 +63,7 @@ class About:
             "description": card.description,
             "labels": card.labels,
             "threshold": card.threshold,
+            "sets": [] if card.trust is None else [msgspec.to_builtins(one) for one in card.trust.sets],
             "adaptable": card.adaptable,
             "licence": card.licence,
             "licence_risk": card.licence_risk,

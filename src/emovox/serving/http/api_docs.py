@@ -193,9 +193,10 @@ students is prohibited in the EU.
 
 Live audio: open the WebSocket `/v1/stream` and send
 `{"type": "session.start", "sample_rate": 16000, "encoding": "s16le", "channels": 1}` as text. `sample_rate` is 8000 to
-48000 Hz, `encoding` s16le, f32le, mulaw or alaw, `channels` 1 or 2 (interleaved); `threshold`, `hop` (seconds between
-updates), `key`, `adapt` (true: learn the voice of the call) and `speaker` (one that the key has taught) may be given.
-Then send audio as binary frames of about 0.1 s, and at the end `{"type": "session.end"}`.
+48000 Hz, `encoding` s16le, f32le, mulaw or alaw, `channels` 1 or 2 (interleaved); `threshold`, `coverage` (percent:
+sets of labels), `hop` (seconds between updates), `key`, `adapt` (true: learn the voice of the call) and `speaker` (one
+that the key has taught) may be given. Then send audio as binary frames of about 0.1 s, and at the end `{"type":
+"session.end"}`.
 
 The service answers with text, all times in seconds from the first sample: `session.started` with the settings in force;
 `speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview during speech (`start`, `end`,

@@ -89,6 +89,9 @@ class Emotions:
         request: Request,
         channels: Annotated[str, Query(description="`mix`, `split`, or the number of one channel, from 0")] = "mix",
         threshold: Annotated[float | None, Query(ge=0, le=1, description="no label below this score")] = None,
+        coverage: Annotated[
+            int | None, Query(description="percent: sets of labels that hold the true one with this probability")
+        ] = None,
         model: Annotated[
             str | None, Query(description="an `offered` one of /v1/models; the default unless given")
         ] = None,
@@ -111,7 +114,7 @@ class Emotions:
             predictor = await self._load(upload, model, voice)
             analysis = Analysis(
                 upload,
-                partial(_row, predictor, voice, channels=choice, threshold=threshold),
+                partial(_row, predictor, voice, channels=choice, threshold=threshold, coverage=coverage),
                 max_seconds=self._settings.max_seconds,
                 track=track,
                 raw=form,
@@ -275,6 +278,7 @@ def _row(
     *,
     channels: ChannelChoice,
     threshold: float | None,
+    coverage: int | None,
     observer: BlockObserver,
     reading: Reading,
 ) -> Row:
@@ -285,7 +289,13 @@ def _row(
         EmovoxError: as `Predictor.predict`.
     """
     result = predictor.predict(
-        source, channels=channels, threshold=threshold, adapt=voice.adapt, observer=observer, reading=reading
+        source,
+        channels=channels,
+        threshold=threshold,
+        coverage=coverage,
+        adapt=voice.adapt,
+        observer=observer,
+        reading=reading,
     )
     if voice.speaker is not None:
         voice.speaker.check()

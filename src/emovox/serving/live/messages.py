@@ -24,6 +24,7 @@ class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     """The first message of a client: the form of its binary frames.
 
     `sample_rate` is in Hz, `hop` in seconds, a multiple of 0.02. The defaults of `threshold` and `hop` are the model's.
+    With `coverage`, in percent, events have a set of labels that holds the true one with this probability.
     With `adapt`, each channel learns the voice that it hears, utterance by utterance. `speaker` is the name of one that
     the key has taught; the scores are adapted to that voice, or `adapt` starts from it.
     """
@@ -33,6 +34,7 @@ class SessionStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     channels: Channels = 1
     key: str | None = None
     threshold: Probability | None = None
+    coverage: int | None = None
     hop: Hop | None = None
     adapt: bool = False
     speaker: str | None = None

@@ -84,6 +84,7 @@ class StreamSession:
             channels=start.channels,
             threshold=start.threshold,
             hop=self._hop,
+            coverage=start.coverage,
             adapt=start.adapt,
             speaker=None if speaker is None else speaker.profile,
             name="" if speaker is None else speaker.name,
