@@ -64,9 +64,10 @@ def test_rounding_leaves_the_original_alone() -> None:
 
 def test_attributes_are_the_keys_of_the_json() -> None:
     keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
-    assert Result.__struct_fields__ == (*keys, "adapted", "plain_scores", "lines", "coverage", "label_set")
+    more = ("adapted", "plain_scores", "lines", "coverage", "label_set", "modalities")
+    assert Result.__struct_fields__ == (*keys, *more)
     fields = ("start", "end", "channel", "label", "confidence", "scores")
-    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set")
+    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set", "modalities")
     assert Failure.__struct_fields__ == ("file", "error")
     assert Notice.__struct_fields__ == ("code", "message")
 
@@ -100,3 +101,13 @@ def test_events_are_rounded_as_rows_are() -> None:
     assert isinstance(ended, SpeechEnded)
     assert (ended.segments[0].scores, ended.segments[0].confidence) == (short, 0.6667)
     assert rounded_event(SpeechStarted(0, 0, 0.5)) == SpeechStarted(0, 0, 0.5)
+
+
+def test_scores_of_each_modality_are_there_only_if_others_than_the_voice_were_asked_for() -> None:
+    assert b"modalities" not in msgspec.json.encode(rounded(RESULT))
+    scores = {"voice": {"sad": 1 / 3, "angry": 2 / 3}, "face": {"sad": 0.123456, "angry": 0.876544}}
+    segment = msgspec.structs.replace(RESULT.segments[0], modalities=scores)
+    row = rounded(msgspec.structs.replace(RESULT, modalities=scores, segments=(segment,)))
+    assert isinstance(row, Result)
+    expected = {"voice": {"sad": 0.3333, "angry": 0.6667}, "face": {"sad": 0.1235, "angry": 0.8765}}
+    assert (row.modalities, row.segments[0].modalities) == (expected, expected)

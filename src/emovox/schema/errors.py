@@ -242,6 +242,12 @@ class TranscriptError(EmovoxError):
     code = "transcript"
 
 
+class VideoError(EmovoxError):
+    """A file has no pictures, or they cannot be decoded; its sound may be intact."""
+
+    code = "video"
+
+
 class MissingExtraError(EmovoxError):
     """An optional dependency is not installed.
 

@@ -36,7 +36,8 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
     adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
     absent in JSON, unless speakers were asked for. So is `label_set`, unless sets of labels were: it holds the true
-    label with the probability of `Result.coverage`, the likeliest label first.
+    label with the probability of `Result.coverage`, the likeliest label first. `modalities` has the scores of each modality that the segment has
+    ("voice", "face", "text"), if others than the voice were asked for; `scores` are then those of all together.
     """
 
     start: float
@@ -48,6 +49,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     plain_scores: dict[str, float] | None = None
     speaker: int | None = None
     label_set: tuple[str, ...] | None = None
+    modalities: dict[str, dict[str, float]] | None = None
 
 
 class SpokenLine(msgspec.Struct, frozen=True):
@@ -75,6 +77,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
     `lines` are those of a transcript, if one was given. `coverage`, in percent, and `label_set` are there if sets of
     labels were asked for.
+    `modalities` has the duration-weighted mean of each modality over the segments that have it, if others than the
+    voice were asked for.
     """
 
     file: str
@@ -90,6 +94,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: tuple[SpokenLine, ...] | None = None
     coverage: int | None = None
     label_set: tuple[str, ...] | None = None
+    modalities: dict[str, dict[str, float]] | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -130,6 +135,7 @@ def rounded(row: ResultRow) -> ResultRow:
         confidence=None if row.confidence is None else round(row.confidence, SCORE_DIGITS),
         scores=None if row.scores is None else rounded_scores(row.scores),
         plain_scores=None if row.plain_scores is None else rounded_scores(row.plain_scores),
+        modalities=_rounded_modalities(row.modalities),
         shares=rounded_scores(row.shares),
         segments=tuple(rounded_segment(segment) for segment in row.segments),
         lines=None if row.lines is None else tuple(_rounded_line(line) for line in row.lines),
@@ -152,9 +158,14 @@ def rounded_segment(segment: Segment) -> Segment:
         confidence=round(segment.confidence, SCORE_DIGITS),
         scores=rounded_scores(segment.scores),
         plain_scores=plain,
+        modalities=_rounded_modalities(segment.modalities),
     )
 
 
 def rounded_scores(scores: dict[str, float]) -> dict[str, float]:
     """Return scores, keyed by label, rounded to `SCORE_DIGITS` decimals."""
     return {label: round(value, SCORE_DIGITS) for label, value in scores.items()}
+
+
+def _rounded_modalities(modalities: dict[str, dict[str, float]] | None) -> dict[str, dict[str, float]] | None:
+    return None if modalities is None else {name: rounded_scores(scores) for name, scores in modalities.items()}
