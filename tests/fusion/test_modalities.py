@@ -60,9 +60,7 @@ def test_a_model_with_fewer_labels_takes_those_and_one_with_others_is_refused() 
         "sad": pytest.approx(0.2),
         "happy": pytest.approx(0.8),
     }
-    with pytest.raises(
-        ConfigError, match="the face knows the labels happy, the model also has sad; take"
-    ):
+    with pytest.raises(ConfigError, match="the face knows the labels happy, the model also has sad; take"):
         fused(RESULT, [face(scores={"happy": 1.0})], threshold=0.5)
 
 

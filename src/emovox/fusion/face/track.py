@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from emovox.fusion.face.detect import FaceBox, find_faces, overlap
 from emovox.fusion.face.expression import FACE_LABELS, Expression, cut_face, read_expression, sharpness
-from emovox.fusion.face.frames import RATE, VideoPicture, VideoFrames, VideoInput
+from emovox.fusion.face.frames import RATE, VideoFrames, VideoInput, VideoPicture
 from emovox.schema.result import Notice
 
 LEAST_SHARE = 0.5
