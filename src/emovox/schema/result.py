@@ -36,8 +36,9 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
     adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
     absent in JSON, unless speakers were asked for. So is `label_set`, unless sets of labels were: it holds the true
-    label with the probability of `Result.coverage`, the likeliest label first. `modalities` has the scores of each modality that the segment has
-    ("voice", "face", "text"), if others than the voice were asked for; `scores` are then those of all together.
+    label with the probability of `Result.coverage`, the likeliest label first. `modalities` has the scores of
+    each modality that the segment has ("voice", "face", …), if others than the voice were asked for; `scores` are then
+    those of all together.
     """
 
     start: float
@@ -76,9 +77,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
     `lines` are those of a transcript, if one was given. `coverage`, in percent, and `label_set` are there if sets of
-    labels were asked for.
-    `modalities` has the duration-weighted mean of each modality over the segments that have it, if others than the
-    voice were asked for.
+    labels were asked for. `modalities` has the duration-weighted mean of each modality over the segments that have it,
+    if others than the voice were asked for.
     """
 
     file: str
