@@ -16,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme notebooks benchmark web browser load image image-check dist python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web browser load image image-check dist python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ readme: $(VENV)/dev.done  ## run the commands of the READMEs and write their out
 
 notebooks: $(VENV)/dev.done  ## run the notebooks and write them in both languages; only one: make notebooks NAMES=1-guide
 	$(BIN)/python -m publish.notebooks $(NAMES)
+
+docs: $(VENV)/dev.done  ## build the documentation site in both languages into build/site, and check its links
+	$(BIN)/python -m publish.site
 
 benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, models, streams, archives, start
 	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done

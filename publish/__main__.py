@@ -23,7 +23,6 @@ from emovox.training.run import ADAPTATION
 from publish import adaptation, cards, corpora, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
-from publish.tables import overview_table
 from publish.trust import sets_table, trust_table
 
 
@@ -49,9 +48,10 @@ def main() -> None:
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
     replace_block(ROOT / "docs" / "trust.md", "sets", shown)
+    for name in ("docs/quality.md", "docs/zh/quality.md"):
+        replace_block(ROOT / name, "figures", results.quality_table(figures))
     for name in ("README.md", "README.zh-CN.md"):
         replace_block(ROOT / name, "results", results.readme_table(figures))
-        replace_block(ROOT / name, "models", overview_table(figures))
 
 
 def collect(plans: list[Planned], runs: Path, target: Path) -> None:

@@ -1,14 +1,17 @@
-"""docs/results.md, and the table of figures in both READMEs."""
+"""docs/results.md, the table of docs/quality.md, and that of both READMEs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from emovox.evaluation.figures.comparison import Measured
 from emovox.evaluation.figures.metrics import chance
 from emovox.evaluation.report.caveats import caveats
 from emovox.evaluation.report.document import to_markdown
 from emovox.runtime.registry import shipped
+from emovox.schema.figure import FigureKey
 from publish import adaptation
 from publish.ablation import ablation_table, read_runs
 from publish.laboratory import MODELS, Figures, figure
@@ -41,13 +44,14 @@ SECTIONS = {
 README_MODELS = tuple(name for name in reversed(MODELS) if name in shipped())
 """The shipped models, the best first."""
 
-README_ROWS = (
+README_ROWS = (*((dataset, "joint", "tile") for dataset in JOINT), ("tess", "unheard", "tile"))
+QUALITY_ROWS = (
     *((dataset, "joint", condition) for condition in ("tile", "narrow", "speaker-norm") for dataset in JOINT),
     ("tess", "unheard", "tile"),
     *((dataset, "si", "tile") for dataset in ("ravdess-8", "emodb", "casia")),
     *((dataset, "sd", "tile") for dataset in ("ravdess-7", "casia")),
 )
-"""Corpus, protocol and condition of each row."""
+"""Corpus, protocol and condition of each row, in the READMEs and in docs/quality.md."""
 
 FEATURES = {
     "functionals/1-mfcc": "13 MFCC",
@@ -191,20 +195,48 @@ def views_table(figures: Figures) -> str:
     return table(("RAVDESS-8, UAR; learnt from", "path of `predict`", "whole clips", "through 8 kHz"), rows)
 
 
-def readme_table(figures: Figures) -> str:
-    """The figures of the shipped models, one row a corpus and protocol that any of them has, and what they cost."""
-    rows = []
-    for dataset, protocol, condition in README_ROWS:
+def _compared(
+    figures: Figures, wanted: Sequence[tuple[str, str, str]]
+) -> Iterator[tuple[FigureKey, dict[str, Measured | None]]]:
+    """Yield the key and the figures of the shipped models for each wanted row that any of them has."""
+    for dataset, protocol, condition in wanted:
         keys = {model: figure(model, dataset, protocol, condition) for model in README_MODELS}
         found = {model: figures.measured(key) for model, key in keys.items()}
-        first = next((each for each in found.values() if each is not None), None)
-        if first is not None:
-            title = SECTIONS[dataset].split(",")[0] + (" (7 classes)" if dataset == "ravdess-7" else "")
-            cells = [interval(each, missing=NOTHING) for each in found.values()]
-            plain = [replace(keys[model], condition="tile") for model, each in found.items() if each is not None]
-            recipes = [Path(figures.command(key)).stem for key in plain]
-            rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"]), ", ".join(recipes)])
-    spent = zip(*(costs(figures, model) for model in README_MODELS), strict=True)
-    for title, values in zip(("parameters", "3 s on one core"), spent, strict=True):
-        rows.append([title, NOTHING, *values, NOTHING, NOTHING])
+        if any(found.values()):
+            yield keys[README_MODELS[0]], found
+
+
+def _first(found: dict[str, Measured | None]) -> Measured:
+    return next(each for each in found.values() if each is not None)
+
+
+def _spent(figures: Figures) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield from zip(
+        ("parameters", "3 s on one core"), zip(*(costs(figures, model) for model in README_MODELS), strict=True),
+        strict=True,
+    )  # fmt: skip
+
+
+def readme_table(figures: Figures) -> str:
+    """The shipped models on speakers and on a corpus that were not in training, and what they cost."""
+    rows = []
+    for key, found in _compared(figures, README_ROWS):
+        title = SECTIONS[key.dataset].split(",")[0] + (" (not in training)" if key.protocol == "unheard" else "")
+        cells = [interval(each, missing=NOTHING) for each in found.values()]
+        rows.append([title, *cells, percent(chance(_first(found).predictions)["uar"])])
+    rows += [[title, *values, NOTHING] for title, values in _spent(figures)]
+    return table(("corpus", *README_MODELS, "chance"), rows)
+
+
+def quality_table(figures: Figures) -> str:
+    """The figures of the shipped models, one row a corpus and protocol that any of them has, and what they cost."""
+    rows = []
+    for key, found in _compared(figures, QUALITY_ROWS):
+        title = SECTIONS[key.dataset].split(",")[0] + (" (7 classes)" if key.dataset == "ravdess-7" else "")
+        cells = [interval(each, missing=NOTHING) for each in found.values()]
+        plain = [replace(key, model=model, condition="tile") for model, each in found.items() if each is not None]
+        recipes = [Path(figures.command(each)).stem for each in plain]
+        first = _first(found)
+        rows.append([title, first.protocol, *cells, percent(chance(first.predictions)["uar"]), ", ".join(recipes)])
+    rows += [[title, NOTHING, *values, NOTHING, NOTHING] for title, values in _spent(figures)]
     return table(("corpus", "protocol", *README_MODELS, "chance", "recipes/….toml"), rows)

@@ -1,4 +1,4 @@
-"""The code blocks of the READMEs and of some pages: read, run, compare, and written anew by `make readme`.
+"""The code blocks of the READMEs and some pages: read, run, compare, and written anew by `make readme`.
 
 A `console` block holds commands behind `$ ` and, below each, what it prints; a `python` block is followed by a `text`
 block with what it prints. A last line `…` stands for the rest.
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
+STARTS = (ROOT / "docs" / "start.md", ROOT / "docs" / "zh" / "start.md")
 PREDICT, STREAMING, TESTING = (ROOT / "docs" / name for name in ("predict.md", "streaming.md", "testing.md"))
 PICTURE = ROOT / "docs" / "demo.png"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -136,7 +137,7 @@ def main() -> None:
     """Run everything, and rewrite the pages and their picture."""
     with tempfile.TemporaryDirectory() as name:
         folder = workplace(Path(name))
-        for path in (*READMES, PREDICT, STREAMING, TESTING):
+        for path in (*READMES, *STARTS, PREDICT, STREAMING, TESTING):
             path.write_text(renewed(path.read_text(encoding="utf-8"), folder), encoding="utf-8", newline="\n")
         shutil.copyfile(folder / "demo.png", PICTURE)
 

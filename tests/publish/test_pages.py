@@ -181,8 +181,9 @@ def test_the_pages_are_what_the_results_give() -> None:
     assert results.document(figures) == (docs / "results.md").read_text(encoding="utf-8")
     assert cards.document(figures) == (docs / "models.md").read_text(encoding="utf-8")
     for name in ("README.md", "README.zh-CN.md"):
-        page = (laboratory.ROOT / name).read_text(encoding="utf-8")
-        assert results.readme_table(figures) in page or tables.overview_table(figures) in page
+        assert results.readme_table(figures) in (laboratory.ROOT / name).read_text(encoding="utf-8")
+    for page in (docs / "quality.md", docs / "zh" / "quality.md"):
+        assert results.quality_table(figures) in page.read_text(encoding="utf-8")
 
 
 def test_every_file_of_results_is_a_figure_or_lists_the_clips_of_one() -> None:

@@ -12,7 +12,7 @@ from emovox.serving.errors import (
     status_of,
 )
 
-DOCS = Path(__file__).parents[2] / "docs" / "service.md"
+DOCS = Path(__file__).parents[2] / "docs" / "service-reference.md"
 UNSEEN = {"cancelled", "worker_lost", "service"}
 """Codes that no answer has as its status: the client has left, a job reports it, the base class."""
 

@@ -92,10 +92,9 @@ def test_the_client_of_the_docs_in_a_page_of_another_origin(tmp_path: Path) -> N
 
 
 def _client() -> str:
-    """Return the client for browsers of docs/service.md."""
-    snippet = re.search(
-        "```javascript\n(.*?)```", (ROOT / "docs" / "service.md").read_text(encoding="utf-8"), re.DOTALL
-    )
+    """Return the client for browsers of docs/service-clients.md."""
+    page = (ROOT / "docs" / "service-clients.md").read_text(encoding="utf-8")
+    snippet = re.search("```javascript\n(.*?)```", page, re.DOTALL)
     assert snippet
     return snippet[1]
 

@@ -13,7 +13,7 @@ import pytest
 from emovox.cli.main import main
 from emovox.serving.settings import ServiceSettings, SettingsError, all_keys, masked, resolve_settings, settings_list
 
-DOCS = Path(__file__).parents[2] / "docs" / "service.md"
+DOCS = Path(__file__).parents[2] / "docs" / "service-reference.md"
 
 
 def test_flags_before_environment_before_file_before_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

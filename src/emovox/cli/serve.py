@@ -27,7 +27,7 @@ def serve(**flags: Any) -> None:
     """Serve recordings by HTTP and live audio by WebSocket.
 
     A flag comes before its environment variable (EMOVOX_SERVE_PORT for --port), the variable before the file of
-    --config, and the file before the default. docs/service.md describes all settings.
+    --config, and the file before the default. docs/service-reference.md describes all settings.
     """
     file: Path | None = flags.pop("config")
     show: bool = flags.pop("show_settings")

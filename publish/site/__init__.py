@@ -1,0 +1,1 @@
+"""The documentation site: staged from docs/ by `pages`, built by Sphinx, checked by `output`."""
