@@ -1,0 +1,103 @@
+"""Compile the C file of a model and call it, to compare it with ONNX Runtime."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emovox.adaptation.profile import Profile
+from emovox.audio.types import Samples
+from emovox.export.fixed import FixedGraphs
+from emovox.runtime.golden import golden_input
+from emovox.runtime.model import Model
+from emovox.schema.errors import ExportError
+
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+"""Options under which the file compiles without a message."""
+
+
+def compiler() -> str | None:
+    """Return the path of the C compiler `cc`, or None if there is none."""
+    return shutil.which("cc")
+
+
+def library(source: Path, *, options: Sequence[str] = ("-O1",)) -> ctypes.CDLL:
+    """Compile a C file into a shared library beside it, and load it.
+
+    Args:
+        source: path of the file.
+        options: of the compiler, besides `WARNINGS`.
+
+    Raises:
+        ExportError: there is no compiler, or it reports something.
+    """
+    tool = compiler()
+    if tool is None:
+        raise ExportError("no C compiler 'cc' on the path; install gcc or clang")
+    made = source.with_suffix(".so")
+    command = [tool, *WARNINGS, *options, "-shared", "-fPIC", str(source), "-o", str(made), "-lm"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise ExportError(f"{source}: {Path(tool).name} reports: {run.stderr.strip()[:300]}")
+    return ctypes.CDLL(str(made))
+
+
+class Compiled:
+    """The functions of a compiled model.
+
+    Args:
+        source: path of its C file.
+        graphs: what the file was written from.
+        options: see `library`.
+
+    Raises:
+        ExportError: the file does not compile.
+    """
+
+    def __init__(self, source: Path, graphs: FixedGraphs, *, options: Sequence[str] = ("-O1",)) -> None:
+        self._library, self._name, self._graphs = library(source, options=options), source.stem, graphs
+
+    def statistics(self, samples: Samples) -> Samples:
+        """Return the statistics [p] of one window [n], float32."""
+        return self._call("statistics", [samples], self._graphs.mean.dims[1])
+
+    def scores(self, statistics: Samples, profile: Profile) -> Samples:
+        """Return the scores [labels] of statistics [p] that a profile standardises."""
+        return self._call("scores", [statistics, profile.mean, profile.scale], len(self._graphs.card.labels))
+
+    def _call(self, function: str, given: Sequence[Samples], size: int) -> Samples:
+        result = np.zeros(size, np.float32)
+        arrays = [*(np.ascontiguousarray(one, np.float32) for one in given), result]
+        pointer = ctypes.POINTER(ctypes.c_float)
+        getattr(self._library, f"{self._name}_{function}")(*(one.ctypes.data_as(pointer) for one in arrays))
+        return result
+
+
+def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Samples]) -> tuple[float, float]:
+    """Return the largest difference of a statistic and of a score between C and ONNX Runtime.
+
+    Args:
+        compiled: the C of the model.
+        model: the model.
+        inputs: windows [n], float32.
+    """
+    profile, differences = model.default_profile, []
+    for samples in inputs:
+        expected, statistics = model.run(samples[None]), compiled.statistics(samples)
+        scores = compiled.scores(statistics, profile)
+        pairs = ((statistics, expected.statistics[0]), (scores, expected.scores[0]))
+        differences.append([float(np.abs(one - other).max()) for one, other in pairs])
+    statistics_difference, scores_difference = np.max(differences, axis=0)  # NaN stays NaN
+    return float(statistics_difference), float(scores_difference)
+
+
+def check_inputs(graphs: FixedGraphs) -> list[Samples]:
+    """Return windows for a comparison: the golden input, as it is, 40 dB lower and backwards, and silence."""
+    rate = graphs.card.sample_rate
+    samples = golden_input(seconds=graphs.samples / rate, sample_rate=rate)
+    return [samples, samples * np.float32(0.01), np.ascontiguousarray(samples[::-1]), np.zeros_like(samples)]

@@ -1,0 +1,42 @@
+/* $model: emotion in speech. Written by emovox; do not edit.
+ *
+ * Licence of the weights: $licence
+ *
+ * Memory: no heap; one static block of $bytes bytes, which both functions use. So one thread calls them at a time.
+ * The functions need nothing but the C library's maths (-lm). They are C99.
+ */
+
+#ifndef ${NAME}_H
+#define ${NAME}_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    ${NAME}_RATE = $rate,          /* samples per second, one channel */
+    ${NAME}_SAMPLES = $samples,    /* length of the window, $seconds s */
+    ${NAME}_STATISTICS = $statistics,
+    ${NAME}_LABELS = $labels
+};
+
+/* Name of each label, in the order of the scores. */
+extern const char *const ${name}_labels[${NAME}_LABELS];
+
+/* Mean and scale of the statistics of the training set: what ${name}_scores takes for an unknown speaker. */
+extern const float ${name}_mean[${NAME}_STATISTICS];
+extern const float ${name}_scale[${NAME}_STATISTICS];
+
+/* Compute the statistics of one window; samples are in [-1, 1]. */
+void ${name}_statistics(const float samples[${NAME}_SAMPLES], float statistics[${NAME}_STATISTICS]);
+
+/* Compute the probability of each label from statistics, which mean and scale standardise. Those of a known speaker
+ * adapt the model to that voice; the mean of the statistics of some windows of the speaker is a good start. */
+void ${name}_scores(const float statistics[${NAME}_STATISTICS], const float mean[${NAME}_STATISTICS],
+                    const float scale[${NAME}_STATISTICS], float scores[${NAME}_LABELS]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

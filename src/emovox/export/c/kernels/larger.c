@@ -1,0 +1,4 @@
+static float larger(float a, float b)
+{
+    return a > b ? a : b;
+}

@@ -1,0 +1,4 @@
+static float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}

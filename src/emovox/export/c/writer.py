@@ -1,0 +1,112 @@
+"""Write the C file of a model and its header."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from typing import Any, NamedTuple
+
+from onnx import numpy_helper
+
+from emovox.export.c.elementwise import ELEMENTWISE
+from emovox.export.c.graph import Handler, Lowering, in_depth
+from emovox.export.c.moves import MOVES
+from emovox.export.c.products import PRODUCTS
+from emovox.export.c.program import KERNELS, Function, Program, argument
+from emovox.export.c.recurrent import RECURRENT
+from emovox.export.c.reductions import REDUCTIONS
+from emovox.export.c.tensor import Tensor
+from emovox.export.c.weights import array_text
+from emovox.export.fixed import SCORES, FixedGraphs
+from emovox.runtime.graph_check import INPUT
+from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
+
+HANDLERS: Mapping[str, Handler] = {**ELEMENTWISE, **MOVES, **REDUCTIONS, **PRODUCTS, **RECURRENT}
+"""What lowers a node, by operator."""
+
+
+class Source(NamedTuple):
+    """A C file and its header.
+
+    Attributes:
+        code, header: their text.
+        arena: size in bytes of the static block.
+        constants: size in bytes of all constants.
+    """
+
+    code: str
+    header: str
+    arena: int
+    constants: int
+
+
+def c_source(graphs: FixedGraphs, *, name: str, where: Path, store: str = "half") -> Source:
+    """Return the C of a model.
+
+    Args:
+        graphs: its fixed graphs.
+        name: begins all names of the header, a name of C.
+        where: file of the model, for messages.
+        store: how large matrices are stored, a name in `emovox.export.c.weights.STORES`.
+
+    Raises:
+        ExportError: an operator has no C code; the message names it and its layer.
+    """
+    program = Program(store=store)
+    p, labels = graphs.mean.dims[1], len(graphs.card.labels)
+    wide = {key: argument(key.removeprefix("speaker_"), [1, p]) for key in (STATISTICS, *SPEAKER_INPUTS)}
+    samples, scores = argument(INPUT, [1, graphs.samples]), argument(SCORES, [1, labels])
+    encoder = lowered(program, graphs.statistics, {INPUT: samples, STATISTICS: wide[STATISTICS]}, where=where)
+    head = lowered(program, graphs.scores, {**wide, SCORES: scores}, where=where)
+    (statistics_body, first), (scores_body, second) = encoder.text(), head.text()
+    fields = _fields(graphs, name, arena=max(first, second))
+    heard = f"const float samples[{graphs.samples}]"
+    given = f"const float statistics[{p}], const float mean[{p}], const float scale[{p}]"
+    parts = [
+        opening(fields),
+        program.text(),
+        f"const char *const {name}_labels[{labels}] = {{{fields['label_names']}}};",
+        array_text(f"{name}_mean", "FLOATS", numpy_helper.to_array(graphs.mean)).removeprefix("static "),
+        array_text(f"{name}_scale", "FLOATS", numpy_helper.to_array(graphs.scale)).removeprefix("static "),
+        function_text(f"{name}_statistics({heard}, float statistics[{p}])", statistics_body),
+        function_text(f"{name}_scores({given}, float scores[{labels}])", scores_body),
+    ]
+    return Source("\n\n".join(parts) + "\n", _template("header.h", fields), fields["bytes"], program.size + 8 * p)
+
+
+def lowered(program: Program, proto: Any, arguments: Mapping[str, Tensor], *, where: Path) -> Function:
+    """Return the C function of a fixed graph of one output."""
+    return Lowering(program, proto, arguments, where=where).run(in_depth(proto), HANDLERS)
+
+
+def function_text(signature: str, body: str) -> str:
+    """Return the definition of a function without a result."""
+    return f"void {signature}\n{{\n{body}\n}}"
+
+
+def _fields(graphs: FixedGraphs, name: str, *, arena: int) -> dict[str, Any]:
+    card = graphs.card
+    return {
+        "name": name,
+        "NAME": name.upper(),
+        "model": card.name,
+        "seconds": f"{graphs.samples / card.sample_rate:g}",
+        "rate": card.sample_rate,
+        "samples": graphs.samples,
+        "statistics": graphs.mean.dims[1],
+        "labels": len(card.labels),
+        "label_names": ", ".join(f'"{label}"' for label in card.labels),
+        "licence": card.licence,
+        "arena": arena,
+        "bytes": 4 * arena,
+    }
+
+
+def opening(fields: Mapping[str, Any]) -> str:
+    """Return the first lines of a C file; `fields` has its `name`, `model` and `arena` in floats."""
+    return _template("opening.c", fields)
+
+
+def _template(file: str, fields: Mapping[str, Any]) -> str:
+    return Template((KERNELS / file).read_text()).substitute(fields)
