@@ -55,7 +55,7 @@ readme: $(VENV)/dev.done  ## run the commands of the READMEs and write their out
 	$(BIN)/python -m tests.readme
 
 notebooks: $(VENV)/dev.done  ## run the notebooks and write them in both languages; only one: make notebooks NAMES=1-guide
-	$(BIN)/python -m publish.notebooks $(NAMES)
+	$(BIN)/python -m publish.notebooks --again $(NAMES)
 
 docs: $(VENV)/dev.done  ## build the documentation site in both languages into build/site, and check its links
 	$(BIN)/python -m publish.site

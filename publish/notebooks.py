@@ -1,6 +1,7 @@
 """Build the notebooks: one source of code and two languages, run once, with the outputs of that run in both.
 
-    python -m publish.notebooks [NAME …]      # run, and write notebooks/en and notebooks/zh; all without a NAME
+    python -m publish.notebooks [NAME …]      # write notebooks/en and notebooks/zh; run those whose code has changed
+    python -m publish.notebooks --again       # run all
     python -m publish.notebooks --check       # are the notebooks those of their sources? runs nothing
 
 A source is `notebooks/source/NAME.py` in jupytext's percent format. A text cell carries its language:
@@ -109,9 +110,9 @@ def outputs_of(book: Any) -> Iterator[Any]:
         yield from cell.get("outputs", [])
 
 
-def write(source: Path) -> list[Path]:
-    """Run a source, and write the notebook in both languages."""
-    made = run(source)
+def write(source: Path, *, again: bool = False) -> list[Path]:
+    """Write the notebook of a source in both languages; run it if `again`, or if its outputs belong to other code."""
+    made = (None if again else kept(source)) or run(source)
     results = [(cell.outputs, cell.execution_count) for cell in made.cells if cell.cell_type == "code"]
     paths = []
     for language in LANGUAGES:
@@ -123,6 +124,15 @@ def write(source: Path) -> list[Path]:
         paths[-1].parent.mkdir(exist_ok=True)
         nbformat.write(book, paths[-1])
     return paths
+
+
+def kept(source: Path) -> Any:
+    """Return the English notebook as it is, if its outputs belong to the code of its source; else None."""
+    path = notebook(source, LANGUAGES[0])
+    if not path.is_file():
+        return None
+    book, wanted = nbformat.read(path, as_version=4), build(source, LANGUAGES[0])
+    return book if code_of(book.cells) == code_of(wanted.cells) and book.metadata == wanted.metadata else None
 
 
 def notebook(source: Path, language: str) -> Path:
@@ -173,6 +183,7 @@ def main() -> int:
     """Run or check the notebooks; return 1 if a check finds something."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of sources, without .py; default: all")
+    parser.add_argument("--again", action="store_true", help="run notebooks whose code has not changed, too")
     parser.add_argument("--check", action="store_true", help="compare notebooks with their sources, and run nothing")
     options = parser.parse_args()
     chosen = [source for source in sources() if not options.names or source.stem in options.names]
@@ -183,7 +194,7 @@ def main() -> int:
         sys.stdout.write("".join(f"{line}\n" for line in found))
         return bool(found)
     for source in chosen:
-        print(*(f"{path}: {path.stat().st_size} bytes" for path in write(source)), sep="\n")
+        print(*(f"{path}: {path.stat().st_size} bytes" for path in write(source, again=options.again)), sep="\n")
     return 0
 
 

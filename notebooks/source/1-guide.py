@@ -37,6 +37,7 @@ import soundfile
 from emovox.corpora.registry import CORPORA, index
 from emovox.testing import RATE, acted
 
+# %matplotlib inline
 plt.rcParams["figure.dpi"] = 72
 quick = bool(os.environ.get("EMOVOX_NOTEBOOK_QUICK"))  # set by the tests: less data
 work = Path(tempfile.mkdtemp())

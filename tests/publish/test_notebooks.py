@@ -74,6 +74,18 @@ def test_both_languages_have_one_code_and_the_outputs_of_one_run(source: Path) -
     assert problems(source) == []
 
 
+def test_outputs_are_kept_until_the_code_changes(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(source)
+    monkeypatch.setattr(notebooks, "run", lambda _: pytest.fail("ran"))
+    source.write_text(SOURCE.replace("Two.", "Three."), encoding="utf-8")
+    english, _ = (nbformat.read(path, as_version=4) for path in write(source))
+    assert english.cells[0].source == "Three."
+    assert english.cells[1].outputs[0].text == "2\n"
+    source.write_text(SOURCE.replace("1 + 1", "1 + 2"), encoding="utf-8")
+    with pytest.raises(pytest.fail.Exception, match="ran"):
+        write(source)
+
+
 def test_absent_notebooks_are_found(source: Path) -> None:
     assert ["is missing" in line for line in problems(source)] == [True, True]
 
