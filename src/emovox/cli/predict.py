@@ -36,6 +36,8 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
+from emovox.fusion.face.modality import check_face
+from emovox.fusion.modalities import FACE, parse_modalities
 from emovox.fusion.transcript import read_transcript
 from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.envelope import Envelope
@@ -117,6 +119,14 @@ def predict(
             "emotion of the speech at its time.",
         ),
     ] = None,
+    modalities: Annotated[
+        str,
+        typer.Option(
+            metavar="<voice[,face]>",
+            help="What the scores come from: with face (experimental) from the voice and the face in videos; see "
+            "docs/face.md.",
+        ),
+    ] = "voice",
 ) -> None:
     """Predict the emotions in recordings, as a timeline.
 
@@ -131,6 +141,7 @@ def predict(
     format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot, transcript=transcript)
     said = None if transcript is None else read_transcript(transcript)
+    wanted = modalities_choice(modalities, sources, coverage=coverage)
     names = [source for source in sources if isinstance(source, str)]
     inputs = InputFiles(names)
     inputs.spare(output, plot)
@@ -158,6 +169,7 @@ def predict(
             plotted=plot is not None,
             transcript=said,
             sets=sets,
+            modalities=wanted,
         )
         if format in SINGLE:
             _write_each(job, format, output, inputs)
@@ -261,6 +273,27 @@ def channel_choice(text: str) -> ChannelChoice:
         return parse_channels(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--channels") from error
+
+
+def modalities_choice(text: str, sources: Sequence[str | Failure], *, coverage: int | None) -> tuple[str, ...]:
+    """Return the value of --modalities, after a check that all of them can be read here.
+
+    Raises:
+        typer.BadParameter: a name is unknown, or the others do not go with the rest of the call.
+        MissingExtraError: PyAV is not installed.
+        ModelError: the networks of the face are not here.
+    """
+    try:
+        wanted = parse_modalities(text)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error), param_hint="--modalities") from error
+    if FACE in wanted:
+        if STDIN in sources:
+            raise typer.BadParameter("the face needs a file, got standard input", param_hint="--modalities")
+        if coverage is not None:
+            raise typer.BadParameter("sets of labels are those of the voice alone", param_hint="--coverage")
+        check_face()
+    return wanted
 
 
 def speakers_choice(text: str | None) -> SpeakerCount | None:

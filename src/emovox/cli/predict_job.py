@@ -15,6 +15,8 @@ from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Reading, Samples
 from emovox.cli.console import Bar, clock
 from emovox.fusion.alignment import spoken_lines
+from emovox.fusion.face.modality import face_modality
+from emovox.fusion.modalities import FACE, VOICE, OtherModality, fused
 from emovox.fusion.transcript import Line
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.first_pass import BlockObserver, Heard
@@ -59,6 +61,7 @@ class PredictJob:
         plotted: bool,
         transcript: Sequence[Line] | None = None,
         sets: CardSets | None = None,
+        modalities: Sequence[str] = (VOICE,),
     ) -> None:
         self.predictor = predictor
         self.failed = 0
@@ -66,7 +69,7 @@ class PredictJob:
         self.several = len(sources) > 1
         self.speakers = speakers
         self.transcript = transcript
-        self.sets = sets
+        self.sets, self.modalities = sets, modalities
         self._reading, self._adapt = reading, adapt
         self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
         self._envelope = Envelope(sample_rate=predictor.card.sample_rate) if plotted else None
@@ -82,7 +85,7 @@ class PredictJob:
     def _single_rows(self) -> Iterator[ResultRow]:
         for number, source in enumerate(self._sources):
             row = source if isinstance(source, Failure) else self._tried(source, number, self._predicted)
-            yield row if isinstance(row, Failure) else self._finished(row)
+            yield row if isinstance(row, Failure) else self._finished(row, number)
 
     def _folder_rows(self) -> Iterator[ResultRow]:
         with FolderPass(self.predictor) as folder_pass:
@@ -93,20 +96,30 @@ class PredictJob:
                 if isinstance(found, Heard):
                     folder_pass.add(found, os.path.dirname(str(source)))
             results = folder_pass.results()
-            for failure in failures:
-                yield self._finished(next(results)) if failure is None else failure
+            for number, failure in enumerate(failures):
+                yield self._finished(next(results), number) if failure is None else failure
 
-    def _finished(self, result: Result) -> Result:
-        """Add sets of labels, and the lines of the transcript; one of another recording is a warning."""
+    def _finished(self, result: Result, number: int) -> Result:
+        """Add other modalities, sets of labels, and the lines of the transcript; a wrong one is a warning."""
+        threshold = self.predictor.card.threshold if self._threshold is None else self._threshold
+        if FACE in self.modalities:
+            result = fused(result, [self._face(result, number)], threshold=threshold)
         if self.sets is not None:
             result = with_sets(result, self.sets)
         if self.transcript is None:
             return result
-        threshold = self.predictor.card.threshold if self._threshold is None else self._threshold
         try:
             return replace(result, lines=spoken_lines(result, self.transcript, threshold=threshold))
         except TranscriptError as error:
             return replace(result, warnings=(*result.warnings, Notice(error.code, str(error))))
+
+    def _face(self, result: Result, number: int) -> OtherModality:
+        def observe(seconds: float) -> None:
+            """Show the progress over the pictures."""
+            share = min(1.0, seconds / max(result.duration, 1e-3))
+            self._bar.update(number + share, f"{clock(seconds)}  {result.file}: face")
+
+        return face_modality(str(self._sources[number]), observe)
 
     def _predicted(self, source: str | BinaryIO, observer: BlockObserver) -> Result:
         return self.predictor.predict(

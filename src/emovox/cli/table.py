@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import typer
 
 from emovox.cli.console import COLOURS, clock, columns
-from emovox.schema.formats import UNCERTAIN, adapted_text, has_channels, line_caption, set_text, voice_name
+from emovox.schema.formats import (
+    UNCERTAIN,
+    adapted_text,
+    has_channels,
+    line_caption,
+    modalities_text,
+    set_text,
+    voice_name,
+)
 from emovox.schema.result import Failure, Result, ResultRow, Segment, SpokenLine
 from emovox.schema.text import printable
 
@@ -42,6 +50,8 @@ def _recording(result: Result, colours: Mapping[str, str]) -> str:
     lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
     if result.adapted is not None:
         lines.append(f"  {printable(adapted_text(result.adapted))}\n")
+    if result.modalities is not None:
+        lines.append(f"  {modalities_text(result.modalities)}\n")
     if result.label_set is not None:
         lines.append(f"  {result.coverage} %: {set_text(result.label_set)}\n")
     lines += [f"  warning: {printable(notice.message)}\n" for notice in result.warnings]
@@ -61,6 +71,8 @@ def _timeline(segments: Sequence[Segment], colours: Mapping[str, str], *, covera
         others = _others(segment.scores, segment.label).strip()
         if segment.label_set is not None:
             others = f"{coverage} %: {set_text(segment.label_set)}"
+        if segment.modalities is not None:
+            others = modalities_text(segment.modalities)
         verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
         cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, verdict, others])
     return columns(cells, styled=True)

@@ -198,6 +198,16 @@ def _csv_lines(result: ResultRow, labels: Sequence[str], *, speakers: bool) -> I
         yield [result.file, "line", *place, line.label, line.confidence, *scores, "", "", line.text]
 
 
+def modalities_text(modalities: Mapping[str, Mapping[str, float]]) -> str:
+    """Return what each modality says, in words.
+
+    >>> modalities_text({"voice": {"sad": 0.6, "happy": 0.4}, "face": {"sad": 0.2, "happy": 0.8}})
+    'voice sad 0.60, face happy 0.80'
+    """
+    best = {name: max(scores, key=scores.__getitem__) for name, scores in modalities.items()}
+    return ", ".join(f"{name} {label} {modalities[name][label]:.2f}" for name, label in best.items())
+
+
 def line_caption(line: SpokenLine) -> str:
     """Return the emotion of a line of a transcript: label and confidence, or that there is no speech."""
     return "no speech" if line.confidence is None else f"{line.label or UNCERTAIN} {line.confidence:.2f}"
