@@ -34,7 +34,9 @@ def summary(result: Result) -> list[str]:
     """Return one line per minute, and one for the whole call."""
     lines = []
     for block in range(int(result.duration // BLOCK_SECONDS) + 1):
-        inside = [segment for segment in result.segments if int(segment.start // BLOCK_SECONDS) == block]
+        inside = [
+            segment for segment in result.segments if int(segment.start // BLOCK_SECONDS) == block and not segment.code
+        ]
         spoken = sum(segment.end - segment.start for segment in inside)
         lines.append(f"minute {block + 1:3}  {spoken:4.0f} s of speech  {leading(inside)}")
     total = result.label or "uncertain"

@@ -72,6 +72,7 @@ def write_head(trained: Path, encoder: Path, folder: Path, *, licence: str = "")
         sha256=hashlib.sha256(head).hexdigest(),
         encoder=CardEncoder(other.name, other.sha256),
         licence=licence or card.licence,
+        speech=None,  # the encoder's model tells speech
     )
     write_whole(folder / f"{card.name}.onnx", head, make_folder=True)
     write_whole(folder / f"{card.name}.json", encode_card(card))

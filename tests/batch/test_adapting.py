@@ -22,6 +22,7 @@ from emovox.batch.voices import Adapting
 from emovox.runtime.folder_pass import FolderPass
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
+from emovox.schema.card import CardSpeech
 from emovox.schema.errors import AdaptError, ArchiveError, ConfigError, UnknownSpeakerError
 from emovox.schema.result import Result
 from emovox.testing import RATE, speech, write_toy
@@ -253,3 +254,16 @@ def test_what_cannot_be_adapted(calls: Path, output: Path) -> None:
 
 def test_plain_archives_have_no_further_columns(calls: Path, output: Path) -> None:
     assert not [name for name in adapted(calls, output)[0] if name.startswith(("plain", "adapted"))]
+
+
+def test_other_sounds_than_speech_keep_their_scores_and_teach_nothing(calls: Path, output: Path) -> None:
+    write_toy(calls.parent, speech=CardSpeech(threshold=0.01, kept=1.0, refused=1.0))  # 2400 Hz is speech
+    siren = np.concatenate([speech(3300.0, seconds=2), np.zeros(RATE, np.float32)])
+    soundfile.write(calls / "a" / "2.wav", siren, RATE)
+    soundfile.write(calls / "c.wav", siren, RATE)
+    rows = adapted(calls, output, adapt="folder")
+    check(rows, in_groups(calls, FILES[:2], FILES[2:4], source=None))
+    others = {row["file"]: row for row in rows if row["code"] == "not_speech"}
+    assert set(others) == {"a/2.wav", "c.wav"}
+    assert [others[name]["adapted_clips"] > 0 for name in sorted(others)] == [False, False]
+    assert all(row["label"] is None and row["score_sad"] == row["plain_sad"] for row in others.values())

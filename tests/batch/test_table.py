@@ -25,7 +25,7 @@ SETTINGS = Settings(
 SCHEMA = row_schema(("low", "high"), SETTINGS)
 SEGMENTS = (
     Segment(0.5, 2.0, 1, "low", 0.75, {"low": 0.75, "high": 0.25}),
-    Segment(2.0, 3.0, 1, None, 0.5, {"low": 0.5, "high": 0.5}),
+    Segment(2.0, 3.0, 1, None, 0.5, {"low": 0.5, "high": 0.5}, code="not_speech"),
 )
 
 
@@ -44,6 +44,7 @@ def test_columns_and_types() -> None:
         "confidence": "float",
         "score_low": "float",
         "score_high": "float",
+        "code": "string",
         "warnings": "list<element: string>" if "element" in str(pa.list_(pa.string())) else "list<item: string>",
         "error_code": "string",
         "error_message": "string",
@@ -56,9 +57,9 @@ def test_a_row_a_segment() -> None:
     base = {"file": "b/a.wav", "duration": 4.0, "channel": 1, "error_code": None, "error_message": None}
     assert table.to_pylist() == [
         {**base, "start": 0.5, "end": 2.0, "label": "low", "confidence": 0.75, "score_low": 0.75, "score_high": 0.25}
-        | {"warnings": ["clipped"]},
+        | {"code": None, "warnings": ["clipped"]},
         {**base, "start": 2.0, "end": 3.0, "label": None, "confidence": 0.5, "score_low": 0.5, "score_high": 0.5}
-        | {"warnings": ["clipped"]},
+        | {"code": "not_speech", "warnings": ["clipped"]},
     ]
 
 

@@ -14,18 +14,21 @@ from emovox.adaptation.profile import Profile
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import load
 from emovox.runtime.registry import graph_size, heads, read_card, resolve
+from emovox.schema.card import CardSpeech
 from emovox.schema.errors import CardError, UnknownModelError
 from emovox.testing import RATE, change_card, speech, write_toy
 from publish.head import write_head
 
 LABELS = ("low", "middle", "high")
+SPEECH = CardSpeech(0.5, 1.0, 1.0)
 SAMPLES = np.stack([speech(hz, seconds=1.0) for hz in (150.0, 900.0)])
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the model "big", the whole model "own" with the same encoder, and the head cut from it."""
-    big, own = write_toy(tmp_path, name="big"), write_toy(tmp_path, name="own", labels=LABELS, threshold=0.4)
+    big = write_toy(tmp_path, name="big", speech=SPEECH)
+    own = write_toy(tmp_path, name="own", labels=LABELS, threshold=0.4, speech=CardSpeech(0.7, 1.0, 1.0))
     write_head(own, big, tmp_path / "heads", licence="free")
     return tmp_path
 
@@ -36,9 +39,11 @@ def test_a_head_gives_the_scores_of_the_model_it_was_cut_from(folder: Path) -> N
     for profiles in ((), (profile,)):
         expected, found = (each.run(SAMPLES, profiles) for each in (whole, model))
         for one, other in zip(expected, found, strict=True):
+            assert one is not None and other is not None  # noqa: PT018
             np.testing.assert_allclose(other, one, atol=1e-6)
         np.testing.assert_allclose(model.scores(found.statistics, profiles), found.scores, atol=1e-6)
     assert (model.card.labels, model.card.threshold, model.card.licence) == (LABELS, 0.4, "free")
+    assert model.card.speech == SPEECH  # that of the encoder's model
     assert model.size == graph_size(folder / "big.onnx") + graph_size(folder / "heads" / "own.onnx")
 
 
@@ -71,7 +76,7 @@ def test_files_that_do_not_belong_together_are_refused(folder: Path) -> None:
     (folder / "big.json").unlink()
     with pytest.raises(CardError, match="head 'own' needs the model 'big', expected"):
         Model.load(head)
-    write_toy(folder, name="big")
+    write_toy(folder, name="big", speech=SPEECH)
     Model.load(head)
     change_card(head, labels=["low", "high"], golden={"formula": "x", "seconds": 1.0, "scores": [0, 1], "tolerance": 1})
     with pytest.raises(CardError, match="output 'scores' is 3 wide, the card has 2 labels"):

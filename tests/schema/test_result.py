@@ -67,7 +67,7 @@ def test_attributes_are_the_keys_of_the_json() -> None:
     more = ("adapted", "plain_scores", "lines", "coverage", "label_set", "modalities")
     assert Result.__struct_fields__ == (*keys, *more)
     fields = ("start", "end", "channel", "label", "confidence", "scores")
-    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set", "modalities")
+    assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set", "modalities", "code")
     assert Failure.__struct_fields__ == ("file", "error")
     assert Notice.__struct_fields__ == ("code", "message")
 

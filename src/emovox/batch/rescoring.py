@@ -111,8 +111,8 @@ class SecondPass:
 
     def _scored(self, index: int, kept: KeptTiles, result: Result) -> Result:
         heard = Heard(result.file, result.duration, result.segments, kept.notices, self._threshold, _NO_STATISTICS)
-        if not result.segments:
-            return rescored_result(heard, _NO_STATISTICS, Adapted(self._source, 0, 0.0))
+        if not kept.sums:
+            return heard.result(adapted=Adapted(self._source, 0, 0.0))
         mixture, adapted = self._voice(self._numbers[self._voice_of(index)])
         hidden = kept.tiles(len(result.segments))
         return rescored_result(heard, rescore(self._predictor.model, hidden, mixture), adapted)

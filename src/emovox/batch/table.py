@@ -39,6 +39,7 @@ def row_schema(labels: Sequence[str], settings: Settings) -> pa.Schema:
         pa.field("confidence", pa.float32()),
         *(pa.field(f"{SCORE_PREFIX}{label}", pa.float32()) for label in labels),
         *(_adapted_fields(labels) if settings.adapts else ()),
+        pa.field("code", pa.string()),
         pa.field("warnings", pa.list_(pa.string()), nullable=False),
         pa.field("error_code", pa.string()),
         pa.field("error_message", pa.string()),
@@ -75,19 +76,19 @@ def _rows(name: str, answer: Answer, labels: Sequence[str], *, adapts: bool) -> 
     result, error = answer.result, answer.error
     if error is not None:
         nothing = (*blank, None, None, None) if adapts else ()
-        yield (name, None, None, None, None, None, None, *blank, *nothing, [], error.code, error.message)
+        yield (name, None, None, None, None, None, None, *blank, *nothing, None, [], error.code, error.message)
     if result is None:
         return
     warnings = [notice.code for notice in result.warnings]
     if not result.segments:
         changed = (*blank, *_adapted_cells(result)) if adapts else ()
-        yield (name, result.duration, None, None, None, None, None, *blank, *changed, warnings, None, None)
+        yield (name, result.duration, None, None, None, None, None, *blank, *changed, None, warnings, None, None)
     for segment in result.segments:
         place = segment.channel, segment.start, segment.end, segment.label, segment.confidence
         scores = (segment.scores[label] for label in labels)
         plain = segment.plain_scores or segment.scores
         changed = (*(plain[label] for label in labels), *_adapted_cells(result)) if adapts else ()
-        yield (name, result.duration, *place, *scores, *changed, warnings, None, None)
+        yield (name, result.duration, *place, *scores, *changed, segment.code, warnings, None, None)
 
 
 def _adapted_cells(result: Result) -> Cells:

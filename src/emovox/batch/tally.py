@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from emovox.batch.job import Answer
-from emovox.schema.formats import UNCERTAIN
+from emovox.schema.formats import verdict
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +19,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         seconds: seconds of decoded audio.
         segments: number of segments.
         errors: code → number of files.
-        labels: label → seconds of speech, with "uncertain" below the threshold. Their sum is all speech.
+        labels: label → seconds, with "uncertain" below the threshold and "not speech" for other sounds. Their sum is
+            that of all segments.
     """
 
     files: int = 0
@@ -56,7 +57,7 @@ def tally_of(answers: Iterable[Answer]) -> Tally:
             seconds += answer.result.duration
             segments += len(answer.result.segments)
             for segment in answer.result.segments:
-                label = segment.label or UNCERTAIN
+                label = verdict(segment)
                 labels[label] = labels.get(label, 0.0) + segment.end - segment.start
     return Tally(files=len(counted), seconds=seconds, segments=segments, errors=dict(errors), labels=labels)
 

@@ -28,6 +28,7 @@ from emovox.cli.console import (
 from emovox.cli.predict import reading_choice
 from emovox.fusion.transcript import Line, read_transcript
 from emovox.runtime.predictor import Predictor, load
+from emovox.runtime.timeline import spoken
 from emovox.schema.errors import TranscriptError
 from emovox.schema.extras import require
 from emovox.schema.result import Notice, Result
@@ -123,7 +124,8 @@ def _predicted(
         def observe(_: Samples, reader: AudioReader) -> None:
             bar.update(reader.progress, f"{clock(reader.seconds)}  {reader.name}")
 
-        return predictor.predict(call, channels=choice, threshold=threshold, observer=observe, reading=reading)
+        found = predictor.predict(call, channels=choice, threshold=threshold, observer=observe, reading=reading)
+        return replace(found, segments=tuple(spoken(found.segments)))  # the page shows speech alone
 
 
 def _with_lines(

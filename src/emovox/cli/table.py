@@ -14,9 +14,10 @@ from emovox.schema.formats import (
     line_caption,
     modalities_text,
     set_text,
+    verdict,
     voice_name,
 )
-from emovox.schema.result import Failure, Result, ResultRow, Segment, SpokenLine
+from emovox.schema.result import NOT_SPEECH, Failure, Result, ResultRow, Segment, SpokenLine
 from emovox.schema.text import printable
 
 RUNNERS_UP = 2
@@ -43,11 +44,11 @@ def table_text(rows: Iterable[ResultRow], *, labels: Sequence[str], colour: bool
 
 def _recording(result: Result, colours: Mapping[str, str]) -> str:
     if result.scores is None:
-        verdict = "no label"
+        shown = "no label"
     else:
-        verdict = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
+        shown = f"{_painted(result.label or UNCERTAIN, colours)} {result.confidence:.2f}"
     length = f"{result.duration:.2f} s" if result.duration < 60 else clock(result.duration)
-    lines = [f"{printable(result.file)}  {length}  {verdict}{_others(result.scores, result.label)}\n"]
+    lines = [f"{printable(result.file)}  {length}  {shown}{_others(result.scores, result.label)}\n"]
     if result.adapted is not None:
         lines.append(f"  {printable(adapted_text(result.adapted))}\n")
     if result.modalities is not None:
@@ -68,13 +69,14 @@ def _timeline(segments: Sequence[Segment], colours: Mapping[str, str], *, covera
     for segment in segments:
         name = voice_name(segment, several=several)
         voice = [name] if name else []
-        others = _others(segment.scores, segment.label).strip()
+        shown, others = _painted(verdict(segment), colours), ""
+        if segment.code != NOT_SPEECH:
+            shown, others = f"{shown} {segment.confidence:.2f}", _others(segment.scores, segment.label).strip()
         if segment.label_set is not None:
             others = f"{coverage} %: {set_text(segment.label_set)}"
         if segment.modalities is not None:
             others = modalities_text(segment.modalities)
-        verdict = f"{_painted(segment.label or UNCERTAIN, colours)} {segment.confidence:.2f}"
-        cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, verdict, others])
+        cells.append(["", f"{segment.start:.2f}", "–", f"{segment.end:.2f} s", *voice, shown, others])
     return columns(cells, styled=True)
 
 
@@ -82,9 +84,9 @@ def _spoken(lines: Sequence[SpokenLine], colours: Mapping[str, str]) -> str:
     cells = []
     for line in lines:
         word = line_caption(line).split(" ")[0]
-        verdict = line_caption(line).replace(word, _painted(word, colours), 1)
+        shown = line_caption(line).replace(word, _painted(word, colours), 1)
         said = f"{line.speaker}: {line.text}" if line.speaker else line.text
-        cells.append(["", f"{line.start:.2f}", "–", f"{line.end:.2f} s", verdict, printable(said)])
+        cells.append(["", f"{line.start:.2f}", "–", f"{line.end:.2f} s", shown, printable(said)])
     return columns(cells, styled=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emovox.fusion.transcript import Line
+from emovox.runtime.timeline import spoken
 from emovox.schema.errors import TranscriptError
 from emovox.schema.result import Result, Segment, SpokenLine
 
@@ -21,7 +22,7 @@ def spoken_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> 
     """Return each line with the scores of its time: the mean over the segments, weighted by the overlap in seconds.
 
     Args:
-        result: of the recording. Segments of all channels count.
+        result: of the recording. Segments of all channels count, if they are speech.
         lines: of its transcript.
         threshold: abstention threshold in [0, 1]: below it a line has no label, but its scores.
 
@@ -37,7 +38,7 @@ def spoken_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> 
             f"the transcript ends at {last:.1f} s, the recording {result.file} at {result.duration:.1f} s; give the "
             "transcript of this recording"
         )
-    return tuple(_spoken(line, result.segments, threshold) for line in lines)
+    return tuple(_spoken(line, spoken(result.segments), threshold) for line in lines)
 
 
 def _spoken(line: Line, segments: Sequence[Segment], threshold: float) -> SpokenLine:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from emovox.runtime.timeline import label_of, mean_scores, summarise
 from emovox.schema.errors import ConfigError
-from emovox.schema.result import Notice, Result, Segment
+from emovox.schema.result import NOT_SPEECH, Notice, Result, Segment
 
 VOICE, FACE = "voice", "face"
 """Names of modalities, the keys of `Segment.modalities`."""
@@ -20,7 +20,7 @@ MODALITIES: tuple[str, ...] = (VOICE, FACE)
 
 _LEAST = 1e-6  # a score of 0 has no logarithm
 
-_SUMMED_UP = ("too_short", "no_speech", "uncertain")
+_SUMMED_UP = ("too_short", "no_speech", NOT_SPEECH, "uncertain")
 """Warnings that `summarise` gives anew."""
 
 
@@ -85,6 +85,8 @@ def fused(result: Result, others: Sequence[OtherModality], *, threshold: float) 
 
 
 def _fused_segment(segment: Segment, others: Sequence[OtherModality], threshold: float) -> Segment:
+    if segment.code == NOT_SPEECH:
+        return segment
     labels = tuple(segment.scores)
     known = {other.name: _restricted(other, segment, labels) for other in others}
     logs = _logs(segment.scores)

@@ -27,10 +27,18 @@ class Scored(NamedTuple):
     Attributes:
         scores: [labels] float32, without adaptation.
         statistics: [p] float32.
+        speech: probability in [0, 1] that it is speech; None if the model does not tell.
     """
 
     scores: Samples
     statistics: Samples
+    speech: float | None = None
+
+
+def scored_rows(outputs: Outputs) -> list[Scored]:
+    """Return the outputs for a batch, one row for each piece of audio."""
+    speech = [None] * len(outputs.scores) if outputs.speech is None else outputs.speech.tolist()
+    return list(map(Scored, outputs.scores, outputs.statistics, speech))
 
 
 def score_pieces(model: Scorer, pieces: Sequence[Samples]) -> list[Scored]:
@@ -53,5 +61,5 @@ def score_pieces(model: Scorer, pieces: Sequence[Samples]) -> list[Scored]:
         for first in range(0, len(indices), LARGEST_BATCH):
             batch = indices[first : first + LARGEST_BATCH]
             outputs = model.run(np.stack([pieces[index] for index in batch]))
-            scored.update(zip(batch, map(Scored, outputs.scores, outputs.statistics), strict=True))
+            scored.update(zip(batch, scored_rows(outputs), strict=True))
     return [scored[index] for index in range(len(pieces))]

@@ -19,13 +19,13 @@ from emovox.runtime.segmenter import (
     SegmenterEvent,
 )
 from emovox.runtime.tiles import Tile
-from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_plain_scores, mean_scores
+from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_plain_scores, mean_scores, spoken
 from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
 from emovox.schema.events import EmotionUpdated, Event, SpeechEnded, SpeechStarted
 from emovox.schema.label_sets import event_with_sets, sets_of
-from emovox.schema.result import Adapted, Segment
+from emovox.schema.result import NOT_SPEECH, Adapted, Segment
 from emovox.schema.trust import CardSets
 
 
@@ -100,7 +100,7 @@ class ChannelAnalyzer:
         self._voice, self._keep, self._sets = voice, keep, sets
         self.kept: list[Samples] = []
         """Statistics [p] of the tiles so far, in the order of their segments."""
-        self._labels, self._rate = card.labels, card.sample_rate
+        self._labels, self._rate, self._speech = card.labels, card.sample_rate, card.speech
         self._index, self._step, self._threshold = index, channels, threshold
         self._clear_region()
 
@@ -135,7 +135,7 @@ class ChannelAnalyzer:
             case RegionStarted():
                 return SpeechStarted(self._utterance(mark.region), self.channel, self._seconds(mark.start))
             case Preview():
-                return self._updated(mark, self._smoother.feed(self._adapted(next(scored))))
+                return self._updated(mark, next(scored))
             case Tile():
                 self._segments.append(self._segment(mark, next(scored)))
                 return None
@@ -154,50 +154,63 @@ class ChannelAnalyzer:
     def _seconds(self, position: int) -> float:
         return round(position / self._rate, TIME_DIGITS)
 
+    def _code(self, scored: Scored) -> str | None:
+        """Return why a window has no label whatever its scores; None: it may have one."""
+        if self._speech is None or scored.speech is None or scored.speech >= self._speech.threshold:
+            return None
+        return NOT_SPEECH
+
     def _adapted(self, scored: Scored) -> Samples:
         return scored.scores if self._voice is None else self._voice.scores(scored)
 
     def _segment(self, tile: Tile, scored: Scored) -> Segment:
+        code = self._code(scored)
+        adapts = self._voice is not None and code is None
         segment = make_segment(
-            self._adapted(scored),
+            self._adapted(scored) if adapts else scored.scores,
             labels=self._labels,
             start=tile.start / self._rate,
             end=tile.end / self._rate,
             channel=self.channel,
             threshold=self._threshold,
-            plain=None if self._voice is None else scored.scores,
+            plain=scored.scores if adapts else None,
+            code=code,
         )
         if self._keep:
             self.kept.append(scored.statistics)
-        if self._voice is not None:
+        if self._voice is not None and adapts:
             self._voice.learn(scored, (tile.end - tile.start) / self._rate)
         return segment
 
-    def _updated(self, preview: Preview, scores: Samples) -> EmotionUpdated:
+    def _updated(self, preview: Preview, scored: Scored) -> EmotionUpdated:
+        scores, code = self._smoother.feed(self._adapted(scored)), self._code(scored)
         named = dict(zip(self._labels, scores.tolist(), strict=True))
         return EmotionUpdated(
             utterance=self._utterance(preview.region),
             channel=self.channel,
             start=self._seconds(preview.start),
             end=self._seconds(preview.end),
-            label=label_of(named, threshold=self._threshold),
+            label=None if code else label_of(named, threshold=self._threshold),
             confidence=max(named.values()),
             scores=named,
+            code=code,
         )
 
     def _ended(self, mark: RegionEnded) -> SpeechEnded:
-        scores = mean_scores(self._segments)
+        heard = spoken(self._segments)
+        scores = mean_scores(heard or self._segments)
         return SpeechEnded(
             utterance=self._utterance(mark.region),
             channel=self.channel,
             start=self._seconds(mark.start),
             end=self._seconds(mark.end),
-            label=label_of(scores, threshold=self._threshold),
+            label=label_of(scores, threshold=self._threshold) if heard else None,
             confidence=max(scores.values()),
             scores=scores,
             segments=tuple(self._segments),
             adapted=self.adapted,
-            plain_scores=mean_plain_scores(self._segments),
+            plain_scores=mean_plain_scores(heard),
+            code=None if heard else NOT_SPEECH,
         )
 
 

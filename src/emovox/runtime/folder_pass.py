@@ -55,7 +55,7 @@ class FolderPass:
             yield adapted_result(
                 self._predictor.model,
                 whole,
-                {None: self._voices[folder]} if rows else {},
+                {None: self._voices[folder]} if folder in self._voices else {},
                 group=_GROUP,
                 source="folder",
                 prior=self._predictor.prior,

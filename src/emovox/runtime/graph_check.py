@@ -14,6 +14,15 @@ from emovox.schema.errors import CardError
 INPUT = "samples"
 OUTPUTS = ("scores", "embedding", STATISTICS)
 HEAD_OUTPUTS = OUTPUTS[:2]
+SPEECH = "speech"
+"""Output [batch] of a graph whose card has `speech`: probability that the input is speech."""
+
+
+def outputs_of(card: ModelCard) -> tuple[str, ...]:
+    """Return the outputs of the graph of a card, in the order of `emovox.runtime.model.Outputs`."""
+    if card.encoder is not None:
+        return HEAD_OUTPUTS
+    return OUTPUTS if card.speech is None else (*OUTPUTS, SPEECH)
 
 
 def check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
@@ -24,7 +33,7 @@ def check_graph(session: Any, card: ModelCard, *, where: Path) -> None:
     """
     inputs = {node.name: node for node in session.get_inputs()}
     outputs = {node.name: node for node in session.get_outputs()}
-    taken, given = (INPUT, OUTPUTS) if card.encoder is None else (STATISTICS, HEAD_OUTPUTS)
+    taken, given = INPUT if card.encoder is None else STATISTICS, outputs_of(card)
     if set(inputs) != {taken} or set(outputs) != set(given):
         raise CardError(
             f"{where}: graph has inputs {sorted(inputs)} and outputs {sorted(outputs)}, "

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import onnxruntime
 
 from emovox.adaptation.estimator import Adaptation
 from emovox.adaptation.profile import Profile
 from emovox.audio.types import Samples
-from emovox.runtime.graph_check import HEAD_OUTPUTS, INPUT, OUTPUTS, check_copy, check_graph
+from emovox.runtime.graph_check import HEAD_OUTPUTS, INPUT, OUTPUTS, SPEECH, check_copy, check_graph, outputs_of
 from emovox.runtime.graph_file import names_other_files
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS, ModelHead, read_head, split_head
 from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
@@ -35,11 +36,13 @@ class Outputs(NamedTuple):
         scores: [batch, labels] probabilities.
         embedding: [batch, d].
         statistics: [batch, p].
+        speech: [batch], probability that the input is speech; None if the model does not tell.
     """
 
     scores: Samples
     embedding: Samples
     statistics: Samples
+    speech: Samples | None = None
 
 
 class Model:
@@ -106,7 +109,9 @@ class Model:
             )
         base = cls.load(encoder, threads=threads)
         size = base.size + graph_size(path)
-        model = cls(base._session, card, path=path, size=size, threads=threads)
+        model = cls(
+            base._session, msgspec.structs.replace(card, speech=below.speech), path=path, size=size, threads=threads
+        )
         check_graph(model._head.session, card, where=path)
         return model
 
@@ -119,7 +124,7 @@ class Model:
             profiles: one for all recordings or one for each; None, or an empty sequence, takes the training set's.
 
         Returns:
-            Scores, embedding and statistics, one row per recording.
+            Scores, embedding, statistics and, if the card has `speech`, the probability of speech; a row per recording.
 
         Raises:
             ModelError: wrong shape, type or length, profiles that do not fit, a graph that fails, or scores that are
@@ -127,10 +132,11 @@ class Model:
         """
         self._check_batch(batch)
         if self.card.encoder is None:
-            return Outputs(*self._answer(self._session, OUTPUTS, {INPUT: batch}, profiles))
-        (statistics,) = self._run(self._session, [STATISTICS], {INPUT: batch})
+            return Outputs(*self._answer(self._session, outputs_of(self.card), {INPUT: batch}, profiles))
+        wanted = [STATISTICS] if self.card.speech is None else [STATISTICS, SPEECH]
+        statistics, *speech = self._run(self._session, wanted, {INPUT: batch})
         scores, embedding = self._answer(self._head.session, HEAD_OUTPUTS, {STATISTICS: statistics}, profiles)
-        return Outputs(scores, embedding, statistics)
+        return Outputs(scores, embedding, statistics, *speech)
 
     def scores(self, statistics: Samples, profiles: Sequence[Profile | None] = ()) -> Samples:
         """Score statistics that `run` returned before: only the head runs, thousands of rows in milliseconds.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emovox.runtime.batching import Scored, Scorer
+from emovox.runtime.batching import Scorer, scored_rows
 from emovox.runtime.channel import ChannelAnalyzer, live_analyzers
 from emovox.runtime.live_stream import LiveStream
 from emovox.runtime.model import Outputs
@@ -204,8 +204,8 @@ class Pipeline:
 
     def _deliver(self, batch: Sequence[Pending], outputs: Outputs) -> None:
         with self._changed:
-            for pending, scores, statistics in zip(batch, outputs.scores, outputs.statistics, strict=True):
-                pending.scored = Scored(scores, statistics)
+            for pending, scored in zip(batch, scored_rows(outputs), strict=True):
+                pending.scored = scored
             streams = self._owners_of(batch)
             errors = {stream: error for stream in streams if (error := _advanced(stream)) is not None}
             self._changed.notify_all()

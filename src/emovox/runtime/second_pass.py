@@ -14,7 +14,7 @@ from emovox.audio.types import Samples
 from emovox.runtime.first_pass import Heard
 from emovox.runtime.model import Model
 from emovox.runtime.timeline import make_segment
-from emovox.schema.result import Adapted, Result, Segment
+from emovox.schema.result import NOT_SPEECH, Adapted, Result, Segment
 
 Adapt = Literal["off", "recording", "channel", "speaker"]
 """Which tiles of a recording share a voice: all of them, those of a channel, or those of a speaker."""
@@ -31,7 +31,7 @@ GROUPS: Mapping[str, Group] = {
 
 
 def voices_of(model: Model, heard: Heard, group: Group, *, label: int | None = None) -> dict[Hashable, VoiceSums]:
-    """Return the sums over the tiles of each voice.
+    """Return the sums over the tiles of each voice; tiles that are no speech do not count.
 
     Args:
         model: the model of the first pass.
@@ -105,11 +105,14 @@ def rescored_result(heard: Heard, scores: Samples, adapted: Adapted) -> Result:
 def _rows(heard: Heard, group: Group) -> dict[Hashable, list[int]]:
     rows: dict[Hashable, list[int]] = {}
     for place, segment in enumerate(heard.segments):
-        rows.setdefault(group(segment), []).append(place)
+        if segment.code != NOT_SPEECH:
+            rows.setdefault(group(segment), []).append(place)
     return rows
 
 
 def _changed(segment: Segment, scores: Samples, threshold: float) -> Segment:
+    if segment.code == NOT_SPEECH:
+        return segment
     plain = np.array(list(segment.scores.values()), np.float32)
     changed = make_segment(
         scores,

@@ -12,7 +12,9 @@ from emovox.adaptation.voice import VoiceSums
 from emovox.runtime.first_pass import UNCERTAIN_SPEECH, Heard
 from emovox.runtime.model import Model
 from emovox.runtime.second_pass import GROUPS, voices_of
+from emovox.runtime.timeline import spoken
 from emovox.schema.errors import SpeakerError
+from emovox.schema.result import NOT_SPEECH
 
 Teach = Literal["voice", "head", "both"]
 """What recordings teach: "voice" the sums of one speaker, "head" the model's head, which suits any number of speakers.
@@ -57,7 +59,7 @@ def taught(model: Model, known: SpeakerProfile | None, heard: Heard, label: str 
         SpeakerError: there is no speech in it.
         ModelError: the model cannot adapt.
     """
-    if not heard.segments or any(notice.code == UNCERTAIN_SPEECH for notice in heard.notices):
+    if not spoken(heard.segments) or any(notice.code == UNCERTAIN_SPEECH for notice in heard.notices):
         raise SpeakerError(f"{heard.file}: got no clear speech to learn from, expected a recording of the speaker")
     card, index = model.card, None if label is None else model.card.labels.index(label)
     nothing = SpeakerProfile(card.name, card.sha256, card.labels, VoiceSums.empty(model.adaptation))
@@ -65,8 +67,9 @@ def taught(model: Model, known: SpeakerProfile | None, heard: Heard, label: str 
     if teach != "head":
         voice = voice + voices_of(model, heard, GROUPS["recording"], label=index)[None]
     if teach != "voice" and index is not None:
-        embeddings = model.embedding(heard.statistics)
-        plain = np.array([list(segment.scores.values()) for segment in heard.segments], np.float32)
+        rows = [place for place, segment in enumerate(heard.segments) if segment.code != NOT_SPEECH]
+        embeddings = model.embedding(heard.statistics[rows])
+        plain = np.array([list(heard.segments[row].scores.values()) for row in rows], np.float32)
         learner = learner or HeadLearner.empty(embeddings.shape[1], len(card.labels))
         learner = learner.learn(embeddings, plain, [index] * len(plain))
     return SpeakerProfile(card.name, card.sha256, card.labels, voice, learner)

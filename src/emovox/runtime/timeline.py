@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emovox.audio.types import Samples
-from emovox.schema.result import Adapted, Notice, Result, Segment
+from emovox.schema.result import NOT_SPEECH, Adapted, Notice, Result, Segment
 
 TIME_DIGITS = 3
 """Decimal digits of times in seconds: milliseconds."""
@@ -33,6 +33,7 @@ def make_segment(
     channel: int,
     threshold: float,
     plain: Samples | None = None,
+    code: str | None = None,
 ) -> Segment:
     """Return the segment of a tile.
 
@@ -44,17 +45,24 @@ def make_segment(
         channel: number of the channel.
         threshold: abstention threshold in [0, 1].
         plain: [labels] float32, the scores without adaptation; None if `scores` are not adapted.
+        code: why the segment has no label whatever its scores; None: it may have one.
     """
     named = dict(zip(labels, scores.tolist(), strict=True))
     return Segment(
         start=round(start, TIME_DIGITS),
         end=round(end, TIME_DIGITS),
         channel=channel,
-        label=label_of(named, threshold=threshold),
+        label=None if code else label_of(named, threshold=threshold),
         confidence=max(named.values()),
         scores=named,
         plain_scores=None if plain is None else dict(zip(labels, plain.tolist(), strict=True)),
+        code=code,
     )
+
+
+def spoken(segments: Sequence[Segment]) -> list[Segment]:
+    """Return the segments that count in a result: those that are speech."""
+    return [segment for segment in segments if segment.code != NOT_SPEECH]
 
 
 def mean_scores(segments: Sequence[Segment]) -> dict[str, float]:
@@ -114,7 +122,8 @@ def summarise(
         adapted: what the segments' scores are adapted to; None: nothing.
 
     Returns:
-        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech` and `uncertain` if they apply.
+        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech`, `not_speech` and `uncertain`
+        if they apply.
     """
     warnings = list(notices)
     if duration < SHORT_SECONDS:
@@ -123,7 +132,12 @@ def summarise(
         if duration >= SHORT_SECONDS:
             warnings.append(Notice("no_speech", f"no speech found in {duration:.1f} s; nothing was scored"))
         return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), (), adapted)
-    scores = mean_scores(segments)
+    heard, ordered = spoken(segments), tuple(sorted(segments, key=in_time))
+    if len(heard) < len(segments):
+        warnings.append(Notice(NOT_SPEECH, _refusal(_seconds(segments) - _seconds(heard), _seconds(segments))))
+    if not heard:
+        return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), ordered, adapted)
+    scores = mean_scores(heard)
     best = max(scores, key=scores.__getitem__)
     label = label_of(scores, threshold=threshold)
     if label is None:
@@ -135,11 +149,11 @@ def summarise(
         label=label,
         confidence=scores[best],
         scores=scores,
-        shares=speech_shares(segments),
+        shares=speech_shares(heard),
         warnings=tuple(warnings),
-        segments=tuple(sorted(segments, key=in_time)),
+        segments=ordered,
         adapted=adapted,
-        plain_scores=mean_plain_scores(segments),
+        plain_scores=mean_plain_scores(heard),
     )
 
 
@@ -152,6 +166,10 @@ def _mean(segments: Sequence[Segment], scores: Sequence[dict[str, float]]) -> di
     lengths = [segment.end - segment.start for segment in segments]
     weighted = list(zip(lengths, scores, strict=True))
     return {label: sum(length * one[label] for length, one in weighted) / sum(lengths) for label in scores[0]}
+
+
+def _refusal(refused: float, total: float) -> str:
+    return f"{refused:.1f} of {total:.1f} s that seemed to be speech are other sounds; they get no label"
 
 
 def _seconds(segments: Sequence[Segment]) -> float:

@@ -33,7 +33,7 @@ LONGEST_NAME = 64
 METADATA_KEY = "emovox.card"
 """Key of the card's copy in the metadata of the ONNX graph."""
 
-OPTIONAL = ("encoder", "limits", "quantisation", "trust")
+OPTIONAL = ("encoder", "limits", "quantisation", "speech", "trust")
 """Keys that are left out of a card if they have no value."""
 
 BESIDE = ("trust",)
@@ -127,6 +127,19 @@ class CardQuantisation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     figures: str
 
 
+class CardSpeech(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a model tells speech from other sounds, by its output `speech`.
+
+    `threshold` is the probability of speech in [0, 1] below which a tile gets no label. `kept` is the share of tiles of
+    speech that reach it, `refused` the share of other sounds, by their time, that get no label. Both are from speakers
+    and kinds of sounds that neither the map nor the threshold learnt from.
+    """
+
+    threshold: float
+    kept: float
+    refused: float
+
+
 class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of a model card.
 
@@ -135,7 +148,8 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     `detector` is the version of the voice activity detection that cut the training tiles; 1 if it is not there.
     `encoder` is set on the card of a head alone: its graph takes the statistics of that model. `limits` says what the
     model cannot promise because it learnt from few clips or speakers; "" if it learnt from enough. `quantisation` is
-    set if the graph computes in integers. `trust` says what the scores are worth; None if nobody measured it.
+    set if the graph computes in integers. `speech` is set if the graph has the output `speech`; a head has that of its
+    model. `trust` says what the scores are worth; None if nobody measured it.
     """
 
     format: int
@@ -165,6 +179,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     encoder: CardEncoder | None = None
     limits: str = ""
     quantisation: CardQuantisation | None = None
+    speech: CardSpeech | None = None
     trust: CardTrust | None = None
 
 
@@ -262,6 +277,10 @@ def _problems(card: ModelCard) -> list[str]:
         (
             FRAME <= card.hop <= LONGEST_INPUT and abs(card.hop / FRAME - round(card.hop / FRAME)) < _ROUNDING,
             f"hop is {card.hop} s, expected a multiple of {FRAME} s up to {LONGEST_INPUT} s; {_AGAIN}",
+        ),
+        (
+            card.speech is None or all(0 <= value <= 1 for value in msgspec.structs.astuple(card.speech)),
+            f"speech is {card.speech}, expected numbers from 0 to 1; {_AGAIN}",
         ),
         (0 <= card.threshold <= 1, f"threshold is {card.threshold}, expected 0 to 1; {_AGAIN}"),
         (

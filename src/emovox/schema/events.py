@@ -19,7 +19,8 @@ class EmotionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag="emoti
     """A preview of a region that has not ended: smoothed scores of the audio from `start` to `end`, in seconds.
 
     `end` is the current time of the stream. Segments and final scores do not use previews. `label` is None
-    when the highest score is below the abstention threshold. `label_set` is there if sets of labels were asked for.
+    when the highest score is below the abstention threshold. `code` is "not_speech", and `label` None, if the model
+    hears no speech in it. `label_set` is there if sets of labels were asked for, except with a code.
     """
 
     utterance: int
@@ -30,13 +31,16 @@ class EmotionUpdated(msgspec.Struct, frozen=True, omit_defaults=True, tag="emoti
     confidence: float
     scores: dict[str, float]
     label_set: tuple[str, ...] | None = None
+    code: str | None = None
 
 
 class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.ended", tag_field="type"):
     """A speech region has ended: the scores of the whole region and its segments (times in seconds).
 
     If the scores are adapted, `adapted` says to what, with the clips up to the end of the region, and `plain_scores`
-    are those without adaptation. `label_set` is there if sets of labels were asked for.
+    are those without adaptation. Segments that are no speech do not count; if all are, `label` is None, `code` is
+    "not_speech", and the scores are the mean of theirs. `label_set` is there if sets of labels were asked for, except
+    with a code.
     """
 
     utterance: int
@@ -50,6 +54,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.e
     adapted: Adapted | None = None
     plain_scores: dict[str, float] | None = None
     label_set: tuple[str, ...] | None = None
+    code: str | None = None
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded

@@ -5,11 +5,25 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from emovox.schema.result import Adapted, Failure, ModelInfo, Result, ResultRow, Segment, SpokenLine, rounded
+from emovox.schema.events import EmotionUpdated, SpeechEnded
+from emovox.schema.result import (
+    NOT_SPEECH,
+    Adapted,
+    Failure,
+    ModelInfo,
+    Result,
+    ResultRow,
+    Segment,
+    SpokenLine,
+    rounded,
+)
 from emovox.schema.text import json_document, shown_line
 
 UNCERTAIN = "uncertain"
 """Text in captions and tables for a score below the abstention threshold."""
+
+OTHER_SOUND = "not speech"
+"""Text in captions and tables for a segment in which the model hears no speech."""
 
 
 def json_text(rows: Iterable[ResultRow], *, model: ModelInfo) -> Iterator[str]:
@@ -36,9 +50,10 @@ def csv_text(
     """Yield CSV, one piece per recording: a line for the file, then one per segment; or a line for its error.
 
     Columns: file, row (file | segment | line | error), start, end [s], channel, speaker (if `speakers`), label,
-    confidence, one score per label, warnings (codes, separated by a space), error ("code: message"), text (if `lines`:
-    that of the transcript's lines, which follow the segments), label_set (if `sets`: labels, separated by |). Control
-    characters in text are escaped, and text that a spreadsheet would take for a formula has a ' before it.
+    confidence, one score per label, warnings (codes, separated by a space; a segment has its `code`), error ("code:
+    message"), text (if `lines`: that of the transcript's lines, which follow the segments), label_set (if `sets`:
+    labels, separated by |). Control characters in text are escaped, and text that a spreadsheet would take for a
+    formula has a ' before it.
     """
     place = ["start", "end", "channel", *["speaker"] * speakers]
     more = [*["text"] * lines, *["label_set"] * sets]
@@ -188,7 +203,7 @@ def _csv_rows(row: ResultRow, labels: Sequence[str], *, speakers: bool) -> Itera
     for segment in row.segments:
         values = [segment.scores[label] for label in labels]
         place = [segment.start, segment.end, segment.channel, *([segment.speaker] if speakers else [])]
-        yield [row.file, "segment", *place, segment.label, segment.confidence, *values, "", ""]
+        yield [row.file, "segment", *place, segment.label, segment.confidence, *values, segment.code or "", ""]
 
 
 def _csv_lines(result: ResultRow, labels: Sequence[str], *, speakers: bool) -> Iterator[list[object]]:
@@ -222,10 +237,19 @@ def set_text(labels: Sequence[str]) -> str:
     return " or ".join([*([", ".join(labels[:-1])] if len(labels) > 1 else []), labels[-1]])
 
 
+def verdict(heard: Segment | EmotionUpdated | SpeechEnded) -> str:
+    """Return the label for people; in its place "uncertain", or "not speech".
+
+    >>> verdict(Segment(0.0, 1.0, 0, None, 0.5, {}, code="not_speech"))
+    'not speech'
+    """
+    return OTHER_SOUND if heard.code == NOT_SPEECH else heard.label or UNCERTAIN
+
+
 def _caption(segment: Segment) -> str:
     if segment.label_set is not None:
         return set_text(segment.label_set)
-    return f"{segment.label or UNCERTAIN} {segment.confidence:.2f}"
+    return OTHER_SOUND if segment.code == NOT_SPEECH else f"{verdict(segment)} {segment.confidence:.2f}"
 
 
 def _escaped(text: str) -> str:

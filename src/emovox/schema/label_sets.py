@@ -55,7 +55,7 @@ def label_set(scores: Mapping[str, float], least: float) -> LabelSet:
 
 
 def with_sets(result: Result, sets: CardSets) -> Result:
-    """Return the result with a set of labels for it and for each segment."""
+    """Return the result with a set of labels for it and for each segment that is speech."""
     return msgspec.structs.replace(
         result,
         coverage=sets.coverage,
@@ -68,11 +68,13 @@ def event_with_sets(event: Event, sets: CardSets) -> Event:
     """Return the event with a set of labels, also in its segments; a beginning of speech has none."""
     if isinstance(event, SpeechStarted):
         return event
-    found = msgspec.structs.replace(event, label_set=label_set(event.scores, sets.least))
+    own = None if event.code else label_set(event.scores, sets.least)
+    found = msgspec.structs.replace(event, label_set=own)
     if isinstance(found, EmotionUpdated):
         return found
     return msgspec.structs.replace(found, segments=tuple(_segment(segment, sets) for segment in found.segments))
 
 
 def _segment(segment: Segment, sets: CardSets) -> Segment:
-    return msgspec.structs.replace(segment, label_set=label_set(segment.scores, sets.least))
+    own = None if segment.code else label_set(segment.scores, sets.least)
+    return msgspec.structs.replace(segment, label_set=own)

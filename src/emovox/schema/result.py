@@ -10,6 +10,10 @@ SCORE_DIGITS = 4
 """Decimals of scores in text output. Further digits differ between machines and batch sizes."""
 
 
+NOT_SPEECH = "not_speech"
+"""Code of a tile that voice activity detection took for speech, and in which the model hears none."""
+
+
 class Notice(msgspec.Struct, frozen=True):
     """A warning or an error: a stable `code` for programs, a `message` for people."""
 
@@ -33,12 +37,13 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     """One tile of speech, 0.3 to about 4.5 s, with its scores.
 
     `start` and `end` are in seconds from the beginning of the recording, `channel` counts from 0. `label` is None when
-    the highest score is below the abstention threshold. If `scores` are adapted, `plain_scores` are those without
-    adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is None, and
-    absent in JSON, unless speakers were asked for. So is `label_set`, unless sets of labels were: it holds the true
-    label with the probability of `Result.coverage`, the likeliest label first. `modalities` has the scores of
-    each modality that the segment has ("voice", "face", …), if others than the voice were asked for; `scores` are then
-    those of all together.
+    the highest score is below the abstention threshold, or if `code` says why: "not_speech". Such a segment does not
+    count in the result; its scores say nothing and are not adapted. If `scores` are adapted, `plain_scores` are those
+    without adaptation; else None, and absent in JSON. `speaker` counts from 0 in the order of first appearance; it is
+    None, and absent in JSON, unless speakers were asked for. So is `label_set`, unless sets of labels were, or with a
+    code: it holds the true label with the probability of `Result.coverage`, the likeliest label first. `modalities` has
+    the scores of each modality that the segment has ("voice", "face", …), if others than the voice were asked for;
+    `scores` are then those of all together.
     """
 
     start: float
@@ -51,6 +56,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
     speaker: int | None = None
     label_set: tuple[str, ...] | None = None
     modalities: dict[str, dict[str, float]] | None = None
+    code: str | None = None
 
 
 class SpokenLine(msgspec.Struct, frozen=True):
@@ -74,7 +80,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `duration` is in seconds. `scores` is the duration-weighted mean of the segments' scores. `shares` is the share of
     speech time in which each label scores highest, the largest first; the shares add up to 1, abstention or not.
-    `label` is None below the abstention threshold. Without speech, `label`, `confidence` and `scores` are None, and
+    Segments with the code "not_speech" count in none of them. `label` is None below the abstention threshold. Without
+    speech, `label`, `confidence` and `scores` are None, and
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
     `lines` are those of a transcript, if one was given. `coverage`, in percent, and `label_set` are there if sets of
     labels were asked for. `modalities` has the duration-weighted mean of each modality over the segments that have it,

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LOWEST_HZ, HIGHEST_HZ = 100.0, 3200.0
 """Frequencies in Hz of the tones for the first and the last label; the others are spaced geometrically between."""
 
+SPEECH_HZ = 2500.0
+"""Frequency in Hz below which a toy model with the output `speech` takes a tone for speech."""
+
 SHARPNESS = 8.0
 """Separation of the scores of neighbouring labels, >= 0; 0 makes all scores equal."""
 
@@ -39,7 +42,12 @@ def centre_hz(index: int, *, labels: int = len(EMOTIONS)) -> float:
 
 
 def toy_graph(
-    labels: Sequence[str], *, sharpness: float = SHARPNESS, card: str = "", adaptation: Adaptation | None = None
+    labels: Sequence[str],
+    *,
+    sharpness: float = SHARPNESS,
+    card: str = "",
+    adaptation: Adaptation | None = None,
+    tells_speech: bool = False,
 ) -> bytes:
     """Return the graph of a toy model.
 
@@ -48,9 +56,11 @@ def toy_graph(
         sharpness: see `SHARPNESS`.
         card: JSON of the card for the metadata; empty for none.
         adaptation: parameters that adapt it to a voice; None: it cannot adapt.
+        tells_speech: whether it has the output `speech`: 1 for tones below `SPEECH_HZ`, 0 above.
 
     Returns:
-        An ONNX file: samples [batch, n] → scores [batch, labels], embedding [batch, 2], statistics [batch, 2].
+        An ONNX file: samples [batch, n] → scores [batch, labels], embedding [batch, 2], statistics [batch, 2], and
+        speech [batch] if wanted.
 
     Raises:
         MissingExtraError: onnx is not installed.
@@ -70,6 +80,7 @@ def toy_graph(
         "end": np.array([np.iinfo(np.int64).max]),
         "axis": np.array([1]),
         **({} if adaptation is None else to_arrays(adaptation)),
+        **(_speech_map() if tells_speech else {}),
     }
     nodes = [
         helper.make_node("Slice", ["samples", "second", "end", "axis"], ["later"]),
@@ -84,6 +95,12 @@ def toy_graph(
         helper.make_node("Add", ["product", "bias"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["scores"], axis=1),
     ]
+    if tells_speech:
+        nodes += [
+            helper.make_node("MatMul", ["statistics", "speech_weight"], ["speech_product"]),
+            helper.make_node("Add", ["speech_product", "speech_bias"], ["speech_logit"]),
+            helper.make_node("Sigmoid", ["speech_logit"], ["speech"]),
+        ]
     inputs = [
         helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "n"]),
         helper.make_tensor_value_info("speaker_mean", TensorProto.FLOAT, ["profiles", 2]),
@@ -91,6 +108,8 @@ def toy_graph(
     ]
     widths = {"scores": len(labels), "embedding": 2, "statistics": 2}
     outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", n]) for name, n in widths.items()]
+    if tells_speech:
+        outputs.append(helper.make_tensor_value_info("speech", TensorProto.FLOAT, ["batch"]))
     arrays = [numpy_helper.from_array(value, name) for name, value in initialisers.items()]
     graph = helper.make_graph(nodes, "toy", inputs, outputs, arrays)
     # The oldest supported ONNX Runtime reads IR 8 and opset 17.
@@ -118,7 +137,8 @@ def write_toy(
         labels: in order, from the lowest tone to the highest.
         sharpness: see `SHARPNESS`.
         adapts: whether the model has `toy_adaptation`.
-        changes: fields of `emovox.schema.card.ModelCard` to set, e.g. `threshold=0.5`.
+        changes: fields of `emovox.schema.card.ModelCard` to set, e.g. `threshold=0.5`. With `speech`, a
+            `emovox.schema.card.CardSpeech`, the model takes sounds above `SPEECH_HZ` for no speech.
 
     Returns:
         The path of the card, which `emovox.load` takes.
@@ -129,7 +149,13 @@ def write_toy(
     card = msgspec.structs.replace(_card(name, labels), golden=_golden(labels, sharpness))
     card = msgspec.structs.replace(card, **changes)
     adaptation = toy_adaptation(len(labels)) if adapts else None
-    graph = toy_graph(labels, sharpness=sharpness, card=embedded_card(card), adaptation=adaptation)
+    graph = toy_graph(
+        labels,
+        sharpness=sharpness,
+        card=embedded_card(card),
+        adaptation=adaptation,
+        tells_speech=card.speech is not None,
+    )
     (folder / f"{name}.onnx").write_bytes(graph)
     path = folder / f"{name}.json"
     path.write_bytes(encode_card(msgspec.structs.replace(card, sha256=hashlib.sha256(graph).hexdigest())))
@@ -179,6 +205,12 @@ def _head(n_labels: int, sharpness: float) -> dict[str, np.ndarray[Any, Any]]:
     raw = 2 * sharpness * np.stack([-centres, centres])
     bias = -sharpness * centres**2 + _MEAN @ raw
     return {"weight": (raw * _SCALE[:, None]).astype(np.float32), "bias": bias.astype(np.float32)}
+
+
+def _speech_map() -> dict[str, np.ndarray[Any, Any]]:
+    """Return weight [2] and bias of the logit of speech, which falls with change - loudness, so with the frequency."""
+    limit = np.log(2 * np.sin(np.pi * SPEECH_HZ / RATE))
+    return {"speech_weight": np.array([20, -20], np.float32), "speech_bias": np.array(20 * limit, np.float32)}
 
 
 def _centres(n_labels: int) -> np.ndarray[Any, Any]:

@@ -29,7 +29,7 @@ function linesOf({ file, duration, label, confidence, scores, warnings, segments
       segment.label,
       probability(segment.confidence),
       ...labels.map((name) => probability(segment.scores[name])),
-      "",
+      segment.code ?? "",
       "",
     ]),
   ];

@@ -1,5 +1,6 @@
 // The large letters of the page, as pure functions of a result or a session.
 
+import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
 import type { Row, Scores, Segment } from "../recogniser/protocol.ts";
 import { clock, number, percent, span } from "../text/format.ts";
 import { labelName, maybe, t } from "../text/i18n.ts";
@@ -22,13 +23,16 @@ interface Scored {
   readonly label: string | null;
   readonly confidence: number;
   readonly scores: Scores;
+  readonly code?: string;
 }
 
 /** Return the large letters for a recording, or for a live session that has ended. */
 export function rowReadout(row: Row): Readout {
   const { label, confidence, scores } = row;
-  if (confidence === null || scores === null) return silent("", "result.no_speech");
-  const speech = row.segments.reduce((sum, { start, end }) => sum + end - start, 0);
+  if (confidence === null || scores === null) {
+    return silent("", row.segments.length ? "result.not_speech" : "result.no_speech");
+  }
+  const speech = row.segments.filter(isSpeech).reduce((sum, { start, end }) => sum + end - start, 0);
   const shares = Object.entries(row.shares).filter(([, share]) => share >= 0.005);
   const parts = shares.map(([name, share]) => `${labelName(name)}\u00a0${percent(share)}`);
   const detail = parts.length > 1 ? t("result.shares", { shares: parts.join("\u00a0· ") }) : "";
@@ -59,11 +63,13 @@ export function liveReadout(session: Session, { seconds, window }: { seconds: nu
     const source = t("state.verdict", { span: span(latest.start, latest.end) });
     return { ...scored(latest, ""), source };
   }
+  if (!isSpeech(latest)) return silent("", "state.no_speech");
   const label = latest.label === null ? t("result.not_sure") : labelName(latest.label);
   return silent(t("state.last", { label, confidence: percent(latest.confidence) }), "state.no_speech");
 }
 
-function scored({ label, confidence, scores }: Scored, detail: string): Omit<Readout, "source"> {
+function scored({ label, confidence, scores, code }: Scored, detail: string): Omit<Readout, "source"> {
+  if (code !== undefined && !isSpeech({ code })) return silent("", "result.not_speech");
   if (label !== null) {
     const text = t("result.confidence", { confidence: percent(confidence) });
     return { face: { label }, headline: capital(label), confidence: text, detail, scores };
@@ -79,7 +85,7 @@ function capital(label: string): string {
   return name === label && maybe(`label.${label}`) === null ? label : name.charAt(0).toUpperCase() + name.slice(1);
 }
 
-function silent(detail: string, headline: "state.no_speech" | "result.no_speech"): Readout {
+function silent(detail: string, headline: "state.no_speech" | "result.no_speech" | "result.not_speech"): Readout {
   const source = headline === "state.no_speech" ? t("state.listening") : "";
   return { face: { state: "silent" }, headline: t(headline), confidence: "", source, detail, scores: null };
 }

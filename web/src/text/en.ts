@@ -94,6 +94,7 @@ export const en = {
   "result.unsure": "Not sure ({label} {confidence})",
   "result.perhaps": "Perhaps {label}, {confidence}, but below the threshold for a label",
   "result.no_speech": "No speech found",
+  "result.not_speech": "Not speech",
   "result.confidence": "Confidence {confidence}",
   "result.scores": "Probabilities",
   "result.shares": "Share of the speech: {shares}",
@@ -111,6 +112,7 @@ export const en = {
   "timeline.zoom_out": "Zoom out",
   "timeline.zoom_fit": "Whole",
   "timeline.segment": "{span}: {label}, {confidence}",
+  "timeline.segment_other": "{span}: not speech",
   "timeline.segment_unsure": "{span}: not sure; perhaps {label}, {confidence}",
   "timeline.hint": "Choose a segment to see it in large letters; the arrow keys go from one to the next.",
   "timeline.hint_play":
@@ -196,6 +198,7 @@ export const en = {
   "error.mic_unserved": "The service cannot be reached. Is it still running?",
 
   "warning.no_speech": "Nothing in the recording sounds like a voice.",
+  "warning.not_speech": "Some of the sound is no voice; it gets no label.",
   "warning.speech_uncertain": "No speech was found for certain, so the whole recording was analysed.",
   "warning.too_short": "The recording is very short: under 0.3 s.",
   "warning.uncertain": "The highest probability is below the threshold, so no label is given.",

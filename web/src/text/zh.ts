@@ -95,6 +95,7 @@ export const zh: Texts = {
   "result.unsure": "不确定（{label} {confidence}）",
   "result.perhaps": "可能是{label}，{confidence}，但低于给出标签的阈值",
   "result.no_speech": "未检测到语音",
+  "result.not_speech": "非语音",
   "result.confidence": "置信度 {confidence}",
   "result.scores": "概率",
   "result.shares": "占语音的比例：{shares}",
@@ -112,6 +113,7 @@ export const zh: Texts = {
   "timeline.zoom_out": "缩小",
   "timeline.zoom_fit": "全部",
   "timeline.segment": "{span}：{label}，{confidence}",
+  "timeline.segment_other": "{span}：非语音",
   "timeline.segment_unsure": "{span}：不确定，可能是{label}，{confidence}",
   "timeline.hint": "选择片段可用大字显示；用方向键切换片段。",
   "timeline.hint_play": "选择片段可播放并用大字显示；用方向键切换片段。",
@@ -192,6 +194,7 @@ export const zh: Texts = {
   "error.mic_unserved": "无法连接服务。它还在运行吗？",
 
   "warning.no_speech": "录音中没有听起来像人声的内容。",
+  "warning.not_speech": "部分声音不是人声，因此不给出标签。",
   "warning.speech_uncertain": "未能确定录音中有语音，因此分析了整段录音。",
   "warning.too_short": "录音太短：不足 0.3 秒。",
   "warning.uncertain": "最高概率低于阈值，因此不给出标签。",

@@ -1,12 +1,13 @@
 // A button for each visible segment, so that lanes work with keyboard, touch and screen readers.
 
+import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
 import { emsOf, letterUnit, make } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
 import { percent, span } from "../text/format.ts";
 import { labelName, t } from "../text/i18n.ts";
 import { DARK_INK, inkOn } from "./colours.ts";
 import type { Layout } from "./layout.ts";
-import type { TimelineData } from "./paint.ts";
+import { nameOf, type TimelineData } from "./paint.ts";
 import { bestOf, type Strip, unadapted } from "./session.ts";
 
 // Sizes at letters of 16 pixels; they grow with the letters.
@@ -102,7 +103,7 @@ export class SegmentButtons {
     const name = inWords(strip);
     const { label } = strip;
     const colour = label === null ? null : (data.colours.get(label) ?? null);
-    const verdict = label === null ? t("result.not_sure") : labelName(label);
+    const verdict = nameOf(strip);
     const plain = unadapted(strip);
     const text = plain ? `${labelName(plain.label)} → ${verdict}` : verdict;
     const unit = letterUnit();
@@ -117,7 +118,8 @@ export class SegmentButtons {
     button.classList.toggle("unsure", colour === null);
     button.style.background = colour ?? "";
     button.style.color = colour ? inkOn(colour) : "";
-    const icon = label === null || !colour ? face({ state: "unsure" }) : face({ label, colour }, DARK_INK);
+    const nothing = { state: isSpeech(strip) ? "unsure" : "silent" } as const;
+    const icon = label === null || !colour ? face(nothing) : face({ label, colour }, DARK_INK);
     button.replaceChildren(...(hasFace ? [icon] : []), ...(hasText ? [text] : []));
   }
 
@@ -173,8 +175,10 @@ export function inWords(strip: Strip): string {
   return `${verdictOf(strip)} (${without})`;
 }
 
-function verdictOf({ start, end, label, confidence, scores }: Strip): string {
+function verdictOf(strip: Strip): string {
+  const { start, end, label, confidence, scores } = strip;
   const when = span(start, end);
+  if (!isSpeech(strip)) return t("timeline.segment_other", { span: when });
   if (label !== null) {
     return t("timeline.segment", { span: when, label: labelName(label), confidence: percent(confidence) });
   }

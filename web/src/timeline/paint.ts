@@ -1,5 +1,6 @@
 // Draws a timeline on a canvas, for the page and for the exported picture.
 
+import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
 import type { Peaks } from "../audio/peaks.ts";
 import { strokesOf } from "../dom/faces.ts";
 import { moment } from "../text/format.ts";
@@ -102,10 +103,16 @@ function paintLane(painting: Painting, strips: readonly Strip[], lane: Band): vo
   }
 }
 
+/** Return the name of a segment: its label, or why it has none. */
+export function nameOf(strip: Strip): string {
+  if (!isSpeech(strip)) return t("result.not_speech");
+  return strip.label === null ? t("result.not_sure") : labelName(strip.label);
+}
+
 /** Draw the face and, if there is room, the name of a segment. */
 function nameBlock({ context, theme, view }: Painting, strip: Strip, lane: Band, colour: string): void {
   const width = (strip.end - strip.start) / view.secondsPerPixel;
-  const text = strip.label === null ? t("result.not_sure") : labelName(strip.label);
+  const text = nameOf(strip);
   context.font = `600 13px ${theme.font}`;
   const letters = context.measureText(text).width;
   const middle = pixelOf((strip.start + strip.end) / 2, view);

@@ -55,8 +55,8 @@ export async function pictureOf(data: TimelineData, row: Row, model: ModelName, 
   });
 }
 
-function verdict({ label, confidence, scores }: Row): string {
-  if (!scores || confidence === null) return t("result.no_speech");
+function verdict({ label, confidence, scores, segments }: Row): string {
+  if (!scores || confidence === null) return t(segments.length ? "result.not_speech" : "result.no_speech");
   if (label !== null) return `${labelName(label)} ${percent(confidence)}`;
   return t("result.unsure", { label: labelName(bestOf(scores)), confidence: percent(confidence) });
 }

@@ -1,6 +1,6 @@
 // The state of a live session: a pure reducer over the recogniser's events, and the result of the session.
 
-import { bestOf, judged, summarise } from "../../packages/emovox/src/engine/summary.ts";
+import { bestOf, isSpeech, judged, summarise } from "../../packages/emovox/src/engine/summary.ts";
 import type { Adapted, EmotionUpdated, LiveEvent, Row, Segment, SpeechEnded } from "../recogniser/protocol.ts";
 
 /** A piece of the timeline: a final segment, or a preview. */
@@ -89,7 +89,7 @@ export function relabelledSession(session: Session, threshold: number): Session 
 }
 
 function withThreshold<Scored extends Segment>(scored: Scored, threshold: number): Scored {
-  return { ...scored, label: scored.confidence >= threshold ? bestOf(scored.scores) : null };
+  return { ...scored, label: isSpeech(scored) && scored.confidence >= threshold ? bestOf(scored.scores) : null };
 }
 
 /** Return the label with the highest score without adaptation and that score, if it is another label; else null. */
@@ -102,8 +102,8 @@ export function unadapted({ scores, plain_scores }: Segment): { label: string; c
 function previewOf(session: Session, event: EmotionUpdated): Strip {
   const previous = session.previews.findLast((preview) => preview.channel === event.channel);
   const start = Math.min(previous?.end ?? session.speaking.get(event.channel) ?? event.start, event.end);
-  const { end, channel, label, confidence, scores } = event;
-  return { start, end, channel, label, confidence, scores, preview: true };
+  const { end, channel, label, confidence, scores, code } = event;
+  return { start, end, channel, label, confidence, scores, preview: true, ...(code ? { code } : {}) };
 }
 
 function without(speaking: ReadonlyMap<number, number>, channel: number): ReadonlyMap<number, number> {

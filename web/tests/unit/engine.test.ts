@@ -84,6 +84,40 @@ test("a recording has segments, shares and the label of its speech", () => {
   assert.deepEqual(shares, [0]);
 });
 
+test("a tile that is no speech has no label, does not count, and teaches no voice", () => {
+  const network = loudness();
+  const tells = { ...network, run: (samples: Float32Array) => ({ ...network.run(samples), speech: quiet(samples) }) };
+  const engine: Engine = { card: { ...CARD, speech: { threshold: 0.5 } }, speech: DEAF, network: tells };
+  const row = analyse(engine, [CALL], { file: "a.wav", threshold: 0.5, adaptation: null });
+  assert.deepEqual(
+    row.segments.map(({ label, code }) => [label, code]),
+    [
+      [null, "not_speech"],
+      ["b", undefined],
+    ],
+  );
+  assert.deepEqual([row.label, row.shares, row.warnings.map(({ code }) => code)], ["b", { b: 1 }, ["not_speech"]]);
+  const learnt: number[] = [];
+  const voice = {
+    scores: () => null,
+    learn: (_: unknown, seconds: number) => learnt.push(seconds),
+    clips: 0,
+    seconds: 0,
+  };
+  const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: voice as never };
+  const analyser = new ChannelAnalyser(engine, options);
+  const events = [...analyser.feed(CALL), ...analyser.flush()];
+  const ends = events.flatMap((event) => (event.type === "speech.ended" ? [event.code] : []));
+  assert.deepEqual([ends, learnt], [["not_speech", undefined], [1.4]]);
+  const previews = events.flatMap((event) => (event.type === "emotion.updated" ? [event.code] : []));
+  assert.deepEqual(new Set(previews), new Set(["not_speech", undefined]));
+});
+
+/** Speech, for the toy: quiet sounds. */
+function quiet(samples: Float32Array): number {
+  return Math.max(...samples.map(Math.abs)) < 0.3 ? 0.9 : 0.1;
+}
+
 test("channels have segments of their own", () => {
   const row = analyse(ENGINE, [CALL, chain(silence(6), buzz(2, 0.3))], {
     file: "a.wav",

@@ -137,6 +137,19 @@ test("not sure is shown with the likeliest label and its score", () => {
   assert.deepEqual(readout.face, { state: "unsure" });
 });
 
+test("another sound than speech is named so, and gets no label at any threshold", () => {
+  const other = { ...segment(3, 6), label: null, code: "not_speech" };
+  const row = rowOf(after(started(1), ended(segment(1, 3), other)), ABOUT);
+  assert.deepEqual(
+    relabelled(row, 0).segments.map(({ label }) => label),
+    ["happy", null],
+  );
+  assert.deepEqual(row.shares, { happy: 1 });
+  const nothing = rowReadout(rowOf(after(ended(other)), ABOUT));
+  assert.deepEqual([nothing.headline, nothing.face, nothing.scores], ["Not speech", { state: "silent" }, null]);
+  assert.equal(segmentReadout(other).headline, "Not speech");
+});
+
 test("a label of a user's model is shown as it is, a known one with a capital", () => {
   const own = { ...rowOf(after(ended(segment(0, 3))), ABOUT), label: "wake_up" };
   assert.equal(rowReadout(own).headline, "wake_up");

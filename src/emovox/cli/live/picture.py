@@ -25,7 +25,8 @@ from emovox.cli.live.strokes import (
     strip,
 )
 from emovox.schema.events import SpeechEnded
-from emovox.schema.formats import adapted_text
+from emovox.schema.formats import OTHER_SOUND, adapted_text
+from emovox.schema.result import NOT_SPEECH
 from emovox.schema.text import printable
 
 NOT_SURE = "not sure"
@@ -188,6 +189,8 @@ class Painter:
         line = Text(f"{clock(event.start):>7} – {clock(event.end):<7} " if width >= _NARROW else f"{clock(event.end)} ")
         if len(state.histories) > 1:
             line.append(f"channel {event.channel}  ")
+        if event.code == NOT_SPEECH:
+            return line.append(OTHER_SOUND, "dim")
         label = event.label or NOT_SURE
         line.append(set_cell_size(printable(label), self._widest), self._colours.get(event.label or "", "dim"))
         line.append(f" {event.confidence:.2f}", "bold")

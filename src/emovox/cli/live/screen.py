@@ -17,7 +17,8 @@ from emovox.cli.live.state import LiveState
 from emovox.cli.live.strokes import ranked
 from emovox.runtime.listener import Listener, TimedEvent
 from emovox.schema.events import EmotionUpdated, SpeechEnded, SpeechStarted, rounded_event
-from emovox.schema.formats import UNCERTAIN, adapted_text
+from emovox.schema.formats import adapted_text, verdict
+from emovox.schema.result import NOT_SPEECH
 from emovox.schema.text import json_line, printable
 
 FRAME_SECONDS = 0.2
@@ -131,5 +132,7 @@ class Lines:
 
 
 def _verdict(event: EmotionUpdated | SpeechEnded) -> str:
+    if event.code == NOT_SPEECH:
+        return verdict(event)
     others = [item for item in ranked(event.scores) if item[0] != event.label][:2]
-    return f"{event.label or UNCERTAIN} {event.confidence:.2f}  ({', '.join(f'{n} {s:.2f}' for n, s in others)})"
+    return f"{verdict(event)} {event.confidence:.2f}  ({', '.join(f'{n} {s:.2f}' for n, s in others)})"

@@ -28,12 +28,12 @@ from emovox.evaluation.report.style import (
     shorten,
     shown,
 )
-from emovox.runtime.timeline import mean_scores
-from emovox.schema.formats import has_channels, voice_name, voices_of
-from emovox.schema.result import Result, Segment
+from emovox.runtime.timeline import mean_scores, spoken
+from emovox.schema.formats import OTHER_SOUND, UNCERTAIN, has_channels, voice_name, voices_of
+from emovox.schema.result import NOT_SPEECH, Result, Segment
 
 _COLUMNS = 250  # stretches of a long recording
-_UNCERTAIN = "#e3e3e3"
+_UNCERTAIN, _OTHER = "#e3e3e3", "#b9b9b9"
 _NARROWEST_LABEL = 0.012  # of the width of the picture for one letter
 _LONGEST_TITLE = 76
 
@@ -109,13 +109,14 @@ def _condensed(result: Result) -> Result:
 
 
 def _merged(segments: Sequence[Segment], start: float, end: float) -> Segment:
-    seconds: dict[str | None, float] = {}
+    seconds: dict[tuple[str | None, str | None], float] = {}
     for segment in segments:
-        seconds[segment.label] = seconds.get(segment.label, 0.0) + segment.end - segment.start
+        verdict = segment.label, segment.code
+        seconds[verdict] = seconds.get(verdict, 0.0) + segment.end - segment.start
     scores = mean_scores(segments)
-    label = max(seconds, key=seconds.__getitem__)
+    label, code = max(seconds, key=seconds.__getitem__)
     first = segments[0]
-    return Segment(start, end, first.channel, label, max(scores.values()), scores, speaker=first.speaker)
+    return Segment(start, end, first.channel, label, max(scores.values()), scores, speaker=first.speaker, code=code)
 
 
 def _labels(result: Result) -> list[str]:
@@ -152,7 +153,7 @@ def _draw_segments(
     """Draw a row of segments for each voice."""
     for row, own in enumerate(voices):
         spans = [(segment.start, segment.end - segment.start) for segment in own]
-        faces = [colours[segment.label] if segment.label else _UNCERTAIN for segment in own]
+        faces = [colours[segment.label] if segment.label else _grey(segment) for segment in own]
         axes.broken_barh(
             spans, (row - 0.42, 0.84), facecolors=faces, edgecolors="white", linewidth=0.6 if len(own) < 100 else 0
         )
@@ -168,8 +169,12 @@ def _draw_segments(
     axes.tick_params(axis="y", length=0)
 
 
+def _grey(segment: Segment) -> str:
+    return _OTHER if segment.code == NOT_SPEECH else _UNCERTAIN
+
+
 def _name_segment(axes: Axes, segment: Segment, row: int, *, duration: float, colours: dict[str, str]) -> None:
-    text = shown(segment.label or "?")
+    text = shown(segment.label or ("–" if segment.code == NOT_SPEECH else "?"))
     if (segment.end - segment.start) / max(duration, 1e-3) < _NARROWEST_LABEL * len(text):
         return
     colour = ink_on(colours[segment.label]) if segment.label else INK
@@ -179,6 +184,7 @@ def _name_segment(axes: Axes, segment: Segment, row: int, *, duration: float, co
 
 def _draw_scores(axes: Axes, segments: Sequence[Segment], labels: Sequence[str], colours: dict[str, str]) -> None:
     """Stack the scores of each segment as coloured boxes: one collection per label, which is fast for thousands."""
+    segments = spoken(segments)
     start = np.array([segment.start for segment in segments])
     end = np.array([segment.end for segment in segments])
     floor = np.zeros(len(segments))
@@ -197,8 +203,9 @@ def _draw_scores(axes: Axes, segments: Sequence[Segment], labels: Sequence[str],
 
 def _add_legend(figure: Figure, result: Result, labels: Sequence[str], colours: dict[str, str]) -> None:
     handles = [Patch(color=colours[label], label=shown(label)) for label in labels]
-    if any(segment.label is None for segment in result.segments):
-        handles.append(Patch(color=_UNCERTAIN, label="uncertain"))
+    for colour, name in ((_UNCERTAIN, UNCERTAIN), (_OTHER, OTHER_SOUND)):
+        if any(segment.label is None and _grey(segment) == colour for segment in result.segments):
+            handles.append(Patch(color=colour, label=name))
     longest = max(len(str(handle.get_label())) for handle in handles)
     rows = -(-len(handles) // max(2, 130 // (longest + 5)))
     ncols = -(-len(handles) // rows)

@@ -201,9 +201,9 @@ that the key has taught) may be given. Then send audio as binary frames of about
 The service answers with text, all times in seconds from the first sample: `session.started` with the settings in force;
 `speech.started` (`utterance`, `channel`, `start`); `emotion.updated`, a preview during speech (`start`, `end`,
 `label`, `confidence`, `scores`); `speech.ended`, the verdict, with its `segments`, and with `adapted` and
-`plain_scores` if the scores are adapted; `session.ended`; or `error` with
-`code` and `message`. It closes with 1000, at its shutdown with 1001, after an error with 4000 + the HTTP status of the
-error."""
+`plain_scores` if the scores are adapted; `session.ended`; or `error` with `code` and `message`. Where the model hears
+another sound than speech, `label` is null and `code` is not_speech. It closes with 1000, at its shutdown with 1001,
+after an error with 4000 + the HTTP status of the error."""
 
 STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 body { color: #1c2430; background: #fff; }

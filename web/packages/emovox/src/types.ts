@@ -15,7 +15,7 @@ export interface Adapted {
   readonly seconds: number;
 }
 
-/** One tile of speech. `label` is null below the abstention threshold: "not sure". */
+/** One tile of speech. `label` is null below the abstention threshold ("not sure"), and if `code` says why. */
 export interface Segment {
   readonly start: number;
   readonly end: number;
@@ -25,6 +25,8 @@ export interface Segment {
   readonly scores: Scores;
   /** The scores without adaptation, if `scores` are adapted to a voice. */
   readonly plain_scores?: Scores;
+  /** "not_speech": the model hears another sound; the segment does not count. */
+  readonly code?: string;
 }
 
 /** The result of one recording; `label`, `confidence` and `scores` are null without speech. */

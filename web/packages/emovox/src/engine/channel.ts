@@ -4,7 +4,7 @@ import type { Adapted, EmotionUpdated, LiveEvent, Scores, Segment, SpeechEnded }
 import type { Card, Network, Scored } from "./model.ts";
 import { halfToEven } from "./pcm_buffer.ts";
 import { type Piece, RATE, type RegionEnded, Segmenter, type SegmenterEvent } from "./segmenter.ts";
-import { labelOf, meanScores } from "./summary.ts";
+import { isSpeech, labelOf, meanScores, NOT_SPEECH } from "./summary.ts";
 import type { Voice } from "./voice.ts";
 
 /** A model and what finds speech. */
@@ -62,7 +62,7 @@ export class ChannelAnalyser {
       if (mark.kind === "started") return [{ type: "speech.started", ...about, start: secondsOf(mark.start) }];
       if (mark.kind === "ended") return [this.#ended(mark, about.utterance)];
       const scored = this.engine.network.run(mark.samples);
-      if (mark.kind === "preview") return [this.#updated(mark, about.utterance, this.#adapted(scored))];
+      if (mark.kind === "preview") return [this.#updated(mark, about.utterance, scored)];
       this.#segments.push(this.#segment(mark, scored));
       return [];
     });
@@ -78,19 +78,22 @@ export class ChannelAnalyser {
 
   #segment(tile: Piece, scored: Scored): Segment {
     const { voice } = this.options;
+    this.heard.push(scored);
+    if (!this.#tellsSpeech(scored)) return this.#other(tile, this.#named(scored.scores));
     const plain = voice ? { plain_scores: this.#named(scored.scores) } : {};
     const segment = { ...this.#judged(tile, this.#named(this.#adapted(scored))), ...plain };
-    this.heard.push(scored);
     voice?.learn(scored, (tile.end - tile.start) / RATE);
     return segment;
   }
 
   /** A preview has the mean scores of the latest two windows: one window alone seldom changes the label. */
-  #updated(preview: Piece, utterance: number, scores: Float32Array): EmotionUpdated {
+  #updated(preview: Piece, utterance: number, scored: Scored): EmotionUpdated {
+    const scores = this.#adapted(scored);
     const before = this.#before ?? scores;
     this.#before = scores;
     const smooth = scores.map((score, index) => Math.fround((before[index] ?? 0) + score) / 2);
-    return { type: "emotion.updated", utterance, ...this.#judged(preview, this.#named(smooth)) };
+    const judged = this.#tellsSpeech(scored) ? this.#judged : this.#other;
+    return { type: "emotion.updated", utterance, ...judged.call(this, preview, this.#named(smooth)) };
   }
 
   #ended(mark: RegionEnded, utterance: number): SpeechEnded {
@@ -98,14 +101,15 @@ export class ChannelAnalyser {
     this.#segments = [];
     this.#before = null;
     const { voice } = this.options;
+    const heard = segments.filter(isSpeech);
     const plain = meanScores(
-      segments.filter(({ plain_scores }) => plain_scores),
+      heard.filter(({ plain_scores }) => plain_scores),
       (segment) => segment.plain_scores ?? {},
     );
     return {
       type: "speech.ended",
       utterance,
-      ...this.#judged(mark, meanScores(segments, (segment) => segment.scores) ?? {}),
+      ...(heard.length ? this.#judged(mark, mean(heard)) : this.#other(mark, mean(segments))),
       segments,
       ...(voice ? { adapted: adaptedTo(voice, "stream") } : {}),
       ...(plain ? { plain_scores: plain } : {}),
@@ -116,12 +120,23 @@ export class ChannelAnalyser {
     return namedScores(this.engine.card.labels, scores);
   }
 
+  #tellsSpeech({ speech }: Scored): boolean {
+    const limit = this.engine.card.speech?.threshold;
+    return limit === undefined || speech === undefined || speech >= limit;
+  }
+
+  #other(piece: { readonly start: number; readonly end: number }, scores: Scores): Segment {
+    return { ...this.#judged(piece, scores), label: null, code: NOT_SPEECH };
+  }
+
   #judged({ start, end }: { readonly start: number; readonly end: number }, scores: Scores): Segment {
     const label = labelOf(scores, this.options.threshold);
     const confidence = Math.max(...Object.values(scores));
     return { start: secondsOf(start), end: secondsOf(end), ...this.#channel, label, confidence, scores };
   }
 }
+
+const mean = (segments: readonly Segment[]): Scores => meanScores(segments, (segment) => segment.scores) ?? {};
 
 export function namedScores(labels: readonly string[], scores: Float32Array): Scores {
   return Object.fromEntries(labels.map((label, index) => [label, scores[index] ?? 0]));

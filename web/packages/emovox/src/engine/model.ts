@@ -4,6 +4,8 @@
 export interface Scored {
   readonly scores: Float32Array;
   readonly statistics: Float32Array;
+  /** Probability that it is speech; left out by a network that does not tell. */
+  readonly speech?: number;
 }
 
 /** Mean and scale, each [p], that standardise statistics. */
@@ -49,4 +51,6 @@ export interface Card {
   readonly window: number;
   readonly hop: number;
   readonly shortest: number;
+  /** The probability of speech below which a tile gets no label; left out if the network does not tell. */
+  readonly speech?: { readonly threshold: number };
 }

@@ -3,7 +3,7 @@ import type { Adapted, LiveEvent, Notice, Row, Segment } from "../types.ts";
 import { adaptedTo, ChannelAnalyser, type Engine, namedScores, rounded } from "./channel.ts";
 import type { Adaptation, Scored } from "./model.ts";
 import { RATE } from "./segmenter.ts";
-import { labelOf, summarise } from "./summary.ts";
+import { isSpeech, labelOf, summarise } from "./summary.ts";
 import { Voice } from "./voice.ts";
 
 const BLOCK = 10 * RATE; // samples between two reports of the progress
@@ -59,9 +59,11 @@ export function analyse(engine: Engine, channels: readonly Float32Array[], optio
 
 function adapted(engine: Engine, fit: Adaptation, heard: readonly Heard[], threshold: number) {
   const voice = new Voice(engine.network, fit);
-  for (const { segment, scored } of heard) voice.add(scored, segment.end - segment.start);
-  if (heard.length) voice.prepare();
+  const said = heard.filter(({ segment }) => isSpeech(segment));
+  for (const { segment, scored } of said) voice.add(scored, segment.end - segment.start);
+  if (said.length) voice.prepare();
   const segments = heard.map(({ segment, scored }): Segment => {
+    if (!isSpeech(segment)) return segment;
     const scores = namedScores(engine.card.labels, voice.scores(scored.statistics));
     const label = labelOf(scores, threshold);
     const confidence = Math.max(...Object.values(scores));

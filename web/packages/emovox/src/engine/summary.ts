@@ -3,6 +3,9 @@ import type { Adapted, Notice, Row, Scores, Segment } from "../types.ts";
 
 const SHORT_SECONDS = 0.3; // a shorter recording holds no whole syllable
 
+/** Code of a segment in which the model hears no speech. */
+export const NOT_SPEECH = "not_speech";
+
 /** What a result is about; `threshold` is that of abstention. */
 export interface About {
   readonly file: string;
@@ -23,13 +26,21 @@ export function labelOf(scores: Scores, threshold: number): string | null {
   return (scores[best] ?? 0) >= threshold ? best : null;
 }
 
+/** Return whether a segment, preview or verdict counts; else the detector took another sound for speech. */
+export function isSpeech({ code }: { readonly code?: string }): boolean {
+  return code !== NOT_SPEECH;
+}
+
 /** Return the result of a recording; segments may come in any order. */
 export function summarise(segments: readonly Segment[], about: About): Row {
   const { file, duration, threshold, notices = [], adapted } = about;
   const whose = adapted ? { adapted } : {};
-  const scores = meanScores(segments, (segment) => segment.scores);
+  const heard = segments.filter(isSpeech);
+  const scores = meanScores(heard, (segment) => segment.scores);
+  const ordered = [...segments].sort((a, b) => a.start - b.start || a.channel - b.channel);
+  const refused = heard.length < segments.length ? [refusal(secondsOf(segments) - secondsOf(heard), segments)] : [];
   if (!scores) {
-    const warnings = [...notices, ...unheard(duration)];
+    const warnings = [...notices, ...(refused.length ? refused : unheard(duration))];
     return {
       file,
       duration,
@@ -38,23 +49,22 @@ export function summarise(segments: readonly Segment[], about: About): Row {
       scores: null,
       shares: {},
       warnings,
-      segments: [],
+      segments: ordered,
       ...whose,
     };
   }
   const plain = meanScores(
-    segments.filter(({ plain_scores }) => plain_scores),
+    heard.filter(({ plain_scores }) => plain_scores),
     (segment) => segment.plain_scores ?? {},
   );
-  const ordered = [...segments].sort((a, b) => a.start - b.start || a.channel - b.channel);
   const row: Row = {
     file,
     duration,
     label: null,
     confidence: scores[bestOf(scores)] ?? 0,
     scores,
-    shares: sharesOf(segments),
-    warnings: notices,
+    shares: sharesOf(heard),
+    warnings: [...notices, ...refused],
     segments: ordered,
     ...whose,
     ...(plain ? { plain_scores: plain } : {}),
@@ -75,7 +85,7 @@ export function judged(row: Row, threshold: number): Row {
 
 /** Return the mean of the segments' scores, weighted by their length; null without segments. */
 export function meanScores(segments: readonly Segment[], scoresOf: (segment: Segment) => Scores): Scores | null {
-  const seconds = segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
+  const seconds = secondsOf(segments);
   if (!seconds || !segments[0]) return null;
   const weighted = (label: string) =>
     segments.reduce((sum, segment) => sum + (segment.end - segment.start) * (scoresOf(segment)[label] ?? 0), 0);
@@ -92,6 +102,15 @@ function sharesOf(segments: readonly Segment[]): Scores {
   const total = [...seconds.values()].reduce((sum, value) => sum + value, 0);
   const ordered = [...seconds].sort(([, a], [, b]) => b - a);
   return Object.fromEntries(ordered.map(([label, value]) => [label, value / total]));
+}
+
+function refusal(seconds: number, segments: readonly Segment[]): Notice {
+  const of = `${seconds.toFixed(1)} of ${secondsOf(segments).toFixed(1)} s`;
+  return { code: NOT_SPEECH, message: `${of} that seemed to be speech are other sounds; they get no label` };
+}
+
+function secondsOf(segments: readonly Segment[]): number {
+  return segments.reduce((sum, segment) => sum + segment.end - segment.start, 0);
 }
 
 function unheard(duration: number): Notice[] {
