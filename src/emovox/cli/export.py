@@ -21,7 +21,10 @@ def export(
         Path | None,
         typer.Option(metavar="<NAME.c>", help="The new file, [default: name of the model, in this folder]"),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="Length of the window.")] = 3.0,
+    seconds: Annotated[
+        str,
+        typer.Option(metavar="<lengths>", help="Lengths of the windows, such as 3, or 1.5,3. All share the weights."),
+    ] = "3",
     store: Annotated[
         Literal["half", "int8"],
         typer.Option(help="Weights in the C file: halves, which change no score, or integers of 8 bits."),
@@ -40,10 +43,10 @@ def export(
 
     assert to == "c"
     path = resolve(model)
-    made = write_c(path, output, seconds=seconds, store=store)
+    made = write_c(path, output, seconds=_lengths(seconds), store=store)
     rows = [
         ("files", f"{made.path}, {made.path.with_suffix('.h').name}"),
-        ("window", f"{made.samples} samples, {seconds:g} s"),
+        ("windows", f"{', '.join(map(str, made.windows))} samples"),
         ("memory", f"{made.arena / 1e6:.2f} MB, no heap"),
         ("weights", f"{made.constants / 1e6:.2f} MB"),
         ("operators", ", ".join(made.operators)),
@@ -51,3 +54,10 @@ def export(
     ]
     say(columns([[name, value] for name, value in rows]), nl=False)
     complain(f"model: {made.path}")
+
+
+def _lengths(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}', expected numbers, such as 3, or 1.5,3", param_hint="--seconds") from error

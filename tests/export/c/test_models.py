@@ -32,7 +32,7 @@ def differences(text: str) -> list[float]:
 
 @pytest.fixture(scope="module")
 def mobile(tmp_path_factory: pytest.TempPathFactory) -> CFiles:
-    return write_c(resolve("mobile"), tmp_path_factory.mktemp("c") / "mine.c")
+    return write_c(resolve("mobile"), tmp_path_factory.mktemp("c") / "mine.c", seconds=[3.0, 0.5])
 
 
 def check_equal(made: CFiles) -> None:
@@ -55,6 +55,13 @@ def test_hybrid_gives_the_scores_of_onnx_runtime(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_samples_of_no_window_are_refused(mobile: CFiles) -> None:
+    assert mobile.windows == (8000, 48000)
+    with pytest.raises(ExportError, match="mine has no window of 16000 samples"):
+        Compiled(mobile.path, fixed_graphs(resolve("mobile"))).statistics(np.zeros(16000, np.float32))
+
+
+@needs_compiler
 def test_a_profile_adapts_the_c_as_it_does_the_model(mobile: CFiles) -> None:
     path = resolve("mobile")
     compiled, model = Compiled(mobile.path, fixed_graphs(path)), Model.load(path)
@@ -73,7 +80,7 @@ def test_a_profile_adapts_the_c_as_it_does_the_model(mobile: CFiles) -> None:
 def test_weights_of_8_bits_are_small_and_change_scores_little(name: str, most: int, tmp_path: Path) -> None:
     made = write_c(resolve(name), tmp_path / "mine.c", store="int8")
     assert made.constants < most
-    assert differences(made.difference)[1] < 0.02
+    assert differences(made.difference)[1] < 0.03
 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
@@ -81,7 +88,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"expected NAME\.c, where NAME has letters"):
         write_c(resolve("mobile"), tmp_path / "my-model.c")
     with pytest.raises(ExportError, match=r"seconds is 60, model 'mobile' takes 0\.\d+ to \d+ seconds"):
-        write_c(resolve("mobile"), tmp_path / "mine.c", seconds=60)
+        write_c(resolve("mobile"), tmp_path / "mine.c", seconds=[60])
     with pytest.raises(ExportError, match="is a head alone, expected a whole model such as mobile"):
         write_c(resolve("permissive"), tmp_path / "mine.c")
     assert not list(tmp_path.glob("mine.*"))
@@ -93,6 +100,13 @@ def test_the_command_names_operator_and_layer(capsys: pytest.CaptureFixture[str]
         main(["export", "svm", "--to", "c", "--output", str(tmp_path / "svm.c")])
     assert ended.value.code == 1
     assert "operator TopK of layer '/encoder/front_end/TopK_2' has no C code: take a model" in capsys.readouterr().err
+
+
+def test_lengths_that_are_no_numbers_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "mobile", "--to", "c", "--seconds", "3;4"])
+    assert ended.value.code == 2
+    assert "'3;4', expected numbers, such as 3, or 1.5,3" in " ".join(capsys.readouterr().err.split())
 
 
 def test_without_a_compiler_the_command_says_so(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Compiled:
 
     Args:
         source: path of its C file.
-        graphs: what the file was written from.
+        graphs: what the file was written from, of any window.
         options: see `library`.
 
     Raises:
@@ -63,19 +64,26 @@ class Compiled:
         self._library, self._name, self._graphs = library(source, options=options), source.stem, graphs
 
     def statistics(self, samples: Samples) -> Samples:
-        """Return the statistics [p] of one window [n], float32."""
-        return self._call("statistics", [samples], self._graphs.mean.dims[1])
+        """Return the statistics [p] of samples [n], float32.
+
+        Raises:
+            ExportError: the file has no window of this length.
+        """
+        result, given = np.zeros(self._graphs.mean.dims[1], np.float32), np.ascontiguousarray(samples, np.float32)
+        if getattr(self._library, f"{self._name}_statistics")(_pointer(given), len(given), _pointer(result)):
+            raise ExportError(f"{self._name} has no window of {len(given)} samples")
+        return result
 
     def scores(self, statistics: Samples, profile: Profile) -> Samples:
         """Return the scores [labels] of statistics [p] that a profile standardises."""
-        return self._call("scores", [statistics, profile.mean, profile.scale], len(self._graphs.card.labels))
-
-    def _call(self, function: str, given: Sequence[Samples], size: int) -> Samples:
-        result = np.zeros(size, np.float32)
-        arrays = [*(np.ascontiguousarray(one, np.float32) for one in given), result]
-        pointer = ctypes.POINTER(ctypes.c_float)
-        getattr(self._library, f"{self._name}_{function}")(*(one.ctypes.data_as(pointer) for one in arrays))
+        result = np.zeros(len(self._graphs.card.labels), np.float32)
+        given = [np.ascontiguousarray(one, np.float32) for one in (statistics, profile.mean, profile.scale)]
+        getattr(self._library, f"{self._name}_scores")(*map(_pointer, given), _pointer(result))
         return result
+
+
+def _pointer(array: Samples) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
 
 
 def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Samples]) -> tuple[float, float]:
@@ -97,7 +105,7 @@ def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Sampl
 
 
 def check_inputs(graphs: FixedGraphs) -> list[Samples]:
-    """Return windows for a comparison: the golden input, as it is, 40 dB lower and backwards, and silence."""
+    """Return samples of a window for a comparison: the golden input, 40 dB lower, backwards, and silence."""
     rate = graphs.card.sample_rate
     samples = golden_input(seconds=graphs.samples / rate, sample_rate=rate)
     return [samples, samples * np.float32(0.01), np.ascontiguousarray(samples[::-1]), np.zeros_like(samples)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ class CFiles(NamedTuple):
 
     Attributes:
         path: of the .c file; the header .h is beside it.
-        samples: length of the window.
+        windows: their lengths in samples.
         arena: bytes of the static block.
         constants: bytes of all constants.
         operators: operators of both graphs.
@@ -31,45 +32,50 @@ class CFiles(NamedTuple):
     """
 
     path: Path
-    samples: int
+    windows: tuple[int, ...]
     arena: int
     constants: int
     operators: list[str]
     difference: str
 
 
-def write_c(path: Path, output: Path | None = None, *, seconds: float = WINDOW, store: str = "half") -> CFiles:
+def write_c(
+    path: Path, output: Path | None = None, *, seconds: Sequence[float] = (WINDOW,), store: str = "half"
+) -> CFiles:
     """Write a model as one C99 file and its header; names in them begin with the name of the file.
 
     Args:
         path: path of the model's card or graph.
         output: path of the new .c file; None: the name of the model, in the current folder.
-        seconds: length of the window.
+        seconds: lengths of the windows.
         store: how large matrices are stored, a name in `emovox.export.c.weights.STORES`.
 
     Raises:
         ExportError: an operator has no C code, the name is none of C, or the compiled file gives other scores.
         CardError: the model cannot be read.
     """
-    graphs = fixed_graphs(path, seconds=seconds)
-    output = output or Path(re.sub(r"\W", "_", graphs.card.name, flags=re.ASCII) + ".c")
+    windows = [fixed_graphs(path, seconds=length) for length in sorted(set(seconds))]
+    output = output or Path(re.sub(r"\W", "_", windows[0].card.name, flags=re.ASCII) + ".c")
     if output.suffix != ".c" or not re.fullmatch(r"[A-Za-z]\w*", output.stem, re.ASCII):
         raise ExportError(f"output is '{output}', expected NAME.c, where NAME has letters, digits and _ alone")
-    source = c_source(graphs, name=output.stem, where=path, store=store)
+    source = c_source(windows, name=output.stem, where=path, store=store)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / output.name
         draft.write_text(source.code)
         draft.with_suffix(".h").write_text(source.header)
-        difference = _compared(draft, graphs, path, limit=PARITY[store]) if compiler() else ""
+        difference = _compared(draft, windows, path, limit=PARITY[store]) if compiler() else ""
     with replacing(output) as code, replacing(output.with_suffix(".h")) as header:
         code.write(source.code.encode())
         header.write(source.header.encode())
-    operators = sorted({node.op_type for graph in (graphs.statistics, graphs.scores) for node in graph.graph.node})
-    return CFiles(output, graphs.samples, source.arena, source.constants, operators, difference)
+    graphs = (windows[0].statistics, windows[0].scores)
+    operators = sorted({node.op_type for one in graphs for node in one.graph.node})
+    lengths = tuple(one.samples for one in windows)
+    return CFiles(output, lengths, source.arena, source.constants, operators, difference)
 
 
-def _compared(draft: Path, graphs: FixedGraphs, path: Path, *, limit: float) -> str:
-    statistics, scores = largest_differences(Compiled(draft, graphs), Model.load(path), check_inputs(graphs))
+def _compared(draft: Path, windows: Sequence[FixedGraphs], path: Path, *, limit: float) -> str:
+    compiled, inputs = Compiled(draft, windows[0]), [one for graphs in windows for one in check_inputs(graphs)]
+    statistics, scores = largest_differences(compiled, Model.load(path), inputs)
     if not scores <= limit:
         raise ExportError(
             f"{path}: scores of C and ONNX Runtime differ by {scores:.2g}, expected at most {limit:g}; this is an "

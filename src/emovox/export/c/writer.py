@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
@@ -41,11 +41,11 @@ class Source(NamedTuple):
     constants: int
 
 
-def c_source(graphs: FixedGraphs, *, name: str, where: Path, store: str = "half") -> Source:
+def c_source(windows: Sequence[FixedGraphs], *, name: str, where: Path, store: str = "half") -> Source:
     """Return the C of a model.
 
     Args:
-        graphs: its fixed graphs.
+        windows: its fixed graphs, one pair for each length of the input; their weights are stored once.
         name: begins all names of the header, a name of C.
         where: file of the model, for messages.
         store: how large matrices are stored, a name in `emovox.export.c.weights.STORES`.
@@ -53,26 +53,30 @@ def c_source(graphs: FixedGraphs, *, name: str, where: Path, store: str = "half"
     Raises:
         ExportError: an operator has no C code; the message names it and its layer.
     """
-    program = Program(store=store)
-    p, labels = graphs.mean.dims[1], len(graphs.card.labels)
+    program, first = Program(store=store), windows[0]
+    p, labels = first.mean.dims[1], len(first.card.labels)
     wide = {key: argument(key.removeprefix("speaker_"), [1, p]) for key in (STATISTICS, *SPEAKER_INPUTS)}
-    samples, scores = argument(INPUT, [1, graphs.samples]), argument(SCORES, [1, labels])
-    encoder = lowered(program, graphs.statistics, {INPUT: samples, STATISTICS: wide[STATISTICS]}, where=where)
-    head = lowered(program, graphs.scores, {**wide, SCORES: scores}, where=where)
-    (statistics_body, first), (scores_body, second) = encoder.text(), head.text()
-    fields = _fields(graphs, name, arena=max(first, second))
-    heard = f"const float samples[{graphs.samples}]"
-    given = f"const float statistics[{p}], const float mean[{p}], const float scale[{p}]"
+    sizes, functions = [], []
+    for graphs in windows:
+        given = {INPUT: argument(INPUT, [1, graphs.samples]), STATISTICS: wide[STATISTICS]}
+        body, size = lowered(program, graphs.statistics, given, where=where).text()
+        heard = f"const float samples[{graphs.samples}], float statistics[{p}]"
+        functions.append(f"static {function_text(f'statistics_{graphs.samples}({heard})', body)}")
+        sizes.append(size)
+    given = {**wide, SCORES: argument(SCORES, [1, labels])}
+    body, size = lowered(program, first.scores, given, where=where).text()
+    known = f"const float statistics[{p}], const float mean[{p}], const float scale[{p}]"
+    fields = _fields(windows, name, arena=max(size, *sizes))
     parts = [
         opening(fields),
         program.text(),
-        f"const char *const {name}_labels[{labels}] = {{{fields['label_names']}}};",
-        array_text(f"{name}_mean", "FLOATS", numpy_helper.to_array(graphs.mean)).removeprefix("static "),
-        array_text(f"{name}_scale", "FLOATS", numpy_helper.to_array(graphs.scale)).removeprefix("static "),
-        function_text(f"{name}_statistics({heard}, float statistics[{p}])", statistics_body),
-        function_text(f"{name}_scores({given}, float scores[{labels}])", scores_body),
+        array_text(f"{name}_mean", "FLOATS", numpy_helper.to_array(first.mean)).removeprefix("static "),
+        array_text(f"{name}_scale", "FLOATS", numpy_helper.to_array(first.scale)).removeprefix("static "),
+        *functions,
+        function_text(f"{name}_scores({known}, float scores[{labels}])", body),
+        _template("closing.c", fields),
     ]
-    return Source("\n\n".join(parts) + "\n", _template("header.h", fields), fields["bytes"], program.size + 8 * p)
+    return Source("\n\n".join(parts), _template("header.h", fields), fields["bytes"], program.size + 8 * p)
 
 
 def lowered(program: Program, proto: Any, arguments: Mapping[str, Tensor], *, where: Path) -> Function:
@@ -85,16 +89,20 @@ def function_text(signature: str, body: str) -> str:
     return f"void {signature}\n{{\n{body}\n}}"
 
 
-def _fields(graphs: FixedGraphs, name: str, *, arena: int) -> dict[str, Any]:
-    card = graphs.card
+def _fields(windows: Sequence[FixedGraphs], name: str, *, arena: int) -> dict[str, Any]:
+    card = windows[0].card
+    lengths = [graphs.samples for graphs in windows]
+    calls = [f"    case {n}:\n        statistics_{n}(samples, statistics);\n        break;" for n in lengths]
     return {
         "name": name,
         "NAME": name.upper(),
         "model": card.name,
-        "seconds": f"{graphs.samples / card.sample_rate:g}",
         "rate": card.sample_rate,
-        "samples": graphs.samples,
-        "statistics": graphs.mean.dims[1],
+        "windows": len(lengths),
+        "lengths": ", ".join(map(str, lengths)),
+        "longest": max(lengths),
+        "cases": "\n".join(calls),
+        "statistics": windows[0].mean.dims[1],
         "labels": len(card.labels),
         "label_names": ", ".join(f'"{label}"' for label in card.labels),
         "licence": card.licence,

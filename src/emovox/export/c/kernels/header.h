@@ -15,7 +15,8 @@ extern "C" {
 
 enum {
     ${NAME}_RATE = $rate,          /* samples per second, one channel */
-    ${NAME}_SAMPLES = $samples,    /* length of the window, $seconds s */
+    ${NAME}_SAMPLES = $longest,    /* length of the longest window */
+    ${NAME}_WINDOWS = $windows,    /* number of windows */
     ${NAME}_STATISTICS = $statistics,
     ${NAME}_LABELS = $labels
 };
@@ -27,8 +28,11 @@ extern const char *const ${name}_labels[${NAME}_LABELS];
 extern const float ${name}_mean[${NAME}_STATISTICS];
 extern const float ${name}_scale[${NAME}_STATISTICS];
 
-/* Compute the statistics of one window; samples are in [-1, 1]. */
-void ${name}_statistics(const float samples[${NAME}_SAMPLES], float statistics[${NAME}_STATISTICS]);
+/* Lengths of the windows in samples. */
+extern const int ${name}_windows[${NAME}_WINDOWS];
+
+/* Compute the statistics of n samples, which are in [-1, 1]; n is the length of a window. Return 0, or -1 for another n. */
+int ${name}_statistics(const float *samples, int n, float statistics[${NAME}_STATISTICS]);
 
 /* Compute the probability of each label from statistics, which mean and scale standardise. Those of a known speaker
  * adapt the model to that voice; the mean of the statistics of some windows of the speaker is a good start. */
