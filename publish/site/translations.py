@@ -113,7 +113,7 @@ def _targets(page: str, folder: str) -> set[str]:
     found = _LINK.findall(re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page)))
     paths = (link if re.match(r"[a-z]+:", link) else link.partition("#")[0] for link in found)
     files = (path if ":" in path else posixpath.normpath(posixpath.join(folder, path)) for path in paths if path)
-    return {file.replace("docs/zh/", "docs/") for file in files}
+    return {file.replace("docs/zh/", "docs/").replace("README.zh-CN", "README") for file in files}
 
 
 def _read(path: Path) -> str:
