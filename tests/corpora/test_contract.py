@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emovox.corpora.corpus import Corpus
@@ -17,6 +18,7 @@ from emovox.corpora.verify import verify
 from emovox.schema.errors import CorpusError, NoAudioFilesError
 from emovox.schema.labels import TRAINING_CLASSES
 from tests.corpora.trees import NAMED, RATE, SECONDS, TREES, MakeTree, WriteClip, path_of
+from tests.faces import scene, write_video
 
 # id, speaker, sex, language, native, label, sentence
 Fields = tuple[str, str | None, str | None, str | None, str, str | None, str | None]
@@ -25,6 +27,10 @@ EXPECTED: dict[str, tuple[Fields, ...]] = {
     "ravdess": (
         ("03-01-01-01-01-01-01", "01", "male", "en", "neutral", "neutral", "01"),
         ("03-01-08-02-02-01-02", "02", "female", "en", "surprised", "surprise", "02"),
+    ),
+    "ravdess-video": (
+        ("01-01-01-01-01-01-01", "01", "male", "en", "neutral", "neutral", "01"),
+        ("01-01-08-02-02-01-02", "02", "female", "en", "surprised", "surprise", "02"),
     ),
     "casia": (
         ("ZhaoZuoxiang_surprise_250", "ZhaoZuoxiang", "male", "zh", "surprise", "surprise", "250"),
@@ -198,7 +204,7 @@ def test_description_is_complete(name: str) -> None:
 
 
 def test_which_corpora_list_their_names() -> None:
-    assert NAMED == ["cafe", "casia", "emodb", "emovo", "esd", "ravdess", "savee", "tess"]
+    assert NAMED == ["cafe", "casia", "emodb", "emovo", "esd", "ravdess", "ravdess-video", "savee", "tess"]
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -242,6 +248,17 @@ def test_ravdess_songs_and_videos_are_left_aside(make_tree: MakeTree, write_clip
     write_clip(root / "Actor_01" / "01-01-01-01-01-01-01.wav", seed=9)
     strangers = [str(file) for file, _ in scan(CORPORA["ravdess"], root).strangers]
     assert strangers == ["Actor_01/01-01-01-01-01-01-01.wav", "Actor_01/03-02-01-01-01-01-01.wav"]
+
+
+def test_videos_of_ravdess_are_read_and_those_without_sound_are_left_aside(tmp_path: Path) -> None:
+    folder = tmp_path / "Video_Speech_Actor_02" / "Actor_02"
+    folder.mkdir(parents=True)
+    sound = 0.1 * np.random.default_rng(0).standard_normal(8000).astype(np.float32)
+    write_video(folder / "01-01-05-01-01-01-02.mp4", [scene()] * 5, sound=sound)
+    write_video(folder / "02-01-05-01-01-01-02.mp4", [scene()] * 5)
+    (clip,) = index("ravdess-video", tmp_path, partial=True)
+    assert (clip.id, clip.label, clip.speaker, clip.sample_rate) == ("01-01-05-01-01-01-02", "angry", "02", 16000)
+    assert clip.duration == pytest.approx(0.5, abs=0.1)
 
 
 def test_accents_unpacked_on_a_mac(tmp_path: Path, write_clip: WriteClip) -> None:

@@ -77,6 +77,7 @@ N_FOLDS = {
     "iemocap": 10,
     "meld": 6,
     "cafe": 12,
+    "ravdess-video": 6,
 }
 
 
@@ -99,6 +100,8 @@ def test_no_speaker_on_both_sides(name: str, corpora: dict[str, list[Clip]]) -> 
 
 def test_no_speaker_on_both_sides_in_fusion_folds(corpora: dict[str, list[Clip]]) -> None:
     folds = make_folds("si-fusion", corpora["ravdess"])
+    videos = make_folds("si-fusion", corpora["ravdess-video"])
+    assert [fold.test for fold in videos] == [fold.test for fold in folds]
     for fold in folds:
         check_speakers(corpora["ravdess"], fold.train, fold.test)
     assert [len(fold.test_speakers) for fold in folds] == [5, 5, 5, 5, 4]
@@ -262,7 +265,7 @@ def test_bad_questions(corpora: dict[str, list[Clip]]) -> None:
     casia = corpora["casia"]
     with pytest.raises(ProtocolError, match="no protocol is called 'loso', expected one of si, si-fusion, joint, sd"):
         make_folds("loso", casia)
-    with pytest.raises(ProtocolError, match="si-fusion: got casia, expected ravdess alone"):
+    with pytest.raises(ProtocolError, match="si-fusion: got casia, expected ravdess or ravdess-video alone"):
         make_folds("si-fusion", casia)
     with pytest.raises(ProtocolError, match="zero-shot: got target None"):
         make_folds("zero-shot", casia)

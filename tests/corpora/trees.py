@@ -53,6 +53,7 @@ MORE: dict[str, tuple[str, ...]] = {
     ),
     "meld": ("test/output_repeated_splits_test/dia0_utt0.wav",),
     "cafe": ("Neutre/12-N-1-6.wav",),
+    "ravdess-video": ("Video_Speech_Actor_02/Actor_02/01-01-08-02-02-01-02.mp4",),
 }
 """Clips beside the example of a corpus."""
 

@@ -141,8 +141,10 @@ def _check_speakers(clips: Sequence[Clip], used: Sequence[int], protocol: str) -
 
 def _one_corpus(clips: Sequence[Clip], used: Sequence[int], protocol: str) -> tuple[Fold, ...]:
     names = sorted({clips[n].corpus for n in used})
-    if protocol == "si-fusion" and names != ["ravdess"]:
-        raise ProtocolError(f"si-fusion: got {', '.join(names)}, expected ravdess alone; use si or joint")
+    if protocol == "si-fusion" and names not in (["ravdess"], ["ravdess-video"]):
+        raise ProtocolError(
+            f"si-fusion: got {', '.join(names)}, expected ravdess or ravdess-video alone; use si or joint"
+        )
     fixed = FUSION_FOLDS if protocol == "si-fusion" else SI_FOLDS.get(names[0]) if len(names) == 1 else None
     groups = _named(names[0], fixed) if fixed else _groups(clips, used)
     return _by_speakers(clips, used, groups, protocol)
@@ -298,7 +300,11 @@ FUSION_FOLDS: Groups = (
 )
 """The five folds of RAVDESS most cited for voice and face (Luna-Jiménez et al. 2021, Sensors 21(22))."""
 
-SI_FOLDS: Mapping[str, Groups] = {"ravdess": RAVDESS_FOLDS, "tess": (("YAF",), ("OAF",))}
+SI_FOLDS: Mapping[str, Groups] = {
+    "ravdess": RAVDESS_FOLDS,
+    "ravdess-video": RAVDESS_FOLDS,
+    "tess": (("YAF",), ("OAF",)),
+}
 """Corpora with other folds than one speaker each. TESS has the order: train OAF, test YAF; train YAF, test OAF."""
 
 JOINT_FOLDS: Mapping[str, Groups] = {

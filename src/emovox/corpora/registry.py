@@ -22,6 +22,7 @@ from emovox.corpora.manifest import Clip
 from emovox.corpora.meld import MELD
 from emovox.corpora.nemo import NEMO
 from emovox.corpora.ravdess import RAVDESS
+from emovox.corpora.ravdess_video import RAVDESS_VIDEO
 from emovox.corpora.savee import SAVEE
 from emovox.corpora.scan import Scan, scan
 from emovox.corpora.shemo import SHEMO
@@ -50,6 +51,7 @@ CORPORA: Mapping[str, Corpus] = {
         IEMOCAP,
         MELD,
         CAFE,
+        RAVDESS_VIDEO,
     )
 }
 """Published corpora of emotional speech, by name."""
