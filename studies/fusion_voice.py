@@ -2,11 +2,10 @@
 
     python -m studies.fusion_voice [--folds five six]
 
-The recipe is that of `accurate`: three frozen Whisper blocks, heads that learn statistics as they are and standardised
-by those of each speaker. *Joint* heads learn from RAVDESS, CASIA and EMO-DB, *alone* from RAVDESS. For each outer fold
-and kind there is one head (three averaged) of all training clips, and one for each half of the training speakers, which
-scores the other half: from these the weight of the face and the temperature are chosen. Heads are kept in the cache
-folder, so a run that was stopped goes on.
+The recipe is that of `accurate`: three frozen Whisper blocks, three heads that learn statistics as they are and
+standardised by those of each speaker. *Joint* heads learn from RAVDESS, CASIA and EMO-DB, *alone* from RAVDESS. In each
+outer fold a kind has one of all training clips, and one of each half of the training speakers, which scores the
+other half: from these all choices are made. Heads are kept in the cache folder, so a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ import argparse
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from emovox.corpora.folds import make_folds
@@ -27,12 +28,13 @@ from emovox.models.encoders import build_encoder
 from emovox.models.head import Head
 from emovox.models.network import Encoder
 from emovox.training.cache import cache_folder
+from emovox.training.data.examples import Examples, vectors
 from emovox.training.data.inputs import Inputs, recipe_inputs
-from emovox.training.data.statistics import Statistics
+from emovox.training.data.statistics import Standardizer, by_speaker, measure, pooled
 from emovox.training.data.task import Indices, Task, make_task
 from emovox.training.held_out import inner_splits
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.stages.head import fit_head
+from emovox.training.stages.head import HeadAlone, merged
 from emovox.training.stages.stage import HEAD, INNER, Context
 from emovox.workflow import read_recipe
 
@@ -51,18 +53,29 @@ INNER_FOLDS = 2
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The clips of all corpora, the rows of their views, and the statistics of all rows."""
+    """The clips of all corpora, the rows of their views, and what the recipe says of encoder and heads."""
 
     task: Task
     inputs: Inputs
     encoder: Encoder
-    statistics: Statistics
     recipe: NetworkRecipe
 
     @property
     def ravdess(self) -> Indices:
         """Return the numbers of the clips of RAVDESS."""
         return np.flatnonzero([clip.corpus == "ravdess" for clip in self.task.clips])
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """All rows to learn from, [2 n, p] in half precision: standardised by `scale`, then by their speaker.
+
+    `rows` [n] are numbers of the inputs, `scale` comes from the clips that are not of RAVDESS: it knows no test clip.
+    """
+
+    rows: Indices
+    values: npt.NDArray[np.float16]
+    scale: Standardizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +88,27 @@ class OuterFold:
     inner: tuple[tuple[Indices, Indices], ...]
 
 
-def read_material() -> Material:
-    """Return clips and statistics; inputs that the cache lacks are computed first, for hours."""
+def read_voice() -> Material:
+    """Return the clips without statistics; inputs that the cache lacks are computed first, for hours."""
     recipe = read_recipe(ROOT / "recipes" / "accurate.toml", [])
     assert isinstance(recipe, NetworkRecipe)
     recipe = msgspec.structs.replace(recipe, data=msgspec.structs.replace(recipe.data, corpora=CORPORA))
     task = make_task(load_clips(CORPORA), recipe.data)
     inputs = recipe_inputs(task.clips, recipe, folder=cache_folder(), workers=1)
-    encoder = build_encoder(recipe.encoder)
+    return Material(task, inputs, build_encoder(recipe.encoder), recipe)
+
+
+def read_lessons(material: Material) -> Lessons:
+    """Compute the statistics of all rows."""
+    task, inputs = material.task, material.inputs
     everything = np.arange(len(task.clips))
     rows = inputs.learnt(everything, whole=everything, narrow=everything[:0])
-    return Material(task, inputs, encoder, Statistics(task, inputs, encoder, rows), recipe)
+    values = pooled(material.encoder, inputs, rows)
+    scale = measure(values[~np.isin(inputs.owner[rows], material.ravdess)])
+    found = np.empty((2 * len(rows), values.shape[1]), np.float16)
+    found[len(rows) :] = by_speaker(task, inputs, rows, values)
+    found[: len(rows)] = scale(values)
+    return Lessons(rows, found, scale)
 
 
 def outer_folds(material: Material, folds: str) -> Iterator[OuterFold]:
@@ -98,35 +121,37 @@ def outer_folds(material: Material, folds: str) -> Iterator[OuterFold]:
         yield OuterFold(f"{folds}-{fold.number}", train, test, tuple(parts))
 
 
-def head_path(fold: OuterFold, kind: str, part: int) -> Path:
+def head_path(fold: OuterFold, kind: str, part: int, member: int) -> Path:
     """Return the file of a head; part 0 learnt from all training clips, 1 and 2 from a half each."""
-    return cache_folder() / "fusion" / f"{fold.name}-{kind}-{part}.pt"
+    return cache_folder() / "fusion" / f"{fold.name}-{kind}-{part}-{member}.pt"
 
 
-def load_head(path: Path, material: Material) -> Head:
-    """Return a head that was kept."""
-    state = torch.load(path, weights_only=True)
-    hidden = len(state["classify.weight"][0])
-    config = msgspec.structs.replace(material.recipe.head, hidden=hidden)
-    head = Head(material.encoder.n_statistics, len(material.task.classes), config)
-    head.load_state_dict(state)
-    return head.eval()
+def load_head(fold: OuterFold, kind: str, part: int, material: Material) -> Head:
+    """Return the average of the heads that were kept."""
+    heads = []
+    for member in range(material.recipe.members):
+        head = Head(material.encoder.n_statistics, len(material.task.classes), material.recipe.head)
+        head.load_state_dict(torch.load(head_path(fold, kind, part, member), weights_only=True))
+        heads.append(head)
+    return merged(heads).eval()
 
 
-def learn(material: Material, fold: OuterFold, kind: str, part: int) -> None:
+def learn(material: Material, lessons: Lessons, fold: OuterFold, kind: str, part: int, member: int) -> None:
     """Train a head and keep it."""
     learnt = fold.train if part == 0 else fold.inner[part - 1][0]
     others = np.setdiff1d(np.arange(len(material.task.clips)), material.ravdess)
     clips = np.sort(np.concatenate([learnt, others])) if kind == "joint" else learnt
-    path = head_path(fold, kind, part)
+    chosen = np.flatnonzero(np.isin(material.inputs.owner[lessons.rows], clips))
+    both, load = np.concatenate([chosen, chosen + len(lessons.rows)]), vectors(lessons.values)
+    owner = np.tile(material.inputs.owner[lessons.rows[chosen]], 2)
+    examples = Examples(material.task, owner, lambda rows: load(both[rows]))
+    path = head_path(fold, kind, part, member)
     context = Context(material.task, material.inputs, material.recipe, clips, path.with_suffix(""))
-    context.__dict__["_statistics"] = [(material.encoder, material.statistics)]
+    head = context.new_head(material.encoder, HEAD, member)
+    head.set_statistics(torch.from_numpy(lessons.scale.mean), torch.from_numpy(lessons.scale.deviation))
     plan = material.recipe.head_learning
     assert plan is not None
-    members = material.recipe.members if part == 0 else 1
-    head = fit_head(
-        context, material.encoder, plan, clips, HEAD if part == 0 else INNER + part, "head", members=members
-    )
+    context.learn(HeadAlone(head), examples, plan, (HEAD if part == 0 else INNER + part, member), "head")
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(head.state_dict(), path)
 
@@ -137,15 +162,14 @@ def main() -> None:
     parser.add_argument("--folds", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS))
     chosen = parser.parse_args().folds
     torch.set_num_threads(1)
-    material = read_material()
-    for folds in chosen:
-        for kind in KINDS:
-            for fold in outer_folds(material, folds):
-                for part in range(INNER_FOLDS + 1):
-                    if not head_path(fold, kind, part).is_file():
-                        start = time.monotonic()
-                        learn(material, fold, kind, part)
-                        print(f"{fold.name} {kind} {part}: {time.monotonic() - start:.0f} s", flush=True)
+    material = read_voice()
+    lessons = read_lessons(material)
+    folds = [fold for name in chosen for fold in outer_folds(material, name)]
+    for member, fold, kind, part in product(range(material.recipe.members), folds, KINDS, range(INNER_FOLDS + 1)):
+        if not head_path(fold, kind, part, member).is_file():
+            start = time.monotonic()
+            learn(material, lessons, fold, kind, part, member)
+            print(f"{fold.name} {kind} {part} {member}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ RAVDESS_VIDEO = replace(
     RAVDESS,
     name="ravdess-video",
     title="Ryerson Audio-Visual Database of Emotional Speech and Song (speech, picture and sound)",
-    where="https://zenodo.org/records/1188976: Video_Speech_Actor_01.zip to 24 (files 02-… have no sound, songs 01-02-…)",
+    where="https://zenodo.org/records/1188976: Video_Speech_Actor_01.zip to 24 (02-… have no sound, 01-02-… are songs)",
     example="Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4",
     layout=replace(RAVDESS.layout, pattern=RAVDESS.layout.pattern.replace("03-01-", "01-01-", 1)),
     names=_names,
