@@ -12,7 +12,7 @@ import pytest
 from publish import notebooks
 from publish.notebooks import build, code_of, problems, run, sources, unpaired, write
 
-FAST = ("1-guide",)
+FAST = ("1-guide", "6-real-time")
 """Notebooks that run in every test run, with less data; the others take longer."""
 
 SOURCE = """# %% [markdown] lang="en"
