@@ -480,6 +480,32 @@ class TestTranscript:
         assert "expected the one that it is the transcript of" in " ".join(capsys.readouterr().err.split())
         emovox("a.wav", "--transcript", "none.srt", status=1)
         assert "none.srt: cannot be read" in capsys.readouterr().err
+        emovox("a.wav", "--transcript", "a.srt", "--output", "a.srt", status=1)
+        assert "a.srt: got an input as the output" in capsys.readouterr().err
+        assert (folder / "a.srt").read_text() == self.SAID
+
+    @pytest.mark.parametrize(
+        ("said", "message"),
+        [
+            ("", "got no line with text"),
+            ("1\n00:00:02,000 --> 00:00:01,000\na\n", "from 2.0 to 1.0 s"),
+            ("1\nx --> 00:00:01,000\na\n", "got the time 'x'"),
+        ],
+    )
+    def test_with_a_bad_one_the_voice_is_analysed_all_the_same(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], said: str, message: str
+    ) -> None:
+        (folder / "a.srt").write_text(said)
+        emovox("a.wav", "--transcript", "a.srt", "--format", "json")
+        (row,) = rows(capsys)
+        assert [notice["code"] for notice in row["warnings"]] == ["transcript"]
+        assert message in row["warnings"][0]["message"]
+        assert row["segments"]
+        assert "lines" not in row
+        emovox("a.wav", "--transcript", "a.srt", "--format", "vtt")
+        shown = capsys.readouterr()
+        assert message in shown.err
+        assert shown.out.startswith("WEBVTT")
 
 
 def test_coverage_shows_sets_of_labels(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,22 @@ def test_one_channel_is_everybody(folder: Path, capsys: pytest.CaptureFixture[st
     assert "The recording has one channel, so everybody who speaks in it was analysed" in capsys.readouterr().out
 
 
+def test_a_bad_transcript_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "empty.vtt").touch()
+    emovox("mono.wav", "--transcript", "empty.vtt", "--language", "zh")
+    shown = capsys.readouterr()
+    assert "warning: empty.vtt: got no line with text" in shown.err
+    assert "转写文本有疑问：empty.vtt: got no line with text" in shown.out
+
+
+def test_without_jinja_the_extra_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emovox.schema.extras.find_spec", lambda _: None)
+    emovox("mono.wav", status=1)
+    assert capsys.readouterr().err == "error: emovox report needs the extra 'report': pip install 'emovox[report]'\n"
+
+
 def test_a_transcript_of_another_call_is_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "other.vtt").write_text("WEBVTT\n\n10:00.000 --> 10:02.000\nhello\n")
     emovox("mono.wav", "--transcript", "other.vtt", "--output", "mono.html")

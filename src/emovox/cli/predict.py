@@ -36,9 +36,9 @@ from emovox.cli.console import (
 )
 from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
 from emovox.cli.table import table_text
+from emovox.cli.transcripts import complain_of_transcript, given_transcript
 from emovox.fusion.face.modality import check_face
 from emovox.fusion.modalities import FACE, parse_modalities
-from emovox.fusion.transcript import read_transcript
 from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import load
@@ -140,10 +140,10 @@ def predict(
     sources = list(_expanded(files))
     format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot, transcript=transcript)
-    said = None if transcript is None else read_transcript(transcript)
+    said = given_transcript(transcript)
     wanted = modalities_choice(modalities, sources, coverage=coverage)
     names = [source for source in sources if isinstance(source, str)]
-    inputs = InputFiles(names)
+    inputs = InputFiles([*names, *([] if transcript is None else [transcript])])
     inputs.spare(output, plot)
     spare_other_kind(output, suffix=_SUFFIX[format], head=_HEADS[format])
     spare_other_kind(plot, suffix=".png", head=b"\x89PNG")
@@ -216,6 +216,7 @@ def _write_each(job: PredictJob, format: Format, output: Path | None, inputs: In
             inputs.spare(target)
             with writing(target) as write:
                 write(SINGLE[format](row))
+            complain_of_transcript(row)
         except ConfigError as error:  # a name that is too long with its suffix: the others are still written
             job.failed += 1
             complain(f"error: {error}")

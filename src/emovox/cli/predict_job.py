@@ -8,22 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import BinaryIO, TypeVar
 
-from msgspec.structs import replace
-
 from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Reading, Samples
 from emovox.cli.console import Bar, clock
-from emovox.fusion.alignment import spoken_lines
+from emovox.fusion.alignment import with_transcript
 from emovox.fusion.face.modality import face_modality
 from emovox.fusion.modalities import FACE, VOICE, OtherModality, fused
-from emovox.fusion.transcript import Line
+from emovox.fusion.transcript import Transcript
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.first_pass import BlockObserver, Heard
 from emovox.runtime.folder_pass import FolderPass
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.speakers import SpeakerCount
-from emovox.schema.errors import EmovoxError, TranscriptError, UnreadableError
+from emovox.schema.errors import EmovoxError, UnreadableError
 from emovox.schema.label_sets import with_sets
 from emovox.schema.result import Failure, Notice, Result, ResultRow
 from emovox.schema.trust import CardSets
@@ -59,7 +57,7 @@ class PredictJob:
         speakers: SpeakerCount | None,
         bar: Bar,
         plotted: bool,
-        transcript: Sequence[Line] | None = None,
+        transcript: Transcript | None = None,
         sets: CardSets | None = None,
         modalities: Sequence[str] = (VOICE,),
     ) -> None:
@@ -106,12 +104,7 @@ class PredictJob:
             result = fused(result, [self._face(result, number)], threshold=threshold)
         if self.sets is not None:
             result = with_sets(result, self.sets)
-        if self.transcript is None:
-            return result
-        try:
-            return replace(result, lines=spoken_lines(result, self.transcript, threshold=threshold))
-        except TranscriptError as error:
-            return replace(result, warnings=(*result.warnings, Notice(error.code, str(error))))
+        return result if self.transcript is None else with_transcript(result, self.transcript, threshold=threshold)
 
     def _face(self, result: Result, number: int) -> OtherModality:
         def observe(seconds: float) -> None:

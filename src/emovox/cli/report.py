@@ -26,7 +26,8 @@ from emovox.cli.console import (
     writing,
 )
 from emovox.cli.predict import reading_choice
-from emovox.fusion.transcript import Line, read_transcript
+from emovox.cli.transcripts import given_transcript
+from emovox.fusion.transcript import Transcript
 from emovox.runtime.predictor import Predictor, load
 from emovox.runtime.timeline import spoken
 from emovox.schema.errors import TranscriptError
@@ -85,7 +86,7 @@ def report(
         raise typer.BadParameter("got --customer, too, expected one of them", param_hint="--both")
     InputFiles([call, *([] if transcript is None else [transcript])]).spare(output)
     spare_other_kind(output, suffix=".html", head=b"<!doctype html>")
-    said = None if transcript is None else read_transcript(transcript)
+    said = given_transcript(transcript)
     reading = reading_choice(track, raw)
     channels = _channels(call, reading, customer=customer, both=both)
     predictor = load(model, head=head)
@@ -129,14 +130,17 @@ def _predicted(
 
 
 def _with_lines(
-    result: Result, said: tuple[Line, ...] | None, threshold: float
+    result: Result, said: Transcript | None, threshold: float
 ) -> tuple[Result, tuple[CallLine, ...] | None]:
-    """Return the lines of the transcript; one of another recording becomes a warning, and the voice stays."""
+    """Return the lines of the transcript; what is odd about it becomes a warning, and the voice stays."""
     from emovox.evaluation.report.call.content import call_lines
 
     if said is None:
         return result, None
+    result = replace(result, warnings=(*result.warnings, *said.notices))
+    if said.lines is None:
+        return result, None
     try:
-        return result, call_lines(result, said, threshold=threshold)
+        return result, call_lines(result, said.lines, threshold=threshold)
     except TranscriptError as error:
         return replace(result, warnings=(*result.warnings, Notice(error.code, str(error)))), None

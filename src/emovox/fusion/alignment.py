@@ -2,20 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
-from emovox.fusion.transcript import Line
+from emovox.fusion.transcript import Line, Transcript
 from emovox.runtime.timeline import spoken
 from emovox.schema.errors import TranscriptError
-from emovox.schema.result import Result, Segment, SpokenLine
+from emovox.schema.result import Notice, Result, Segment, SpokenLine
 
 LATEST_END = 2.0
 """Seconds by which a transcript may end after its recording: recognisers round, and add silence to the last window."""
 
 LEAST_OVERLAP = 0.1
 """Seconds of a line that must lie in speech, or all of a line that is shorter: less says nothing."""
+
+MOST_SILENT = 0.8
+"""Share of the lines outside all speech from which a transcript is doubtful; of one party of two it is about half."""
+
+LATER_SPEECH = 0.5
+"""Share of the speech after the last line from which a transcript is doubtful."""
+
+
+def with_transcript(result: Result, transcript: Transcript, *, threshold: float) -> Result:
+    """Return a result with the lines of its transcript, and what is odd about it as warnings `transcript`.
+
+    A transcript of another recording, or one that could not be read, adds a warning alone: the voice stays.
+
+    Args:
+        result: of the recording.
+        transcript: of the same recording.
+        threshold: as in `spoken_lines`.
+    """
+    notices = list(transcript.notices)
+    lines = None
+    if transcript.lines is not None:
+        try:
+            lines = spoken_lines(result, transcript.lines, threshold=threshold)
+            notices += (Notice(TranscriptError.code, doubt) for doubt in _doubts(result, lines))
+        except TranscriptError as error:
+            notices.append(Notice(error.code, str(error)))
+    return replace(result, lines=lines, warnings=(*result.warnings, *notices))
+
+
+def _doubts(result: Result, lines: Sequence[SpokenLine]) -> Iterator[str]:
+    """Yield what speaks against a transcript of this recording."""
+    check = "check that it is the transcript of this recording"
+    silent = sum(line.scores is None for line in lines)
+    if result.segments and silent > MOST_SILENT * len(lines):
+        yield f"{silent} of {len(lines)} lines of the transcript are outside the speech; {check}"
+    last = max(line.end for line in lines)
+    speech = sum(segment.end - segment.start for segment in result.segments)
+    later = sum(segment.end - max(segment.start, last) for segment in result.segments if segment.end > last)
+    if later > LATER_SPEECH * speech:
+        share = 100 * later / speech
+        yield f"the transcript ends at {last:.1f} s, and {share:.0f} % of the speech is later; {check}, and whole"
 
 
 def spoken_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> tuple[SpokenLine, ...]:

@@ -5,17 +5,18 @@ JSON of Whisper, faster-whisper, WhisperX and FunASR; SubRip (srt), WebVTT (vtt)
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from emovox.fusion.text_encoding import decoded
 from emovox.schema.errors import TranscriptError
+from emovox.schema.result import Notice
 
 LARGEST_FILE = 50_000_000
 """Bytes of the largest transcript: a day of speech with times of words has about a tenth of this."""
@@ -23,11 +24,9 @@ LARGEST_FILE = 50_000_000
 LONGEST_PAUSE = 0.8
 """Seconds between two words of a CTM file that begin a new line."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+LARGEST_OVERLAP = 0.5
+"""Seconds by which a line may reach into the next one of its speaker: recognisers round."""
+
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})")
 _TAG = re.compile(r"<[^>]*>")
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]+)>")
@@ -46,19 +45,63 @@ class Line(msgspec.Struct, frozen=True):
     speaker: str | None = None
 
 
-def read_transcript(path: Path) -> tuple[Line, ...]:
-    """Read the lines of a transcript, in the order of their starts. Lines without text are left out.
+class Transcript(msgspec.Struct, frozen=True):
+    """The lines of a transcript, in the order of their starts, and `notices` on what is odd in it.
 
-    The marks of UTF-8 and UTF-16 are recognised; without one, what is no UTF-8 is read as Windows-1252.
+    `lines` is None if the transcript cannot be used; then a notice says why.
+    """
+
+    lines: tuple[Line, ...] | None
+    notices: tuple[Notice, ...] = ()
+
+
+def check_transcript(path: Path) -> None:
+    """Check that there is a file whose suffix is that of a transcript; it is not read.
+
+    Raises:
+        TranscriptError: there is none, or the suffix is another one.
+    """
+    if path.suffix.lower() not in _READERS:
+        raise TranscriptError(f"{path}: got the suffix '{path.suffix}', expected {', '.join(_READERS)}")
+    if not path.is_file():
+        raise TranscriptError(f"{path}: cannot be read (no such file), expected a transcript")
+
+
+def read_transcript(path: Path) -> Transcript:
+    """Read a transcript. Lines without text are left out.
+
+    Returns:
+        Its lines. Notices say if the encoding was guessed (`emovox.fusion.text_encoding.decoded`), or if lines of one
+        speaker overlap by more than `LARGEST_OVERLAP`.
 
     Raises:
         TranscriptError: the file cannot be read, has another form than its suffix says, no line with text, or times
             that are negative, not finite or reversed.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise TranscriptError(f"{path}: got the suffix '{path.suffix}', expected {', '.join(_READERS)}")
-    text = _text_of(path)
+    check_transcript(path)
+    text, guess = _text_of(path)
+    lines = _checked(path, text)
+    return Transcript(lines, tuple(Notice(TranscriptError.code, odd) for odd in _oddities(path, lines, guess)))
+
+
+def _oddities(path: Path, lines: Sequence[Line], guess: str | None) -> Iterator[str]:
+    if guess is not None:
+        yield f"{path}: is not UTF-8 and was read as {guess}; save it as UTF-8 if its words look wrong"
+    latest: dict[str | None, float] = {}
+    overlapping: list[Line] = []
+    for line in lines:
+        if line.start < latest.get(line.speaker, 0.0) - LARGEST_OVERLAP:
+            overlapping.append(line)
+        latest[line.speaker] = max(line.end, latest.get(line.speaker, 0.0))
+    if overlapping:
+        yield (
+            f"{path}: {len(overlapping)} of {len(lines)} lines begin before the one before has ended, the first at "
+            f"{overlapping[0].start:.1f} s; each has the emotion of all speech at its time"
+        )
+
+
+def _checked(path: Path, text: str) -> tuple[Line, ...]:
+    reader = _READERS[path.suffix.lower()]
     try:
         lines = [Line(line.start, line.end, " ".join(line.text.split()), line.speaker) for line in reader(text)]
     except (KeyError, TypeError, ValueError, IndexError, msgspec.DecodeError) as error:
@@ -75,21 +118,18 @@ def read_transcript(path: Path) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda line: (line.start, line.end)))
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path) -> tuple[str, str | None]:
+    """Return the text of a file, and its encoding if that is a guess."""
     try:
         data = path.read_bytes() if path.stat().st_size <= LARGEST_FILE else None
     except OSError as error:
         raise TranscriptError(f"{path}: cannot be read ({error.strerror})") from error
     if data is None:
         raise TranscriptError(f"{path}: is larger than {LARGEST_FILE // 1_000_000} MB, expected a transcript")
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        text = data.decode("cp1252", errors="replace")
+    text, guess = decoded(data)
     if "\0" in text:
         raise TranscriptError(f"{path}: got binary data, expected a transcript in text")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n"), guess
 
 
 def _json(text: str) -> Iterator[Line]:

@@ -131,7 +131,7 @@ def _figures(card: ModelCard) -> Sequence[Figure]:
 
 
 def _warning(notice: Notice, texts: CallTexts) -> str:
-    return texts.warnings.get(notice.code, printable(notice.message))
+    return texts.warnings.get(notice.code, "{message}").format(message=printable(notice.message))
 
 
 def _card_text(text: str, texts: CallTexts) -> str:

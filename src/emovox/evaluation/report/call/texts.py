@@ -20,7 +20,7 @@ class CallTexts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         customer: why the other party is left out; one paragraph.
         both, mono: warnings that stand in its place.
         labels: names of labels; a label that is not there keeps its own.
-        warnings: warnings by code; one that is not there keeps its message.
+        warnings: warnings by code, with {message} for the English one; a code that is not there keeps its message.
         protocols: names of protocols of figures.
         card: texts of cards; one that is not there stays English.
         about: what a score is not, and what to do; one paragraph each.
