@@ -1,6 +1,6 @@
 """Measure whether words get the emotion of the speech at their time: the table of docs/transcripts.md.
 
-    python -m studies.transcript_words [--calls 10]
+    python -m studies.transcript_words [--calls 3]
 
 A call is made of utterances in one of two pitches, with pauses between. A toy model hears the pitch, without error.
 Each utterance consists of words at known times. The transcript has a line for each word, so a word is right if the
@@ -83,7 +83,7 @@ def encoded(call: Samples, rate: int, form: str, subtype: str) -> bytes:
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=10, help="number of calls, of 20 utterances each")
+    parser.add_argument("--calls", type=int, default=3, help="number of calls, of 20 utterances each")
     calls = parser.parse_args(arguments).calls
     rows = []
     with tempfile.TemporaryDirectory() as folder:

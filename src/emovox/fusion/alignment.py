@@ -49,12 +49,13 @@ def with_transcript(result: Result, transcript: Transcript, *, threshold: float)
 def _doubts(result: Result, lines: Sequence[SpokenLine]) -> Iterator[str]:
     """Yield what speaks against a transcript of this recording."""
     check = "check that it is the transcript of this recording"
+    segments = spoken(result.segments)
     silent = sum(line.scores is None for line in lines)
-    if result.segments and silent > MOST_SILENT * len(lines):
+    if segments and silent > MOST_SILENT * len(lines):
         yield f"{silent} of {len(lines)} lines of the transcript are outside the speech; {check}"
     last = max(line.end for line in lines)
-    speech = sum(segment.end - segment.start for segment in result.segments)
-    later = sum(segment.end - max(segment.start, last) for segment in result.segments if segment.end > last)
+    speech = sum(segment.end - segment.start for segment in segments)
+    later = sum(segment.end - max(segment.start, last) for segment in segments if segment.end > last)
     if later > LATER_SPEECH * speech:
         share = 100 * later / speech
         yield f"the transcript ends at {last:.1f} s, and {share:.0f} % of the speech is later; {check}, and whole"

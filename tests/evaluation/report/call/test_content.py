@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from emovox.evaluation.report.call.content import MOST_OF_ONE, call_lines, call_parties, moments
 from emovox.fusion.transcript import Line
@@ -34,6 +35,12 @@ class TestParties:
     def test_without_any_label_nothing_is_expected(self) -> None:
         (party,) = call_parties([part(0, 3, "sad", 0.36)], threshold=0.4)
         assert (party.labelled, party.expected) == (0, None)
+
+    def test_what_is_not_speech_does_not_count(self) -> None:
+        noise = replace(part(3, 60, "angry", 0.9), label=None, code="not_speech")
+        assert call_parties([part(0, 3, "sad", 0.8), noise], threshold=0.4)[0].seconds == 3
+        (line,) = call_lines(call(noise), [Line(10, 20, "a")], threshold=0.4)
+        assert (line.channel, line.line.scores) == (None, None)
 
     def test_without_speech_there_is_no_party(self) -> None:
         assert call_parties([], threshold=0.4) == ()

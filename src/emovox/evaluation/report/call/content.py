@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from emovox.fusion.alignment import spoken_lines
 from emovox.fusion.transcript import Line
-from emovox.runtime.timeline import label_of, mean_scores, speech_shares
+from emovox.runtime.timeline import label_of, mean_scores, speech_shares, spoken
 from emovox.schema.result import Result, Segment, SpokenLine
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -80,9 +80,9 @@ class CallLine:
 
 
 def call_parties(segments: Iterable[Segment], *, threshold: float) -> tuple[CallParty, ...]:
-    """Return the parties that speak, by channel; `threshold` of confidence is in [0, 1]."""
+    """Return the parties that speak, by channel, without what is not speech; `threshold` of confidence in [0, 1]."""
     found: dict[int, list[Segment]] = {}
-    for segment in sorted(segments, key=lambda segment: (segment.channel, segment.start)):
+    for segment in sorted(spoken(list(segments)), key=lambda segment: (segment.channel, segment.start)):
         found.setdefault(segment.channel, []).append(segment)
     return tuple(_party(channel, own, threshold) for channel, own in found.items())
 
@@ -149,20 +149,20 @@ def call_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> tu
     Raises:
         TranscriptError: the transcript is longer than the recording.
     """
-    found = {party: [s for s in result.segments if s.channel == party] for party in _channels(result)}
-    spoken = {
+    found = {party: [s for s in spoken(result.segments) if s.channel == party] for party in _channels(result)}
+    heard = {
         channel: spoken_lines(replace(result, segments=tuple(own)), lines, threshold=threshold)
         for channel, own in found.items()
     }
     owners = _owners(lines, {channel: _shared(lines, own) for channel, own in found.items()})
     unheard = spoken_lines(replace(result, segments=()), lines, threshold=threshold)
     return tuple(
-        CallLine(unheard[index] if owner is None else spoken[owner][index], owner) for index, owner in enumerate(owners)
+        CallLine(unheard[index] if owner is None else heard[owner][index], owner) for index, owner in enumerate(owners)
     )
 
 
 def _channels(result: Result) -> list[int]:
-    return sorted({segment.channel for segment in result.segments})
+    return sorted({segment.channel for segment in spoken(result.segments)})
 
 
 def _shared(lines: Sequence[Line], segments: Sequence[Segment]) -> Floats:
