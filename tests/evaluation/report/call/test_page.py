@@ -163,3 +163,13 @@ def test_the_timeline_fits_a_page(card: ModelCard, duration: float) -> None:
     widths = [float(width) for width in re.findall(r'<rect [^>]* width="([\d.]+)"', page)]
     assert sum(widths) == pytest.approx(0.25 * duration, abs=0.02 * rows)
     assert max(widths) <= ROW_SECONDS[-1]
+
+
+def test_a_call_of_ten_minutes_is_one_small_file(card: ModelCard) -> None:
+    segments = tuple(part(card, 3.0 * i, 3.0 * i + 2.9, ("angry", None, "neutral")[i % 3]) for i in range(200))
+    made = report(card, duration=600.0, segments=segments)
+    lines = call_lines(
+        made.result, [Line(3.0 * i, 3.0 * i + 2.9, "some words " * 10) for i in range(200)], threshold=0.4
+    )
+    page = call_page(report(card, duration=600.0, segments=segments, lines=lines), language="en")
+    assert len(page.encode()) < 200_000  # a tenth of what a mail takes
