@@ -23,6 +23,7 @@ from emovox.training.run import ADAPTATION
 from publish import adaptation, cards, corpora, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
+from publish.site import generated
 from publish.trust import sets_table, trust_table
 
 
@@ -48,6 +49,7 @@ def main() -> None:
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
     replace_block(ROOT / "docs" / "trust.md", "sets", shown)
+    generated.write()
     for name in ("docs/quality.md", "docs/zh/quality.md"):
         replace_block(ROOT / name, "figures", results.quality_table(figures))
     for name in ("README.md", "README.zh-CN.md"):

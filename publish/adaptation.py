@@ -11,7 +11,8 @@ from emovox.evaluation.adaptation.counts import AdaptationCounts, read_counts
 from emovox.evaluation.adaptation.draws import SIZES
 from emovox.evaluation.adaptation.figures import AdaptedFigure, measure_adapted, stream_accuracy
 from emovox.evaluation.adaptation.voices import BUDGETS, RANGES
-from emovox.evaluation.report.style import INK, new_figure, plain, save_figure
+from emovox.evaluation.report.colours import INK
+from emovox.evaluation.report.style import new_figure, plain, save_figure
 from publish.laboratory import RESULTS, ROOT, in_order
 from publish.tables import NOTHING, table
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from emovox.corpora.folds import SCORED_ONLY
 from emovox.corpora.provenance import PUBLISHED
 from emovox.evaluation.figures.calibration import joint_error, kept, reliability
 from emovox.evaluation.figures.metrics import chance, top_confusions, values
@@ -54,18 +53,28 @@ from the cards and the out-of-fold predictions in `results/`. Figures are those 
 was not trained on its test speakers. They are on the path of `predict`. The shipped model learnt from all speakers of
 its corpora. All figures with intervals, and other models: [results.md](results.md). How they are measured:
 [evaluation.md](evaluation.md). What a score may be used for: [Responsible use](../RESPONSIBLE_USE.md).
-"""
 
-LIMITS = """- Acted speech in quiet rooms, few speakers: expect less on spontaneous speech, other languages, ages and
-  microphones.{unheard}
+## Limits of all models
+
+- Acted speech in quiet rooms, few speakers: expect less on spontaneous speech, other languages, ages and microphones.
+  The row of TESS shows how a corpus fares that was never learnt from.
 - A score says which acted emotion a voice sounds like, not what a person feels. No decision about a person may rest on
   it.
-- {labels} labels, one for about {window:g} s of speech; mixed and weak emotions have none. Where no score reaches
-  {threshold:.2f}, no label is given.
-- Input: {shortest:g} to {longest:g} s at {rate} Hz; other rates are resampled, longer recordings are cut into tiles.
-{adaptable}"""
+- Mixed and weak emotions have no label. Other sample rates are resampled, longer recordings are cut into tiles.
 
-UNHEARD = " The row of TESS shows how a corpus fares that was never learnt from."
+## How to read a card
+
+*Recall* and what follows are as shipped: all labels of the model, no mask. *What it takes for what* has the share of
+clips of the first emotion that get the second label, and the mistakes with the highest confidence on speakers that were
+not in training. *Calibration* has the expected calibration error in %, the share of clips with a label at the
+threshold, and the share of these that is right. Over all clips together, opposite errors of corpora cancel out.
+
+## The models
+"""
+
+LIMITS = """- {labels} labels, one for about {window:g} s of speech; no label where no score reaches {threshold:.2f}.
+- Input: {shortest:g} to {longest:g} s at {rate} Hz.
+{adaptable}"""
 
 ADAPTABLE = {
     True: "- Adaptable: a speaker's profile puts that person's statistics in place of the training set's.",
@@ -107,7 +116,7 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
         f"### {card.name}: how good\n",
         _figures_table(keys, figures),
         *_by_sex(keys, figures),
-        f"### {card.name}: recall of each emotion\n\nIn %, as shipped: all its labels, no mask.\n" if unmasked else "",
+        f"### {card.name}: recall of each emotion\n\nIn %:\n" if unmasked else "",
         _recalls(unmasked, figures) if unmasked else "",
         *(_mistakes(card.name, unmasked, figures) if unmasked else []),
         f"### {card.name}: calibration\n",
@@ -116,7 +125,6 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
         LIMITS.format(
             labels=len(card.labels), window=card.window, threshold=card.threshold, shortest=card.shortest,
             longest=card.longest, rate=card.sample_rate, adaptable=ADAPTABLE[card.adaptable],
-            unheard=UNHEARD if any(key.corpus in SCORED_ONLY for key in keys) else "",
         ),
         "",
         f"### {card.name}: licences\n",
@@ -230,9 +238,7 @@ def _mistakes(model: str, keys: Sequence[FigureKey], figures: Figures) -> list[s
     ]  # fmt: skip
     return [
         f"### {model}: what it takes for what\n",
-        "Share of the clips of the first emotion that get the second label:\n",
         table(("corpus", "strongest confusions"), pairs),
-        "The mistakes with the highest confidence, on speakers that were not in training:\n",
         table(("clip", "is", "taken for", "next scores"), clips),
     ]
 
@@ -253,12 +259,11 @@ def _calibration(card: ModelCard, keys: Sequence[FigureKey], unmasked: Sequence[
         if key.protocol == "unheard"
     ]
     whole = f"mean of its {len(learnt)} corpora {percent(mean)}; {''.join(unheard)}"
-    pooled = f"over all their clips together, where opposite errors cancel out, {percent(joint_error(parts))}; "
+    pooled = f"over all clips together {percent(joint_error(parts))}; "
     pooled = pooled if len(parts) > 1 else ""
     return (
         f"Expected calibration error in %: {whole + pooled if learnt else ''}"
-        f"temperature {card.temperature:.2f}. The table has the share of clips with a label at the threshold of "
-        f"{card.threshold:.2f}, and the share of these that is right.\n\n"
+        f"temperature {card.temperature:.2f}, threshold {card.threshold:.2f}.\n\n"
         + table(("corpus", "ECE", "labelled", "of these right", "without threshold"), rows)
     )
 

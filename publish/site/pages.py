@@ -36,6 +36,10 @@ SCHEME = "site:"
 
 _PART = re.compile(r"^(```+|~~~+)[^\n]*\n.*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|`[^`\n]*`)*)\]\(([^)\s]+)\)")
+_WIDE = "[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]"
+_BREAK = re.compile(rf"(?<={_WIDE})\n *(?={_WIDE})")
+"""The end of a line within a Chinese sentence; a browser would show a space there."""
+
 _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
@@ -60,6 +64,8 @@ def stage(language: str, target: Path, *, root: Path = ROOT, address: str = "") 
     for name, path in sources(language, root).items():
         page = path.relative_to(root).as_posix()
         text = rewritten(path.read_text(encoding="utf-8"), page=page, language=language, root=root, address=address)
+        if language == "zh":
+            text = outside_code(text, lambda part: _BREAK.sub("", part))
         if name == "index.md":
             text = f"{text.rstrip()}\n\n{contents(text)}"
         (target / name).write_text(text, encoding="utf-8")

@@ -10,20 +10,19 @@ between `<!-- name:begin -->` and `<!-- name:end -->` are equal in both language
 from __future__ import annotations
 
 import argparse
-import hashlib
 import posixpath
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from publish.site.generated import GENERATED, made
 from publish.site.pages import PROJECT, ROOT, sources
+from publish.site.stamps import STAMP, source_hash, stamped, with_blocks
 
 LONGEST = 1500
 """Words of a page, without tables and code: what a reader takes in at one sitting."""
 
-_STAMP = re.compile(r"<!-- source: (\S+) sha256:([0-9a-f]{16}) -->\n")
-_BLOCK = re.compile(r"(<!-- ([\w-]+):begin -->\n)(.*?)(<!-- \2:end -->)", re.DOTALL)
 _FENCE = re.compile(r"^```\w*\n.*?^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -33,29 +32,17 @@ def english_pages(root: Path = ROOT) -> dict[str, Path]:
     return {name: path for name, path in sources("en", root).items() if name not in PROJECT.values()}
 
 
-def source_hash(text: str) -> str:
-    """Return the hash of an English page without what is generated."""
-    return hashlib.sha256(_BLOCK.sub(r"\1\4", text).encode()).hexdigest()[:16]
-
-
-def stamped(text: str, english: Path, root: Path = ROOT) -> str:
-    """Return a Chinese page with the hash of its source in the first line."""
-    source = f"<!-- source: {english.relative_to(root).as_posix()} sha256:{source_hash(_read(english))} -->\n"
-    return source + _STAMP.sub("", text, count=1)
-
-
-def with_blocks(chinese: str, english: str) -> str:
-    """Return a Chinese page with the generated blocks of the English one."""
-    made = {name: text for _, name, text, _ in _BLOCK.findall(english)}
-    return _BLOCK.sub(lambda found: f"{found[1]}{made.get(found[2], found[3])}{found[4]}", chinese)
-
-
 def faults(root: Path = ROOT) -> Iterator[str]:
     """Yield one line for each page that is missing, stale, left over, or differs in code, links or sections."""
     pages = english_pages(root)
     for name, path in pages.items():
         page = f"docs/zh/{name}"
         yield from (f"{page}: {fault}" for fault in _differences(path, root / page, root))
+        if name in GENERATED and (root / page).is_file():
+            text, missing = made(name, root)
+            yield from (f"{page}: no phrase in publish/site/phrases.txt for: {part}" for part in dict.fromkeys(missing))
+            if text != _read(root / page):
+                yield f"{page}: is not what python -m publish.site.generated writes"
     for name in sources("zh", root):
         if name not in pages:
             yield f"docs/zh/{name}: has no English page"
@@ -66,7 +53,7 @@ def _differences(english: Path, chinese: Path, root: Path) -> Iterator[str]:
         yield "is missing"
         return
     source, text = _read(english), _read(chinese)
-    stamp = _STAMP.match(text)
+    stamp = STAMP.match(text)
     expected = english.relative_to(root).as_posix()
     if stamp is None or stamp[1] != expected:
         yield f"does not begin with <!-- source: {expected} sha256:… -->"

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from publish.site.__main__ import build
+from publish.site.generated import Phrases, chinese_page
 from publish.site.output import faults
 from publish.site.pages import LANGUAGES, contents, outside_code, rewritten, sources, stage
+from publish.site.stamps import source_hash, stamped, with_blocks
 from publish.site.translations import faults as stale
-from publish.site.translations import long_pages, source_hash, stamped, with_blocks
+from publish.site.translations import long_pages
 
 ADDRESS = "https://example.org/team/emovox"
 
@@ -122,6 +124,12 @@ def test_staging_replaces_what_was_there(repository: Path, tmp_path: Path) -> No
     assert {path.name for path in (tmp_path / "staged").iterdir()} == {"index.md", "next.md", "pictures"}
 
 
+def test_chinese_lines_are_joined_without_a_space(repository: Path, tmp_path: Path) -> None:
+    change(repository / "docs" / "zh" / "next.md", "See", "第一行，\n第二行。\n\n- 一\n  二\n\nSee")
+    stage("zh", tmp_path / "staged", root=repository)
+    assert "第一行，第二行。\n\n- 一二\n\nSee" in (tmp_path / "staged" / "next.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("spoil", "fault"),
     [
@@ -147,6 +155,18 @@ def test_generated_tables_are_equal_and_not_part_of_the_hash() -> None:
     pages = [f"a\n<!-- t:begin -->\n{table}\n<!-- t:end -->\nz\n" for table in ("old", "new")]
     assert source_hash(pages[0]) == source_hash(pages[1])
     assert with_blocks(pages[0].replace("a\n", "甲\n"), pages[1]) == pages[1].replace("a\n", "甲\n")
+
+
+def test_generated_pages_are_put_together_from_phrases() -> None:
+    english = "# Two\n\nOf 3 clips:\n\n| a b | c |\n| --- | --- |\n| x | 1 |\n\n- One item,\n  long\n- Unknown words\n"
+    phrases = Phrases("Two\n=> 二\n\nOf {} clips:\n=> {1} 个样本：\n\nOne item, long\n=> 一项\n\na b\n=> 甲乙\n")
+    expected = "# 二\n\n3 个样本：\n\n| 甲乙 | c |\n| --- | --- |\n| x | 1 |\n\n- 一项\n- Unknown words\n"
+    assert chinese_page(english, phrases) == expected
+    assert phrases.missing == ["Unknown words"]
+
+
+def test_every_chinese_page_is_up_to_date() -> None:
+    assert [*stale(), *long_pages()] == []
 
 
 def test_pages_that_are_too_long_are_found(repository: Path) -> None:
