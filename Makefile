@@ -16,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web browser load image image-check dist python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web wasm browser load image image-check dist python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +65,9 @@ benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, mod
 
 web: web/node_modules  ## check, test and build the page (needs Node 20)
 	cd web && npm run --silent check && npm test --silent && npm run --silent build
+
+wasm: $(VENV)/dev.done  ## compile the model of the page without a server (needs Emscripten)
+	$(BIN)/emovox export mobile --to wasm --output src/emovox/serving/static/local/emovox.wasm
 
 browser: web/node_modules  ## test the page in Chromium, with a file in place of the microphone
 	cd web && npm run --silent e2e

@@ -1,6 +1,7 @@
 """Cases that the package and the page must both pass; the page reads them in web/tests/unit/conformance.test.ts.
 
-Each `<topic>.json` here is a list of cases: `name`, what is `given`, what is `expected`. `python_only` says why the
+Each `<topic>.json` here is a list of cases: `name`, what is `given`, what is `expected`. Numbers may differ by
+`tolerance` (1e-9), since the page stores weights with 8 bits. `python_only` says why the
 page differs; its tests skip such a case. To add a case, write its name and what is given, then run
 `python -m tests.conformance.make`, which computes what is expected.
 """
@@ -23,6 +24,7 @@ from emovox.audio.encodings import decode
 from emovox.audio.framing import frame
 from emovox.audio.types import Samples
 from emovox.runtime.pcm_buffer import PcmBuffer
+from emovox.runtime.predictor import load
 from emovox.runtime.segmenter import Preview, Segmenter, SegmenterConfig, cut_tiles
 from emovox.runtime.tiles import Tile, extend, split_region
 from emovox.runtime.timeline import summarise
@@ -171,6 +173,23 @@ def adaptation(given: Case) -> Case:
     return {"scores": found}
 
 
+def recordings(given: Case) -> Case:
+    """A signal → its segments by `mobile`: start, end, scores; plain and adapted to the voice of the recording."""
+    row = load("mobile").predict((signal(given["signal"]), given["signal"]["sample_rate"]), adapt="recording")
+    assert isinstance(row, Result)
+    return {
+        "segments": [
+            {
+                "start": segment.start,
+                "end": segment.end,
+                "plain": [round(score, 4) for score in (segment.plain_scores or {}).values()],
+                "adapted": [round(score, 4) for score in segment.scores.values()],
+            }
+            for segment in row.segments
+        ]
+    }
+
+
 def summaries(given: Case) -> Case:
     """Segments of a recording → its row: label, scores, shares, warnings."""
     segments = msgspec.convert(given["segments"], list[Segment])
@@ -200,6 +219,7 @@ ANSWERS: Mapping[str, Callable[[Case], Case]] = {
     "vad": vad,
     "pieces": pieces,
     "adaptation": adaptation,
+    "recordings": recordings,
     "summaries": summaries,
     "exports": exports,
 }

@@ -18,7 +18,7 @@ LARGEST = 60_000
 
 @pytest.mark.parametrize(("topic", "case"), CASES)
 def test_case(topic: str, case: Case) -> None:
-    same(json.loads(json.dumps(ANSWERS[topic](case["given"]))), case["expected"])
+    same(json.loads(json.dumps(ANSWERS[topic](case["given"]))), case["expected"], case.get("tolerance", 1e-9))
 
 
 def test_the_files_are_as_they_are_made_and_small() -> None:
@@ -40,17 +40,17 @@ def test_no_decision_hangs_on_the_last_digit(case: Case) -> None:
         assert levels == [level for level, count in case["expected"]["levels"] for _ in range(count)]
 
 
-def same(given: Any, expected: Any) -> None:
-    """Numbers to 1e-9, since sums may be in another order; everything else exactly, the order of keys too."""
+def same(given: Any, expected: Any, tolerance: float = 1e-9) -> None:
+    """Numbers to a tolerance, since sums may be in another order; everything else exactly, the order of keys too."""
     if isinstance(expected, dict):
         assert list(given) == list(expected)
         for key in expected:
-            same(given[key], expected[key])
+            same(given[key], expected[key], tolerance)
     elif isinstance(expected, list):
         assert len(given) == len(expected)
         for one, other in zip(given, expected, strict=True):
-            same(one, other)
+            same(one, other, tolerance)
     elif isinstance(expected, float):
-        assert given == pytest.approx(expected, abs=1e-9)
+        assert given == pytest.approx(expected, abs=tolerance)
     else:
         assert given == expected

@@ -14,6 +14,7 @@ const PORT = Number(process.env.PORT ?? 8765); // 0 takes a free port; the first
 const STATIC = new URL("../../src/emovox/serving/static/", import.meta.url);
 const LONGEST_AT_ONCE = 60; // seconds; longer recordings become jobs
 const JOB_MS = 1500;
+const LOCAL_POLICY = "script-src 'self' 'wasm-unsafe-eval'; "; // of the page without a server
 const POLICY = "default-src 'self'; media-src 'self' blob:; base-uri 'none'; object-src 'none'; frame-ancestors 'none'";
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -21,6 +22,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
   ".flac": "audio/flac",
+  ".wasm": "application/wasm",
 };
 const MODEL = { name: "pretend", version: "0.0.0" };
 const CARD = {
@@ -63,7 +65,7 @@ async function route(request: IncomingMessage, response: ServerResponse): Promis
   if (path === "/v1/models") return answer(response, 200, { models: [CARD, OTHER] });
   if (path === "/v1/emotions" && request.method === "POST") return await emotions(request, response, url);
   if (path.startsWith("/v1/jobs/")) return job(request, response, path.slice("/v1/jobs/".length));
-  await file(response, path === "/" ? "index.html" : path.slice(1));
+  await file(response, `${path.slice(1)}${path.endsWith("/") ? "index.html" : ""}`);
 }
 
 async function emotions(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
@@ -101,9 +103,12 @@ function job(request: IncomingMessage, response: ServerResponse, id: string): vo
 
 async function file(response: ServerResponse, name: string): Promise<void> {
   const type = TYPES[extname(name)];
-  const data = type && !name.includes("/") ? await readFile(new URL(name, STATIC)).catch(() => null) : null;
+  const isLocal = name.startsWith("local/");
+  const data =
+    type && (isLocal || !name.includes("/")) ? await readFile(new URL(name, STATIC)).catch(() => null) : null;
   if (!data || !type) return fail(response, 404, "not_found", `got no ${name}`);
-  response.writeHead(200, { "Content-Type": type, "Content-Security-Policy": POLICY, "Cache-Control": "no-cache" });
+  const policy = isLocal ? `${LOCAL_POLICY}${POLICY}` : POLICY;
+  response.writeHead(200, { "Content-Type": type, "Content-Security-Policy": policy, "Cache-Control": "no-store" });
   response.end(data);
 }
 

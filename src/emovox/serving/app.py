@@ -30,7 +30,7 @@ from emovox.schema.processes import usable_cores
 from emovox.serving.capacity import measure_streams
 from emovox.serving.errors import MethodError, NotFoundError, RequestError, StorageError
 from emovox.serving.http.about import About
-from emovox.serving.http.access import STREAM, Access
+from emovox.serving.http.access import SECURITY_HEADERS, STREAM, Access
 from emovox.serving.http.analysis import AnalysisPool
 from emovox.serving.http.api_docs import DESCRIPTION, METRICS, STYLE, docs_page, schemas
 from emovox.serving.http.emotions import Emotions
@@ -49,6 +49,12 @@ log = logging.getLogger("emovox.serving")
 
 STATIC = Path(__file__).parent / "static"
 """Folder of the page, built from web/; it is served if it exists."""
+
+LOCAL = "/local/"
+"""Path of the page that recognises in the browser alone."""
+
+LOCAL_POLICY = f"script-src 'self' 'wasm-unsafe-eval'; {SECURITY_HEADERS['Content-Security-Policy']}"
+"""Its policy allows WebAssembly."""
 
 _POLL_SECONDS = 0.02
 """Seconds between two looks at what is still in flight while the service ends."""
@@ -191,10 +197,13 @@ class _Page(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file; paths under /v1/, other spellings of a path, and methods other than GET and HEAD get 404."""
-        is_exact = scope["path"] in ("/", f"/{path}")  # not /worklet.js/, //worklet.js, /./worklet.js
+        is_exact = scope["path"] in ("/", LOCAL, f"/{path}")  # not /worklet.js/, //worklet.js, /./worklet.js
         if not is_exact or scope["path"].startswith("/v1/") or scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(404)
-        return await super().get_response(path, scope)
+        response = await super().get_response(path, scope)
+        if scope["path"].startswith(LOCAL):
+            response.headers["Content-Security-Policy"] = LOCAL_POLICY
+        return response
 
 
 def cores_of(settings: ServiceSettings) -> int:

@@ -277,6 +277,20 @@ def test_a_file_of_the_page_has_one_path(service: Running, path: str) -> None:
     assert service.ask("GET", path).status == 404
 
 
+def test_the_page_without_a_server_may_run_webassembly(service: Running) -> None:
+    page = service.ask("GET", "/local/")
+    assert page.status == 200
+    assert b'id="offline"' in page.body
+    assert page.headers["content-security-policy"].startswith(
+        "script-src 'self' 'wasm-unsafe-eval'; default-src 'self'"
+    )
+    assert service.ask("GET", "/local").status in (301, 302, 307)
+    model = service.ask("GET", "/local/emovox.wasm")
+    assert model.headers["content-type"] == "application/wasm"
+    assert model.body.startswith(b"\0asm")
+    assert "wasm-unsafe-eval" not in service.ask("GET", "/").headers["content-security-policy"]
+
+
 def test_openapi_and_the_page_tell_every_message_of_the_stream(service: Running) -> None:
     kinds = {str(kind.__struct_config__.tag) for kind in (SessionStart, SessionEnd, *get_args(Reply))}
     assert len(kinds) == 8

@@ -1,8 +1,8 @@
 // A live session from the first frame to the last event, over one or more connections.
 
+import { Microphone, MicrophoneError } from "../../packages/emovox/src/audio/microphone.ts";
 import { CaptureClock, RunningMedian } from "../audio/clock.ts";
 import { levelDb } from "../audio/encode.ts";
-import { Microphone, MicrophoneError } from "../audio/microphone.ts";
 import { Peaks } from "../audio/peaks.ts";
 import type { LiveEvent, Row, SessionStarted } from "../recogniser/protocol.ts";
 import type { LiveStream, Recogniser } from "../recogniser/recogniser.ts";
@@ -71,7 +71,7 @@ export class Listening {
     const { signal } = this.#opening;
     this.#set("permission");
     try {
-      const microphone = await Microphone.open({
+      const microphone = await Microphone.open(new URL("worklet.js", document.baseURI), {
         onFrame: (samples) => this.#send(samples),
         onPause: (paused) => this.#pause(paused),
         onEnd: () => this.#lose(new MicrophoneError("gone")),

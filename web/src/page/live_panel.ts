@@ -1,5 +1,5 @@
+import { isMicrophoneOffered, Microphone } from "../../packages/emovox/src/audio/microphone.ts";
 import { levelDb } from "../audio/encode.ts";
-import { isMicrophoneOffered, Microphone } from "../audio/microphone.ts";
 import { byId, make, onClick, setHint, setText } from "../dom/dom.ts";
 import type { SessionStarted } from "../recogniser/protocol.ts";
 import type { Recogniser } from "../recogniser/recogniser.ts";

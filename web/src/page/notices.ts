@@ -1,4 +1,4 @@
-import { MicrophoneError } from "../audio/microphone.ts";
+import { MicrophoneError } from "../../packages/emovox/src/audio/microphone.ts";
 import { byId, setHint } from "../dom/dom.ts";
 import { isAbort, RecogniserError } from "../recogniser/recogniser.ts";
 import { maybe, t } from "../text/i18n.ts";

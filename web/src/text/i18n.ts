@@ -6,6 +6,9 @@ export type Language = "en" | "zh-CN";
 
 export const TEXTS: Readonly<Record<Language, Texts>> = { en, "zh-CN": zh };
 
+type Overlay = Readonly<Record<Language, Readonly<Record<string, string>>>>;
+
+let overlaid: Overlay = { en: {}, "zh-CN": {} };
 let current: Language = "en";
 const listeners = new Set<() => void>();
 
@@ -16,6 +19,11 @@ export function language(): Language {
 export function setLanguage(next: Language): void {
   current = next;
   for (const listener of listeners) listener();
+}
+
+/** Use other texts in place of some, or besides all. */
+export function overlay(texts: Overlay): void {
+  overlaid = texts;
 }
 
 /** Be called after each change of the language. */
@@ -34,7 +42,7 @@ export function preferredLanguage(wanted: readonly string[]): Language {
 
 /** A text in the current language, with `{name}` filled in. */
 export function t(key: Key, values: Readonly<Record<string, string | number>> = {}): string {
-  return filled(TEXTS[current][key], values);
+  return filled(overlaid[current][key] ?? TEXTS[current][key], values);
 }
 
 export function filled(text: string, values: Readonly<Record<string, string | number>>): string {
@@ -43,7 +51,7 @@ export function filled(text: string, values: Readonly<Record<string, string | nu
 
 /** The text of a key that may not exist, such as that of an error's code. */
 export function maybe(key: string): string | null {
-  return Object.hasOwn(en, key) ? TEXTS[current][key as Key] : null;
+  return overlaid[current][key] ?? (Object.hasOwn(en, key) ? TEXTS[current][key as Key] : null);
 }
 
 /** A label's name; labels of users' own models are shown as they are. */

@@ -11,7 +11,7 @@ import { Segmenter } from "../../packages/emovox/src/engine/segmenter.ts";
 const RATE = 16_000;
 const CARD = { name: "toy", version: "1", labels: ["a", "b"], threshold: 0.5, window: 3, hop: 0.5, shortest: 0.3 };
 const PROFILE = { mean: new Float32Array(1), scale: new Float32Array([1]) };
-const ENGINE: Engine = { card: CARD, speech: DEAF, network: loudness() };
+const ENGINE: Engine = { card: CARD, speech: () => DEAF, network: loudness() };
 
 /** A network whose first score is larger the louder a piece is. */
 function loudness() {
@@ -64,13 +64,13 @@ test("events do not depend on the chunking", () => {
   for (const chunk of [128, 1601, 48_000]) assert.deepEqual(listen(chunk), whole);
 });
 
-test("a recording has segments, shares and the label of its speech", () => {
+test("a recording has segments, shares and the label of its speech", async () => {
   const shares: number[] = [];
-  const row = analyse(ENGINE, [CALL], {
+  const row = await analyse(ENGINE, [CALL], {
     file: "a.wav",
     threshold: 0.5,
     adaptation: null,
-    onProgress: (share) => shares.push(share),
+    onProgress: (share) => void shares.push(share),
   });
   assert.equal(row.duration, 8);
   assert.deepEqual(
@@ -84,11 +84,11 @@ test("a recording has segments, shares and the label of its speech", () => {
   assert.deepEqual(shares, [0]);
 });
 
-test("a tile that is no speech has no label, does not count, and teaches no voice", () => {
+test("a tile that is no speech has no label, does not count, and teaches no voice", async () => {
   const network = loudness();
   const tells = { ...network, run: (samples: Float32Array) => ({ ...network.run(samples), speech: quiet(samples) }) };
-  const engine: Engine = { card: { ...CARD, speech: { threshold: 0.5 } }, speech: DEAF, network: tells };
-  const row = analyse(engine, [CALL], { file: "a.wav", threshold: 0.5, adaptation: null });
+  const engine: Engine = { card: { ...CARD, speech: { threshold: 0.5 } }, speech: () => DEAF, network: tells };
+  const row = await analyse(engine, [CALL], { file: "a.wav", threshold: 0.5, adaptation: null });
   assert.deepEqual(
     row.segments.map(({ label, code }) => [label, code]),
     [
@@ -118,8 +118,8 @@ function quiet(samples: Float32Array): number {
   return Math.max(...samples.map(Math.abs)) < 0.3 ? 0.9 : 0.1;
 }
 
-test("channels have segments of their own", () => {
-  const row = analyse(ENGINE, [CALL, chain(silence(6), buzz(2, 0.3))], {
+test("channels have segments of their own", async () => {
+  const row = await analyse(ENGINE, [CALL, chain(silence(6), buzz(2, 0.3))], {
     file: "a.wav",
     threshold: 0.5,
     adaptation: null,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
+import { EN as LOCAL_EN, ZH as LOCAL_ZH } from "../../src/local/texts.ts";
 import { cardText, riskLines } from "../../src/text/cards.ts";
 import { clock, moment, percent, span } from "../../src/text/format.ts";
 import { filled, labelName, maybe, preferredLanguage, setLanguage, TEXTS, t } from "../../src/text/i18n.ts";
@@ -97,4 +98,10 @@ test("times are seconds, then minutes, then hours", () => {
   assert.equal(span(118, 125), "1:58–2:05"); // both in one form
 
   assert.equal(percent(0.774), "77%");
+});
+
+test("the page without a server has the same texts of its own in both languages", () => {
+  assert.deepEqual(Object.keys(LOCAL_ZH), Object.keys(LOCAL_EN));
+  for (const [key, text] of Object.entries(LOCAL_ZH))
+    assert.ok(key === "error.other" || /\p{Script=Han}/u.test(text), key);
 });

@@ -9,14 +9,16 @@ import numpy as np
 from emovox.export.c.loops import literal
 from emovox.export.c.tensor import Array
 
-STORES = ("half", "int8")
+STORES = ("half", "int8", "wire")
 """How large matrices are stored. `half`: as halves where this changes no value, else as floats. `int8`: as 8-bit
-integers with a scale for each row; those of the front end, which must be exact, as 16-bit ones."""
+integers with a scale for each row; those of the front end, which must be exact, as 16-bit ones. `wire`: as `int8`, but
+those of the front end with 13 bits, which compress better."""
 
 SMALL = 256
 """Number of values below which a matrix is not stored in integers."""
 
 _LEVELS = {"SHORTS": 32767, "BYTES": 127}
+_WIRE_LEVELS = 4095
 _TYPES = {"FLOATS": "float", "HALVES": "uint16_t", "SHORTS": "int16_t", "BYTES": "int8_t"}
 _ITEMS = 20
 """Numbers in a line."""
@@ -47,8 +49,9 @@ def stored(matrix: Array, store: str, *, exact: bool) -> Stored:
         store: a name in `STORES`.
         exact: whether 8 bits are too few for it.
     """
-    if store == "int8" and matrix.size >= SMALL:
-        return _integers(matrix, "SHORTS" if exact else "BYTES")
+    if store != "half" and matrix.size >= SMALL:
+        kind = "SHORTS" if exact else "BYTES"
+        return _integers(matrix, kind, _WIRE_LEVELS if exact and store == "wire" else _LEVELS[kind])
     with np.errstate(over="ignore"):
         half = matrix.astype(np.float16)
     if np.array_equal(half.astype(np.float32), matrix):
@@ -56,8 +59,7 @@ def stored(matrix: Array, store: str, *, exact: bool) -> Stored:
     return Stored("FLOATS", matrix, None)
 
 
-def _integers(matrix: Array, kind: str) -> Stored:
-    levels = _LEVELS[kind]
+def _integers(matrix: Array, kind: str, levels: int) -> Stored:
     scale = np.asarray(np.maximum(np.abs(matrix).max(axis=-1, keepdims=True), 1e-30) / levels, np.float32)
     values = np.clip(np.round(matrix / scale), -levels, levels)
     return Stored(kind, values.astype(np.int64), scale[..., 0])

@@ -11,7 +11,8 @@ import type { Voice } from "./voice.ts";
 export interface Engine {
   readonly card: Card;
   readonly network: Network;
-  readonly speech: SpeechNetwork;
+  /** Make what finds speech in one channel. */
+  readonly speech: () => SpeechNetwork;
 }
 
 export interface ChannelOptions {
@@ -38,7 +39,7 @@ export class ChannelAnalyser {
     private readonly options: ChannelOptions,
   ) {
     const { window, shortest } = engine.card;
-    this.#segmenter = new Segmenter({ window, shortest, hop: options.hop }, engine.speech);
+    this.#segmenter = new Segmenter({ window, shortest, hop: options.hop }, engine.speech());
   }
 
   /** Seconds of audio so far. */

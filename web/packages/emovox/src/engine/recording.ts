@@ -14,8 +14,8 @@ export interface RecordingOptions {
   /** Parameters that adapt the scores to the voice of the recording, or of each channel; null: no adaptation. */
   readonly adaptation: Adaptation | null;
   readonly notices?: readonly Notice[];
-  /** Called with the share that is done, from 0 to 1. */
-  readonly onProgress?: (share: number) => void;
+  /** Called between two blocks with the share that is done, from 0 to 1; what it throws ends the analysis. */
+  readonly onProgress?: (share: number) => Promise<void> | void;
 }
 
 interface Heard {
@@ -24,20 +24,25 @@ interface Heard {
 }
 
 /** Return the result of a recording: the channels at 16 kHz, all of one length. */
-export function analyse(engine: Engine, channels: readonly Float32Array[], options: RecordingOptions): Row {
+export async function analyse(
+  engine: Engine,
+  channels: readonly Float32Array[],
+  options: RecordingOptions,
+): Promise<Row> {
   const { file, threshold, adaptation, notices = [], onProgress = () => undefined } = options;
-  const heard = channels.map((samples, channel) => {
+  const heard: Heard[][] = [];
+  for (const [channel, samples] of channels.entries()) {
     const settings = { channel, channels: channels.length, hop: null, threshold, voice: null };
     const analyser = new ChannelAnalyser(engine, settings);
     const events: LiveEvent[] = [];
     for (let first = 0; first < samples.length; first += BLOCK) {
-      onProgress((channel + first / samples.length) / channels.length);
+      await onProgress((channel + first / samples.length) / channels.length);
       events.push(...analyser.feed(samples.subarray(first, first + BLOCK)));
     }
     events.push(...analyser.flush());
     const segments = events.flatMap((event) => (event.type === "speech.ended" ? event.segments : []));
-    return segments.map((segment, index): Heard => ({ segment, scored: scoredAt(analyser.heard, index) }));
-  });
+    heard.push(segments.map((segment, index) => ({ segment, scored: scoredAt(analyser.heard, index) })));
+  }
   const duration = rounded((channels[0]?.length ?? 0) / RATE);
   const about = { file, duration, threshold, notices };
   if (!adaptation)

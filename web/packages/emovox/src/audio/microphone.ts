@@ -42,12 +42,13 @@ export class Microphone {
     private readonly handlers: MicrophoneHandlers,
   ) {}
 
-  static async open(handlers: MicrophoneHandlers): Promise<Microphone> {
+  /** @param worklet address of the script of `worklet.ts`. */
+  static async open(worklet: URL, handlers: MicrophoneHandlers): Promise<Microphone> {
     if (!isMicrophoneOffered()) throw new MicrophoneError("insecure");
     const stream = await request(undefined);
     const context = newContext();
     try {
-      await addCapture(context);
+      await addCapture(context, worklet);
       const capture = new AudioWorkletNode(context, "capture", { channelCount: 1, channelCountMode: "explicit" });
       capture.connect(context.destination); // it writes silence; some browsers run only nodes that are connected
       const microphone = new Microphone(context, capture, stream, handlers);
@@ -110,9 +111,9 @@ export class Microphone {
 }
 
 /** Load the worklet. Browsers report a failure as an abort, which would look as if the user had cancelled. */
-async function addCapture(context: AudioContext): Promise<void> {
+async function addCapture(context: AudioContext, worklet: URL): Promise<void> {
   try {
-    await context.audioWorklet.addModule(new URL("worklet.js", document.baseURI));
+    await context.audioWorklet.addModule(worklet);
   } catch (error) {
     throw new MicrophoneError("unserved", error);
   }

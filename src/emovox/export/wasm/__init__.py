@@ -1,0 +1,1 @@
+"""Write a model, and the network that finds speech, as one WebAssembly file for `web/packages/emovox`."""

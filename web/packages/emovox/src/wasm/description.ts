@@ -1,0 +1,88 @@
+// The section "emovox" of the wasm file: the model's card and the parameters of its adaptation, as JSON.
+import type { Adaptation, Card } from "../engine/model.ts";
+import { EmovoxError } from "../errors.ts";
+
+/** Version of the interface between this code and the wasm file; `emovox.export.wasm` writes the same. */
+export const FORMAT = 1;
+
+const SECTION = "emovox";
+
+/** A figure of a model's card: a value in percent, and the bounds of its interval. */
+export interface Figure {
+  readonly corpus: string;
+  readonly protocol: string;
+  readonly metric: string;
+  readonly value: number;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** The card of the model in the wasm file. */
+export interface ModelInfo extends Card {
+  /** SHA-256 of the model's ONNX file. */
+  readonly sha256: string;
+  readonly adaptable: boolean;
+  readonly description: string;
+  readonly licence: string;
+  readonly licence_risk: string;
+  readonly parameters: number;
+  readonly figures: readonly Figure[];
+}
+
+interface Description {
+  readonly format: number;
+  readonly card: ModelInfo;
+  /** Width p of the statistics. */
+  readonly statistics: number;
+  /** Lengths in samples that the network takes, ascending. */
+  readonly lengths: readonly number[];
+  readonly adaptation:
+    | (Readonly<Record<keyof Omit<Adaptation, "variance" | "gate">, readonly number[]>> & {
+        readonly variance: number;
+        readonly gate: Readonly<Record<"mean" | "scale" | "weights", readonly number[]>> & { readonly bias: number };
+      })
+    | null;
+}
+
+export interface Contents {
+  readonly card: ModelInfo;
+  readonly statistics: number;
+  readonly lengths: readonly number[];
+  readonly adaptation: Adaptation | null;
+}
+
+/**
+ * Return what the section of a compiled file says.
+ *
+ * @throws EmovoxError `wasm_damaged` without a section, `wasm_version` if the file is for another version of this code.
+ */
+export function contentsOf(module: WebAssembly.Module): Contents {
+  const [section] = WebAssembly.Module.customSections(module, SECTION);
+  if (!section)
+    throw new EmovoxError(
+      "wasm_damaged",
+      "the wasm file holds no model of emovox; serve the emovox.wasm that came with this package",
+    );
+  const { format, card, statistics, lengths, adaptation } = JSON.parse(
+    new TextDecoder().decode(section),
+  ) as Description;
+  if (format !== FORMAT)
+    throw new EmovoxError(
+      "wasm_version",
+      `the wasm file has format ${format}, this code reads format ${FORMAT}: code and file are of different versions; ` +
+        "serve both from the same package, and reload the page without its cache",
+    );
+  return { card, statistics, lengths, adaptation: adaptation && parametersOf(adaptation) };
+}
+
+function parametersOf({ axes, apart, within, variance, gate }: NonNullable<Description["adaptation"]>): Adaptation {
+  const exact = (values: readonly number[]) => Float64Array.from(values);
+  const { mean, scale, weights, bias } = gate;
+  return {
+    axes: exact(axes),
+    apart: exact(apart),
+    within: exact(within),
+    variance,
+    gate: { mean: exact(mean), scale: exact(scale), weights: exact(weights), bias },
+  };
+}
