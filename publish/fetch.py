@@ -24,6 +24,7 @@ LEFT_OUT = {
     "svm": ("pretrained/svm.json", "pretrained/svm.onnx"),
     "permissive": ("pretrained/heads/permissive.json", "pretrained/heads/permissive.onnx"),
     "ge2e": ("runtime/ge2e/ge2e_voice_16k.onnx",),
+    "text": ("runtime/text/text.safetensors",),
     "face": ("runtime/face/face_detector.onnx", "runtime/face/face_expression.onnx"),
 }
 """Files below the package, by name of the model. A wheel of at most 25 MB has no room for them; pyproject.toml excludes

@@ -6,7 +6,7 @@ kind needs are imported by that kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from emovox.training.run import Run
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
-    from emovox.training.data.task import Task
+    from emovox.training.fusion import FusionRecipe
     from emovox.training.log import Report
     from emovox.training.network_recipe import NetworkRecipe
     from emovox.training.pretraining import PretrainingRecipe
@@ -102,7 +102,18 @@ def _pretraining() -> Kind[PretrainingRecipe]:
     return Kind(PretrainingRecipe, pretraining_problems, _run_pretraining)
 
 
-KINDS: Mapping[str, Callable[[], Kind[Any]]] = {"svm": _svm, "network": _network, "pretraining": _pretraining}
+def _fusion() -> Kind[FusionRecipe]:
+    from emovox.training.fusion import FusionRecipe, fusion_problems
+
+    return Kind(FusionRecipe, fusion_problems, _run_fusion)
+
+
+KINDS: Mapping[str, Callable[[], Kind[Any]]] = {
+    "svm": _svm,
+    "network": _network,
+    "pretraining": _pretraining,
+    "fusion": _fusion,
+}
 """All kinds, by the recipe's key `kind`."""
 
 
@@ -232,7 +243,7 @@ def transfer(
     planned = lessons(task, pairs=pairs)  # all checks come before inputs are computed for hours
     is_same_run(folder, plan, resume=resume)
     with watcher.progress("clips: inputs") as progress:
-        prepared = METHODS[plan.kind](watcher)
+        prepared = _prepared(plan.kind, watcher)
         method = prepared(task, plan, folder=cache_folder(), workers=workers, progress=progress)
     open_folder(folder, plan, method.versions, resume=resume)
     figures = transferred(task, method, planned, folder, report=watcher.fold)
@@ -246,20 +257,23 @@ def _transfer_recipe(recipe: R) -> R:
     return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
 
 
-def _svm_method(watcher: Watcher) -> Callable[..., Any]:  # noqa: ARG001  # the baseline reports no steps
-    from emovox.training.svm.method import SvmMethod
-
-    return SvmMethod.prepared
+METHODS = ("svm", "network")
+"""Kinds of recipes whose methods `transfer` can take from corpus to corpus."""
 
 
-def _network_method(watcher: Watcher) -> Callable[..., Any]:
+def _prepared(kind: str, watcher: Watcher) -> Callable[..., Any]:
+    """Return what prepares a method, by the kind of its recipe; a pretraining has none."""
+    if kind == "svm":
+        from emovox.training.svm.method import SvmMethod
+
+        return SvmMethod.prepared
+    if kind == "fusion":
+        from emovox.training.fusion import FusionMethod
+
+        return FusionMethod.prepared
     from emovox.training.network import NetworkMethod
 
     return partial(NetworkMethod.prepared, report=watcher.steps)
-
-
-METHODS: Mapping[str, Callable[[Watcher], Callable[..., Any]]] = {"svm": _svm_method, "network": _network_method}
-"""What prepares a method, by the kind of its recipe; a pretraining has none."""
 
 
 def _require_torch(kind: str) -> None:
@@ -285,22 +299,29 @@ def _run_network(job: TrainingJob[NetworkRecipe]) -> Run[Any]:
     return run
 
 
+def _run_fusion(job: TrainingJob[FusionRecipe]) -> Run[Any]:
+    method, run = _run_folds(job)
+    weights = method.fit(run.trained, job.folder)
+    shown = ",".join(("voice", *(f"{name}={weight:.1f}" for name, weight in weights.items())))
+    job.watcher.say(f"weights on all clips: emovox predict … --model {job.recipe.voice} --modalities {shown}")
+    return run
+
+
 def _run_folds(job: TrainingJob[Any]) -> tuple[Any, Run[Any]]:
     """Prepare a method, run it on all folds, and export its model if the recipe has `export`."""
     from emovox.training.data.task import make_task
     from emovox.training.run import check_training, trained_clips
     from emovox.training.run import train as train_folds
+    from emovox.training.settle import not_augmented
 
     recipe, watcher = job.recipe, job.watcher
     task = make_task(job.clips, recipe.data)
-    watcher.say(_described(task))
-    trained = trained_clips(
-        check_training(task, recipe, job.folder, resume=job.resume)
-    )  # before inputs are computed for hours
-    for note in _not_augmented(recipe, {task.clips[clip].corpus for clip in trained}):
+    watcher.say(f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}")
+    folds = check_training(task, recipe, job.folder, resume=job.resume)  # before inputs are computed for hours
+    for note in not_augmented(recipe, {task.clips[clip].corpus for clip in trained_clips(folds)}):
         watcher.say(note)
     with watcher.progress("clips: inputs") as progress:
-        prepared = METHODS[recipe.kind](watcher)
+        prepared = _prepared(recipe.kind, watcher)
         method = prepared(task, recipe, folder=cache_folder(), workers=job.workers, progress=progress)
     run = train_folds(task, recipe, job.folder, method, resume=job.resume, report=watcher.fold, say=watcher.say)
     if run.model is not None:
@@ -323,20 +344,3 @@ def _run_pretraining(job: TrainingJob[PretrainingRecipe]) -> Run[Any]:
         )
     pretraining.run(job.folder, resume=job.resume, report=job.watcher.steps)
     return Run(job.folder, (), {}, pretraining.learnt, None)
-
-
-def _described(task: Task) -> str:
-    return f"{len(task.clips)} clips, {len(task.classes)} classes: {', '.join(task.classes)}"
-
-
-def _not_augmented(recipe: NetworkRecipe | SvmRecipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
-    """Yield a note on corpora without copies although augmentation is on, for the recipe and its teacher."""
-    from emovox.augment.config import ORDER, rounds
-
-    switched_on = any(getattr(table, name).probability for table in rounds(recipe.augment) for name in ORDER)
-    without = sorted(corpus for corpus in corpora if not recipe.copies.get(corpus))
-    if switched_on and without:
-        yield f"note: no [{where}copies] of {', '.join(without)}, so [{where}augment] changes nothing there"
-    teacher = getattr(recipe, "teacher", None)
-    if teacher is not None:
-        yield from _not_augmented(teacher.recipe, corpora, where="teacher.recipe.")

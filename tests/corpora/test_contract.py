@@ -76,8 +76,8 @@ EXPECTED: dict[str, tuple[Fields, ...]] = {
         ("SM1_F1_A01", "SM1", "male", "ur", "Angry", "angry", None),
     ),
     "iemocap": (
-        ("Ses01F_impro01_F000", "Ses01F", "female", "en", "neu", "neutral", None),
-        ("Ses01F_impro01_M001", "Ses01M", "male", "en", "fru", None, None),
+        ("Ses01F_impro01_F000", "Ses01F", "female", "en", "neu", "neutral", "Excuse me."),
+        ("Ses01F_impro01_M001", "Ses01M", "male", "en", "fru", None, "Next!"),
         ("Ses01F_impro01_M002", "Ses01M", "male", "en", "exc", "happy", None),
     ),
     "meld": (

@@ -57,10 +57,19 @@ MORE: dict[str, tuple[str, ...]] = {
 }
 """Clips beside the example of a corpus."""
 
+IEMOCAP_WORDS = """\
+Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
+Ses01F_impro01_MXX0 [007.0000-007.5000]: (noise)
+Ses01F_impro01_M001 [010.0100-011.3900]: Next!
+"""
+
 TREES = {name: (corpus.example, *MORE.get(name, ())) for name, corpus in CORPORA.items()}
 LABEL_FILES: dict[str, dict[str, str]] = {
     "nemo": {"data.tsv": NEMO_TABLE},
-    "iemocap": {"Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": IEMOCAP_TABLE},
+    "iemocap": {
+        "Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": IEMOCAP_TABLE,
+        "Session1/dialog/transcriptions/Ses01F_impro01.txt": IEMOCAP_WORDS,
+    },
     "meld": {"train/train_sent_emo.csv": MELD_TRAIN, "test_sent_emo.csv": MELD_TEST},
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from emovox.fusion.modalities import OtherModality, fused, parse_modalities
+from emovox.fusion.modalities import VOICE_ALONE, OtherModality, fused, parse_modalities
 from emovox.runtime.timeline import summarise
 from emovox.schema.errors import ConfigError
 from emovox.schema.result import Notice, Segment
@@ -70,12 +70,20 @@ def test_no_speech_stays_no_speech() -> None:
     assert fused(silent, [face()], threshold=0.5).modalities is None
 
 
-@pytest.mark.parametrize("text", ["", "face", "voice,nose", "voice;face"])
+@pytest.mark.parametrize(
+    "text", ["", "face", "voice,nose", "voice;face", "voice=1", "voice,face=much", "voice,face=-1", "voice,face=inf"]
+)
 def test_unknown_modalities(text: str) -> None:
     with pytest.raises(ConfigError, match=f"got the modalities '{text}', expected voice, or voice and some of face"):
         parse_modalities(text)
 
 
 def test_modalities_are_given_in_any_order() -> None:
-    assert parse_modalities("face, voice") == ("voice", "face")
-    assert parse_modalities("voice") == ("voice",)
+    assert list(parse_modalities("face, voice").items()) == [("voice", None), ("face", None)]
+    assert parse_modalities("voice") == dict(VOICE_ALONE)
+
+
+def test_a_modality_may_have_a_weight() -> None:
+    assert parse_modalities("voice,text=0.3,face=0") == {"voice": None, "face": 0.0, "text": 0.3}
+    other = face(weight=0.5)
+    assert (other.weighing(2.0).weight, other.weighing(None)) == (2.0, other)

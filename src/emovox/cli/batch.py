@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emovox.cli.choices import channel_choice, reading_choice
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -28,7 +29,6 @@ from emovox.cli.console import (
     complain,
     say,
 )
-from emovox.cli.predict import channel_choice, reading_choice
 from emovox.cli.progress import LINE_SECONDS
 from emovox.runtime.registry import named_with_head
 from emovox.schema.extras import require

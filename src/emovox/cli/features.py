@@ -65,7 +65,7 @@ def features(
         raise typer.BadParameter(f"got '{output}', expected a name that ends in .csv or .npz", param_hint="--output")
     if model is not None and set is not FeatureSet.EMBEDDING:
         raise typer.BadParameter(f"--set {set} uses no model; it goes with --set embedding", param_hint="--model")
-    from emovox.cli.predict import reading_choice
+    from emovox.cli.choices import reading_choice
 
     reading = reading_choice(track, raw)
     extract, rate = _extractor(set, model)

@@ -80,9 +80,9 @@ def listen(
     Ctrl-C ends the session and shows a summary. Nothing is stored unless --save or --json asks for it.
     """
     # numpy, the model runtime and rich take a third of a second: --help does not load them
+    from emovox.cli.choices import channel_choice, reading_choice
     from emovox.cli.live.opening import SourceOptions
     from emovox.cli.live.session import LiveSession, OutputOptions, VoiceOptions
-    from emovox.cli.predict import channel_choice, reading_choice
     from emovox.runtime.registry import named_with_head
 
     if list_devices:

@@ -13,7 +13,7 @@ import typer
 
 from emovox.audio.child import start_helper
 from emovox.audio.files import audio_files, needs_ffmpeg
-from emovox.audio.types import ChannelChoice, Reading, parse_channels, parse_raw
+from emovox.cli.choices import channel_choice, reading_choice, speakers_choice
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -35,14 +35,14 @@ from emovox.cli.console import (
     writing,
 )
 from emovox.cli.predict_job import STDIN, AdaptTo, PredictJob, failure
+from emovox.cli.predict_modalities import modalities_choice, words_choice
 from emovox.cli.table import table_text
-from emovox.cli.transcripts import complain_of_transcript, given_transcript
-from emovox.fusion.face.modality import check_face
-from emovox.fusion.modalities import FACE, parse_modalities
+from emovox.cli.transcripts import complain_of_transcript
+from emovox.fusion.modalities import TEXT
+from emovox.fusion.text.emotion import TextEmotion
 from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.predictor import load
-from emovox.runtime.speakers import SpeakerCount, speaker_count
 from emovox.schema.errors import ConfigError, EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.formats import SINGLE, SUFFIXES, csv_text, json_text
@@ -119,12 +119,23 @@ def predict(
             "emotion of the speech at its time.",
         ),
     ] = None,
+    asr: Annotated[
+        str | None,
+        typer.Option(
+            metavar="<model>",
+            help="Write down what is said by faster-whisper, in place of --transcript: a folder, a size such as small, "
+            "or a name on the Hugging Face hub.",
+        ),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="<code>", help="Language for --asr, such as en. Default: found by Whisper.")
+    ] = None,
     modalities: Annotated[
         str,
         typer.Option(
-            metavar="<voice[,face]>",
-            help="What the scores come from: with face (experimental) from the voice and the face in videos; see "
-            "docs/face.md.",
+            metavar="<voice[,face][,text]>",
+            help="What the scores come from. face (experimental): the face in videos, see docs/face.md; text: the "
+            "words of --transcript or --asr, English only, see docs/text.md.",
         ),
     ] = "voice",
 ) -> None:
@@ -140,8 +151,8 @@ def predict(
     sources = list(_expanded(files))
     format = _format_of(output, format)
     _check_single(sources, format=format, output=output, plot=plot, transcript=transcript)
-    said = given_transcript(transcript)
-    wanted = modalities_choice(modalities, sources, coverage=coverage)
+    words = words_choice(transcript, asr, language, sources)
+    wanted = modalities_choice(modalities, sources, coverage=coverage, words=words is not None)
     names = [source for source in sources if isinstance(source, str)]
     inputs = InputFiles([*names, *([] if transcript is None else [transcript])])
     inputs.spare(output, plot)
@@ -167,7 +178,8 @@ def predict(
             speakers=count,
             bar=bar,
             plotted=plot is not None,
-            transcript=said,
+            words=words,
+            emotion=TextEmotion.load() if TEXT in wanted else None,
             sets=sets,
             modalities=wanted,
         )
@@ -194,7 +206,7 @@ def _rendered(job: PredictJob, format: Format, *, colour: bool) -> Iterator[str]
             job.rows(),
             labels=card.labels,
             speakers=job.speakers is not None,
-            lines=job.transcript is not None,
+            lines=job.words is not None,
             sets=job.sets is not None,
         )
     return table_text(job.rows(), labels=card.labels, colour=colour)
@@ -262,63 +274,6 @@ def _expanded(files: Sequence[str]) -> Iterator[str | Failure]:
             yield from (str(path) for path in audio_files(Path(name)))
         except EmovoxError as error:
             yield failure(name, error)
-
-
-def channel_choice(text: str) -> ChannelChoice:
-    """Return the value of --channels as a choice of channels.
-
-    Raises:
-        typer.BadParameter: `text` is not mix, split or a channel number.
-    """
-    try:
-        return parse_channels(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--channels") from error
-
-
-def modalities_choice(text: str, sources: Sequence[str | Failure], *, coverage: int | None) -> tuple[str, ...]:
-    """Return the value of --modalities, after a check that all of them can be read here.
-
-    Raises:
-        typer.BadParameter: a name is unknown, or the others do not go with the rest of the call.
-        MissingExtraError: PyAV is not installed.
-        ModelError: the networks of the face are not here.
-    """
-    try:
-        wanted = parse_modalities(text)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error), param_hint="--modalities") from error
-    if FACE in wanted:
-        if STDIN in sources:
-            raise typer.BadParameter("the face needs a file, got standard input", param_hint="--modalities")
-        if coverage is not None:
-            raise typer.BadParameter("sets of labels are those of the voice alone", param_hint="--coverage")
-        check_face()
-    return wanted
-
-
-def speakers_choice(text: str | None) -> SpeakerCount | None:
-    """Return the value of --speakers as a number of speakers.
-
-    Raises:
-        typer.BadParameter: `text` is neither a number of speakers that can be told apart nor auto.
-    """
-    try:
-        return None if text is None else speaker_count(text) or "auto"
-    except ConfigError as error:
-        raise typer.BadParameter(str(error), param_hint="--speakers") from error
-
-
-def reading_choice(track: int | None, raw: str | None) -> Reading:
-    """Return the values of --track and --raw as a way of reading.
-
-    Raises:
-        typer.BadParameter: `raw` is not an encoding and a rate.
-    """
-    try:
-        return Reading(track=track, raw=None if raw is None else parse_raw(raw))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--raw") from error
 
 
 def _check_single(

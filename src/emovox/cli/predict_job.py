@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import BinaryIO, TypeVar
 
@@ -12,9 +12,11 @@ from emovox.audio.reader import AudioReader
 from emovox.audio.source import name_of
 from emovox.audio.types import ChannelChoice, Reading, Samples
 from emovox.cli.console import Bar, clock
-from emovox.fusion.alignment import with_transcript
+from emovox.fusion.alignment import fitting_lines, with_transcript
 from emovox.fusion.face.modality import face_modality
-from emovox.fusion.modalities import FACE, VOICE, OtherModality, fused
+from emovox.fusion.modalities import FACE, VOICE_ALONE, OtherModality, fused
+from emovox.fusion.text.emotion import TextEmotion
+from emovox.fusion.text.modality import words_of
 from emovox.fusion.transcript import Transcript
 from emovox.runtime.envelope import Envelope
 from emovox.runtime.first_pass import BlockObserver, Heard
@@ -57,16 +59,17 @@ class PredictJob:
         speakers: SpeakerCount | None,
         bar: Bar,
         plotted: bool,
-        transcript: Transcript | None = None,
+        words: Callable[[str], Transcript] | None = None,
+        emotion: TextEmotion | None = None,
         sets: CardSets | None = None,
-        modalities: Sequence[str] = (VOICE,),
+        modalities: Mapping[str, float | None] = VOICE_ALONE,
     ) -> None:
         self.predictor = predictor
         self.failed = 0
         self.picture: tuple[Result, Envelope] | None = None
         self.several = len(sources) > 1
         self.speakers = speakers
-        self.transcript = transcript
+        self.words, self._emotion = words, emotion
         self.sets, self.modalities = sets, modalities
         self._reading, self._adapt = reading, adapt
         self._sources, self._choice, self._threshold, self._bar = sources, choice, threshold, bar
@@ -98,13 +101,18 @@ class PredictJob:
                 yield self._finished(next(results), number) if failure is None else failure
 
     def _finished(self, result: Result, number: int) -> Result:
-        """Add other modalities, sets of labels, and the lines of the transcript; a wrong one is a warning."""
+        """Add other modalities, sets of labels, and the lines that are said; wrong lines are a warning."""
         threshold = self.predictor.card.threshold if self._threshold is None else self._threshold
-        if FACE in self.modalities:
-            result = fused(result, [self._face(result, number)], threshold=threshold)
+        transcript = None if self.words is None else self.words(str(self._sources[number]))
+        if len(self.modalities) > 1:
+            face = [self._face(result, number)] if FACE in self.modalities else []
+            lines = fitting_lines(result, transcript)
+            text = [words_of(lines, self._emotion)] if self._emotion is not None else []
+            others = [other.weighing(self.modalities[other.name]) for other in (*face, *text)]
+            result = fused(result, others, threshold=threshold)
         if self.sets is not None:
             result = with_sets(result, self.sets)
-        return result if self.transcript is None else with_transcript(result, self.transcript, threshold=threshold)
+        return result if transcript is None else with_transcript(result, transcript, threshold=threshold)
 
     def _face(self, result: Result, number: int) -> OtherModality:
         def observe(seconds: float) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from emovox.audio.reader import AudioReader, open_audio
 from emovox.audio.types import ChannelChoice, Reading, Samples
+from emovox.cli.choices import reading_choice
 from emovox.cli.console import (
     Bar,
     HeadOption,
@@ -25,7 +26,6 @@ from emovox.cli.console import (
     spare_other_kind,
     writing,
 )
-from emovox.cli.predict import reading_choice
 from emovox.cli.transcripts import given_transcript
 from emovox.fusion.transcript import Transcript
 from emovox.runtime.predictor import Predictor, load
@@ -86,7 +86,7 @@ def report(
         raise typer.BadParameter("got --customer, too, expected one of them", param_hint="--both")
     InputFiles([call, *([] if transcript is None else [transcript])]).spare(output)
     spare_other_kind(output, suffix=".html", head=b"<!doctype html>")
-    said = given_transcript(transcript)
+    said = None if transcript is None else given_transcript(transcript)
     reading = reading_choice(track, raw)
     channels = _channels(call, reading, customer=customer, both=both)
     predictor = load(model, head=head)

@@ -9,6 +9,7 @@ import typer
 
 from emovox.adaptation.speaker import SpeakerProfile, read_speaker
 from emovox.adaptation.store import SUFFIX, SpeakerStore
+from emovox.cli.choices import channel_choice
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
@@ -22,7 +23,6 @@ from emovox.cli.console import (
     say,
     spare_other_kind,
 )
-from emovox.cli.predict import channel_choice
 from emovox.runtime.predictor import Predictor, load
 from emovox.runtime.teaching import Teach
 from emovox.schema.errors import EmovoxError, SpeakerError

@@ -11,6 +11,8 @@ from emovox.schema.errors import CorpusError
 
 # "[6.2901 - 8.2357]<tab>Ses01F_impro01_F000<tab>neu<tab>[2.5000, 2.5000, 2.5000]"
 _TURN = re.compile(r"^\[[\d. -]+\]\t(Ses0[1-5][FM]_\w+)\t([a-z]{3})\t", re.MULTILINE)
+# "Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me."
+_SAID = re.compile(r"^(Ses0[1-5][FM]_\w+) \[[\d.-]+\]:(.*)$", re.MULTILINE)
 _LABELS: dict[str, str | None] = {
     "ang": "angry",
     "dis": "disgust",
@@ -33,11 +35,22 @@ def _read_evaluations(root: Path) -> Annotations:
             f"{root}: no EmoEvaluation/*.txt below it; expected Session1/dialog/EmoEvaluation/Ses01F_impro01.txt and "
             "so on, which hold the labels; unpack the whole release"
         )
+    said = _read_transcriptions(root)
     return {
-        turn: {"native": native}
+        turn: {"native": native} | ({"sentence": said[turn]} if turn in said else {})
         for table in tables
-        for turn, native in _TURN.findall(table.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n"))
+        for turn, native in _TURN.findall(_text(table))
     }
+
+
+def _read_transcriptions(root: Path) -> dict[str, str]:
+    """Return what is said in each turn; nothing if the transcriptions are not there."""
+    tables = [path for path in sorted(root.rglob("transcriptions/*.txt")) if not path.name.startswith(".")]
+    return {turn: said.strip() for table in tables for turn, said in _SAID.findall(_text(table))}
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
 
 
 IEMOCAP = Corpus(

@@ -46,6 +46,17 @@ def with_transcript(result: Result, transcript: Transcript, *, threshold: float)
     return replace(result, lines=lines, warnings=(*result.warnings, *notices))
 
 
+def fitting_lines(result: Result, transcript: Transcript | None) -> tuple[Line, ...]:
+    """Return the lines of a transcript; none if there is no transcript, or it is that of another recording."""
+    if transcript is None or transcript.lines is None:
+        return ()
+    try:
+        check_length(result, transcript.lines)
+    except TranscriptError:
+        return ()
+    return transcript.lines
+
+
 def _doubts(result: Result, lines: Sequence[SpokenLine]) -> Iterator[str]:
     """Yield what speaks against a transcript of this recording."""
     check = "check that it is the transcript of this recording"
@@ -75,13 +86,22 @@ def spoken_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> 
     Raises:
         TranscriptError: the transcript is longer than the recording, so it is that of another one.
     """
+    check_length(result, lines)
+    return tuple(_spoken(line, spoken(result.segments), threshold) for line in lines)
+
+
+def check_length(result: Result, lines: Sequence[Line]) -> None:
+    """Check that lines may be those of a recording.
+
+    Raises:
+        TranscriptError: they are longer, so they are those of another one.
+    """
     last = max((line.end for line in lines), default=0.0)
     if last > result.duration + LATEST_END:
         raise TranscriptError(
             f"the transcript ends at {last:.1f} s, the recording {result.file} at {result.duration:.1f} s; give the "
             "transcript of this recording"
         )
-    return tuple(_spoken(line, spoken(result.segments), threshold) for line in lines)
 
 
 def _spoken(line: Line, segments: Sequence[Segment], threshold: float) -> SpokenLine:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +14,14 @@ from emovox.runtime.timeline import label_of, mean_scores, summarise
 from emovox.schema.errors import ConfigError
 from emovox.schema.result import NOT_SPEECH, Notice, Result, Segment
 
-VOICE, FACE = "voice", "face"
+VOICE, FACE, TEXT = "voice", "face", "text"
 """Names of modalities, the keys of `Segment.modalities`."""
 
-MODALITIES: tuple[str, ...] = (VOICE, FACE)
+MODALITIES: tuple[str, ...] = (VOICE, FACE, TEXT)
 """All modalities, in the order of results."""
+
+VOICE_ALONE: Mapping[str, float | None] = MappingProxyType({VOICE: None})
+"""What `parse_modalities` returns for the voice alone."""
 
 _LEAST = 1e-6  # a score of 0 has no logarithm
 
@@ -39,19 +44,37 @@ class OtherModality(NamedTuple):
     scores: Callable[[Segment], Mapping[str, float] | None]
     notices: tuple[Notice, ...] = ()
 
+    def weighing(self, weight: float | None) -> OtherModality:
+        """Return the modality with another weight; None keeps its own."""
+        return self if weight is None else self._replace(weight=weight)
 
-def parse_modalities(text: str) -> tuple[str, ...]:
-    """Return the modalities of a list such as "voice,face", in the order of `MODALITIES`.
+
+def parse_modalities(text: str) -> dict[str, float | None]:
+    """Return the modalities of a list such as "voice,face,text=0.8", in the order of `MODALITIES`.
+
+    Returns:
+        The weight of each, from 0; None: the default.
 
     Raises:
-        ConfigError: a name is unknown, or the voice is missing.
+        ConfigError: a name is unknown, the voice is missing or has a weight, or a weight is not a number from 0.
     """
-    names = {name.strip() for name in text.split(",")}
-    if VOICE not in names or not names <= set(MODALITIES):
+    parts = dict(part.strip().partition("=")[::2] for part in text.split(","))
+    weights = {name: _weight(parts[name]) for name in MODALITIES if name in parts}
+    wrong = any(weight is not None and not 0 <= weight < math.inf for weight in weights.values())
+    if weights.get(VOICE, 1.0) is not None or not set(parts) <= set(MODALITIES) or wrong:
         raise ConfigError(
-            f"got the modalities '{text}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}"
+            f"got the modalities '{text}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}, each "
+            "alone or with its weight: text=0.5"
         )
-    return tuple(name for name in MODALITIES if name in names)
+    return weights
+
+
+def _weight(text: str) -> float | None:
+    """Return the number; NaN for what is none, None for no text."""
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return math.nan
 
 
 def fused(result: Result, others: Sequence[OtherModality], *, threshold: float) -> Result:

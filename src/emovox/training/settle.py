@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
+from emovox.augment.config import ORDER, rounds
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
 from emovox.schema.errors import ProtocolError
@@ -105,3 +106,15 @@ def _with_steps(plan: Plan, rows: int) -> Plan:
     wanted = math.ceil(optimiser.passes * rows / (optimiser.batch * optimiser.accumulate))
     steps = min(optimiser.steps, max(FEWEST_STEPS, wanted))
     return msgspec.structs.replace(plan, optimiser=msgspec.structs.replace(optimiser, steps=steps, passes=0.0))
+
+
+def not_augmented(recipe: Recipe, corpora: set[str], *, where: str = "") -> Iterator[str]:
+    """Yield a note on corpora without copies although augmentation is on, for the recipe and its teacher."""
+    augment, copies = getattr(recipe, "augment", ()), getattr(recipe, "copies", {})
+    switched_on = any(getattr(table, name).probability for table in rounds(augment) for name in ORDER)
+    without = sorted(corpus for corpus in corpora if not copies.get(corpus))
+    if switched_on and without:
+        yield f"note: no [{where}copies] of {', '.join(without)}, so [{where}augment] changes nothing there"
+    teacher = getattr(recipe, "teacher", None)
+    if teacher is not None:
+        yield from not_augmented(teacher.recipe, corpora, where="teacher.recipe.")
