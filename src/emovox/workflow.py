@@ -26,6 +26,7 @@ from emovox.training.run import Run
 
 if TYPE_CHECKING:
     from emovox.corpora.manifest import Clip
+    from emovox.training.face.recipe import FaceRecipe
     from emovox.training.fusion import FusionRecipe
     from emovox.training.log import Report
     from emovox.training.network_recipe import NetworkRecipe
@@ -108,11 +109,19 @@ def _fusion() -> Kind[FusionRecipe]:
     return Kind(FusionRecipe, fusion_problems, _run_fusion)
 
 
+def _face() -> Kind[FaceRecipe]:
+    _require_torch("face")
+    from emovox.training.face.recipe import FaceRecipe, face_problems
+
+    return Kind(FaceRecipe, face_problems, lambda job: _run_folds(job)[1])
+
+
 KINDS: Mapping[str, Callable[[], Kind[Any]]] = {
     "svm": _svm,
     "network": _network,
     "pretraining": _pretraining,
     "fusion": _fusion,
+    "face": _face,
 }
 """All kinds, by the recipe's key `kind`."""
 
@@ -271,6 +280,10 @@ def _prepared(kind: str, watcher: Watcher) -> Callable[..., Any]:
         from emovox.training.fusion import FusionMethod
 
         return FusionMethod.prepared
+    if kind == "face":
+        from emovox.training.face.method import FaceMethod
+
+        return partial(FaceMethod.prepared, report=watcher.steps)
     from emovox.training.network import NetworkMethod
 
     return partial(NetworkMethod.prepared, report=watcher.steps)

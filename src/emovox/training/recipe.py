@@ -11,7 +11,7 @@ import msgspec
 
 from emovox.corpora.registry import CORPORA, SPEAKER_CORPORA
 
-Protocol = Literal["si", "joint", "sd", "zero-shot", "auto"]
+Protocol = Literal["si", "si-fusion", "joint", "sd", "zero-shot", "auto"]
 
 AUTO: Protocol = "auto"
 """Speaker-independent folds where the clips allow them, else random ones (`emovox.training.settle`)."""

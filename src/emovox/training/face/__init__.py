@@ -1,0 +1,1 @@
+"""Training and measuring voice and face together, on corpora of videos."""
