@@ -94,7 +94,7 @@ class Study:
     def voice(self, head: Head, clips: Indices, scale: tuple[Values, Values] | None = None) -> Floats:
         """Return the log scores [n, 8] of clips; `scale` is the mean and the deviation of a speaker."""
         here = np.isin(self.owner, clips)
-        tiles = self.components(self.tiles[here], None if scale is None else Standardizer(*scale))
+        tiles = self.components(self.tiles[here].astype(np.float32), None if scale is None else Standardizer(*scale))
         values = logits(head, tiles)[:, self.classes]
         means = self.material.inputs.clip_means(softmax(values), self.rows[here], clips)
         found: Floats = np.log(np.nan_to_num(means, nan=1 / len(self.classes)) + 1e-9)

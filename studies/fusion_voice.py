@@ -3,7 +3,7 @@
     python -m studies.fusion_voice [--folds five six]
 
 The recipe is that of `accurate`, made cheaper: three frozen Whisper blocks, the 768 main components of their statistics
-(from clips that are not of RAVDESS), and a head that learns these, as they are and standardised by speaker. *Joint* heads
+(from clips that are not of RAVDESS), and a head that learns these, plain and standardised by speaker. *Joint* heads
 learn from RAVDESS, CASIA and EMO-DB, *alone* from RAVDESS. In each outer fold a kind has one of all training clips, and
 one of each half of the training speakers, which scores the other half: from these all choices are made. Heads are kept
 in the cache folder, so a run that was stopped goes on.

@@ -48,7 +48,7 @@ frames = { hop = 320, f0 = false }
 ACTORS = ("02", "05", "03", "06", "10", "11")
 """Two of each of the first three folds for fusion."""
 
-SIZES = {"03": 150, "05": 110}
+SIZES = {"03": 150, "05": 180}
 """The emotion's code, and the size of the drawn face: another size is another picture for the networks."""
 
 
