@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import msgspec
-
 from emovox.schema.config import convert
 from emovox.schema.errors import ConfigError, RecipeError
 from emovox.schema.extras import require
@@ -243,11 +241,11 @@ def transfer(
     from emovox.training.data.task import make_task
     from emovox.training.run import is_same_run, open_folder
     from emovox.training.settle import settle
-    from emovox.training.transfer import lessons, transferred
+    from emovox.training.transfer import lesson_recipe, lessons, transferred
 
     watcher = watcher or Watcher()
     clips = load_clips(given.data.corpora, name=given.data.name)
-    plan = settle(_transfer_recipe(given), clips).recipe
+    plan = settle(lesson_recipe(given), clips).recipe
     task = make_task(clips, plan.data)
     planned = lessons(task, pairs=pairs)  # all checks come before inputs are computed for hours
     is_same_run(folder, plan, resume=resume)
@@ -257,13 +255,6 @@ def transfer(
     open_folder(folder, plan, method.versions, resume=resume)
     figures = transferred(task, method, planned, folder, report=watcher.fold)
     return write_transfer_report(figures, folder, title=f"Transfer of {given.name}")
-
-
-def _transfer_recipe(recipe: R) -> R:
-    """Return the recipe for lessons; its own name keeps the folder apart from one of a training."""
-    data = msgspec.structs.replace(recipe.data, protocol="si", view="own", target=None)
-    name = f"{recipe.name}-transfer"
-    return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
 
 
 METHODS = ("svm", "network")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+import msgspec
 import numpy as np
 
 from emovox.adaptation.estimator import Adaptation, WeightedProfile
@@ -22,6 +23,7 @@ from emovox.schema.labels import SEVEN_MAP, merge_matrix
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Indices, Task
+from emovox.training.recipe import Recipe
 from emovox.training.run import MODEL, Report
 from emovox.training.tile_scorer import Tiles, TileScorer
 
@@ -61,6 +63,16 @@ class Lesson:
     key: str
     train: Indices
     tests: tuple[str, ...]
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def lesson_recipe(recipe: R) -> R:
+    """Return the recipe for lessons; its own name keeps the folder apart from one of a training."""
+    data = msgspec.structs.replace(recipe.data, protocol="si", view="own", target=None)
+    name = f"{recipe.name}-transfer"
+    return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
 
 
 def lessons(task: Task, *, pairs: bool) -> tuple[Lesson, ...]:
