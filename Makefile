@@ -16,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web wasm browser load image image-check dist python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web wasm browser load image image-check dist sbom python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -89,6 +89,14 @@ dist: $(VENV)/dev.done  ## build wheel, source archive and the files of emovox m
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check dist/*
 	$(BIN)/python -m publish.fetch dist/models
+
+sbom: $(BIN)/python  ## list what the service installs, as CycloneDX in dist/sbom.json, and look up known vulnerabilities
+	mkdir -p dist
+	$(BIN)/python -m venv build/sbom
+	build/sbom/bin/python -m pip --disable-pip-version-check --quiet install '.[serve]' -c constraints.txt
+	$(PIP) install 'cyclonedx-bom>=7' 'pip-audit>=2.9'
+	$(BIN)/cyclonedx-py environment build/sbom --output-file dist/sbom.json
+	$(BIN)/pip-audit --progress-spinner off --path "$$(build/sbom/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 python:  ## print the Python from which the environment is made
 	@echo '$(PYTHON)'
