@@ -23,7 +23,8 @@ def reduce(lowering: Lowering, node: Any) -> None:
     if node.op_type == "ReduceMax":
         lowering.program.use("larger")
     start, update = ("-INFINITY", "larger(sum, {})") if node.op_type == "ReduceMax" else ("0.0f", "sum + {}")
-    factor = 1 / float(np.prod([shape[axis] for axis in axes])) if node.op_type == "GlobalAveragePool" else 1.0
+    averages = node.op_type in ("ReduceMean", "GlobalAveragePool")
+    factor = 1 / float(np.prod([shape[axis] for axis in axes])) if averages else 1.0
     element = lowering.expression(node.input[0], shape)
     read = list(leaves(element))
     target = lowering.made(node.output[0])
@@ -141,7 +142,7 @@ def average(lowering: Lowering, node: Any) -> None:
 
 
 REDUCTIONS: dict[str, Handler] = {
-    **dict.fromkeys(("ReduceSum", "ReduceMax", "GlobalAveragePool"), reduce),
+    **dict.fromkeys(("ReduceSum", "ReduceMax", "ReduceMean", "GlobalAveragePool"), reduce),
     "Softmax": softmax,
     "CumSum": cumulate,
     "ArgMax": place_of_maximum,

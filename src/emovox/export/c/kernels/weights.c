@@ -13,11 +13,12 @@ typedef struct {
 static float from_half(uint16_t half)
 {
     const uint32_t rest = half & 0x7fffu, normal = (rest << 13) + 0x38000000u;
-    const float small = (float)(int32_t)rest * 0x1p-24f; /* exponent 0: a multiple of 2^-24 */
+    const uint32_t is_small = (uint32_t)-(int32_t)(rest < 0x400u); /* all bits or none: compilers vectorise no branch */
+    const float small = (float)(int32_t)rest * 0x1p-24f;           /* exponent 0: a multiple of 2^-24 */
     uint32_t bits;
     float value;
     memcpy(&bits, &small, sizeof bits);
-    bits = (rest < 0x400u ? bits : normal) | (uint32_t)(half & 0x8000u) << 16;
+    bits = (bits & is_small) | (normal & ~is_small) | (uint32_t)(half & 0x8000u) << 16;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
