@@ -1,6 +1,6 @@
 """Time of a model in C beside ONNX Runtime, in one run: rounds in turn, so that other work slows both.
 
-    python -m studies.c_speed mobile hybrid --rounds 40
+python -m studies.c_speed mobile hybrid --rounds 40
 """
 
 from __future__ import annotations

@@ -1,20 +1,37 @@
-"""`emovox export`: a model for programs without Python."""
+"""`emovox export`: a model for programs without Python, and for other runtimes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from emovox.cli.console import columns, complain, say
 
+if TYPE_CHECKING:
+    from emovox.export.fixed_onnx import FixedFile
+
 NEED, EXTRA = "emovox export", "train"
+
+Target = Literal["onnx", "c", "tensorrt"]
 
 
 def export(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Name of a model, path of a NAME.onnx, or a run folder.")
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="Name of a model, path of a NAME.onnx, a run folder, or the folder of a trained network.",
+        ),
+    ],
+    to: Annotated[
+        Target,
+        typer.Option(
+            help="onnx: one file for ONNX Runtime; with --seconds, of fixed shapes. c: one C99 file and its header. "
+            "tensorrt: an ONNX file of fixed shapes that TensorRT lists, and a script that builds the engine."
+        ),
     ],
     to: Annotated[
         Literal["c", "wasm"],
@@ -30,6 +47,17 @@ def export(
             metavar="<lengths>", help="C: lengths of the windows, such as 3, or 1.5,3. They share the weights."
         ),
     ] = "3",
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="<file>", help="The new file, [default: name of the model, in this folder]"),
+    ] = None,
+    seconds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="<lengths>",
+            help="Length of the input, [default: 3, for onnx any]. The C file may have several: 1.5,3.",
+        ),
+    ] = None,
     store: Annotated[
         Literal["half", "int8"],
         typer.Option(help="Weights in the C file: halves, which change no score, or integers of 8 bits."),
@@ -38,11 +66,13 @@ def export(
     """Write a model as C, or as WebAssembly for a page, which needs no Python and no library.
 
     If there is a C compiler, a new C file is compiled and compared with ONNX Runtime. WebAssembly needs Emscripten.
+    """Write a model for another program, and report how close its scores are.
+
+    A C file is compiled and compared with ONNX Runtime if there is a C compiler.
     """
-    from emovox.runtime.registry import resolve
     from emovox.schema.extras import require
 
-    for module in ("onnx", "onnxslim"):
+    for module in ("onnx", "onnxslim", "torch"):
         require(module, need=NEED, extra=EXTRA)
     path = resolve(model)
     if to == "wasm":
@@ -57,14 +87,91 @@ def _write_c(path: Path, output: Path | None, *, seconds: list[float], store: st
     made = write_c(path, output, seconds=seconds, store=store)
     rows = [
         ("files", f"{made.path}, {made.path.with_suffix('.h').name}"),
+    from emovox.export.source import is_trained, model_file
+
+    lengths = None if seconds is None else _lengths(seconds)
+    if to == "onnx" and lengths is None:
+        if not is_trained(model):
+            _refused(model)
+        rows = _any_length(Path(model), output)
+    else:
+        with model_file(model) as path:
+            rows = _c(path, output, lengths, store) if to == "c" else _fixed(path, output, lengths, to)
+    say(columns([[name, value] for name, value in rows]), nl=False)
+    complain(f"model: {rows[0][1]}")
+
+
+def _c(path: Path, output: Path | None, lengths: list[float] | None, store: str) -> list[tuple[str, str]]:
+    from emovox.export.c.files import write_c
+
+    made = write_c(path, output, seconds=lengths or [3.0], store=store)
+    return [
+        ("file", str(made.path)),
         ("windows", f"{', '.join(map(str, made.windows))} samples"),
         ("memory", f"{made.arena / 1e6:.2f} MB, no heap"),
         ("weights", f"{made.constants / 1e6:.2f} MB"),
         ("operators", ", ".join(made.operators)),
         ("largest difference", made.difference or "not compared: no C compiler 'cc' on the path"),
     ]
-    say(columns([[name, value] for name, value in rows]), nl=False)
-    complain(f"model: {made.path}")
+
+
+def _fixed(path: Path, output: Path | None, lengths: list[float] | None, to: Target) -> list[tuple[str, str]]:
+    from emovox.export import tensorrt
+    from emovox.export.fixed_onnx import fixed_file, write
+
+    chosen = lengths or [3.0]
+    if len(chosen) > 1:
+        raise typer.BadParameter("an ONNX file has one length", param_hint="--seconds")
+    made = fixed_file(path, output or Path(f"{path.stem}-{chosen[0]:g}s.onnx"), seconds=chosen[0])
+    rows = _rows(made)
+    if to == "tensorrt":
+        tensorrt.check(made.proto, where=path)
+        script = tensorrt.write_script(made.path, int8="QuantizeLinear" in made.operators)
+        rows += [("TensorRT", f"all is listed for {tensorrt.support().version}"), ("engine", f"sh {script}")]
+    write(made)
+    return rows
+
+
+def _rows(made: FixedFile) -> list[tuple[str, str]]:
+    return [
+        ("file", str(made.path)),
+        ("input", f"samples [1, {made.samples}]"),
+        ("operators", f"opset {made.opset}: {_counts(made.operators)}"),
+        *((f"largest difference, {name}", f"{value:.1g}") for name, value in made.differences.items()),
+    ]
+
+
+def _any_length(folder: Path, output: Path | None) -> list[tuple[str, str]]:
+    from emovox.export.network import trained_parity
+    from emovox.export.source import write_trained
+
+    model, path = write_trained(folder, output)
+    found = trained_parity(model, path)
+    return [*_described(path), *((f"largest difference, {length:g} s", f"{found[length]:.1g}") for length in found)]
+
+
+def _refused(model: str) -> NoReturn:
+    from emovox.runtime.registry import resolve
+    from emovox.schema.errors import ExportError
+
+    path = resolve(model).with_suffix(".onnx")
+    raise ExportError(
+        f"{path}: is an ONNX file for any length already, with its card beside it; copy both, or give --seconds 3 for "
+        "a graph of fixed shapes"
+    )
+
+
+def _described(path: Path) -> list[tuple[str, str]]:
+    import onnx
+
+    proto = onnx.load(path)
+    counts = Counter(node.op_type for node in proto.graph.node)
+    operators = f"opset {proto.opset_import[0].version}: {_counts(counts)}"
+    return [("file", str(path)), ("card", str(path.with_suffix(".json"))), ("operators", operators)]
+
+
+def _counts(operators: Counter[str]) -> str:
+    return ", ".join(f"{number} {name}" for name, number in sorted(operators.items()))
 
 
 def _write_wasm(path: Path, output: Path | None) -> None:

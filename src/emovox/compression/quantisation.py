@@ -104,6 +104,7 @@ def quantised(proto: Any, tiles: Sequence[Samples], target: Target, overrides: O
             extra_options={
                 "ActivationSymmetric": target.symmetric,
                 "WeightSymmetric": True,
+                "QuantizeBias": not target.symmetric,  # TensorRT takes no integers of 32 bits here
                 **({"TensorQuantOverrides": dict(overrides)} if overrides else {}),
             },
         )

@@ -140,7 +140,12 @@ def _described(description: str, corpora: Sequence[CardCorpus]) -> str:
 
 
 def _threshold(predictions: Mapping[FigureKey, Predictions]) -> float:
-    """Return the largest threshold at which 90 % of the out-of-fold clips have a label, of the corpora in training."""
+    """Return the largest threshold at which 90 % of the out-of-fold clips have a label, of the corpora in training.
+
+    It is 0 without predictions: such a model never abstains.
+    """
+    if not predictions:
+        return 0.0
     merged = any(key.labels == SEVEN for key in predictions)
     parts = {key: made.scores for key, made in _shown(predictions).items() if (key.labels == SEVEN) == merged}
     learnt = [scores for key, scores in parts.items() if key.protocol not in ("unheard", "zero-shot")]

@@ -55,10 +55,7 @@ def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
     card = read_card(path.with_suffix(".json"))
     if card.encoder is not None:
         raise ExportError(f"{path}: '{card.name}' is a head alone, expected a whole model such as mobile")
-    if not card.shortest <= seconds <= card.longest:
-        raise ExportError(
-            f"seconds is {seconds:g}, model '{card.name}' takes {card.shortest:g} to {card.longest:g} seconds"
-        )
+    check_length(card, seconds)
     graph, n = read_part(path.with_suffix(".onnx")), round(seconds * card.sample_rate)
     whole = onnx.load_from_string(graph)
     arrays = {tensor.name: tensor for tensor in whole.graph.initializer}
@@ -77,6 +74,18 @@ def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
         mean=mean,
         scale=scale,
     )
+
+
+def check_length(card: ModelCard, seconds: float) -> None:
+    """Raise an error unless a model takes input of this length.
+
+    Raises:
+        ExportError: it does not.
+    """
+    if not card.shortest <= seconds <= card.longest:
+        raise ExportError(
+            f"seconds is {seconds:g}, model '{card.name}' takes {card.shortest:g} to {card.longest:g} seconds"
+        )
 
 
 def fixed(proto: Any, shapes: dict[str, list[int]], output: str, *, where: Path, fuse: bool = False) -> Any:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.export.card import model_card
-from emovox.export.onnx import export
+from emovox.export.onnx import export, parity
 from emovox.models.head import Head
 from emovox.models.network import Recogniser, count_parameters
 from emovox.models.trained import TrainedModel
+from emovox.runtime.model import Model
 from emovox.schema.card import Array, CardHead
 from emovox.schema.errors import ExportError
 from emovox.schema.figure import FigureKey
@@ -74,6 +75,14 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         head=_card_head(trained.classes, recogniser) if isinstance(head, Head) else None,
     )
     return export(recogniser, card, folder, adaptation=model.adaptation)
+
+
+def trained_parity(model: TrainedModel, path: Path) -> dict[float, float]:
+    """Return the largest difference of a score between a trained network and its exported file, by seconds of input."""
+    recogniser = model.recogniser()
+    if isinstance(model.network.head, Head):
+        halve(recogniser)
+    return parity(recogniser.eval(), Model.load(path))
 
 
 def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:

@@ -213,7 +213,7 @@ def _replace_nodes(proto: Any, nodes: list[Any]) -> None:
 
 
 def check_parity(network: Recogniser, model: Model) -> float:
-    """Compare graph and network at several lengths and batch sizes, from the waveform and from the statistics.
+    """Compare graph and network as `parity` does.
 
     Returns:
         The largest difference of a probability.
@@ -221,22 +221,31 @@ def check_parity(network: Recogniser, model: Model) -> float:
     Raises:
         ExportError: the difference is above `PARITY`.
     """
-    differences = []
-    for seconds in PARITY_SECONDS:
-        samples = golden_input(seconds=seconds, sample_rate=model.card.sample_rate)
-        for batch in (np.stack([samples]), np.stack([samples, samples * np.float32(0.01), samples[::-1]])):
-            with torch.no_grad():
-                expected = network(torch.from_numpy(np.ascontiguousarray(batch))).scores.numpy()
-            outputs = model.run(np.ascontiguousarray(batch))
-            differences.append(np.abs(outputs.scores - expected).max())
-            differences.append(np.abs(model.scores(outputs.statistics) - expected).max())
-    worst = float(np.max(differences))  # Python's max would lose a NaN
+    worst = float(np.max(list(parity(network, model).values())))  # Python's max would lose a NaN
     if not worst <= PARITY:
         raise ExportError(
             f"{model.card.name}: graph and network differ by {worst:.2g} in a probability, expected at most "
             f"{PARITY:g}; the exporter has frozen something that depends on the input"
         )
     return worst
+
+
+def parity(network: Recogniser, model: Model) -> dict[float, float]:
+    """Return the largest difference of a probability between graph and network, by length in seconds.
+
+    Each length has two batch sizes, scored from the waveform and from the statistics.
+    """
+    found = {}
+    for seconds in PARITY_SECONDS:
+        samples, differences = golden_input(seconds=seconds, sample_rate=model.card.sample_rate), []
+        for batch in (np.stack([samples]), np.stack([samples, samples * np.float32(0.01), samples[::-1]])):
+            with torch.no_grad():
+                expected = network(torch.from_numpy(np.ascontiguousarray(batch))).scores.numpy()
+            outputs = model.run(np.ascontiguousarray(batch))
+            differences.append(np.abs(outputs.scores - expected).max())
+            differences.append(np.abs(model.scores(outputs.statistics) - expected).max())
+        found[seconds] = float(np.max(differences))
+    return found
 
 
 def _scores(network: Recogniser, samples: Samples) -> tuple[float, ...]:
