@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NEED, EXTRA = "emovox export", "train"
 
-Target = Literal["onnx", "c", "tensorrt"]
+Target = Literal["onnx", "c", "wasm", "tensorrt"]
 
 
 def export(
@@ -30,23 +30,10 @@ def export(
         Target,
         typer.Option(
             help="onnx: one file for ONNX Runtime; with --seconds, of fixed shapes. c: one C99 file and its header. "
-            "tensorrt: an ONNX file of fixed shapes that TensorRT lists, and a script that builds the engine."
+            "wasm: one WebAssembly file for a page. tensorrt: an ONNX file of fixed shapes that TensorRT lists, and a "
+            "script that builds the engine."
         ),
     ],
-    to: Annotated[
-        Literal["c", "wasm"],
-        typer.Option(help="c: one C99 file NAME.c and its header NAME.h. wasm: one WebAssembly file for a page."),
-    ],
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="<NAME.c|wasm>", help="The new file, [default: name of the model, in this folder]"),
-    ] = None,
-    seconds: Annotated[
-        str,
-        typer.Option(
-            metavar="<lengths>", help="C: lengths of the windows, such as 3, or 1.5,3. They share the weights."
-        ),
-    ] = "3",
     output: Annotated[
         Path | None,
         typer.Option(metavar="<file>", help="The new file, [default: name of the model, in this folder]"),
@@ -63,30 +50,14 @@ def export(
         typer.Option(help="Weights in the C file: halves, which change no score, or integers of 8 bits."),
     ] = "half",
 ) -> None:
-    """Write a model as C, or as WebAssembly for a page, which needs no Python and no library.
-
-    If there is a C compiler, a new C file is compiled and compared with ONNX Runtime. WebAssembly needs Emscripten.
     """Write a model for another program, and report how close its scores are.
 
-    A C file is compiled and compared with ONNX Runtime if there is a C compiler.
+    A C file is compiled and compared with ONNX Runtime if there is a C compiler. WebAssembly needs Emscripten.
     """
     from emovox.schema.extras import require
 
     for module in ("onnx", "onnxslim", "torch"):
         require(module, need=NEED, extra=EXTRA)
-    path = resolve(model)
-    if to == "wasm":
-        _write_wasm(path, output)
-    else:
-        _write_c(path, output, seconds=_lengths(seconds), store=store)
-
-
-def _write_c(path: Path, output: Path | None, *, seconds: list[float], store: str) -> None:
-    from emovox.export.c.files import write_c
-
-    made = write_c(path, output, seconds=seconds, store=store)
-    rows = [
-        ("files", f"{made.path}, {made.path.with_suffix('.h').name}"),
     from emovox.export.source import is_trained, model_file
 
     lengths = None if seconds is None else _lengths(seconds)
@@ -96,7 +67,10 @@ def _write_c(path: Path, output: Path | None, *, seconds: list[float], store: st
         rows = _any_length(Path(model), output)
     else:
         with model_file(model) as path:
-            rows = _c(path, output, lengths, store) if to == "c" else _fixed(path, output, lengths, to)
+            if to == "c":
+                rows = _c(path, output, lengths, store)
+            else:
+                rows = _wasm(path, output) if to == "wasm" else _fixed(path, output, lengths, to)
     say(columns([[name, value] for name, value in rows]), nl=False)
     complain(f"model: {rows[0][1]}")
 
@@ -174,17 +148,15 @@ def _counts(operators: Counter[str]) -> str:
     return ", ".join(f"{number} {name}" for name, number in sorted(operators.items()))
 
 
-def _write_wasm(path: Path, output: Path | None) -> None:
+def _wasm(path: Path, output: Path | None) -> list[tuple[str, str]]:
     from emovox.export.wasm.files import write_wasm
 
     made = write_wasm(path, output)
-    rows = [
+    return [
         ("file", str(made.path)),
         ("lengths", f"{', '.join(f'{length:g}' for length in made.seconds)} s"),
         ("size", f"{made.size / 1e6:.2f} MB, {made.compressed / 1e6:.2f} MB by gzip"),
     ]
-    say(columns([[name, value] for name, value in rows]), nl=False)
-    complain(f"model: {made.path}")
 
 
 def _lengths(text: str) -> list[float]:
