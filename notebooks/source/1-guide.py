@@ -14,7 +14,7 @@
 # 本笔记本走一遍语音情感识别的经典流程：加载语料库，清洗语料样本，计算 MFCC、基频和能量，用 PCA 降维，再用 t-SNE 观察。全程约一分钟。
 #
 # **安装。** 在克隆的仓库中，`pip install -r requirements.txt` 足以运行本笔记本和下一个。在其他环境中，第一个单元格会安装缺少的部分。
-# 其余用途由“附加依赖”提供：`pip install 'emovox[train]'` 安装训练所需的 PyTorch（笔记本 3 至 5 和 7），`serve` 对应服务（笔记本 6），
+# 其余用途由“附加组件”提供：`pip install 'emovox[train]'` 安装训练所需的 PyTorch（笔记本 3 至 5 和 7），`serve` 对应服务（笔记本 6），
 # `mic` 对应麦克风，`media` 对应 m4a 和视频，`all` 则全部安装。
 
 # %%

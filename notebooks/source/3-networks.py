@@ -9,7 +9,7 @@
 # # 3 · 用配方训练 CNN + LSTM 与 MobileNet
 #
 # *配方*是一个文本文件，写明训练的一切：样本、网络、损失、优化器、数据增强。本笔记本用同一个配方训练两个小网络：`mobile`
-# （与 MobileNet 相同的深度可分离卷积）和 `hybrid`（卷积加 LSTM），并说明主要参数的作用。需要附加依赖 `train`（PyTorch，CPU 版即可）。
+# （与 MobileNet 相同的深度可分离卷积）和 `hybrid`（卷积加 LSTM），并说明主要参数的作用。需要附加组件 `train`（PyTorch，CPU 版即可）。
 
 # %%
 import importlib.util

@@ -6,7 +6,7 @@
 # `emovox[evaluate]`; the recipes at the end need `train`.
 
 # %% [markdown] lang="zh"
-# # 4 · 迁移学习：Whisper、声纹编码器，以及只有少量标签的新语言
+# # 4 · 迁移学习：Whisper、声音编码器，以及只有少量标签的新语言
 #
 # 别人用数千小时语音训练的网络，对声音的了解超过一个小语料库所能教的。本笔记本冻结两个这样的网络，在其上学习一个小*分类头*，
 # 再把它用到没有听过的语言上。需要 `emovox[evaluate]`；末尾的配方需要 `train`。

@@ -1,11 +1,11 @@
 # %% [markdown] lang="en"
-# # 5 · Small and fast: distil, INT8, ONNX, C
+# # 5 · Small and fast: distil, INT8, ONNX, C, browser
 #
 # A model that runs on a telephone or a small board must be small. Three ways lead there: a small network that learns from a
 # large one, weights in 8 bits, and a form that needs no Python. It needs `emovox[train]`, and a C compiler for the last part.
 
 # %% [markdown] lang="zh"
-# # 5 · 又小又快：知识蒸馏、INT8、ONNX、C
+# # 5 · 又小又快：知识蒸馏、INT8、ONNX、C、浏览器
 #
 # 要在手机或小型板卡上运行，模型必须小。有三条路：让小网络向大网络学习；用 8 位存储权重；导出为不需要 Python 的形式。
 # 需要 `emovox[train]`，最后一部分还需要 C 编译器。
@@ -245,8 +245,26 @@ else:
     print("no C compiler here; install gcc or clang")
 
 # %% [markdown] lang="en"
-# **Next:** `6-real-time`, the small model on live audio. `docs/compression.md` says what INT8 costs on real corpora, and
-# `docs/everywhere.md` has all of the C form.
+# ## A browser, alone
+#
+# The same C code, compiled to WebAssembly, runs in a page: no server, no upload. `emovox serve` has that page at `/local/`, and any
+# static host can serve its files. `emovox export MODEL --to wasm` makes the file for another model.
 
 # %% [markdown] lang="zh"
-# **下一步：**`6-real-time`，把小模型用于实时音频。INT8 在真实语料库上的代价见 `docs/compression.md`，C 形式的全部说明见 `docs/everywhere.md`。
+# ## 只用浏览器
+#
+# 同样的 C 代码编译成 WebAssembly 后可在网页中运行：不需要服务器，也不上传。`emovox serve` 在 `/local/` 提供这个网页，任何静态托管也能提供这些文件。
+# `emovox export MODEL --to wasm` 为其他模型生成该文件。
+
+# %%
+page = recording.parent / "local"
+for path in sorted(page.iterdir(), key=lambda path: -path.stat().st_size):
+    print(f"{path.name:20}{path.stat().st_size / 1000:8.1f} kB")
+
+# %% [markdown] lang="en"
+# **Next:** `6-real-time`, the small model on live audio. `docs/compression.md` says what INT8 costs on real corpora, and
+# `docs/everywhere.md` has all of the C form, and `docs/browser.md` the page and its npm package.
+
+# %% [markdown] lang="zh"
+# **下一步：**`6-real-time`，把小模型用于实时音频。INT8 在真实语料库上的代价见 `docs/compression.md`，C 形式的全部说明见 `docs/everywhere.md`，
+# 网页及其 npm 包见 `docs/browser.md`。
