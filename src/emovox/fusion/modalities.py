@@ -104,7 +104,7 @@ def fused(result: Result, others: Sequence[OtherModality], *, threshold: float) 
         threshold=threshold,
         adapted=result.adapted,
     )
-    return replace(again, modalities=_means(segments) or None)
+    return replace(again, modalities=mean_modalities(segments) or None)
 
 
 def _fused_segment(segment: Segment, others: Sequence[OtherModality], threshold: float) -> Segment:
@@ -144,7 +144,7 @@ def _logs(scores: Mapping[str, float]) -> np.ndarray[tuple[int], np.dtype[np.flo
     return np.log(np.maximum(list(scores.values()), _LEAST))
 
 
-def _means(segments: Sequence[Segment]) -> dict[str, dict[str, float]]:
+def mean_modalities(segments: Sequence[Segment]) -> dict[str, dict[str, float]]:
     """Return the mean scores of each modality over the segments that have it, weighted by their lengths."""
     means: dict[str, dict[str, float]] = {}
     for name in MODALITIES:

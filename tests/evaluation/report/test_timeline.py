@@ -135,3 +135,19 @@ def test_it_needs_no_more_than_matplotlib() -> None:
     code = f"import sys, emovox.evaluation.report.timeline; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_each_modality_has_a_row() -> None:
+    angry = segment(0, 4, "angry", EMOTIONS).scores
+    spoken = segment(0, 4, "sad", EMOTIONS)
+    both = msgspec.structs.replace(spoken, modalities={"voice": spoken.scores, "face": angry})
+    voice = msgspec.structs.replace(segment(4, 8, "happy", EMOTIONS), modalities={"voice": angry})
+    made = msgspec.structs.replace(result(both, voice, seconds=9), modalities={"voice": spoken.scores, "face": angry})
+    axes = timeline_figure(made, **outline(9)).axes[1]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["emotion", "voice", "face"]
+    named = [(round(text.get_position()[1]), text.get_text()) for text in axes.texts]
+    assert named == [(0, "sad"), (0, "happy"), (1, "sad"), (1, "angry"), (2, "angry")]
+    many = [msgspec.structs.replace(both, start=float(n), end=n + 1.0) for n in range(600)]
+    long = msgspec.structs.replace(made, segments=tuple(many), duration=600.0)
+    ticks = timeline_figure(long, **outline(600)).axes[1].get_yticklabels()
+    assert [tick.get_text() for tick in ticks] == ["emotion", "voice", "face"]

@@ -28,6 +28,7 @@ from emovox.evaluation.report.style import (
     shorten,
     shown,
 )
+from emovox.fusion.modalities import mean_modalities
 from emovox.runtime.timeline import mean_scores, spoken
 from emovox.schema.formats import OTHER_SOUND, UNCERTAIN, has_channels, voice_name, voices_of
 from emovox.schema.result import NOT_SPEECH, Result, Segment
@@ -70,15 +71,15 @@ def timeline_figure(
     labels = _labels(result) if labels is None else list(labels)
     result = _condensed(result)
     channels = sorted({segment.channel for segment in result.segments})
-    voices = list(voices_of(result.segments).values())
+    rows = _rows(result)
     # Up to four channels have a panel of probabilities each; more would be unreadable.
     panels = channels[:4]
-    heights = [1.3, 0.34 * max(1, len(voices)), *[1.5] * len(panels)]
+    heights = [1.3, 0.34 * max(1, len(rows)), *[1.5] * len(panels)]
     figure = new_figure(10.0, 1.5 + sum(heights) + 0.24 * (1 + len(labels) // 8))
     axes: list[Axes] = list(np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)))
     colours = colours_of(labels)
     _draw_outline(axes[0], time, low, high)
-    _draw_segments(axes[1], voices, duration=result.duration, colours=colours)
+    _draw_segments(axes[1], rows, duration=result.duration, colours=colours)
     for panel, channel in zip(axes[2:], panels, strict=True):
         _draw_scores(panel, [s for s in result.segments if s.channel == channel], labels, colours)
         panel.set_ylabel("score [%]" if len(channels) == 1 else f"channel {channel}\nscore [%]")
@@ -116,7 +117,23 @@ def _merged(segments: Sequence[Segment], start: float, end: float) -> Segment:
     scores = mean_scores(segments)
     label, code = max(seconds, key=seconds.__getitem__)
     first = segments[0]
-    return Segment(start, end, first.channel, label, max(scores.values()), scores, speaker=first.speaker, code=code)
+    made = Segment(start, end, first.channel, label, max(scores.values()), scores, speaker=first.speaker, code=code)
+    return msgspec.structs.replace(made, modalities=mean_modalities(segments) or None)
+
+
+def _rows(result: Result) -> list[tuple[str, list[Segment]]]:
+    """Return the rows of segments with their names: each voice, then what each modality says alone."""
+    voices = list(voices_of(result.segments).values())
+    several = has_channels(own[0] for own in voices)
+    rows = [(voice_name(own[0], several=several) or "emotion", own) for own in voices]
+    for name in result.modalities or {}:
+        own = [(segment, (segment.modalities or {}).get(name)) for segment in result.segments]
+        rows.append((name, [_alone(segment, scores) for segment, scores in own if scores is not None]))
+    return rows
+
+
+def _alone(segment: Segment, scores: dict[str, float]) -> Segment:
+    return msgspec.structs.replace(segment, label=max(scores, key=scores.__getitem__), scores=scores)
 
 
 def _labels(result: Result) -> list[str]:
@@ -148,10 +165,10 @@ def _draw_outline(axes: Axes, time: Floats, low: Floats, high: Floats) -> None:
 
 
 def _draw_segments(
-    axes: Axes, voices: Sequence[Sequence[Segment]], *, duration: float, colours: dict[str, str]
+    axes: Axes, rows: Sequence[tuple[str, Sequence[Segment]]], *, duration: float, colours: dict[str, str]
 ) -> None:
-    """Draw a row of segments for each voice."""
-    for row, own in enumerate(voices):
+    """Draw rows of segments."""
+    for row, (_, own) in enumerate(rows):
         spans = [(segment.start, segment.end - segment.start) for segment in own]
         faces = [colours[segment.label] if segment.label else _grey(segment) for segment in own]
         axes.broken_barh(
@@ -159,10 +176,9 @@ def _draw_segments(
         )
         for segment in own:
             _name_segment(axes, segment, row, duration=duration, colours=colours)
-    axes.set_ylim(max(1, len(voices)) - 0.5, -0.5)
-    several = has_channels(own[0] for own in voices)
-    axes.set_yticks(range(len(voices)), [voice_name(own[0], several=several) or "emotion" for own in voices])
-    if not voices:
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
+    if not rows:
         axes.text(0.5, 0.5, "no speech found", transform=axes.transAxes, ha="center", va="center", color=FAINT)
     plain(axes)
     axes.spines["left"].set_visible(False)
