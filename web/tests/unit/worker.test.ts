@@ -145,9 +145,17 @@ test("a browser without vectors is told to update", async (context) => {
   await assert.rejects(instantiate(WASM), failsWith("no_simd", /Chrome and Edge 91, Firefox 89, Safari 16.4 or newer/));
 });
 
-test("a length that no tile has is refused", async () => {
+test("between two lengths of the network, the statistics are the mean over the beginning and the end", async () => {
   const { network } = await instantiate(WASM);
-  assert.throws(() => network.run(new Float32Array(8001)), /got 8001 samples, expected one of 8000, 16000/);
+  const piece = VOICE.subarray(0, 20_000);
+  const [first, last] = [network.run(piece.subarray(0, 16_000)), network.run(piece.subarray(4000))];
+  const { statistics, scores } = network.run(piece);
+  for (const [index, value] of statistics.entries())
+    assert.ok(Math.abs(value - ((first.statistics[index] ?? 0) + (last.statistics[index] ?? 0)) / 2) < 1e-5);
+  assert.deepEqual(scores, network.scores(statistics, network.profile));
+  assert.deepEqual(network.run(piece.subarray(0, 16_000)), first);
+  for (const length of [7999, 72_001])
+    assert.throws(() => network.run(new Float32Array(length)), /samples, expected 8000 to 72000/);
 });
 
 test("the sample rate of WAV and FLAC files is read, so that the browser does not resample them", () => {

@@ -112,21 +112,30 @@ function networkOf(native: Exports, { card, statistics: width, lengths }: Conten
     mean.set(chosen.mean);
     scale.set(chosen.scale);
   };
+  const statisticsOf = (piece: Float32Array): Float32Array => {
+    samples.set(piece);
+    native.emovox_run(piece.length);
+    return statistics.slice();
+  };
+  const scored = (given: Float32Array, chosen: Profile): Float32Array => {
+    use(chosen);
+    statistics.set(given);
+    native.emovox_score();
+    return scores.slice();
+  };
   return {
     profile,
     run(piece: Float32Array): Scored {
-      use(profile);
-      samples.set(piece.subarray(0, longest));
-      if (!native.emovox_run(piece.length))
-        throw new RangeError(`got ${piece.length} samples, expected one of ${lengths.join(", ")}`);
-      return { scores: scores.slice(), statistics: statistics.slice() };
+      const length = lengths.findLast((one) => one <= piece.length);
+      if (length === undefined || piece.length > longest)
+        throw new RangeError(`got ${piece.length} samples, expected ${lengths[0]} to ${longest}`);
+      const first = statisticsOf(piece.subarray(0, length));
+      // A recording shorter than its tile: the mean over its beginning and its end, each of a length that there is.
+      const last = piece.length > length ? statisticsOf(piece.subarray(piece.length - length)) : first;
+      const found = first.map((value, index) => (value + (last[index] ?? value)) / 2);
+      return { scores: scored(found, profile), statistics: found };
     },
-    scores(given: Float32Array, chosen: Profile): Float32Array {
-      use(chosen);
-      statistics.set(given);
-      native.emovox_score();
-      return scores.slice();
-    },
+    scores: scored,
   };
 }
 
