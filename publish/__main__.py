@@ -20,7 +20,7 @@ from emovox.runtime.registry import read_card, shipped
 from emovox.schema.figure import FigureKey
 from emovox.training.cache import cache_folder
 from emovox.training.run import ADAPTATION
-from publish import adaptation, cards, corpora, results, speed
+from publish import adaptation, cards, corpora, overview, results, speed
 from publish.cost import write_cost
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
 from publish.site import generated
@@ -49,6 +49,7 @@ def main() -> None:
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
     replace_block(ROOT / "docs" / "trust.md", "sets", shown)
+    overview.write_picture(figures)
     generated.write()
     for name in ("docs/quality.md", "docs/zh/quality.md"):
         replace_block(ROOT / name, "figures", results.quality_table(figures))

@@ -76,6 +76,13 @@ UAR on speakers that were not in training, except in the last column. *Together*
 six joint folds that leave out speakers of each. `emovox evaluate RUN RUN` compares runs by paired tests over speakers.
 """
 
+OVERVIEW = """![Accuracy against time and number of parameters](pictures/overview.png)
+
+UAR on RAVDESS-8, speaker-independent. Blue: the models above, from joint folds where there are any, against the time
+for 3 s on one core, and against the number of parameters. Brown: others, as published ([sources](#what-others-reach)).
+Their time on the same core is not known.
+"""
+
 COLUMNS = """In the tables by corpus, *adapted* normalises by the statistics of all clips of the test speaker in that
 corpus, none of them labelled: another setting, which needs that many recordings of one person. It flatters: the profile
 is made of the test clips themselves, and every speaker acts all moods equally often. Expect less from a profile of
@@ -152,7 +159,7 @@ nEMO), and there both views agree within one and a half points.
 
 def document(figures: Figures) -> str:
     """Compose docs/results.md."""
-    parts = [INTRODUCTION, overview_table(figures), "## What they cost\n", COST, cost_table(figures)]
+    parts = [INTRODUCTION, overview_table(figures), OVERVIEW, "## What they cost\n", COST, cost_table(figures)]
     parts += ["## Corpus by corpus\n", COLUMNS]
     for corpus, title in SECTIONS.items():
         if figures.of_dataset(corpus):

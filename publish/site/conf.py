@@ -48,8 +48,10 @@ copybutton_only_copy_prompt_lines = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # attributes are documented once, by their class
+suppress_warnings = ["ref.python"]  # one name of two classes in a type: the link goes to one of them
 default_role = "code"
 nitpicky = False
 
@@ -67,8 +69,14 @@ def language_of(app: Sphinx, name: str, _template: str, context: dict[str, Any],
     context["description"] = {"zh": f"emovox documentation: {title}", "en": f"emovox 文档：{title}"}[code]
 
 
+def plain_bars(_app: Sphinx, _what: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
+    """Keep |x| of a docstring as it is; in reStructuredText it would be replaced by something."""
+    lines[:] = [line if line.lstrip().startswith((">>>", "...")) else line.replace("|", r"\|") for line in lines]
+
+
 def setup(app: Sphinx) -> None:
     """Connect the templates."""
     app.add_config_value("other_code", "zh", "html")
     app.add_config_value("other_pages", "", "html")
     app.connect("html-page-context", language_of)
+    app.connect("autodoc-process-docstring", plain_bars)

@@ -14,6 +14,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from publish.site import api
+
 ROOT = Path(__file__).parents[2]
 
 LANGUAGES = ("en", "zh")
@@ -68,6 +70,8 @@ def stage(language: str, target: Path, *, root: Path = ROOT, address: str = "") 
             text = outside_code(text, lambda part: _BREAK.sub("", part))
         if name == "index.md":
             text = f"{text.rstrip()}\n\n{contents(text)}"
+        if name == "api.md" and language == "en":
+            text += api.write_pages(target, root)
         (target / name).write_text(text, encoding="utf-8")
     shutil.copytree(root / "docs" / "pictures", target / "pictures")
     for picture in (root / "docs").glob("*.png"):
@@ -144,6 +148,8 @@ def _target(where: str, *, language: str, root: Path, address: str) -> str:
             if path == root / where:
                 page = f"{'' if other == 'en' else other + '/'}{Path(name).stem}.html"
                 return name if other == language else f"{SCHEME}{'../' if language != 'en' else ''}{page}"
+    if where in (listed := api.modules(root)):
+        return listed[where] if language == "en" else f"{SCHEME}../{Path(listed[where]).stem}.html"
     if where.startswith("docs/") and where.endswith((".png", ".svg")):
         return where.removeprefix("docs/")
     return f"{address}/{'tree' if (root / where).is_dir() else 'blob'}/main/{where}" if address else ""
