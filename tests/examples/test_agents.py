@@ -50,7 +50,7 @@ def test_pipecat() -> None:
     from pipecat.tests.utils import SleepFrame, run_test
     from pipecat_emotion import EmotionFrame, EmotionLineFrame, EmotionProcessor
 
-    class Watched(EmotionProcessor):
+    class Watched(EmotionProcessor):  # type: ignore[misc]
         """Remembers the frames that it has processed, as audio overtakes text in a pipeline."""
 
         async def process_frame(self, frame: Any, direction: Any) -> None:
