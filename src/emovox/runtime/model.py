@@ -20,7 +20,7 @@ from emovox.runtime.graph_check import HEAD_OUTPUTS, INPUT, OUTPUTS, SPEECH, che
 from emovox.runtime.graph_file import names_other_files
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS, ModelHead, read_head, split_head
 from emovox.runtime.registry import encoder_path, graph_size, heads, read_card, read_part, shipped
-from emovox.runtime.session import NO_LOG, one_line, open_session
+from emovox.runtime.session import NO_LOG, chosen_device, one_line, open_session
 from emovox.schema.arguments import whole
 from emovox.schema.card import METADATA_KEY, ModelCard
 from emovox.schema.errors import AdaptError, CardError, ModelError
@@ -53,17 +53,21 @@ class Model:
         card: the card of the graph, or of the head that replaces the graph's own.
         path: path of the graph file, or of the head's.
         size: size of the graph files in bytes.
+        threads: number of threads for one call of `run`.
+        device: what the session runs on.
     """
 
-    def __init__(self, session: Any, card: ModelCard, *, path: Path, size: int, threads: int = 1) -> None:
+    def __init__(
+        self, session: Any, card: ModelCard, *, path: Path, size: int, threads: int = 1, device: str = "cpu"
+    ) -> None:
         self.card = card
         self.size = size
-        self._session, self._path, self._threads = session, path, threads
+        self._session, self._path, self._threads, self._device = session, path, threads, device
         self._place = os.path.abspath(path)
         self.resume()
 
     @classmethod
-    def load(cls, path: Path, *, threads: int = 1) -> Model:
+    def load(cls, path: Path, *, threads: int = 1, device: str | None = None) -> Model:
         """Load `<name>.json` and `<name>.onnx` from one folder, and check that they belong together.
 
         The golden vector is not checked here, because that costs an inference at every start. See
@@ -73,31 +77,33 @@ class Model:
             path: path of the card or of the graph; the other has the same name. The card of a head names the model
                 whose statistics it takes; that model is loaded with it.
             threads: number of threads for one call of `run`, >= 1.
+            device: "cpu", "cuda" or "tensorrt" for front end and encoder; None takes `$EMOVOX_DEVICE`, and else the
+                CPU. The head stays on the CPU: it takes microseconds.
 
         Raises:
             CardError: a file is missing or not a card, hash, labels, inputs, outputs or the embedded card do not match
                 the graph, the graph keeps weights in other files, or a head belongs to another model.
-            ModelError: `threads` is below 1.
+            ModelError: `threads` is below 1, or there is no such device.
         """
-        threads = whole(threads, "threads")
+        device, threads = chosen_device(device), whole(threads, "threads")
         if threads < 1:
             raise ModelError(f"threads is {threads}, expected at least 1")
         card_path, graph_path = path.with_suffix(".json"), path.with_suffix(".onnx")
         card = read_card(card_path)
         if (encoder := encoder_path(card_path, card)) is not None:
-            return cls._with_head(encoder, card, path=graph_path, threads=threads)
+            return cls._with_head(encoder, card, path=graph_path, threads=threads, device=device)
         graph = _read_graph(graph_path, card)
-        session = open_session(graph, threads=threads, where=graph_path)
+        session = open_session(graph, threads=threads, where=graph_path, device=device)
         check_graph(session, card, where=graph_path)
         check_copy(session.get_modelmeta().custom_metadata_map.get(METADATA_KEY, ""), card, where=graph_path)
-        return cls(session, card, path=graph_path, size=len(graph), threads=threads)
+        return cls(session, card, path=graph_path, size=len(graph), threads=threads, device=device)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return how to load the model again: a pickle holds its path and its hash, not its weights."""
-        return _loaded_again, (self._place, self._threads, self.card.sha256)
+        return _loaded_again, (self._place, self._threads, self._device, self.card.sha256)
 
     @classmethod
-    def _with_head(cls, encoder: Path, card: ModelCard, *, path: Path, threads: int) -> Model:
+    def _with_head(cls, encoder: Path, card: ModelCard, *, path: Path, threads: int, device: str) -> Model:
         """Load the model at `encoder`, and check that the head at `path` belongs to it."""
         assert card.encoder is not None
         below = read_card(encoder)
@@ -107,11 +113,9 @@ class Model:
                 f"{path}: the head expects a whole model '{card.encoder.name}' with sha256 "
                 f"{card.encoder.sha256[:12]}…, got {found}; copy both from the same source"
             )
-        base = cls.load(encoder, threads=threads)
-        size = base.size + graph_size(path)
-        model = cls(
-            base._session, msgspec.structs.replace(card, speech=below.speech), path=path, size=size, threads=threads
-        )
+        base = cls.load(encoder, threads=threads, device=device)
+        size, card = base.size + graph_size(path), msgspec.structs.replace(card, speech=below.speech)
+        model = cls(base._session, card, path=path, size=size, threads=threads, device=device)
         check_graph(model._head.session, card, where=path)
         return model
 
@@ -316,9 +320,10 @@ def _read_graph(path: Path, card: ModelCard) -> bytes:
     )
 
 
-def _loaded_again(path: str, threads: int, sha256: str) -> Model:
+def _loaded_again(path: str, threads: int, device: str, sha256: str) -> Model:
     place = Path(path)
-    model = Model.load(place if place.is_file() else {**heads(), **shipped()}.get(place.stem, place), threads=threads)
+    found = place if place.is_file() else {**heads(), **shipped()}.get(place.stem, place)
+    model = Model.load(found, threads=threads, device=device)
     if model.card.sha256 != sha256:
         raise CardError(f"{path}: got another model than the one that was pickled, expected sha256 {sha256[:12]}…")
     return model

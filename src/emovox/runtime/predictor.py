@@ -303,7 +303,7 @@ class Predictor:
         )
 
 
-def load(name: str | None = None, *, head: str | None = None, threads: int = 1) -> Predictor:
+def load(name: str | None = None, *, head: str | None = None, threads: int = 1, device: str | None = None) -> Predictor:
     """Load a model.
 
     Args:
@@ -311,12 +311,15 @@ def load(name: str | None = None, *, head: str | None = None, threads: int = 1) 
         head: name of a shipped head, or path of one, in place of the model's own head. "permissive" belongs to
             "accurate" and learnt from EMO-DB alone; its labels lack surprise.
         threads: number of threads for one call, >= 1. Any number of your threads may share the predictor.
+        device: "cpu", "cuda" or "tensorrt"; None takes `$EMOVOX_DEVICE`, and else the CPU. The other two need
+            onnxruntime-gpu in place of onnxruntime.
 
     Raises:
         UnknownModelError: there is no such name or file.
         CardError: card and graph, or head and model, do not belong together.
+        ModelError: there is no such device here.
     """
-    return Predictor(Model.load(resolve(name, head=head), threads=threads))
+    return Predictor(Model.load(resolve(name, head=head), threads=threads, device=device))
 
 
 def predict(
