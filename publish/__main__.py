@@ -22,6 +22,7 @@ from emovox.training.cache import cache_folder
 from emovox.training.run import ADAPTATION
 from publish import adaptation, cards, corpora, overview, results, speed
 from publish.cost import write_cost
+from publish.fusion import fusion_table
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
 from publish.site import generated
 from publish.trust import sets_table, trust_table
@@ -45,6 +46,7 @@ def main() -> None:
     (ROOT / "docs" / "models.md").write_text(cards.document(figures), encoding="utf-8")
     replace_block(ROOT / "docs" / "corpora.md", "corpora", corpora.corpora_table())
     replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
+    replace_block(ROOT / "docs" / "face.md", "fusion", fusion_table(RESULTS / "fusion"))
     replace_block(ROOT / "docs" / "trust.md", "trust", trust_table(RESULTS / "trust"))
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))

@@ -29,6 +29,7 @@ from sklearn.svm import SVC
 
 from emovox.evaluation.adaptation.draws import draw_sets
 from emovox.evaluation.figures.calibration import fit_temperature
+from emovox.evaluation.figures.files import read_predictions
 from emovox.models.head import Head
 from emovox.models.scores import softmax
 from emovox.training.data.statistics import Standardizer, Values, pooled
@@ -48,6 +49,9 @@ from studies.fusion_voice import (
 )
 
 RESULTS = ROOT / "results" / "fusion"
+
+PUBLISHED = {"six": ROOT / "results" / "accurate" / "ravdess_ravdess-8_joint_tile.csv"}
+"""Scores of the test clips by `accurate` itself, for the folds that it was measured on."""
 
 SYSTEMS = ("voice", "face", "both")
 
@@ -99,6 +103,15 @@ class Study:
         means = self.material.inputs.clip_means(softmax(values), self.rows[here], clips)
         found: Floats = np.log(np.nan_to_num(means, nan=1 / len(self.classes)) + 1e-9)
         return found
+
+    def published(self, path: Path, clips: Indices) -> Floats:
+        """Return the log scores [n, 8] of clips in a file of predictions."""
+        found = read_predictions(path)
+        columns = [found.classes.index(self.material.task.classes[number]) for number in self.classes]
+        place = {name: row for row, name in enumerate(found.utterance.tolist())}
+        rows = [place[self.material.task.clips[clip].id] for clip in clips]
+        logs: Floats = np.log(np.nan_to_num(found.scores[rows][:, columns], nan=1 / len(columns)) + 1e-4)
+        return logs
 
     def draws(self, clips: Indices, seed: int) -> Iterator[Draw]:
         """Draw the clips for adaptation of each speaker: all moods as they come, at most half of each mood."""
@@ -169,17 +182,24 @@ class Faces:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Models that learnt from some clips, and others that they score."""
+    """Models that learnt from some clips, and others that they score.
+
+    `published` has out-of-fold scores of `accurate`, which take the place of those of the joint head.
+    """
 
     study: Study
     heads: tuple[Head, ...]
     learnt: Indices
     clips: Indices
+    published: Path | None = None
 
     def plain(self) -> tuple[Floats, Floats]:
         """Return the log scores of voice and face, [n, 8] each."""
         faces = Faces(self.study, self.learnt, by_speaker=False)
-        voice = np.mean([self.study.voice(head, self.clips) for head in self.heads], axis=0)
+        scores = [self.study.voice(head, self.clips) for head in self.heads]
+        if self.published is not None:
+            scores[0] = self.study.published(self.published, self.clips)
+        voice = np.mean(scores, axis=0)
         return voice, faces.log_scores(self.study.units[self.clips])
 
     def adapted(self, draws: Sequence[Draw]) -> dict[float, list[tuple[Floats, Floats]]]:
@@ -220,22 +240,29 @@ def parts_of(study: Study, fold: OuterFold) -> list[Part]:
     """Return the outer part of a fold, then the inner ones."""
     pairs = [(fold.train, fold.test), *fold.inner]
     return [
-        Part(study, tuple(load_head(fold, kind, number, study.material) for kind in KINDS), learnt, held)
+        Part(
+            study,
+            tuple(load_head(fold, kind, number, study.material) for kind in KINDS),
+            learnt,
+            held,
+            PUBLISHED.get(fold.name.split("-")[0]) if number == 0 else None,
+        )
         for number, (learnt, held) in enumerate(pairs)
     ]
 
 
-def run_fold(study: Study, fold: OuterFold) -> Iterator[list[object]]:
-    """Yield the rows of a fold: plain, then adapted."""
+def run_fold(study: Study, fold: OuterFold, *, plain: bool) -> Iterator[list[object]]:
+    """Yield the rows of a fold: as it is, and adapted unless only `plain` rows are asked for."""
     outer, *inner = parts_of(study, fold)
     held = np.concatenate([part.clips for part in inner])
     targets = np.searchsorted(study.classes, study.labels[held])
-    plain = [part.plain() for part in (outer, *inner)]
-    voice, face = (np.concatenate([pair[side] for pair in plain[1:]]) for side in (0, 1))
+    scores = [part.plain() for part in (outer, *inner)]
+    voice, face = (np.concatenate([pair[side] for pair in scores[1:]]) for side in (0, 1))
     _, weight, temperature = choose_weight(voice, face, targets)
     print(f"{fold.name}: weight {weight:.1f}, temperature {temperature:.2f}", flush=True)
-    yield from rows_of(study, fold, "", fold.test, *plain[0], weight, temperature)
-    yield from run_adapted(study, fold, outer, inner, plain)
+    yield from rows_of(study, fold, "", fold.test, *scores[0], weight, temperature)
+    if not plain:
+        yield from run_adapted(study, fold, outer, inner, scores)
 
 
 def run_adapted(
@@ -290,11 +317,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("units", type=Path, help="table of action units")
     parser.add_argument("--folds", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS))
+    parser.add_argument("--plain", action="store_true", help="leave out what is adapted to a person")
     options = parser.parse_args()
     study = Study(read_voice(), options.units)
     RESULTS.mkdir(parents=True, exist_ok=True)
     for folds in options.folds:
-        rows = [row for fold in outer_folds(study.material, folds) for row in run_fold(study, fold)]
+        rows = [
+            row for fold in outer_folds(study.material, folds) for row in run_fold(study, fold, plain=options.plain)
+        ]
         with (RESULTS / f"{folds}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([["utterance", "speaker", "fold", "draw", "label", *SYSTEMS, "confidence"], *rows])
