@@ -25,7 +25,7 @@ from publish.cost import write_cost
 from publish.fusion import fusion_table
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
 from publish.site import generated
-from publish.trust import sets_table, trust_table
+from publish.trust import sets_table, speech_table, trust_table
 
 
 def main() -> None:
@@ -48,6 +48,7 @@ def main() -> None:
     replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
     replace_block(ROOT / "docs" / "face.md", "fusion", fusion_table(RESULTS / "fusion"))
     replace_block(ROOT / "docs" / "trust.md", "trust", trust_table(RESULTS / "trust"))
+    replace_block(ROOT / "docs" / "trust.md", "speech", speech_table(RESULTS / "speech"))
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
     replace_block(ROOT / "docs" / "trust.md", "sets", shown)

@@ -1,16 +1,21 @@
-"""The tables of docs/trust.md: results of the trust suite, from results/trust/<model>.json, and what cards promise."""
+"""The tables of docs/trust.md: results of the trust suite, of maps of speech, and what cards promise."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 import msgspec
 
 from emovox.evaluation.trust.outcome import OutcomeCounts, TrustResult, by_topic, tally
 from emovox.evaluation.trust.suite import TOPICS
 from emovox.schema.card import ModelCard
+from emovox.training.speech import SpeechFigures
 from publish.tables import NOTHING, percent, table
+
+LEAST_REFUSED = 0.95
+"""Share of the time without a label below which a kind of sound is named."""
 
 
 def trust_table(folder: Path) -> str:
@@ -37,6 +42,25 @@ def sets_table(cards: Iterable[ModelCard]) -> str:
         for card in cards
         for one in (() if card.trust is None else card.trust.sets)
     ]  # fmt: skip
+    return table(head, rows)
+
+
+def speech_table(folder: Path) -> str:
+    """One row a model: speech that is kept and other sounds that get no label, on what its maps had not heard."""
+    head = (
+        "model",
+        "speech kept, %",
+        "in rooms, noise, telephones, %",
+        "other sounds without a label, %",
+        "by the detector alone, %",
+        "kinds below 95 %",
+    )
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        found = msgspec.json.decode(path.read_bytes(), type=SpeechFigures)
+        low = [f"{kind} {100 * share:.0f}" for kind, share in found.refused.items() if share < LEAST_REFUSED]
+        shares = (found.kept, found.kept_changed, found.mean_refused, fmean(found.undetected.values()))
+        rows.append((f"`{path.stem}`", *(f"{100 * share:.1f}" for share in shares), ", ".join(low) or NOTHING))
     return table(head, rows)
 
 
