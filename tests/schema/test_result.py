@@ -64,7 +64,7 @@ def test_rounding_leaves_the_original_alone() -> None:
 
 def test_attributes_are_the_keys_of_the_json() -> None:
     keys = ("file", "duration", "label", "confidence", "scores", "shares", "warnings", "segments")
-    more = ("adapted", "plain_scores", "lines", "coverage", "label_set", "modalities")
+    more = ("adapted", "plain_scores", "lines", "coverage", "label_set", "modalities", "unfamiliarity")
     assert Result.__struct_fields__ == (*keys, *more)
     fields = ("start", "end", "channel", "label", "confidence", "scores")
     assert Segment.__struct_fields__ == (*fields, "plain_scores", "speaker", "label_set", "modalities", "code")

@@ -32,6 +32,7 @@ const CARD = {
   description: "level and brightness in place of emotion, for tests of the page",
   labels: LABELS,
   threshold: THRESHOLD,
+  sets: [{ coverage: 90, least: 0.2 }],
   adaptable: true,
   licence: "Apache-2.0",
   licence_risk: "none: it learned from nothing",

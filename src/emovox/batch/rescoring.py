@@ -110,7 +110,15 @@ class SecondPass:
         return msgspec.structs.replace(answer, result=self._scored(answer.index, kept, result), kept=None)
 
     def _scored(self, index: int, kept: KeptTiles, result: Result) -> Result:
-        heard = Heard(result.file, result.duration, result.segments, kept.notices, self._threshold, _NO_STATISTICS)
+        heard = Heard(
+            file=result.file,
+            duration=result.duration,
+            segments=result.segments,
+            notices=kept.notices,
+            threshold=self._threshold,
+            statistics=_NO_STATISTICS,
+            unfamiliarity=result.unfamiliarity,
+        )
         if not kept.sums:
             return heard.result(adapted=Adapted(self._source, 0, 0.0))
         mixture, adapted = self._voice(self._numbers[self._voice_of(index)])

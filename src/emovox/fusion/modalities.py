@@ -103,6 +103,7 @@ def fused(result: Result, others: Sequence[OtherModality], *, threshold: float) 
         notices=(*kept, *(notice for other in others for notice in other.notices)),
         threshold=threshold,
         adapted=result.adapted,
+        unfamiliarity=result.unfamiliarity,
     )
     return replace(again, modalities=mean_modalities(segments) or None)
 

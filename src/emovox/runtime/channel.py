@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from emovox.adaptation.familiarity import Familiarity, RunningDistance
 from emovox.audio.types import Samples
 from emovox.runtime.batching import Scored
 from emovox.runtime.channel_voice import ChannelVoice, VoiceMaker, no_voice
@@ -19,7 +20,15 @@ from emovox.runtime.segmenter import (
     SegmenterEvent,
 )
 from emovox.runtime.tiles import Tile
-from emovox.runtime.timeline import TIME_DIGITS, label_of, make_segment, mean_plain_scores, mean_scores, spoken
+from emovox.runtime.timeline import (
+    DISTANCE_DIGITS,
+    TIME_DIGITS,
+    label_of,
+    make_segment,
+    mean_plain_scores,
+    mean_scores,
+    spoken,
+)
 from emovox.schema.arguments import number, whole
 from emovox.schema.card import ModelCard
 from emovox.schema.errors import ChannelError, ConfigError
@@ -81,6 +90,7 @@ class ChannelAnalyzer:
         voice: adapts the scores of this channel; None leaves them as they are.
         keep: whether to keep the statistics of the tiles, for a second pass.
         sets: how sets of labels are made; None makes none.
+        familiarity: tells how far the tiles are from the recordings in training; it lowers scores that are not adapted.
     """
 
     def __init__(
@@ -95,14 +105,21 @@ class ChannelAnalyzer:
         voice: ChannelVoice | None = None,
         keep: bool = False,
         sets: CardSets | None = None,
+        familiarity: Familiarity | None = None,
     ) -> None:
         self.cutter, self.channel = cutter, channel
         self._voice, self._keep, self._sets = voice, keep, sets
+        self._heard = None if familiarity is None else RunningDistance(familiarity)
         self.kept: list[Samples] = []
         """Statistics [p] of the tiles so far, in the order of their segments."""
         self._labels, self._rate, self._speech = card.labels, card.sample_rate, card.speech
         self._index, self._step, self._threshold = index, channels, threshold
         self._clear_region()
+
+    @property
+    def unfamiliarity(self) -> float | None:
+        """Distance of the speech so far from the recordings in training; above 1: unfamiliar; None: unknown."""
+        return None if self._heard is None or not self._heard.tiles else round(self._heard.distance, DISTANCE_DIGITS)
 
     @property
     def adapted(self) -> Adapted | None:
@@ -115,6 +132,8 @@ class ChannelAnalyzer:
         self.kept = []
         if self._voice is not None:
             self._voice = self._voice.anew()
+        if self._heard is not None:
+            self._heard = RunningDistance(self._heard.familiarity)
         self._clear_region()
 
     def advance(self, marks: Sequence[SegmenterEvent], scored: Iterator[Scored]) -> list[Event]:
@@ -161,13 +180,19 @@ class ChannelAnalyzer:
         return NOT_SPEECH
 
     def _adapted(self, scored: Scored) -> Samples:
-        return scored.scores if self._voice is None else self._voice.scores(scored)
+        if self._voice is not None:
+            return self._voice.scores(scored)
+        if self._heard is None or self._keep:  # a second pass needs the scores as they are
+            return scored.scores
+        return self._heard.tempered(scored.scores)
 
     def _segment(self, tile: Tile, scored: Scored) -> Segment:
         code = self._code(scored)
         adapts = self._voice is not None and code is None
+        if self._heard is not None and code is None:
+            self._heard.add(scored.statistics)
         segment = make_segment(
-            self._adapted(scored) if adapts else scored.scores,
+            self._adapted(scored) if code is None else scored.scores,
             labels=self._labels,
             start=tile.start / self._rate,
             end=tile.end / self._rate,
@@ -211,6 +236,7 @@ class ChannelAnalyzer:
             adapted=self.adapted,
             plain_scores=mean_plain_scores(heard),
             code=None if heard else NOT_SPEECH,
+            unfamiliarity=self.unfamiliarity,
         )
 
 
@@ -248,6 +274,8 @@ def make_analyzers(
         raise ConfigError(f"threshold is {threshold}, expected a probability from 0 to 1")
     config = SegmenterConfig(sample_rate=card.sample_rate, window=card.window, shortest=card.shortest)
     sets = None if coverage is None else sets_of(card, coverage)
+    measured = None if card.trust is None else card.trust.familiarity
+    familiarity = None if measured is None else Familiarity.from_card(measured)
     return tuple(
         ChannelAnalyzer(
             card,
@@ -259,6 +287,7 @@ def make_analyzers(
             voice=voice(),
             keep=keep,
             sets=sets,
+            familiarity=familiarity,
         )
         for index, number in enumerate(numbers)
     )

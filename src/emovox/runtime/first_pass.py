@@ -50,6 +50,7 @@ class Heard:
         notices: warnings of decoding and of voice activity detection.
         threshold: abstention threshold in [0, 1].
         statistics: [segments, p] float32, in the order of `segments`; [0, 0] if they were not kept.
+        unfamiliarity: distance from the recordings in training, of the farthest channel; None: unknown.
     """
 
     file: str
@@ -58,6 +59,7 @@ class Heard:
     notices: tuple[Notice, ...]
     threshold: float
     statistics: Samples
+    unfamiliarity: float | None = None
 
     def result(self, segments: Sequence[Segment] | None = None, adapted: Adapted | None = None) -> Result:
         """Return the result, with the segments of a second pass in place of those of the first, if given."""
@@ -68,6 +70,7 @@ class Heard:
             notices=self.notices,
             threshold=self.threshold,
             adapted=adapted,
+            unfamiliarity=self.unfamiliarity,
         )
 
 
@@ -131,6 +134,7 @@ def hear(
         notices=tuple(notices),
         threshold=threshold,
         statistics=_statistics(segments, analyzers),
+        unfamiliarity=max((one for each in analyzers if (one := each.unfamiliarity) is not None), default=None),
     )
 
 

@@ -57,6 +57,7 @@ class Listener:
         self.meter = LevelMeter()
         self.error: Exception | None = None
         self.segments: list[Segment] = []
+        self._distances: dict[int, float] = {}
         self._stream, self._recorder = stream, recorder
         self._fed = 0
         self._thread = threading.Thread(target=self._run, name="emovox-listen", daemon=True)
@@ -93,7 +94,11 @@ class Listener:
         """
         self._stream.wait(max(0.0, timeout))
         events = self._stream.take()
-        self.segments += [segment for event in events if isinstance(event, SpeechEnded) for segment in event.segments]
+        for event in events:
+            if isinstance(event, SpeechEnded):
+                self.segments += event.segments
+                if event.unfamiliarity is not None:
+                    self._distances[event.channel] = event.unfamiliarity
         return [TimedEvent(event, self._latency(event)) for event in events]
 
     def stop(self) -> None:
@@ -125,6 +130,7 @@ class Listener:
             notices=notices,
             threshold=threshold,
             adapted=self.adapted,
+            unfamiliarity=max(self._distances.values(), default=None),
         )
 
     def _losses(self) -> list[Notice]:

@@ -10,6 +10,12 @@ from emovox.schema.result import NOT_SPEECH, Adapted, Notice, Result, Segment
 TIME_DIGITS = 3
 """Decimal digits of times in seconds: milliseconds."""
 
+DISTANCE_DIGITS = 2
+"""Decimal digits of the unfamiliarity of a recording."""
+
+UNFAMILIAR, VERY_UNFAMILIAR = "unfamiliar", 1.5
+"""Code of the warning, and the distance from which it says "very"; above 1 there is a warning."""
+
 SHORT_SECONDS = 0.3
 """Length in seconds below which a recording gets a warning: it holds no whole syllable."""
 
@@ -110,6 +116,7 @@ def summarise(
     notices: Sequence[Notice] = (),
     threshold: float,
     adapted: Adapted | None = None,
+    unfamiliarity: float | None = None,
 ) -> Result:
     """Return the result of one recording.
 
@@ -120,10 +127,11 @@ def summarise(
         notices: warnings of decoding.
         threshold: abstention threshold in [0, 1].
         adapted: what the segments' scores are adapted to; None: nothing.
+        unfamiliarity: distance of the speech from the recordings in training; None: unknown.
 
     Returns:
-        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech`, `not_speech` and `uncertain`
-        if they apply.
+        Label, scores and shares of the whole, with the warnings `too_short`, `no_speech`, `not_speech`, `unfamiliar`
+        and `uncertain` if they apply.
     """
     warnings = list(notices)
     if duration < SHORT_SECONDS:
@@ -137,6 +145,8 @@ def summarise(
         warnings.append(Notice(NOT_SPEECH, _refusal(_seconds(segments) - _seconds(heard), _seconds(segments))))
     if not heard:
         return Result(file, round(duration, TIME_DIGITS), None, None, None, {}, tuple(warnings), ordered, adapted)
+    if unfamiliarity is not None and unfamiliarity > 1:
+        warnings.append(Notice(UNFAMILIAR, _strangeness(unfamiliarity, is_adapted=adapted is not None)))
     scores = mean_scores(heard)
     best = max(scores, key=scores.__getitem__)
     label = label_of(scores, threshold=threshold)
@@ -154,7 +164,14 @@ def summarise(
         segments=ordered,
         adapted=adapted,
         plain_scores=mean_plain_scores(heard),
+        unfamiliarity=unfamiliarity,
     )
+
+
+def _strangeness(distance: float, *, is_adapted: bool) -> str:
+    how = "very" if distance >= VERY_UNFAMILIAR else "somewhat"
+    remedy = "the scores are adapted" if is_adapted else "confidence is lowered; --adapt recording may help"
+    return f"{how} unlike the recordings in training (distance {distance:.2f}, limit 1): {remedy}"
 
 
 def in_time(segment: Segment) -> tuple[float, int]:

@@ -40,7 +40,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.e
     If the scores are adapted, `adapted` says to what, with the clips up to the end of the region, and `plain_scores`
     are those without adaptation. Segments that are no speech do not count; if all are, `label` is None, `code` is
     "not_speech", and the scores are the mean of theirs. `label_set` is there if sets of labels were asked for, except
-    with a code.
+    with a code. `unfamiliarity` is that of the channel so far, as in `Result`.
     """
 
     utterance: int
@@ -55,6 +55,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.e
     plain_scores: dict[str, float] | None = None
     label_set: tuple[str, ...] | None = None
     code: str | None = None
+    unfamiliarity: float | None = None
 
 
 Event = SpeechStarted | EmotionUpdated | SpeechEnded

@@ -85,7 +85,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     `warnings` has the reason. `adapted` and `plain_scores` are there if the scores are adapted, as in `Segment`.
     `lines` are those of a transcript, if one was given. `coverage`, in percent, and `label_set` are there if sets of
     labels were asked for. `modalities` has the duration-weighted mean of each modality over the segments that have it,
-    if others than the voice were asked for.
+    if others than the voice were asked for. `unfamiliarity` is the distance of the speech from the recordings that the
+    model learnt from; above 1 there is a warning. It is absent if the model cannot tell.
     """
 
     file: str
@@ -102,6 +103,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     coverage: int | None = None
     label_set: tuple[str, ...] | None = None
     modalities: dict[str, dict[str, float]] | None = None
+    unfamiliarity: float | None = None
 
 
 class Failure(msgspec.Struct, frozen=True):

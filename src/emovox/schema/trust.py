@@ -25,20 +25,67 @@ class CardSets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     speakers: int
 
 
+class HalfArray(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A float16 array as data: little-endian bytes in base64, row-major, with its shape."""
+
+    shape: tuple[int, ...]
+    base64: str
+
+
+class CardFamiliarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How far recordings are from the voices in training: `emovox.adaptation.familiarity` says how it is computed.
+
+    Attributes:
+        step: every `step`-th of the model's statistics counts.
+        axes: [k, d], for these statistics.
+        centres: [corpora, k], places of the corpora on these axes.
+        voices: [corpora], number of voices of each.
+        spread: [k], variance of voices around their centre.
+        limits: number of tiles, and distance that few recordings of this length exceed.
+        slope: rise of the temperature of the scores with the distance.
+        known: recordings of 10 tiles of held-out speakers of known corpora that get a warning, in percent.
+        unheard: the same of corpora that were left out, the mean over them, in percent.
+    """
+
+    step: int
+    axes: HalfArray
+    centres: tuple[tuple[float, ...], ...]
+    voices: tuple[int, ...]
+    spread: tuple[float, ...]
+    limits: tuple[tuple[int, float], ...]
+    slope: float
+    known: float
+    unheard: float
+
+
 class CardTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of the key `trust` of a card.
 
     Attributes:
         sets: one for each coverage that may be asked for; none if there were too few speakers.
+        familiarity: how far recordings are from the voices in training; None if it was not measured.
     """
 
     sets: tuple[CardSets, ...] = ()
+    familiarity: CardFamiliarity | None = None
 
 
 def trust_problems(trust: CardTrust) -> list[str]:
     """Return what is wrong with the values, for messages; none if all are in their range."""
-    return [
+    problems = [
         f"trust.sets has coverage {one.coverage} and least {one.least}, expected 1 to 99 and 0 to 1"
         for one in trust.sets
         if not (1 <= one.coverage <= 99 and 0 <= one.least <= 1)
     ]
+    known = trust.familiarity
+    if known is not None and not (known.step >= 1 and known.slope >= 0 and _rise(known.limits)):
+        problems.append(
+            f"trust.familiarity has step {known.step}, slope {known.slope} and limits {known.limits}, expected 1 or "
+            "more, 0 or more, and ascending numbers of tiles with distances above 0"
+        )
+    return problems
+
+
+def _rise(limits: tuple[tuple[int, float], ...]) -> bool:
+    tiles = [number for number, _ in limits]
+    return bool(tiles) and tiles[0] >= 1 and tiles == sorted(set(tiles)) and all(value > 0 for _, value in limits)

@@ -1,8 +1,8 @@
 // The large letters of the page, as pure functions of a result or a session.
 
 import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
-import type { Row, Scores, Segment } from "../recogniser/protocol.ts";
-import { clock, number, percent, span } from "../text/format.ts";
+import type { LabelSets, Row, Scores, Segment } from "../recogniser/protocol.ts";
+import { clock, number, percent, span, thisOrThat } from "../text/format.ts";
 import { labelName, maybe, t } from "../text/i18n.ts";
 import { bestOf, type Session } from "../timeline/session.ts";
 
@@ -77,6 +77,19 @@ function scored({ label, confidence, scores, code }: Scored, detail: string): Om
   const best = bestOf(scores);
   const perhaps = t("result.perhaps", { label: labelName(best), confidence: percent(scores[best] ?? confidence) });
   return { face: { state: "unsure" }, headline: t("result.not_sure"), confidence: perhaps, detail, scores };
+}
+
+/** Return the set of labels in words; null without scores or without a promise. */
+export function setWords({ scores }: Pick<Readout, "scores">, sets: LabelSets | null): string | null {
+  if (scores === null || sets === null) return null;
+  const labels = labelSet(scores, sets.least).map(labelName);
+  return t("result.set", { coverage: percent(sets.coverage / 100), labels: thisOrThat(labels) });
+}
+
+/** Return the labels whose score reaches `least`, and at least the best one, the best first. */
+function labelSet(scores: Scores, least: number): readonly string[] {
+  const ranked = Object.entries(scores).sort(([, one], [, other]) => other - one);
+  return ranked.filter(([, score], index) => index === 0 || score >= least).map(([label]) => label);
 }
 
 /** Return a label's name for large letters: with a capital, unless the page does not know the label. */

@@ -6,7 +6,7 @@ import { face } from "../dom/faces.ts";
 import { csvText } from "../export/csv.ts";
 import { download, stem } from "../export/download.ts";
 import { jsonText } from "../export/json.ts";
-import type { ModelName, Row } from "../recogniser/protocol.ts";
+import type { LabelSets, ModelName, Row } from "../recogniser/protocol.ts";
 import { labelName, onLanguage, t } from "../text/i18n.ts";
 import { inWords } from "../timeline/buttons.ts";
 import { coloursOf, inkOn } from "../timeline/colours.ts";
@@ -69,8 +69,12 @@ export class Results {
 
   /**
    * @param chosenThreshold returns the user's threshold; null takes that of the model.
+   * @param setsOf returns the promise for sets of labels of a model, by its name; null is that of the microphone.
    */
-  constructor(private readonly chosenThreshold: () => number | null) {
+  constructor(
+    private readonly chosenThreshold: () => number | null,
+    private readonly setsOf: (model: string | null) => LabelSets | null,
+  ) {
     onClick("play", () => this.#player.toggle());
     onClick("play-segment", () => this.#playChosen());
     onClick("whole", () => this.#choose(null, false));
@@ -177,7 +181,9 @@ export class Results {
     const whole = this.#finished ? rowReadout(this.#relabelled(this.#finished.row)) : this.#live;
     const readout = strip ? segmentReadout(strip) : whole;
     setHint(byId("adapted"), strip ? withoutText(strip) : this.#adaptedText());
-    if (readout) this.#stage.show(readout, this.#data.colours, this.chosenThreshold() ?? this.#threshold);
+    const threshold = this.chosenThreshold() ?? this.#threshold;
+    const sets = this.setsOf(this.#finished?.model.name ?? null);
+    if (readout) this.#stage.show(readout, this.#data.colours, { threshold, sets });
   }
 
   #adaptedText(): string | null {

@@ -1,18 +1,22 @@
 // The choice of the model and of the threshold, and the models of the service. It is kept in memory only.
 
 import { byId, make, setHint, setText } from "../dom/dom.ts";
-import type { ModelCard } from "../recogniser/protocol.ts";
+import type { LabelSets, ModelCard } from "../recogniser/protocol.ts";
 import type { Recogniser } from "../recogniser/recogniser.ts";
 import { percent } from "../text/format.ts";
 import { onLanguage, t } from "../text/i18n.ts";
 import { showModel } from "./about.ts";
 import { WARM_UP } from "./adaptation.ts";
 
+/** Percentage of the sets of labels that are shown at first. */
+const USUAL_COVERAGE = 90;
+
 export class Settings {
   readonly #select = byId("model-choice", HTMLSelectElement);
   readonly #range = byId("threshold-choice", HTMLInputElement);
   readonly #adaptFile = byId("adapt-file", HTMLInputElement);
   readonly #adaptLive = byId("adapt-live", HTMLInputElement);
+  readonly #coverage = byId("coverage-choice", HTMLSelectElement);
   readonly #automatic = byId("threshold-automatic", HTMLButtonElement);
   #cards: readonly ModelCard[] = [];
   /** The user's threshold, 0 to 1; null takes the model's. */
@@ -29,6 +33,7 @@ export class Settings {
     });
     this.#adaptFile.addEventListener("change", () => this.onAdapt());
     this.#range.addEventListener("input", () => this.#choose(Number(this.#range.value) / 100));
+    this.#coverage.addEventListener("change", () => this.onThreshold());
     this.#automatic.addEventListener("click", () => this.#choose(null));
     onLanguage(() => this.#show());
     this.#show();
@@ -70,6 +75,12 @@ export class Settings {
     return this.#cards.find((card) => card.name === name);
   }
 
+  /** Return the promise of a model that the user has chosen; null: none is chosen, or the model has none. */
+  sets(name: string | null): LabelSets | null {
+    const card = (name === null ? undefined : this.card(name)) ?? this.main;
+    return card?.sets?.find(({ coverage }) => String(coverage) === this.#coverage.value) ?? null;
+  }
+
   #list(): void {
     const options = this.#cards
       .filter(({ offered, ...card }) => offered || card.default)
@@ -91,6 +102,7 @@ export class Settings {
   #show(): void {
     const card = this.card(this.#select.value) ?? this.main;
     const several = this.#select.options.length > 1;
+    this.#showCoverage(card);
     byId("model-field").hidden = !several;
     const default_ = card?.threshold ?? null;
     const value = this.threshold ?? default_;
@@ -103,6 +115,21 @@ export class Settings {
     setHint(byId("model-hint"), several ? t("settings.model_hint", { model: this.main?.name ?? "" }) : null);
     this.#showAdaptation(card);
     showModel(card);
+  }
+
+  #showCoverage(card: ModelCard | undefined): void {
+    const sets = card?.sets ?? [];
+    byId("coverage-field").hidden = !sets.length;
+    const known = this.#coverage.options.length ? this.#coverage.value : String(USUAL_COVERAGE);
+    const options = sets.map(({ coverage }) => {
+      const option = make("option", "", percent(coverage / 100));
+      option.value = String(coverage);
+      return option;
+    });
+    const none = make("option", "", t("settings.coverage_none"));
+    none.value = "";
+    this.#coverage.replaceChildren(none, ...options);
+    this.#coverage.value = sets.some(({ coverage }) => String(coverage) === known) ? known : "";
   }
 
   #showAdaptation(card: ModelCard | undefined): void {

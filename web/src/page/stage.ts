@@ -1,14 +1,20 @@
 import { byId, emsOf, make, setHint, setText } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
-import type { Notice } from "../recogniser/protocol.ts";
+import type { LabelSets, Notice } from "../recogniser/protocol.ts";
 import { percent } from "../text/format.ts";
 import { maybe, t } from "../text/i18n.ts";
 import { inkOn } from "../timeline/colours.ts";
-import type { Readout } from "./readout.ts";
+import { type Readout, setWords } from "./readout.ts";
 import { ScoreList } from "./scores.ts";
 
 /** Codes of warnings that the large letters already show. */
 const SHOWN = new Set(["uncertain", "no_speech"]);
+
+/** What the large letters need besides: the threshold, and the promise for sets of labels; null: none. */
+export interface Shown {
+  readonly threshold: number | null;
+  readonly sets: LabelSets | null;
+}
 
 /** Shows the large letters: face, emotion, confidence, and the scores beside them. */
 export class Stage {
@@ -16,7 +22,7 @@ export class Stage {
   readonly #scores = new ScoreList(byId("scores"));
   #face = "";
 
-  show(readout: Readout, colours: ReadonlyMap<string, string>, threshold: number | null): void {
+  show(readout: Readout, colours: ReadonlyMap<string, string>, { threshold, sets }: Shown): void {
     const name = "label" in readout.face ? readout.face.label : `state ${readout.face.state}`;
     this.#drawFace(readout.face, name, colours);
     this.#root.dataset.face = "label" in readout.face ? "label" : readout.face.state;
@@ -29,6 +35,7 @@ export class Stage {
     this.#root.classList.toggle("scored", readout.scores !== null);
     byId("scores").classList.toggle("marked", threshold !== null);
     byId("scores").style.setProperty("--threshold", `${100 * (threshold ?? 0)}%`);
+    setHint(byId("label-set"), setWords(readout, sets));
     setHint(byId("threshold"), threshold === null ? null : t("result.threshold", { threshold: percent(threshold) }));
   }
 

@@ -15,7 +15,7 @@ export function start(recogniser: Recogniser): void {
   bindAbout();
   const settings = new Settings(recogniser);
   const threshold = () => settings.threshold;
-  const results = new Results(threshold);
+  const results = new Results(threshold, (model) => settings.sets(model));
   bindPreferences(() => results.redraw());
   bindFullView(() => results.redraw());
   const files: FilePanel = new FilePanel(recogniser, results, settings, () => live.free());

@@ -33,6 +33,12 @@ export interface Figure {
   readonly high: number | null;
 }
 
+/** A promise of a model: labels whose score reaches `least` hold the true one in `coverage` percent of the cases. */
+export interface LabelSets {
+  readonly coverage: number;
+  readonly least: number;
+}
+
 export interface ModelCard extends ModelName {
   readonly default: boolean;
   /** Whether an upload may ask for it. */
@@ -41,6 +47,8 @@ export interface ModelCard extends ModelName {
   readonly labels: readonly string[];
   /** Probability below which no label is given. */
   readonly threshold: number;
+  /** The promises for sets of labels; an older service does not say. */
+  readonly sets?: readonly LabelSets[];
   /** Whether the model may adapt to a voice; an older service does not say. */
   readonly adaptable?: boolean;
   readonly licence: string;

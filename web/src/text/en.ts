@@ -38,6 +38,10 @@ export const en = {
   "settings.model_hint": "The microphone always uses {model}.",
   "settings.threshold": "Threshold",
   "settings.threshold_hint": "Below it the page says “not sure” and gives no label. The probabilities stay the same.",
+  "settings.coverage": "Set of labels",
+  "settings.coverage_none": "none",
+  "settings.coverage_hint":
+    "For a new speaker, the set holds the true label in this share of the cases, if the recording is like those of the training.",
   "settings.automatic": "As the model has it",
 
   "adapt.file": "Adapt to the voice in the recording",
@@ -99,6 +103,7 @@ export const en = {
   "result.scores": "Probabilities",
   "result.shares": "Share of the speech: {shares}",
   "result.threshold": "Threshold {threshold}: no label below it",
+  "result.set": "In {coverage} of the cases one of these: {labels}",
   "result.model": "Model {model}",
 
   "timeline.title": "Timeline",
@@ -201,6 +206,8 @@ export const en = {
   "warning.not_speech": "Some of the sound is no voice; it gets no label.",
   "warning.speech_uncertain": "No speech was found for certain, so the whole recording was analysed.",
   "warning.too_short": "The recording is very short: under 0.3 s.",
+  "warning.unfamiliar":
+    "This sounds unlike the recordings that the model learned from, so its confidence is lowered. Adapting to the voice helps if its moods vary.",
   "warning.uncertain": "The highest probability is below the threshold, so no label is given.",
   "warning.clipped": "The recording is clipped: it is too loud.",
   "warning.truncated": "The end of the file cannot be decoded; the part before it was analysed.",

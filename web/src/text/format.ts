@@ -10,6 +10,11 @@ export function number(value: number, digits: number): string {
   );
 }
 
+/** Join names by the language's "or". */
+export function thisOrThat(names: readonly string[]): string {
+  return new Intl.ListFormat(language(), { type: "disjunction" }).format(names);
+}
+
 export function count(value: number): string {
   return new Intl.NumberFormat(language()).format(value);
 }

@@ -39,6 +39,9 @@ export const zh: Texts = {
   "settings.model_hint": "麦克风始终使用 {model} 模型。",
   "settings.threshold": "阈值",
   "settings.threshold_hint": "低于阈值时本页显示“不确定”，不给标签；概率不变。",
+  "settings.coverage": "标签集合",
+  "settings.coverage_none": "无",
+  "settings.coverage_hint": "对于新的说话人，只要录音与训练录音相似，集合在这一比例的情况下包含正确的标签。",
   "settings.automatic": "采用模型的阈值",
 
   "adapt.file": "适应录音中的声音",
@@ -100,6 +103,7 @@ export const zh: Texts = {
   "result.scores": "概率",
   "result.shares": "占语音的比例：{shares}",
   "result.threshold": "阈值 {threshold}：低于它不给标签",
+  "result.set": "在 {coverage} 的情况下是其中之一：{labels}",
   "result.model": "模型 {model}",
 
   "timeline.title": "时间线",
@@ -197,6 +201,8 @@ export const zh: Texts = {
   "warning.not_speech": "部分声音不是人声，因此不给出标签。",
   "warning.speech_uncertain": "未能确定录音中有语音，因此分析了整段录音。",
   "warning.too_short": "录音太短：不足 0.3 秒。",
+  "warning.unfamiliar":
+    "这段声音与模型学习时用的录音不相像，因此降低了置信度。如果说话人的情绪有变化，适应这个声音会有帮助。",
   "warning.uncertain": "最高概率低于阈值，因此不给出标签。",
   "warning.clipped": "录音有削波：录制音量过大。",
   "warning.truncated": "文件末尾无法解码；已分析之前的部分。",

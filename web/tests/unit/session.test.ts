@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { liveReadout, rowReadout, segmentReadout } from "../../src/page/readout.ts";
+import { liveReadout, rowReadout, segmentReadout, setWords } from "../../src/page/readout.ts";
 import type { EmotionUpdated, LiveEvent, Segment, SpeechEnded } from "../../src/recogniser/protocol.ts";
 import {
   EMPTY_SESSION,
@@ -179,4 +179,12 @@ test("a chosen segment is in large letters", () => {
   const { headline, source, scores } = segmentReadout(segment(1, 3));
   assert.deepEqual([headline, source, scores], ["Happy", "Segment 1.0–3.0 s", SURE]);
   assert.equal(segmentReadout(segment(1, 3, UNSURE)).headline, "Not sure");
+});
+
+test("a set has the labels that reach the bound of its promise, and at least the best", () => {
+  const scores = { neutral: 0.3, sad: 0.5, angry: 0.2 };
+  assert.equal(setWords({ scores }, { coverage: 90, least: 0.3 }), "In 90% of the cases one of these: sad or neutral");
+  assert.equal(setWords({ scores }, { coverage: 80, least: 0.9 }), "In 80% of the cases one of these: sad");
+  assert.equal(setWords({ scores: null }, { coverage: 90, least: 0.3 }), null);
+  assert.equal(setWords({ scores }, null), null);
 });
