@@ -13,7 +13,9 @@ ROWS = (
     "b,01,1,,sad,happy,sad,sad,0.8\n"
     "c,02,2,,happy,happy,happy,happy,0.8\n"
     "d,02,2,,sad,happy,happy,happy,0.8\n"
+    "a,01,1,0,happy,happy,happy,happy,0.9\n"
     "c,02,2,0,happy,happy,happy,happy,0.9\n"
+    "a,01,1,1,happy,happy,happy,sad,0.9\n"
     "c,02,2,1,happy,happy,happy,sad,0.9\n"
 )
 
