@@ -18,7 +18,7 @@ from onnx import numpy_helper
 
 from emovox import load
 from emovox.corpora.provenance import card_corpora
-from emovox.export.network import export_network, export_trained, halve
+from emovox.export.network import LARGE, export_network, export_trained, halve
 from emovox.export.onnx import SMALL, to_onnx
 from emovox.models.head import HeadConfig
 from emovox.models.network import Network, NetworkOutputs, Recogniser, count_parameters
@@ -265,6 +265,21 @@ def test_a_network_of_one_view_is_not_adaptable(tmp_path: Path) -> None:
 def test_nothing_fitted_nothing_exported(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no model was fitted on all clips; set export = true"):
         export_network(run_of(tmp_path, None), tmp_path)
+
+
+def test_large_matrices_keep_eight_bits_of_mantissa_and_nothing_overflows() -> None:
+    values = np.random.default_rng(0).normal(size=LARGE).astype(np.float32)
+    values[:4] = [65504.0, -65504.0, 6e-8, 1.0 + 2**-9]  # the largest and smallest halves; a tie goes to the even one
+    layer = torch.nn.Linear(LARGE, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(values)[None])
+        layer.bias.fill_(1.0 + 2**-10)
+    halve(layer)
+    found = layer.weight.detach().numpy()[0]
+    assert not (found.astype(np.float16).view(np.int16) & 0b11).any()
+    assert found[:4].tolist() == [65408.0, -65408.0, 0.0, 1.0]
+    assert found[4:] == pytest.approx(values[4:], rel=2**-9 + 2**-11)
+    assert layer.bias.item() == 1.0 + 2**-10  # a bias is small, and keeps all bits
 
 
 def test_rounding_to_half_precision_loses_little(recogniser: Recogniser) -> None:
