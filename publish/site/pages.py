@@ -28,7 +28,10 @@ PROJECT = {
     "SECURITY.md": "security.md",
     "CODE_OF_CONDUCT.md": "code-of-conduct.md",
 }
-"""Pages at the root of the repository, and their names on the site; in English only."""
+"""Pages at the root of the repository, and their names on the site."""
+
+TRANSLATED = {"responsible-use.md": "RESPONSIBLE_USE.md"}
+"""Those of them that have a Chinese page in docs/zh, by its name; the others are in English only."""
 
 HOME = {"README.md": "docs/index.md", "README.zh-CN.md": "docs/zh/index.md"}
 """Pages that only the repository has, and what a link to them leads to on the site."""

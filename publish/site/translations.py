@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from publish.site.generated import GENERATED, made
-from publish.site.pages import PROJECT, ROOT, sources
+from publish.site.pages import PROJECT, ROOT, TRANSLATED, sources
 from publish.site.stamps import STAMP, source_hash, stamped, with_blocks
 
 LONGEST = 1500
@@ -29,7 +29,8 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 def english_pages(root: Path = ROOT) -> dict[str, Path]:
     """Return the pages that have a Chinese counterpart, by name."""
-    return {name: path for name, path in sources("en", root).items() if name not in PROJECT.values()}
+    alone = set(PROJECT.values()) - set(TRANSLATED)
+    return {name: path for name, path in sources("en", root).items() if name not in alone}
 
 
 def faults(root: Path = ROOT) -> Iterator[str]:
@@ -65,7 +66,7 @@ def _differences(english: Path, chinese: Path, root: Path) -> Iterator[str]:
         yield "has other blocks of code than the English page"
     if _levels(source) != _levels(text):
         yield "has other sections than the English page"
-    if different := _targets(source, "docs") ^ _targets(text, "docs/zh"):
+    if different := _targets(source, posixpath.dirname(expected)) ^ _targets(text, "docs/zh"):
         yield f"has other links than the English page: {', '.join(sorted(different))}"
 
 
@@ -100,7 +101,8 @@ def _targets(page: str, folder: str) -> set[str]:
     found = _LINK.findall(re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page)))
     paths = (link if re.match(r"[a-z]+:", link) else link.partition("#")[0] for link in found)
     files = (path if ":" in path else posixpath.normpath(posixpath.join(folder, path)) for path in paths if path)
-    return {file.replace("docs/zh/", "docs/").replace("README.zh-CN", "README") for file in files}
+    plain = (file.replace("docs/zh/", "docs/").replace("README.zh-CN", "README") for file in files)
+    return {TRANSLATED.get(file.removeprefix("docs/"), file) for file in plain}
 
 
 def _read(path: Path) -> str:
