@@ -16,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme notebooks docs benchmark web wasm browser load image image-check dist sbom python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks docs docs-browser benchmark web wasm browser load image image-check dist sbom python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ notebooks: $(VENV)/dev.done  ## run the notebooks and write them in both languag
 
 docs: $(VENV)/dev.done  ## build the documentation site in both languages into build/site, and check its links
 	$(BIN)/python -m publish.site
+
+docs-browser: docs web/node_modules  ## test the documentation site in Chromium: accessible, no request elsewhere, search
+	cd web && npx --no-install playwright test --config site.config.ts
 
 benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, models, streams, archives, start
 	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done

@@ -22,6 +22,7 @@ html_title = f"emovox {version}"
 html_theme = "furo"
 templates_path = [str(HERE / "templates")]
 html_static_path = [str(HERE / "static")]
+html_favicon = str(HERE / "static" / "favicon.svg")
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]
 html_show_copyright = False
@@ -56,6 +57,13 @@ default_role = "code"
 nitpicky = False
 
 
+LABELS = {
+    "zh": {"pages": "Pages", "sections": "Sections of this page"},
+    "en": {"pages": "页面", "sections": "本页的小节"},
+}
+"""What a screen reader says of both sidebars, by the code of the other language."""
+
+
 def language_of(app: Sphinx, name: str, _template: str, context: dict[str, Any], _tree: object) -> None:
     """Tell the templates where the same page is in the other language, and what the page is about."""
     code = app.config.other_code
@@ -66,6 +74,7 @@ def language_of(app: Sphinx, name: str, _template: str, context: dict[str, Any],
     context["other_language"] = up + (f"zh/{there}" if code == "zh" else f"../{there}")
     context["other_code"], context["other_name"] = code, {"zh": "中文", "en": "English"}[code]
     title = context.get("title", project)
+    context["labels"] = LABELS[code]
     context["description"] = {"zh": f"emovox documentation: {title}", "en": f"emovox 文档：{title}"}[code]
 
 
