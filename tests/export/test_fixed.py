@@ -21,7 +21,7 @@ from emovox.schema.labels import merge_matrix
 from tests.models.small import CLASSES, MOBILE, small_network
 
 
-@pytest.mark.parametrize("seconds", [0.3, 4.5])
+@pytest.mark.parametrize("seconds", [0.3, pytest.param(4.5, marks=pytest.mark.slow)])
 def test_a_fixed_graph_has_one_input_constant_shapes_and_the_same_scores(seconds: float, tmp_path: Path) -> None:
     made = fixed_file(resolve("mobile"), tmp_path / "fixed.onnx", seconds=seconds)
     write(made)

@@ -94,7 +94,6 @@ def to_onnx(
     *,
     labels: Sequence[str],
     metadata: str,
-    seconds: float | None = None,
     adaptation: Adaptation | None = None,
 ) -> bytes:
     """Trace a network into the bytes of an ONNX file; a caller may override the speaker statistics, which are inputs.
@@ -106,15 +105,13 @@ def to_onnx(
         network: see `export`.
         labels: labels in order; their number is the fixed width of `scores`.
         metadata: the copy of the card in the graph.
-        seconds: fixed length of the input in seconds, with a batch of 1; None allows any batch and length. A graph of
-            fixed shapes computes no shape at run time; runtimes such as TensorRT and compilers to C need this.
         adaptation: parameters that adapt the model to a voice; no node uses them.
 
     Returns:
         A graph with the inputs samples [batch, n], speaker_mean and speaker_scale [1 or batch, p], the latter two
         with the training set's [1, p] as defaults, and with the outputs `OUTPUTS`.
     """
-    example = torch.from_numpy(golden_input(seconds=seconds or 1.0, sample_rate=16000))[None]
+    example = torch.from_numpy(golden_input(seconds=1.0, sample_rate=16000))[None]
     mean, scale = network.mean[None], network.scale[None]
     names = {INPUT: {0: "batch", 1: "n"}, **{name: {0: "profiles"} for name in SPEAKER_INPUTS}}
     buffer = io.BytesIO()
@@ -124,14 +121,14 @@ def to_onnx(
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,
-            (example if seconds else example.repeat(2, 1), mean, scale),
+            (example.repeat(2, 1), mean, scale),
             buffer,  # type: ignore[arg-type]  # the tracer takes a file object, its annotation says path only
             dynamo=False,
             opset_version=OPSET,
             do_constant_folding=False,  # it would fold weights into later nodes, and they would lose half precision
             input_names=[INPUT, *SPEAKER_INPUTS],
             output_names=list(OUTPUTS),
-            dynamic_axes=None if seconds else {**names, **{name: {0: "batch"} for name in OUTPUTS}},
+            dynamic_axes={**names, **{name: {0: "batch"} for name in OUTPUTS}},
         )
     # fusion would fold weights, too
     proto = onnxslim.slim(onnx.load_from_string(buffer.getvalue()), skip_optimizations=["graph_fusion"])

@@ -95,6 +95,7 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert toy.is_file()
 
 
+@pytest.mark.slow
 def test_the_command_names_operator_and_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["export", "svm", "--to", "c", "--output", str(tmp_path / "svm.c")])
@@ -112,9 +113,10 @@ def test_lengths_that_are_no_numbers_are_wrong_usage(capsys: pytest.CaptureFixtu
 def test_without_a_compiler_the_command_says_so(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    toy = write_toy(tmp_path, labels=("low", "high"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
-        main(["export", "mobile", "--to", "c", "--output", str(tmp_path / "mobile.c")])
+        main(["export", str(toy), "--to", "c", "--output", str(tmp_path / "small.c")])
     assert ended.value.code == 0
     assert "not compared: no C compiler 'cc' on the path" in capsys.readouterr().out
-    assert "mobile_scores(const float statistics[MOBILE_STATISTICS]" in (tmp_path / "mobile.h").read_text()
+    assert "small_scores(const float statistics[SMALL_STATISTICS]" in (tmp_path / "small.h").read_text()
