@@ -67,7 +67,7 @@ def test_every_model_has_a_process_and_the_slowest_product_is_told(monkeypatch: 
 
 
 def test_models_in_one_process_have_the_rows_that_they_have_apart(table: LatencyTable) -> None:
-    together = measure_models(["mobile", "svm"], seconds=0.5, repeats=1, together=True)
+    together = latency._measure([str(resolve(name)) for name in ("mobile", "svm")], 0.5, 1)
     assert [(row.model, row.parameters, set(row.sides)) for row in together.rows] == [
         (row.model, row.parameters, set(row.sides)) for row in table.rows
     ]

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from emovox.cli import batch as batch_module
-from emovox.cli.main import create_app
+from emovox.cli.main import create_app, main
 from emovox.schema.errors import MissingExtraError
 from tests.batch.archives import files_of, rows_of, same_rows, write_archive, write_bad
 from tests.test_imports import COMMAND, HEAVY, loaded
@@ -123,7 +123,7 @@ def run(*arguments: str, before: str = "") -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("calls")
-def test_what_cannot_begin_is_one_line_and_leaves_nothing() -> None:
+def test_what_cannot_begin_is_one_line_and_leaves_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     Path("none").mkdir()
     for arguments, message in (
         (["none", "--output", "out.parquet"], "error: none: got a directory without audio"),
@@ -133,9 +133,11 @@ def test_what_cannot_begin_is_one_line_and_leaves_nothing() -> None:
         (["calls", "--output", "toy.onnx/out.parquet"], "out.parquet.parts: cannot be made"),
         (["calls", "--output", "out.parquet", "--model", "nobody"], "error: no model 'nobody'"),
     ):
-        result = run(*arguments)
-        assert (result.returncode, result.stdout) == (1, "")
-        (line,) = result.stderr.splitlines()
+        with pytest.raises(SystemExit) as stop:
+            main(["batch", *arguments])
+        out, err = capfd.readouterr()
+        assert (stop.value.code, out) == (1, "")
+        (line,) = err.splitlines()
         assert message in line
     assert not list(Path().rglob("*.parts"))
 

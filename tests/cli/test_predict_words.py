@@ -20,15 +20,20 @@ from tests.tiny_whisper import make_whisper
 SAID = ["i am", "so glad", "so sad", "no !", "why ?", "you !", "here ?"]
 
 
+@pytest.fixture(scope="module")
+def emotion(tmp_path_factory: pytest.TempPathFactory) -> TextEmotion:
+    """A text model that knows a few words."""
+    part = LabelledLines(SAID * 3, list(EMOTIONS) * 3)
+    encoder = SentenceEncoder.load(make_sentence_encoder(tmp_path_factory.mktemp("encoder")))
+    return TextEmotion(encoder, learn_text(part, part, encoder=encoder, labels=EMOTIONS))
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a model, a recording of 4 s and its transcript; the text model knows a few words."""
+def folder(tmp_path: Path, emotion: TextEmotion, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a model, a recording of 4 s and its transcript."""
     write_toy(tmp_path)
     soundfile.write(tmp_path / "a.wav", speech(120.0, seconds=4.0), RATE)
     (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:04,000\nso glad\n")
-    part = LabelledLines(SAID * 3, list(EMOTIONS) * 3)
-    encoder = SentenceEncoder.load(make_sentence_encoder(tmp_path / "encoder"))
-    emotion = TextEmotion(encoder, learn_text(part, part, encoder=encoder, labels=EMOTIONS))
     monkeypatch.setattr(TextEmotion, "load", lambda: emotion)
     monkeypatch.chdir(tmp_path)
     return tmp_path
