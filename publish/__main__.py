@@ -48,7 +48,7 @@ def main() -> None:
     replace_block(ROOT / "docs" / "corpora.md", "labels", corpora.label_table())
     replace_block(ROOT / "docs" / "face.md", "fusion", fusion_table(RESULTS / "fusion"))
     replace_block(ROOT / "docs" / "trust.md", "trust", trust_table(RESULTS / "trust"))
-    replace_block(ROOT / "docs" / "trust.md", "speech", speech_table(RESULTS / "speech"))
+    replace_block(ROOT / "docs" / "not-speech.md", "speech", speech_table(RESULTS / "speech"))
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
     replace_block(ROOT / "docs" / "trust.md", "sets", shown)
