@@ -16,7 +16,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint words format types imports coverage results readme notebooks docs docs-browser benchmark web wasm browser load image image-check dist sbom python clean
+.PHONY: help demo test lint words format types imports coverage results readme notebooks docs docs-browser benchmark web wasm browser load image image-check dist dist-check sbom python clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +92,9 @@ dist: $(VENV)/dev.done  ## build wheel, source archive and the files of emovox m
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check dist/*
 	$(BIN)/python -m publish.fetch dist/models
+
+dist-check: dist  ## install wheel and source archive into fresh environments of Python 3.11, 3.12 and 3.13, and use them
+	.ci/dist-check
 
 sbom: $(BIN)/python  ## list what the service installs, as CycloneDX in dist/sbom.json, and look up known vulnerabilities
 	mkdir -p dist
