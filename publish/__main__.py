@@ -25,7 +25,7 @@ from publish.cost import write_cost
 from publish.fusion import fusion_table
 from publish.laboratory import RESULTS, ROOT, Figures, Planned, in_order, planned
 from publish.site import generated
-from publish.trust import sets_table, speech_table, trust_table
+from publish.trust import calibration_table, sets_table, speech_table, trust_table
 
 
 def main() -> None:
@@ -51,7 +51,9 @@ def main() -> None:
     replace_block(ROOT / "docs" / "not-speech.md", "speech", speech_table(RESULTS / "speech"))
     paths = shipped()
     shown = sets_table(read_card(paths[name]) for name in in_order(paths))
-    replace_block(ROOT / "docs" / "trust.md", "sets", shown)
+    replace_block(ROOT / "docs" / "confidence.md", "sets", shown)
+    worth = calibration_table(read_card(paths[name]) for name in in_order(paths))
+    replace_block(ROOT / "docs" / "confidence.md", "calibration", worth)
     overview.write_picture(figures)
     generated.write()
     for name in ("docs/quality.md", "docs/zh/quality.md"):

@@ -64,6 +64,18 @@ def speech_table(folder: Path) -> str:
     return table(head, rows)
 
 
+def calibration_table(cards: Iterable[ModelCard]) -> str:
+    """One row for each card: its errors of calibration, and what is right at its threshold."""
+    head = ("model", "ECE, mean", "ECE, worst", "threshold", "labelled, %", "of these right, %", "right of all, %")
+    known = [(card, card.trust.calibration) for card in cards if card.trust is not None and card.trust.calibration]
+    rows = [
+        (card.name, f"{one.error:.1f}", f"{one.worst:.1f} ({one.corpus})", f"{card.threshold:.2f}",
+         f"{one.labelled:.1f}", f"{one.right:.1f}", f"{one.right_of_all:.1f}")
+        for card, one in known
+    ]  # fmt: skip
+    return table(head, rows)
+
+
 def _row(result: TrustResult) -> tuple[str, ...]:
     topics, every = by_topic(result.tests), tally(result.tests)
     cells = [_cell(topics[topic]) if topic in topics else NOTHING for topic in TOPICS]

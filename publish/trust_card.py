@@ -3,8 +3,9 @@
     python -m publish.trust_card [--familiarity] [MODEL …]
 
 It changes nothing but the key `trust` of the cards and the list of `emovox models fetch`. The graphs stay as they are.
-Sets of labels are made from the out-of-fold predictions in `results/`. `--familiarity` measures that, too: it hears a
-sample of the clips below `$EMOVOX_CORPORA`, and takes some minutes for a model. Else the card keeps what it has.
+Calibration and sets of labels are measured from the out-of-fold predictions in `results/`. `--familiarity` measures
+that, too: it hears a sample of the clips below `$EMOVOX_CORPORA`, and takes some minutes for a model. Else the card
+keeps what it has.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def measured(card: ModelCard, results: Path = RESULTS) -> ModelCard:
     """
     paths = {FigureKey.parse(card.name, path.stem): path for path in (results / card.name).glob("*.csv")}
     shown = {key: read_predictions(path) for key, path in paths.items() if key.condition == TILE}
-    found = measured_trust(shown, card.labels) or CardTrust()
+    found = measured_trust(shown, labels=card.labels, corpora=card.corpora, threshold=card.threshold) or CardTrust()
     known = None if card.trust is None else card.trust.familiarity
     return msgspec.structs.replace(card, trust=msgspec.structs.replace(found, familiarity=known))
 

@@ -12,7 +12,7 @@ from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.calibration import abstention_threshold
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
-from emovox.export.card import KEEP, model_card
+from emovox.export.card import KEEP, measured_trust, model_card
 from emovox.models.trained import TrainedModel
 from emovox.schema.card import Array, CardCorpus, CardHead, ModelCard
 from emovox.training.recipe import Data
@@ -115,3 +115,21 @@ def test_unknown_speakers_are_not_counted(tmp_path: Path) -> None:
     recipe = small_recipe(**{**FAST, "data": Data(corpora=("own.jsonl",), protocol="sd")})
     _, card = trained(cloud_task(speakers=(None,) * 4, takes=1), recipe, tmp_path)
     assert card.corpora[0].speakers == 0
+
+
+def test_the_card_says_what_confidence_and_threshold_are_worth(joint: Joint) -> None:
+    _, card, _ = joint
+    assert card.trust is not None
+    found = card.trust.calibration
+    assert found is not None
+    assert card.trust.sets == ()  # too few speakers
+    assert found.corpus in {corpus.name for corpus in card.corpora}
+    assert 0 <= found.error <= found.worst <= 100
+    assert found.labelled >= 100 * KEEP - 25  # the mean over corpora, while the threshold counts clips
+    assert found.right >= found.right_of_all
+
+
+def test_without_predictions_out_of_fold_nothing_is_measured(joint: Joint) -> None:
+    run, card, _ = joint
+    assert measured_trust({}, labels=card.labels, corpora=card.corpora, threshold=0.5) is None
+    assert measured_trust(run.predictions, labels=card.labels, corpora=(), threshold=0.5) is None

@@ -8,15 +8,15 @@ import numpy as np
 
 from emovox import __version__
 from emovox.corpora.provenance import licence, licence_risk
-from emovox.evaluation.figures.calibration import abstention_threshold
-from emovox.evaluation.figures.metrics import summary
+from emovox.evaluation.figures.calibration import abstention_threshold, kept
+from emovox.evaluation.figures.metrics import expected_calibration_error, summary
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.trust.label_sets import measure_sets
 from emovox.runtime.segmenter import SegmenterConfig
 from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.card import FORMAT_VERSION, CardCorpus, CardHead, Figure, Golden, ModelCard
 from emovox.schema.figure import SEVEN, TILE, FigureKey
-from emovox.schema.trust import CardTrust
+from emovox.schema.trust import CardCalibration, CardTrust
 
 CUT = SegmenterConfig()
 """Parameters of the tiles in training (`emovox.training.data.inputs`); the card has the same, for `predict`."""
@@ -68,7 +68,7 @@ def model_card(
     Returns:
         The card without `sha256` and `golden`, which the export fills in; times are in seconds, rates in Hz.
     """
-    names = [corpus.name for corpus in corpora]
+    names, threshold = [corpus.name for corpus in corpora], _threshold(predictions)
     return ModelCard(
         format=FORMAT_VERSION,
         name=name,
@@ -84,7 +84,7 @@ def model_card(
         parameters=parameters,
         adaptable=adaptable,
         temperature=temperature,
-        threshold=_threshold(predictions),
+        threshold=threshold,
         recipe=name,
         recipe_sha256=recipe_sha256,
         corpora=corpora,
@@ -95,23 +95,52 @@ def model_card(
         head=head,
         detector=VAD_VERSION,
         limits=limits_of(corpora),
-        trust=measured_trust(predictions, labels),
+        trust=measured_trust(predictions, labels=labels, corpora=corpora, threshold=threshold),
     )
 
 
-def measured_trust(predictions: Mapping[FigureKey, Predictions], labels: tuple[str, ...]) -> CardTrust | None:
-    """Return what the scores of a model are worth, from its out-of-fold predictions; None with too few speakers.
+def measured_trust(
+    predictions: Mapping[FigureKey, Predictions],
+    *,
+    labels: tuple[str, ...],
+    corpora: Sequence[CardCorpus],
+    threshold: float,
+) -> CardTrust | None:
+    """Return what the scores of a model are worth, from its out-of-fold predictions; None without any.
 
     Args:
-        predictions: those over other labels, under other conditions than `predict`, or of corpora that are not in the
-            training do not count.
+        predictions: those over other labels, under other conditions than `predict`, or of other corpora do not count.
         labels: of the model.
+        corpora: of its training.
+        threshold: of abstention.
     """
-    fitting = {key: made for key, made in _shown(predictions).items() if made.classes == labels}
+    names = {corpus.name for corpus in corpora}
+    shown = _shown(predictions)
+    fitting = {key: made for key, made in shown.items() if made.classes == labels and key.corpus in names}
     by_protocol = sorted(fitting, key=lambda key: (key.labels == SEVEN, key.protocol == "joint"))
     parts = {key.corpus: fitting[key] for key in by_protocol if key.protocol in OUT_OF_FOLD_PROTOCOLS}
-    sets = measure_sets(list(parts.values()))
-    return CardTrust(sets=sets) if sets else None
+    if not parts:
+        return None
+    return CardTrust(sets=measure_sets(list(parts.values())), calibration=_calibration(parts, threshold))
+
+
+def _calibration(parts: Mapping[str, Predictions], threshold: float) -> CardCalibration:
+    """Return the calibration over corpora with equal weight."""
+    errors = {name: expected_calibration_error(made.scores, made.label_index) for name, made in parts.items()}
+    above, every = ([kept(made, limit) for made in parts.values()] for limit in (threshold, 0.0))
+    worst = max(errors, key=lambda name: errors[name])
+    return CardCalibration(
+        error=_percent(list(errors.values())),
+        worst=_percent([errors[worst]]),
+        corpus=worst,
+        labelled=_percent([one.share for one in above]),
+        right=_percent([one.accuracy for one in above]),
+        right_of_all=_percent([one.accuracy for one in every]),
+    )
+
+
+def _percent(shares: Sequence[float]) -> float:
+    return round(100 * float(np.mean(shares)), 1)
 
 
 def limits_of(corpora: Sequence[CardCorpus]) -> str:

@@ -58,15 +58,37 @@ class CardFamiliarity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     unheard: float
 
 
+class CardCalibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the confidence and the threshold of a card are worth, out of fold, in percent.
+
+    Attributes:
+        error: expected calibration error, the mean over corpora.
+        worst: that of the worst corpus.
+        corpus: its name.
+        labelled: share of the clips whose confidence reaches the threshold, the mean over corpora.
+        right: share of these that are right.
+        right_of_all: share of all clips whose best label is right.
+    """
+
+    error: float
+    worst: float
+    corpus: str
+    labelled: float
+    right: float
+    right_of_all: float
+
+
 class CardTrust(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The content of the key `trust` of a card.
 
     Attributes:
         sets: one for each coverage that may be asked for; none if there were too few speakers.
+        calibration: what confidence and threshold are worth; None if it was not measured.
         familiarity: how far recordings are from the voices in training; None if it was not measured.
     """
 
     sets: tuple[CardSets, ...] = ()
+    calibration: CardCalibration | None = None
     familiarity: CardFamiliarity | None = None
 
 
