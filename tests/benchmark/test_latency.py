@@ -82,7 +82,7 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_model_of_ones_own_has_no_hand_written_self(tmp_path: Path) -> None:
-    (row,) = measure_models([str(write_toy(tmp_path))], seconds=0.5, repeats=1).rows
+    (row,) = latency._measure([str(write_toy(tmp_path))], 0.5, 1).rows
     assert (row.model, EAGER in row.sides) == ("toy", False)
 
 
