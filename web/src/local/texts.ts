@@ -21,8 +21,6 @@ export const EN: LocalTexts = {
   lead: "Choose recordings or use the microphone. All is recognised in this browser: no sound leaves this device. The page shows over time which emotion the voice sounds like, and says when it is not sure.",
   "consent.where_text":
     "Nowhere: this browser analyses it, and nothing is stored. The result stays on this page until you close it or save it.",
-  "insecure.text":
-    "This page came over plain HTTP from another machine; browsers allow the microphone only over HTTPS or from localhost. Files work. For the microphone, do one of these:",
   "about.unknown": "The model is not loaded yet.",
   "offline.ready": "Loaded: this page now works without a network.",
   "offline.private":
@@ -51,8 +49,6 @@ export const EN: LocalTexts = {
 export const ZH: LocalTexts = {
   lead: "选择录音，或使用麦克风。一切都在此浏览器中识别：声音不会离开本设备。本页显示声音随时间听起来像哪种情绪，不确定时会注明。",
   "consent.where_text": "哪里也不去：由此浏览器分析，不保存任何内容。结果只留在本页，直到您关闭或自行保存。",
-  "insecure.text":
-    "本页经由普通 HTTP 从另一台机器加载；浏览器只在 HTTPS 或 localhost 下允许使用麦克风。文件仍可分析。要使用麦克风，请选择一种办法：",
   "about.unknown": "模型尚未加载。",
   "offline.ready": "已加载：本页现在无需网络也能使用。",
   "offline.private": "此浏览器不保存页面（例如无痕窗口）。本页在关闭之前可用；若要离线打开，请使用普通窗口。",

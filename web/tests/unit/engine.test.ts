@@ -203,3 +203,11 @@ function resampled(samples: Float32Array, rate: number, chunk: number): Float32A
     parts.push(resampler.feed(samples.subarray(first, first + chunk)));
   return chain(...parts, resampler.flush());
 }
+
+test("a live stream keeps nothing of its tiles", () => {
+  const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null };
+  const analyser = new ChannelAnalyser(ENGINE, options);
+  analyser.feed(CALL);
+  analyser.flush();
+  assert.deepEqual(analyser.heard, []);
+});

@@ -18,7 +18,7 @@ SMALL = 256
 """Number of values below which a matrix is not stored in integers."""
 
 _LEVELS = {"SHORTS": 32767, "BYTES": 127}
-_WIRE_LEVELS = 4095
+_WIRE_LEVELS = 3300
 _TYPES = {"FLOATS": "float", "HALVES": "uint16_t", "SHORTS": "int16_t", "BYTES": "int8_t"}
 _ITEMS = 20
 """Numbers in a line."""

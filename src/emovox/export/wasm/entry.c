@@ -25,13 +25,14 @@ EXPORT(emovox_score) void emovox_score(void)
     score(statistics, mean, scale, scores);
 }
 
-/* Compute statistics and scores of the first samples; 0: there is no code for this length. */
+/* Compute statistics and scores of the first samples; return 0 for a length between two of those that are taken. */
 EXPORT(emovox_run) int emovox_run(int length)
 {
-    switch (length) {
-$cases
-    default:
+    const int step = (length - $shortest) / $grid;
+    if (length < $shortest || length > $longest || (length - $shortest) % $grid)
         return 0;
+    switch (step % $classes) {
+$cases
     }
     emovox_score();
     return 1;

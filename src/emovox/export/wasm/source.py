@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -17,12 +18,12 @@ from emovox.export.c.program import Function, Program, argument
 from emovox.export.c.weights import array_text
 from emovox.export.c.writer import lowered
 from emovox.export.fixed import SCORES, FixedGraphs, fixed, fixed_graphs
+from emovox.export.wasm.lengths import joined
 from emovox.export.wasm.speech import ANSWER, CHUNK, CHUNK_INPUT, STATE, STATE_INPUT, speech_step
 from emovox.runtime.graph_check import INPUT
 from emovox.runtime.graph_file import read_initialiser
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import read_part
-from emovox.runtime.segmenter import SegmenterConfig
 from emovox.runtime.speech_network import SHA256
 from emovox.schema.card import ModelCard
 
@@ -32,8 +33,14 @@ FORMAT = 1
 STORE = "wire"
 """Weights in 8 bits: with halves the file is a third larger over the wire, and the labels are the same."""
 
+GRID = 0.1
+"""Seconds between two lengths that the file takes."""
+
+CLASSES = 4
+"""Functions, each for every fourth length: the network halves the number of frames again and again."""
+
 _INCLUDES = ("float.h", "math.h", "stddef.h", "stdint.h", "string.h")
-_ENCODER = "const float *samples, float *statistics"
+_ENCODER = "const float *samples, float *statistics, int m"
 _HEAD = "const float *statistics, const float *mean, const float *scale, float *scores"
 _SPEECH = "const float *chunk, const float *state, float *answer"
 _ENTRY = Path(__file__).parent / "entry.c"
@@ -52,10 +59,9 @@ class WasmSource(NamedTuple):
 
 
 def tile_lengths(card: ModelCard) -> list[int]:
-    """Return the lengths of tiles in samples: multiples of half a second, up to one and a half windows."""
-    step = SegmenterConfig().rounding
-    longest = math.floor(1.5 * card.window / step)
-    return [round(count * step * card.sample_rate) for count in range(1, longest + 1)]
+    """Return the lengths in samples that the file takes: multiples of 0.1 s, up to one and a half windows."""
+    grid, longest = round(GRID * card.sample_rate), 1.5 * card.window
+    return list(range(math.ceil(card.shortest / GRID - 1e-9) * grid, round(longest * card.sample_rate) + 1, grid))
 
 
 def wasm_source(path: Path, card: ModelCard) -> WasmSource:
@@ -70,41 +76,49 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
     """
     program = Program(store=STORE)
     lengths = tile_lengths(card)
-    graphs = [fixed_graphs(path, seconds=length / card.sample_rate) for length in lengths]
-    p, labels = graphs[0].mean.dims[1], len(card.labels)
-    made = {
-        **{f"statistics_{one.samples}({_ENCODER})": _encoder(program, one, path) for one in graphs},
-        f"score({_HEAD})": _head(program, graphs[0], path),
-        f"speech({_SPEECH})": _speech(program),
-    }
-    bodies = {signature: function.text() for signature, function in made.items()}
+    classes = [lengths[first::CLASSES] for first in range(CLASSES)]
+    graphs = fixed_graphs(path, seconds=lengths[0] / card.sample_rate)
+    p, labels = graphs.mean.dims[1], len(card.labels)
+    encoders = enumerate(_encoder(program, path, of, card) for of in classes)
+    bodies = {f"statistics_{number}({_ENCODER})": encoder for number, encoder in encoders}
+    bodies[f"score({_HEAD})"] = _head(program, graphs, path).text()
+    bodies[f"speech({_SPEECH})"] = _speech(program).text()
     arena = max(size for _, size in bodies.values())
     entry = Template(_ENTRY.read_text()).substitute(
+        shortest=lengths[0],
         longest=lengths[-1],
+        grid=lengths[1] - lengths[0],
+        classes=CLASSES,
         statistics=p,
         labels=labels,
         chunk=CHUNK,
         state=STATE,
-        cases="\n".join(_case(length) for length in lengths),
+        cases="\n".join(_case(number) for number in range(CLASSES)),
     )
     parts = [
         "\n".join(f"#include <{name}>" for name in _INCLUDES),
         f"static float arena[{arena}];",
         program.text(),
-        array_text("default_mean", "FLOATS", numpy_helper.to_array(graphs[0].mean)),
-        array_text("default_scale", "FLOATS", numpy_helper.to_array(graphs[0].scale)),
+        array_text("default_mean", "FLOATS", numpy_helper.to_array(graphs.mean)),
+        array_text("default_scale", "FLOATS", numpy_helper.to_array(graphs.scale)),
         *(f"static void {signature}\n{{\n{body}\n}}" for signature, (body, _) in bodies.items()),
         entry,
     ]
     return WasmSource("\n\n".join(parts), _description(path, card, lengths=lengths, p=p))
 
 
-def _encoder(program: Program, graphs: FixedGraphs, where: Path) -> Function:
-    arguments = {
-        INPUT: argument("samples", [1, graphs.samples]),
-        STATISTICS: argument("statistics", [1, graphs.mean.dims[1]]),
-    }
-    return lowered(program, graphs.statistics, arguments, where=where)
+def _encoder(program: Program, where: Path, lengths: Sequence[int], card: ModelCard) -> tuple[str, int]:
+    """Return one function for these lengths, and the floats of its static block."""
+    places = sorted({0, 1, len(lengths) // 2, len(lengths) - 1})
+    functions = []
+    for place in places:
+        graphs = fixed_graphs(where, seconds=lengths[place] / card.sample_rate)
+        arguments = {
+            INPUT: argument("samples", [1, graphs.samples]),
+            STATISTICS: argument("statistics", [1, graphs.mean.dims[1]]),
+        }
+        functions.append(lowered(program, graphs.statistics, arguments, where=where))
+    return joined(program, functions, places, where=where)
 
 
 def _head(program: Program, graphs: FixedGraphs, where: Path) -> Function:
@@ -121,8 +135,8 @@ def _speech(program: Program) -> Function:
     return lowered(program, graph, arguments, where=where)
 
 
-def _case(length: int) -> str:
-    return f"    case {length}:\n        statistics_{length}(samples, statistics);\n        break;"
+def _case(number: int) -> str:
+    return f"    case {number}:\n        statistics_{number}(samples, statistics, step / {CLASSES});\n        break;"
 
 
 def _description(path: Path, card: ModelCard, *, lengths: list[int], p: int) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def _description(path: Path, card: ModelCard, *, lengths: list[int], p: int) -> 
 def _adaptation(graph: bytes, p: int) -> dict[str, Any]:
     found = from_arrays(partial(read_initialiser, graph), n_statistics=p)
     gate = {name: _short(getattr(found.gate, name), 7) for name in ("mean", "scale", "weights")}
-    matrices = {name: _short(getattr(found, name), 7) for name in ("apart", "within")}
+    matrices = {name: _short(getattr(found, name), 5) for name in ("apart", "within")}
     matrices["axes"] = _short(found.axes, 3)  # halves
     return {**matrices, "variance": found.variance, "gate": {**gate, "bias": found.gate.bias}}
 

@@ -24,11 +24,13 @@ export interface ChannelOptions {
   readonly threshold: number;
   /** Learns each tile after it is scored, and adapts the scores; null leaves them as they are. */
   readonly voice: Voice | null;
+  /** Keep what is heard in the tiles, for a second pass; a live stream does not, so that its memory stays the same. */
+  readonly keep?: boolean;
 }
 
 /** The analyser of a channel. The events and their order do not depend on the chunking. */
 export class ChannelAnalyser {
-  /** Scores and statistics of the tiles so far, in the order of their segments. */
+  /** Scores and statistics of the tiles so far, in the order of their segments, if they are kept. */
   readonly heard: Scored[] = [];
   readonly #segmenter: Segmenter;
   #segments: Segment[] = [];
@@ -79,7 +81,7 @@ export class ChannelAnalyser {
 
   #segment(tile: Piece, scored: Scored): Segment {
     const { voice } = this.options;
-    this.heard.push(scored);
+    if (this.options.keep) this.heard.push(scored);
     if (!this.#tellsSpeech(scored)) return this.#other(tile, this.#named(scored.scores));
     const plain = voice ? { plain_scores: this.#named(scored.scores) } : {};
     const segment = { ...this.#judged(tile, this.#named(this.#adapted(scored))), ...plain };

@@ -18,7 +18,7 @@ export interface Profile {
 export interface Network {
   /** Mean and scale of the training set. */
   readonly profile: Profile;
-  /** Score samples at 16 kHz, half a second to 4.5 s. */
+  /** Score samples at 16 kHz, 0.3 to 4.5 s. */
   run(samples: Float32Array): Scored;
   /** Score statistics with a profile. */
   scores(statistics: Float32Array, profile: Profile): Float32Array;

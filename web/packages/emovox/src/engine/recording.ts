@@ -32,7 +32,7 @@ export async function analyse(
   const { file, threshold, adaptation, notices = [], onProgress = () => undefined } = options;
   const heard: Heard[][] = [];
   for (const [channel, samples] of channels.entries()) {
-    const settings = { channel, channels: channels.length, hop: null, threshold, voice: null };
+    const settings = { channel, channels: channels.length, hop: null, threshold, voice: null, keep: true };
     const analyser = new ChannelAnalyser(engine, settings);
     const events: LiveEvent[] = [];
     for (let first = 0; first < samples.length; first += BLOCK) {
