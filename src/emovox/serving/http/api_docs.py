@@ -169,7 +169,7 @@ def models(example: dict[str, Any]) -> dict[str, Any]:
 _HEALTHY = {
     "status": "ok",
     "ready": True,
-    "version": "0.1.0",
+    "version": "1.0.0",
     "model": {"name": "mobile", "version": "0.1.0"},
     "streams": 3,
     "max_streams": 180,
