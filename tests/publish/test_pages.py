@@ -186,9 +186,13 @@ def test_the_pages_are_what_the_results_give() -> None:
         assert results.quality_table(figures) in page.read_text(encoding="utf-8")
 
 
+OTHER_FORMS = (IDENTITY, "adaptation", "fusion", "transfer")
+"""Folders of results/ whose tables are not predictions of a model under a condition."""
+
+
 def test_every_file_of_results_is_a_figure_or_lists_the_clips_of_one() -> None:
     folder = laboratory.RESULTS
-    files = {path for path in folder.rglob("*.csv") if path.parent.name not in (IDENTITY, "adaptation", "transfer")}
+    files = {path for path in folder.rglob("*.csv") if path.parent.name not in OTHER_FORMS}
     for path in files:
         FigureKey.parse(path.parent.relative_to(folder).as_posix(), path.stem)
     firsts = [path.open(encoding="utf-8").readline() for path in files]
