@@ -81,6 +81,11 @@ ADAPTABLE = {
     False: "- Not adaptable to a speaker.",
 }
 
+TELLS_SPEECH = (
+    "- Tells speech: {kept:.1f} % of the tiles of new speakers are kept, and new kinds of other sounds get no label "
+    "for {refused:.1f} % of the time."
+)
+
 
 def main() -> None:
     """Write the page."""
@@ -126,6 +131,7 @@ def section(card: ModelCard, figures: Figures) -> list[str]:
             labels=len(card.labels), window=card.window, threshold=card.threshold, shortest=card.shortest,
             longest=card.longest, rate=card.sample_rate, adaptable=ADAPTABLE[card.adaptable],
         ),
+        *_tells_speech(card),
         "",
         f"### {card.name}: licences\n",
         f"Weights: {card.licence}.\n",
@@ -186,6 +192,12 @@ def _figures_table(keys: Sequence[FigureKey], figures: Figures) -> str:
         )  # fmt: skip
     head = ("corpus", "protocol", "UAR", "chance", "accuracy", ADAPTED, "whole clips", "through 8 kHz")
     return table((*head, "as shipped: all its labels, no mask"), rows)
+
+
+def _tells_speech(card: ModelCard) -> list[str]:
+    """Return a line on a model with the output `speech`; none without it."""
+    found = card.speech
+    return [] if found is None else [TELLS_SPEECH.format(kept=100 * found.kept, refused=100 * found.refused)]
 
 
 def _by_sex(keys: Sequence[FigureKey], figures: Figures) -> list[str]:

@@ -2,7 +2,7 @@
 
     python -m publish.speech [MODEL …] [--output FOLDER]
 
-It needs the corpora (`$EMOVOX_CORPORA`), the noises (`$EMOVOX_NOISE`) and fluidsynth with a soundfont. Without models
+It needs the corpora (`$EMOVOX_CORPORA`), the noises (`$EMOVOX_NOISE`) and fluidsynth with FluidR3. Without models
 it takes all shipped ones. Scores stay as they are, bit for bit. Heads are written again for the new hash of their
 model. Without `--output` the shipped files and the list of `emovox models fetch` are replaced. Figures go to
 `results/speech`. Sounds and statistics are kept in the cache folder, so a second run takes minutes.

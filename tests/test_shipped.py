@@ -12,12 +12,15 @@ from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.metrics import summary
 from emovox.evaluation.trust.label_sets import COVERAGES
+from emovox.evaluation.trust.sounds import FORMULAS
 from emovox.runtime.golden import check_golden, golden_input
 from emovox.runtime.model import Model
+from emovox.runtime.predictor import Predictor
 from emovox.runtime.registry import LARGEST_DEFAULT, heads, resolve, shipped
 from emovox.schema.card import Figure
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
+from emovox.schema.result import NOT_SPEECH
 from emovox.workflow import read_recipe
 from publish.trust_card import measured
 
@@ -154,3 +157,12 @@ def test_the_permissive_head_is_the_one_that_its_recipe_makes() -> None:
         found = summary(read_predictions(ROOT / "results" / name / f"{stem}.csv")).uar
         measured = tuple(100 * value for value in (found.value, found.low, found.high))
         assert (figure.value, figure.low, figure.high) == pytest.approx(measured, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.card.speech is not None])
+def test_a_model_that_tells_speech_hears_none_in_a_tune_and_all_of_the_demo(name: str) -> None:
+    predictor = Predictor(MODELS[name])
+    tune = FORMULAS["notes"](np.random.default_rng(123))
+    assert all(segment.code == NOT_SPEECH for segment in predictor.predict((tune, 16000)).segments)
+    demo = predictor.predict(str(ROOT / "examples" / "demo.flac"))
+    assert [segment.code for segment in demo.segments] == [None] * 4

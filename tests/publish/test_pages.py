@@ -22,6 +22,7 @@ from emovox.runtime.registry import read_card, resolve
 from emovox.schema.card import ModelCard
 from emovox.schema.figure import FigureKey
 from emovox.schema.labels import EMOTIONS
+from emovox.testing import change_card
 from emovox.training.recipe import Data
 from publish import __main__ as publishing
 from publish import cards, laboratory, results, tables
@@ -160,7 +161,9 @@ def test_the_card_of_a_model_for_people(figures: Any, tmp_path: Path) -> None:
     (tmp_path / "pretrained").mkdir()
     shutil.copyfile(resolve("svm"), tmp_path / "pretrained" / "svm.json")
     (tmp_path / "pretrained" / "svm.onnx").write_bytes(b"graph")
+    change_card(tmp_path / "pretrained" / "svm.json", speech={"threshold": 0.5, "kept": 0.996, "refused": 0.954})
     page = cards.document(figures, tmp_path / "pretrained")
+    assert "99.6 % of the tiles of new speakers are kept, and new kinds of other sounds get no label for 95.4 %" in page
     card: ModelCard = read_card(resolve("svm"))
     assert "| [svm](#svm) (default)" in page
     assert "## accurate" not in page, "it is not shipped"

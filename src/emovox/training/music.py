@@ -117,11 +117,9 @@ def _length(ticks: int) -> bytes:
 
 
 def _played(midi: bytes, rate: int) -> Samples:
-    fonts = sorted(
-        (one for folder in SOUNDFONTS for one in Path(folder).glob("*.sf*")), key=lambda one: one.stat().st_size
-    )
+    fonts = [font for folder in SOUNDFONTS for font in sorted(Path(folder).glob("*.sf*"))]
     if shutil.which("fluidsynth") is None or not fonts:
-        raise AudioError("got no fluidsynth with a soundfont, expected both; on Debian: fluidsynth timgm6mb-soundfont")
+        raise AudioError("got no fluidsynth with a soundfont, expected both; on Debian: fluidsynth fluid-soundfont-gm")
     with tempfile.TemporaryDirectory() as folder:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
         score.write_bytes(midi)
