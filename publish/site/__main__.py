@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from publish.site.output import faults
-from publish.site.pages import LANGUAGES, ROOT, project_address, sources, stage
+from publish.site.pages import LANGUAGES, ROOT, TRY, project_address, sources, stage
 
 SPHINX = {"en": "en", "zh": "zh_CN"}
 OTHER = {"en": "zh", "zh": "en"}
@@ -37,6 +37,8 @@ def build(output: Path, *, languages: tuple[str, ...] = LANGUAGES, root: Path = 
             folder = output if language == "en" else output / language
             if found := _run_sphinx(language, staged, folder, root):
                 return [f"{language}: {line}" for line in found]
+    if (local := (root / TRY).parent).is_dir():
+        shutil.copytree(local, output / "local")
     return list(faults(output)) if languages == LANGUAGES else []
 
 

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from publish.site import api
+from publish.site import api, notebooks
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,6 +35,9 @@ TRANSLATED = {"responsible-use.md": "RESPONSIBLE_USE.md"}
 
 HOME = {"README.md": "docs/index.md", "README.zh-CN.md": "docs/zh/index.md"}
 """Pages that only the repository has, and what a link to them leads to on the site."""
+
+TRY = "src/emovox/serving/static/local/index.html"
+"""The recogniser in the browser, which the site has in its folder `local`."""
 
 SCHEME = "site:"
 """Marks an address on the site that Sphinx does not know, such as that of the other language; conf.py removes it."""
@@ -75,6 +78,8 @@ def stage(language: str, target: Path, *, root: Path = ROOT, address: str = "") 
             text = f"{text.rstrip()}\n\n{contents(text)}"
         if name == "api.md" and language == "en":
             text += api.write_pages(target, root)
+        if name == "notebooks.md":
+            text += notebooks.write_pages(language, target, root)
         (target / name).write_text(text, encoding="utf-8")
     shutil.copytree(root / "docs" / "pictures", target / "pictures")
     for picture in (root / "docs").glob("*.png"):
@@ -153,6 +158,12 @@ def _target(where: str, *, language: str, root: Path, address: str) -> str:
                 return name if other == language else f"{SCHEME}{'../' if language != 'en' else ''}{page}"
     if where in (listed := api.modules(root)):
         return listed[where] if language == "en" else f"{SCHEME}../{Path(listed[where]).stem}.html"
+    for other in LANGUAGES:
+        if where in (books := notebooks.pages(other, root)):
+            page = books[where] if other == language else f"{Path(books[where]).stem}.html"
+            return page if other == language else f"{SCHEME}{'zh/' if other == 'zh' else '../'}{page}"
+    if where == TRY:
+        return f"{SCHEME}{'' if language == 'en' else '../'}local/index.html"
     if where.startswith("docs/") and where.endswith((".png", ".svg")):
         return where.removeprefix("docs/")
     return f"{address}/{'tree' if (root / where).is_dir() else 'blob'}/main/{where}" if address else ""

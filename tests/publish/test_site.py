@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,9 @@ import pytest
 
 from publish.site.__main__ import build
 from publish.site.generated import Phrases, chinese_page
+from publish.site.notebooks import write_pages
 from publish.site.output import faults
-from publish.site.pages import LANGUAGES, contents, outside_code, rewritten, sources, stage
+from publish.site.pages import LANGUAGES, TRY, contents, outside_code, rewritten, sources, stage
 from publish.site.stamps import source_hash, stamped, with_blocks
 from publish.site.translations import faults as stale
 from publish.site.translations import long_pages
@@ -61,6 +64,8 @@ def change(path: Path, old: str, new: str) -> None:
         ("docs/zh/predict.md", "zh", "[a](../vad.md#tiles)", "[a](site:../vad.html#tiles)"),
         ("docs/zh/predict.md", "zh", "![a](../pictures/tsne-speaker.png)", "![a](pictures/tsne-speaker.png)"),
         ("docs/zh/predict.md", "zh", "[a](../../CONTRIBUTING.md)", "[a](site:../contributing.html)"),
+        ("docs/notebooks.md", "en", "[a](../notebooks/zh/1-guide.ipynb)", "[a](site:zh/notebook-1-guide.html)"),
+        ("docs/zh/index.md", "zh", f"[a](../../{TRY})", "[a](site:../local/index.html)"),
         ("CONTRIBUTING.md", "en", "[a](docs/vad.md)", "[a](vad.md)"),
         ("docs/predict.md", "en", "[a](https://example.org) [b](#c)", "[a](https://example.org) [b](#c)"),
         ("docs/predict.md", "en", "`[a](../src)`\n```\n[a](../src)\n```\n", "`[a](../src)`\n```\n[a](../src)\n```\n"),
@@ -115,6 +120,21 @@ def test_a_warning_of_sphinx_is_an_error(repository: Path, tmp_path: Path) -> No
     (message,) = build(tmp_path / "site", languages=("en",), root=repository)
     assert "next.md:3: WARNING" in message
     assert "gone.md" in message
+
+
+def test_a_notebook_becomes_a_page_with_its_outputs(repository: Path, tmp_path: Path) -> None:
+    pixel = base64.b64encode(b"png").decode()
+    outputs = [{"text": ["3\n"]}, {"data": {"image/png": pixel, "text/plain": ["<Figure>"]}}]
+    cells = [
+        {"cell_type": "markdown", "source": ["# One"]},
+        {"cell_type": "code", "source": ["1 + 2"], "outputs": outputs},
+    ]
+    (repository / "notebooks" / "en").mkdir(parents=True)
+    (repository / "notebooks" / "en" / "1-a.ipynb").write_text(json.dumps({"cells": cells}))
+    assert "notebook-1-a" in write_pages("en", tmp_path, repository)
+    page = "# One\n\n```python\n1 + 2\n```\n\n````text\n3\n````\n\n![Figure](notebook-1-a-1-1.png)\n"
+    assert (tmp_path / "notebook-1-a.md").read_text(encoding="utf-8") == page
+    assert (tmp_path / "notebook-1-a-1-1.png").read_bytes() == b"png"
 
 
 def test_staging_replaces_what_was_there(repository: Path, tmp_path: Path) -> None:
