@@ -8,6 +8,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from emovox.adaptation.parameters import PREFIX
+from emovox.export.speech_output import PREFIX as SPEECH_PART
 from emovox.runtime.model_head import SPEAKER_INPUTS
 
 SMALL = 1024
@@ -39,6 +40,17 @@ def store_compactly(proto: Any, *, integers: bool) -> None:
     rest = list(proto.graph.node)
     del proto.graph.node[:]
     proto.graph.node.extend([*nodes, *rest])
+    _shorten(proto)
+
+
+def _shorten(proto: Any) -> None:
+    """Give the tensors of the map of speech short names, and take away the names of other nodes: 24 kB of `mobile`."""
+    inner = [name for node in proto.graph.node for name in node.output if name.startswith(SPEECH_PART)]
+    short = {name: f"{SPEECH_PART}{number}" for number, name in enumerate(dict.fromkeys(inner))}
+    for node in proto.graph.node:
+        node.name = node.name if node.name.startswith(SPEECH_PART) else ""
+        node.input[:] = [short.get(name, name) for name in node.input]
+        node.output[:] = [short.get(name, name) for name in node.output]
 
 
 def _quantised(proto: Any) -> set[str]:

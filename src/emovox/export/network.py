@@ -99,22 +99,25 @@ def _card_head(classes: tuple[str, ...], recogniser: Recogniser) -> CardHead:
     return CardHead(classes, _array(last.weight), _array(last.bias), _array(recogniser.merge))
 
 
-def halve(network: nn.Module) -> None:
+def halve(network: nn.Module, *, kept_bits: int = KEPT_BITS) -> None:
     """Round the weights to half precision in place, so that network and graph are equal.
 
-    Large matrices keep `KEPT_BITS` of the mantissa: the rest is zero and takes no room in a compressed wheel.
+    Args:
+        network: its weights change.
+        kept_bits: of the mantissa of large matrices, at most 10: the rest is zero and takes no room in a compressed
+            wheel.
     """
     with torch.no_grad():
         for parameter in network.parameters():
             half = parameter.half()
-            if parameter.ndim > 1 and parameter.numel() >= LARGE:
-                half = _shortened(half)
+            if kept_bits < 10 and parameter.ndim > 1 and parameter.numel() >= LARGE:
+                half = _shortened(half, kept_bits)
             parameter.copy_(half.float())
 
 
-def _shortened(half: Tensor) -> Tensor:
-    """Round float16 to `KEPT_BITS` bits of mantissa, ties to even."""
-    dropped = 10 - KEPT_BITS
+def _shortened(half: Tensor, kept_bits: int) -> Tensor:
+    """Round float16 to `kept_bits` bits of mantissa, ties to even."""
+    dropped = 10 - kept_bits
     bits = half.view(torch.int16).to(torch.int32) & 0x7FFF
     rounded = (bits + (1 << (dropped - 1)) - 1 + ((bits >> dropped) & 1)) >> dropped << dropped
     largest = 0x7BFF >> dropped << dropped  # not rounded up to infinity

@@ -168,9 +168,10 @@ def _traced(speech_map: SpeechMap, threshold: float) -> Any:
 
 def _rename(part: Any, *, source: str) -> None:
     """Rename all tensors and nodes of the part so that they meet no name of the graph, and its input to `source`."""
+    short: dict[str, str] = {"": "", SPEECH: SPEECH, SOURCE: source}
 
     def renamed(name: str) -> str:
-        return name if name in ("", SPEECH) else source if name == SOURCE else f"{PREFIX}{name}"
+        return short.setdefault(name, f"{PREFIX}{len(short)}")  # the tracer's names would be half of the part
 
     for number, node in enumerate(part.graph.node):
         node.name = f"{PREFIX}{number}"

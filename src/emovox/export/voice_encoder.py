@@ -45,7 +45,7 @@ def export_voice(encoder: VoiceEncoder) -> bytes:
     Raises:
         ExportError: the embeddings of the graph differ from those of the network.
     """
-    halve(encoder.eval())
+    halve(encoder.eval(), kept_bits=10)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in `emovox.export.onnx.to_onnx`

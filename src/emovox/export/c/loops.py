@@ -64,7 +64,7 @@ def literal(value: float) -> str:
     single = np.float32(value)
     if not np.isfinite(single):
         return {"inf": "INFINITY", "-inf": "-INFINITY"}.get(str(single), "NAN")
-    return f"{single}f"
+    return f"{single!s}f"
 
 
 def _sum(indices: Sequence[str], steps: Sequence[int]) -> str:
