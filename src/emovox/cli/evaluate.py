@@ -87,7 +87,7 @@ def evaluate(
         )  # fmt: skip
         return
     if noise is not None or strict or quick or resume:
-        raise typer.BadParameter("got none or another, expected trust with these options", param_hint="--protocol")
+        raise typer.BadParameter("expected trust for --noise, --strict, --quick and --resume", param_hint="--protocol")
     _check(named, corpus=corpus, protocol=protocol, predictions=predictions)
     command = _command(
         named, corpus=corpus, protocol=protocol, predictions=predictions, views=views, output=output, seed=seed

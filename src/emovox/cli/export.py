@@ -47,7 +47,7 @@ def export(
     ] = None,
     store: Annotated[
         Literal["half", "int8"],
-        typer.Option(help="Weights in the C file: halves, which change no score, or integers of 8 bits."),
+        typer.Option(help="Weights in the C file: floats of 16 bits, which keep the scores, or integers of 8 bits."),
     ] = "half",
 ) -> None:
     """Write a model for another program, and report how close its scores are.
@@ -95,7 +95,7 @@ def _fixed(path: Path, output: Path | None, lengths: list[float] | None, to: Tar
 
     chosen = lengths or [3.0]
     if len(chosen) > 1:
-        raise typer.BadParameter("an ONNX file has one length", param_hint="--seconds")
+        raise typer.BadParameter("got several lengths, expected one for an ONNX file", param_hint="--seconds")
     made = fixed_file(path, output or Path(f"{path.stem}-{chosen[0]:g}s.onnx"), seconds=chosen[0])
     rows = _rows(made)
     if to == "tensorrt":

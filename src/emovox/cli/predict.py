@@ -123,7 +123,7 @@ def predict(
         str | None,
         typer.Option(
             metavar="<model>",
-            help="Write down what is said by faster-whisper, in place of --transcript: a folder, a size such as small, "
+            help="Make the transcript by faster-whisper, in place of --transcript: a folder, a size such as small, "
             "or a name on the Hugging Face hub.",
         ),
     ] = None,
