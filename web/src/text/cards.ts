@@ -4,7 +4,7 @@ import { language } from "./i18n.ts";
 
 const CHINESE: Readonly<Record<string, string>> = {
   "three Whisper-base blocks, pooled over time, with a head that serves with and without a speaker's profile":
-    "Whisper-base 编码器的三层，在时间上池化；分类头有无说话人档案均可使用",
+    "Whisper-base 编码器的三个块，在时间上池化；分类头有无说话人档案均可使用",
   "convolutions for local patterns and an LSTM for time, over log-mel, cepstra, F0 and level":
     "卷积识别局部模式，LSTM 处理时间变化；输入为对数梅尔谱、倒谱、基频和音量",
   "depthwise-separable convolutions with squeeze-and-excitation over log-mel, cepstra, F0 and level":
