@@ -4,13 +4,13 @@ import { language } from "./i18n.ts";
 
 const CHINESE: Readonly<Record<string, string>> = {
   "three Whisper-base blocks, pooled over time, with a head that serves with and without a speaker's profile":
-    "Whisper-base 的三个模块，按时间汇总；输出层有无说话人档案均可使用",
+    "Whisper-base 编码器的三个块，在时间上池化；分类头有无说话人档案均可使用",
   "convolutions for local patterns and an LSTM for time, over log-mel, cepstra, F0 and level":
     "卷积识别局部模式，LSTM 处理时间变化；输入为对数梅尔谱、倒谱、基频和音量",
   "depthwise-separable convolutions with squeeze-and-excitation over log-mel, cepstra, F0 and level":
     "深度可分离卷积与通道注意力；输入为对数梅尔谱、倒谱、基频和音量",
   "classical baseline: functionals of MFCC, F0, level and spectrum, PCA, RBF machines":
-    "经典基线：MFCC、基频、音量和频谱的统计量，主成分分析，径向基支持向量机",
+    "经典基线：MFCC、基频、音量和频谱的泛函，主成分分析，径向基支持向量机",
   "research, non-commercial; no redistribution right is claimed for the corpora (see pretrained/LICENSE)":
     "仅限研究，非商业用途；对语料库不主张再分发权（见 pretrained/LICENSE）",
   "yours: trained on your own recordings": "归您所有：用您自己的录音训练",
