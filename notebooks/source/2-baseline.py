@@ -45,7 +45,7 @@ work = Path(tempfile.mkdtemp())
 # %% [markdown] lang="zh"
 # ## 样本
 #
-# 如果 `EMOVOX_CORPORA` 指向的文件夹中有 `emodb`，就用 EMO-DB（可免费下载：`emovox data info emodb`）。否则使用生成的声音：七种情感，
+# 如果 `EMOVOX_CORPORA` 指向的文件夹中有 `emodb`，就用 EMO-DB（可免费下载：`emovox data info emodb`）。否则使用生成的声音：七种情绪，
 # 每位说话人像演员一样各有自己的表达方式。
 
 # %%

@@ -123,7 +123,7 @@ for name, (first, _) in described.items():
 # %% [markdown] lang="zh"
 # ## 它们各自知道什么？
 #
-# 在每种描述上训练一个线性分类头，回答两个问题：是哪种情感（在没有听过的说话人上），是哪位说话人。
+# 在每种描述上训练一个线性分类头，回答两个问题：是哪种情绪（在没有听过的说话人上），是哪位说话人。
 
 # %%
 from sklearn.linear_model import LogisticRegression
@@ -153,7 +153,7 @@ for name, (values, _) in described.items():
 #    test, then the halves change places.
 
 # %% [markdown] lang="zh"
-# 为区分说话人而训练的编码器擅长第二个问题；它保留的情感信息只是附带的。在真实语料库 RAVDESS 的新说话人上，
+# 为区分说话人而训练的编码器擅长第二个问题；它保留的情绪信息只是附带的。在真实语料库 RAVDESS 的新说话人上，
 # Whisper 的块（`accurate`）UAR 达到 78.2 %，GE2E 为 71.4 %，统计泛函加支持向量机为 57.6 %。
 #
 # ## 进入新语言

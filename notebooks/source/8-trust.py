@@ -216,7 +216,7 @@ terminal("emovox evaluate mine:hear --protocol trust --corpus test.jsonl --quick
 # that it has never met. It can learn a voice without training: from a few clips, better with labels.
 
 # %% [markdown] lang="zh"
-# 它从不说“不知道”，因此通不过*拒识*测试：静音、噪声和音乐都被赋予某种情感。emovox 的模型之前有语音活动检测，之后有阈值。
+# 它从不说“不知道”，因此通不过*拒识*测试：静音、噪声和音乐都被赋予某种情绪。emovox 的模型之前有语音活动检测，之后有阈值。
 #
 # ## 自适应：新的声音
 #

@@ -24,7 +24,7 @@ _SCORES = {
     "surprise": 0.01,
 }
 _ROW = {
-    "model": {"name": "accurate", "version": "0.1.0"},
+    "model": {"name": "accurate", "version": "1.0.0"},
     "file": "call.wav",
     "duration": 3.41,
     "label": "angry",
@@ -170,7 +170,7 @@ _HEALTHY = {
     "status": "ok",
     "ready": True,
     "version": "1.0.0",
-    "model": {"name": "mobile", "version": "0.1.0"},
+    "model": {"name": "mobile", "version": "1.0.0"},
     "streams": 3,
     "max_streams": 180,
 }
