@@ -65,7 +65,7 @@ for _ in $(seq 60); do
 done
 cat "$work/health.json"
 echo
-curl --silent --fail -F "file=@$root/examples/demo.flac" "http://127.0.0.1:$port/v1/emotions" | cut -c 1-160
+curl --silent --show-error --fail-with-body -F "file=@$root/examples/demo.flac" "http://127.0.0.1:$port/v1/emotions" | cut -c 1-160
 podman "${store[@]}" --cgroup-manager cgroupfs --runtime runc exec "$name" python /healthcheck.py && echo "healthcheck: ok"
 podman "${store[@]}" --cgroup-manager cgroupfs --runtime runc exec -i "$name" python - "$port" < "$root/docker/try_stream.py"
 podman "${store[@]}" --cgroup-manager cgroupfs --runtime runc stop --time 20 "$name" > /dev/null
