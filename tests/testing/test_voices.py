@@ -42,7 +42,7 @@ def test_speakers_with_odd_numbers_are_lower() -> None:
 
 
 def test_a_folder_has_labels_speakers_and_takes(tmp_path: Path) -> None:
-    folder = write_voices(tmp_path / "voices", labels=("sad", "happy"), speakers=2, takes=3, seconds=0.5)
+    folder = write_voices(str(tmp_path / "voices"), labels=("sad", "happy"), speakers=2, takes=3, seconds=0.5)
     clips = load_clips([str(folder)])
     assert sorted({(clip.label, clip.speaker) for clip in clips}) == [
         ("happy", "s01"), ("happy", "s02"), ("sad", "s01"), ("sad", "s02"),

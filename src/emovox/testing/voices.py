@@ -101,7 +101,7 @@ def acted(label: str, speaker: int, *, take: int = 0, seconds: float = 1.5) -> S
 
 
 def write_voices(
-    folder: Path, *, labels: Sequence[str] = EMOTIONS, speakers: int = 6, takes: int = 4, seconds: float = 1.5
+    folder: str | Path, *, labels: Sequence[str] = EMOTIONS, speakers: int = 6, takes: int = 4, seconds: float = 1.5
 ) -> Path:
     """Write generated voices as `LABEL/SPEAKER/TAKE.wav`, a folder that `emovox train --data` takes.
 
@@ -118,11 +118,12 @@ def write_voices(
     Raises:
         ConfigError: a label is not in `MANNERS`.
     """
+    root = Path(folder)
     for label in labels:
         for speaker in range(1, speakers + 1):
-            place = folder / label / f"s{speaker:02d}"
+            place = root / label / f"s{speaker:02d}"
             for take in range(takes):
                 samples = acted(label, speaker, take=take, seconds=seconds)
                 place.mkdir(parents=True, exist_ok=True)
                 soundfile.write(place / f"{take + 1}.wav", samples, RATE)
-    return folder
+    return root
