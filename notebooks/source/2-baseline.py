@@ -62,8 +62,8 @@ print(f"{len(clips)} clips of {len({clip.speaker for clip in clips})} speakers, 
 # %% [markdown] lang="en"
 # ## The model
 #
-# Standardise, keep 95 % of the variance, classify. All three steps are one *pipeline*, fitted on training clips alone. Whoever
-# standardises or selects features before splitting has seen the test clips.
+# Standardise, keep 95 % of the variance, classify. All three steps are one *pipeline*, fitted on training clips alone. If you
+# standardise or select features before the split, the test clips have been seen.
 
 # %% [markdown] lang="zh"
 # ## 模型

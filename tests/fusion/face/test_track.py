@@ -11,8 +11,8 @@ from emovox.fusion.face.frames import resized
 from emovox.fusion.face.track import FaceSample, FaceTrack, SeenFace, follow_face
 from tests.faces import scene, write_video
 
-NOBODY = scene()
-SOMEBODY = scene((150, 60))
+EMPTY = scene()
+SHOWN = scene((150, 60))
 
 
 def codes(track: FaceTrack) -> list[str]:
@@ -28,7 +28,7 @@ def sample(time: float, *probabilities: float) -> FaceSample:
 
 def test_a_face_that_stays_is_followed_without_a_warning(tmp_path: Path) -> None:
     seconds: list[float] = []
-    track = follow_face(write_video(tmp_path / "a.mp4", [SOMEBODY] * 10), observer=seconds.append)
+    track = follow_face(write_video(tmp_path / "a.mp4", [SHOWN] * 10), observer=seconds.append)
     assert codes(track) == []
     assert [sample.time for sample in track.samples] == seconds == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
     scores = track.scores(0, 1)
@@ -41,14 +41,14 @@ def test_a_face_that_stays_is_followed_without_a_warning(tmp_path: Path) -> None
 
 
 def test_no_face(tmp_path: Path) -> None:
-    track = follow_face(write_video(tmp_path / "a.mp4", [NOBODY] * 4))
+    track = follow_face(write_video(tmp_path / "a.mp4", [EMPTY] * 4))
     assert codes(track) == ["no_face"]
     assert track.scores(0, 9) is None
     assert track.embedding(0, 9) is None
 
 
 def test_a_face_for_three_frames(tmp_path: Path) -> None:
-    track = follow_face(write_video(tmp_path / "a.mp4", [NOBODY] * 9 + [SOMEBODY] * 3 + [NOBODY] * 18))
+    track = follow_face(write_video(tmp_path / "a.mp4", [EMPTY] * 9 + [SHOWN] * 3 + [EMPTY] * 18))
     assert codes(track) == ["face_rare"]
     assert track.scores(0, 3) is None
     assert track.scores(0.9, 1.2) is not None
@@ -67,9 +67,9 @@ def test_a_face_that_jumps_is_of_another_person(tmp_path: Path) -> None:
 
 
 def test_a_small_and_a_blurred_face(tmp_path: Path) -> None:
-    tiny = resized(SOMEBODY, width=96, height=54)
+    tiny = resized(SHOWN, width=96, height=54)
     assert "face_small" in codes(follow_face(write_video(tmp_path / "a.mp4", [tiny] * 4)))
-    blurred = resized(resized(SOMEBODY, width=60, height=34), width=480, height=270)
+    blurred = resized(resized(SHOWN, width=60, height=34), width=480, height=270)
     assert "face_blurred" in codes(follow_face(write_video(tmp_path / "b.mp4", [blurred] * 4)))
 
 

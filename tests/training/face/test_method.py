@@ -106,7 +106,7 @@ def test_a_corpus_without_faces_is_refused(videos: Path) -> None:
 
 
 class Hearing:
-    """Takes the place of the voice: it is right about half of the clips, whoever they are of."""
+    """Takes the place of the voice: it is right about half of the clips of every speaker."""
 
     def __init__(self, task: Task) -> None:
         self.task = task

@@ -139,7 +139,7 @@ test("a file that is not there says where", async () => {
   );
 });
 
-test("a browser without vectors is told to update", async (context) => {
+test("a browser without vectors says that it needs an update", async (context) => {
   assert.equal(hasSimd(), true);
   context.mock.method(WebAssembly, "validate", () => false);
   await assert.rejects(instantiate(WASM), failsWith("no_simd", /Chrome and Edge 91, Firefox 89, Safari 16.4 or newer/));
