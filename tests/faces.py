@@ -11,8 +11,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio.pictures import Image
 from emovox.audio.types import Samples
-from emovox.fusion.face.frames import Image
 from emovox.testing import RATE
 
 Plane = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from emovox.audio import child
-from emovox.audio.child import ChildDecoder
+from emovox.audio.child_decoder import ChildDecoder
 from emovox.audio.types import Reading
 
 pytestmark = pytest.mark.skipif(not child.is_possible(), reason="this system cannot fork")

@@ -11,7 +11,6 @@ import atexit
 import os
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -22,12 +21,11 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, NamedTuple
 
 import msgspec
-import numpy as np
 
-from emovox.audio.types import Reading, Samples
+from emovox.audio.messages import HEAD, Failed, Request
+from emovox.audio.types import Reading
 from emovox.schema import errors
 from emovox.schema.errors import EmovoxError, UndecodableError
-from emovox.schema.result import Notice
 from emovox.schema.text import printable
 
 MOST_SECONDS = 60.0
@@ -35,9 +33,6 @@ MOST_SECONDS = 60.0
 
 _POLL_SECONDS = 0.1
 """Seconds between two calls of `Reading.check` while nothing comes."""
-
-HEAD = struct.Struct("<cI")
-"""Before each message: its kind and its length in bytes."""
 
 _LONGEST_NAME = 1000
 """Letters of a recording's name that a child process gets for its messages."""
@@ -51,158 +46,95 @@ START = (
 """The program of the helper process: it finds modules where this process does."""
 
 
-class OpenedFile(msgspec.Struct):
-    """What a child process says of a file that it has opened: attributes of a `Decoder`.
-
-    Attributes:
-        rate: native sample rate in Hz.
-        channels: native number of channels.
-        frames: number of samples per channel according to the file; None if it does not say.
-        is_exact: whether fewer samples than `frames` mean that some are missing.
-    """
-
-    rate: int
-    channels: int
-    frames: int | None
-    is_exact: bool
-
-
-class Ended(msgspec.Struct):
-    """What a child process says at the end: attributes of a `Decoder`.
-
-    Attributes:
-        damage: the reason if samples are missing or damaged, else None.
-        notices: what else the user has to know of the file.
-    """
-
-    damage: str | None
-    notices: tuple[Notice, ...]
-
-
-class Failed(msgspec.Struct):
-    """An error in a child process: its code and its message."""
-
-    code: str
-    message: str
-    extra: str = ""
-
-
-class Request(msgspec.Struct):
-    """What a child process is asked to open; the file itself goes with it.
-
-    Attributes:
-        name: name of the recording in messages.
-        track: number of the audio track, from 0; None takes the default one.
-        raw: encoding and rate in Hz of bare samples; None recognises the form by content.
-        niceness: priority of the process, -20 to 19; the child takes over a value above 0.
-        media: whether ffmpeg will probably be needed.
-    """
-
-    name: str
-    track: int | None
-    raw: tuple[str, int] | None
-    niceness: int
-    media: bool
-
-
 def is_possible() -> bool:
     """Return whether this system can fork processes and send them open files."""
     return hasattr(os, "fork") and hasattr(socket, "send_fds") and bool(sys.executable)
 
 
-class ChildDecoder:
-    """A `Decoder` whose work is done in a child process.
+class Connection:
+    """A connection to a new child process that decodes a file; closing it ends the process.
 
     Args:
         file: an open seekable file; its position may change.
         name: name of the recording in messages.
         reading: which track, what bare samples are, and `check`, which is called at least every 0.1 s.
-        owned: whether `close` closes the file.
         media: whether ffmpeg will probably be needed; the helper process then loads it once for all files.
+        pictures: pictures a second that are asked for; None asks for the sound.
 
     Raises:
-        EmovoxError: as `open_decoder`; or the child process exceeds its limits, or crashes.
+        UndecodableError: no process can be started.
     """
 
-    def __init__(self, file: BinaryIO, *, name: str, reading: Reading, owned: bool, media: bool) -> None:
-        self._name, self._reading = name, reading
-        self._file = file if owned else None
-        self.damage: str | None = None
-        self.notices: tuple[Notice, ...] = ()
-        self.share = 0.0
-        request = Request(printable(name)[:_LONGEST_NAME], reading.track, reading.raw, _niceness(), media)
-        self._socket = _start(request, file)
-        try:
-            self._socket.settimeout(_POLL_SECONDS)
-            kind, size = self._next()
-            opened = msgspec.json.decode(self._text(kind, size, b"O"), type=OpenedFile)
-        except BaseException:
-            self._socket.close()
-            raise
-        self.rate, self.channels, self.frames = opened.rate, opened.channels, opened.frames
-        self.is_exact = opened.is_exact
+    def __init__(
+        self, file: BinaryIO, *, name: str, reading: Reading, media: bool, pictures: float | None = None
+    ) -> None:
+        self._name, self._check = name, reading.check
+        known = printable(name)[:_LONGEST_NAME]
+        self._socket = _start(Request(known, reading.track, reading.raw, _niceness(), media, pictures), file)
+        self._socket.settimeout(_POLL_SECONDS)
 
-    def blocks(self, frames: int) -> Iterator[Samples]:
-        """Yield samples of shape [channels, n], float32, n about `frames`."""
-        with suppress(OSError):  # it is gone: receiving says so
-            self._socket.sendall(struct.pack("<I", frames))
-        while True:
-            kind, size = self._next()
-            if kind != b"B":
-                break
-            data = self._received(size)
-            self.share = struct.unpack_from("<d", data)[0]
-            yield np.frombuffer(data, np.float32, offset=8).reshape(self.channels, -1)
-        ended = msgspec.json.decode(self._text(kind, size, b"E"), type=Ended)
-        self.damage, self.notices = ended.damage, ended.notices
+    def send(self, data: bytes) -> None:
+        """Send bytes; if the process is gone, the next message says so."""
+        with suppress(OSError):
+            self._socket.sendall(data)
 
-    def close(self) -> None:
-        """End the child process, and close the file if it was opened here."""
-        self._socket.close()
-        if self._file is not None:
-            self._file.close()
+    def next(self) -> tuple[bytes, int]:
+        """Return the kind of the next message, one letter, and its length in bytes.
 
-    def _next(self) -> tuple[bytes, int]:
-        kind, size = HEAD.unpack(self._received(HEAD.size))
+        Raises:
+            UndecodableError: the process has ended or is silent.
+        """
+        kind, size = HEAD.unpack(self.data(HEAD.size))
         return kind, size
 
-    def _text(self, kind: bytes, size: int, expected: bytes) -> bytes:
+    def text(self, size: int, kind: bytes, expected: bytes) -> bytes:
+        """Return a message in JSON.
+
+        Raises:
+            EmovoxError: it is an error of the process, or of another kind than expected.
+        """
         if size > _MOST_TEXT:
-            raise self._lost()
-        data = bytes(self._received(size))
+            raise self.lost()
+        data = bytes(self.data(size))
         if kind == b"X":
             raise _error(msgspec.json.decode(data, type=Failed))
         if kind != expected:
-            raise self._lost()
+            raise self.lost()
         return data
 
-    def _received(self, size: int) -> bytearray:
+    def data(self, size: int) -> bytearray:
+        """Return the next bytes; raise as `next`."""
         data = bytearray(size)
         view, filled = memoryview(data), 0
         deadline = time.monotonic() + MOST_SECONDS
         while filled < size:
-            self._reading.check()
+            self._check()
             try:
                 count = self._socket.recv_into(view[filled:])
             except TimeoutError:
                 if time.monotonic() > deadline:
                     raise UndecodableError(
-                        f"{self._name}: got no sound from the decoder in {MOST_SECONDS:g} s, expected some; convert "
-                        "the file to wav or flac"
+                        f"{self._name}: got nothing from the decoder in {MOST_SECONDS:g} s, expected some sound or "
+                        "pictures; convert the file"
                     ) from None
                 continue
             except OSError:
                 count = 0
             if not count:
-                raise self._lost()
+                raise self.lost()
             filled += count
         return data
 
-    def _lost(self) -> UndecodableError:
+    def lost(self) -> UndecodableError:
+        """Return the error for a process that has ended without a word, or says what it should not."""
         return UndecodableError(
             f"{self._name}: got a file that ends the decoder (a crash, or too much memory), expected an intact one; "
             "convert the file to wav or flac, or copy it again"
         )
+
+    def close(self) -> None:
+        """End the child process."""
+        self._socket.close()
 
 
 class _Host:

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from emovox.audio.arrays import ArrayDecoder, RawDecoder
-from emovox.audio.child import ChildDecoder, is_possible
+from emovox.audio.child import is_possible
+from emovox.audio.child_decoder import ChildDecoder
 from emovox.audio.chunks import TooManyChunksError
 from emovox.audio.containers import FileForm, recognise
 from emovox.audio.media import MediaDecoder

@@ -10,13 +10,14 @@ import struct
 import threading
 import time
 from contextlib import suppress
-from typing import cast
+from typing import BinaryIO, cast
 
 import msgspec
 import numpy as np
 
-from emovox.audio.child import HEAD, Ended, Failed, OpenedFile, Request
 from emovox.audio.decode import Decoder, open_file
+from emovox.audio.messages import HEAD, PICTURE, Ended, Failed, OpenedFile, Request
+from emovox.audio.pictures import VideoFrames
 from emovox.audio.types import Encoding, RawFormat, Reading
 from emovox.audio.view import FileView
 from emovox.schema.errors import EmovoxError, MissingExtraError, UndecodableError
@@ -26,6 +27,12 @@ MEMORY_BYTES = 192 * 2**20
 
 SECONDS, SECONDS_A_MEGABYTE, SECONDS_A_SECOND = 1.0, 1.0, 0.05
 """CPU time that a file may take: for itself, for each megabyte of it, and for each second of sound that it gives."""
+
+PICTURE_MEMORY_BYTES = 512 * 2**20
+"""Bytes that decoding the pictures of a video may take: ffmpeg holds up to 17 of them, of 12 MB each in 4K."""
+
+SECONDS_A_PICTURE = 0.5
+"""CPU time that each picture may take that is sent, with those between: four times that of 4K at 30 a second."""
 
 _WATCH_SECONDS = 0.1
 _LARGEST_REQUEST = 2**16
@@ -74,23 +81,33 @@ def _serve(request: Request, file: int, connection: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, request.niceness)
     reader = _Positional(file)
     size = reader.seek(0, os.SEEK_END)
-    _limit_memory(MEMORY_BYTES + size // 4)
+    memory = MEMORY_BYTES if request.pictures is None else PICTURE_MEMORY_BYTES
+    _limit_memory(memory + size // 4)
     answers = _Answers(socket.socket(fileno=connection), size=size, name=request.name)
     try:
-        raw = None if request.raw is None else RawFormat(cast(Encoding, request.raw[0]), request.raw[1])
-        reading = Reading(track=request.track, raw=raw)
-        decoder = open_file(FileView(reader, name=request.name), name=request.name, reading=reading)  # type: ignore[arg-type]
-        answers.text(b"O", OpenedFile(decoder.rate, decoder.channels, decoder.frames, decoder.is_exact))
-        answers.decode(decoder)
-        answers.text(b"E", Ended(decoder.damage, decoder.notices))
+        if request.pictures is None:
+            _send_sound(request, reader, answers)
+        else:
+            frames = VideoFrames(cast(BinaryIO, reader), rate=request.pictures, name=request.name, limited=True)
+            answers.pictures(frames)
+            answers.text(b"E", Ended(frames.damage, ()))
     except EmovoxError as error:
         extra = error.extra if isinstance(error, MissingExtraError) else ""
         answers.text(b"X", Failed(error.code, str(error), extra))
     except MemoryError:
-        answers.text(b"X", _too_much(request.name, f"{MEMORY_BYTES / 2**20:.0f} MB of memory"))
+        answers.text(b"X", _too_much(request.name, f"{memory / 2**20:.0f} MB of memory"))
     except Exception as error:  # of any kind: a library's inconsistent data
         message = f"{request.name}: got a file that cannot be decoded ({error}), expected an intact one; convert it"
         answers.text(b"X", Failed(UndecodableError.code, message))
+
+
+def _send_sound(request: Request, reader: _Positional, answers: _Answers) -> None:
+    raw = None if request.raw is None else RawFormat(cast(Encoding, request.raw[0]), request.raw[1])
+    view = FileView(cast(BinaryIO, reader), name=request.name)
+    decoder = open_file(view, name=request.name, reading=Reading(track=request.track, raw=raw))
+    answers.text(b"O", OpenedFile(decoder.rate, decoder.channels, decoder.frames, decoder.is_exact))
+    answers.decode(decoder)
+    answers.text(b"E", Ended(decoder.damage, decoder.notices))
 
 
 class _Answers:
@@ -98,7 +115,6 @@ class _Answers:
 
     def __init__(self, connection: socket.socket, *, size: int, name: str) -> None:
         self._socket, self._name = connection, name
-        self._seconds = 0.0
         self._allowed = SECONDS + SECONDS_A_MEGABYTE * size / 1e6
         self._begun = time.process_time()
         self._sending = threading.Lock()
@@ -112,8 +128,15 @@ class _Answers:
         """Send the samples, in blocks of the size that the other process asks for."""
         (frames,) = struct.unpack("<I", self._socket.recv(4, socket.MSG_WAITALL))
         for block in decoder.blocks(frames):
-            self._seconds += block.shape[1] / decoder.rate
+            self._allowed += SECONDS_A_SECOND * block.shape[1] / decoder.rate
             self._send(b"B", struct.pack("<d", decoder.share) + np.ascontiguousarray(block, np.float32).tobytes())
+
+    def pictures(self, frames: VideoFrames) -> None:
+        """Send pictures, each behind its time, scale and size."""
+        for picture in frames:
+            self._allowed += SECONDS_A_PICTURE
+            height, width = picture.image.shape[:2]
+            self._send(b"P", PICTURE.pack(picture.time, picture.scale, height, width) + picture.image.tobytes())
 
     def _send(self, kind: bytes, data: bytes) -> None:
         with self._sending:
@@ -123,10 +146,9 @@ class _Answers:
         hung_up = select.poll()
         hung_up.register(self._socket, getattr(select, "POLLRDHUP", select.POLLHUP))
         while not hung_up.poll(1000 * _WATCH_SECONDS):
-            allowed = self._allowed + SECONDS_A_SECOND * self._seconds
-            if time.process_time() - self._begun > allowed:
+            if time.process_time() - self._begun > self._allowed:
                 with suppress(OSError):
-                    self.text(b"X", _too_much(self._name, f"{allowed:.1f} s of computing"))
+                    self.text(b"X", _too_much(self._name, f"{self._allowed:.1f} s of computing"))
                 break
         os._exit(1)
 
@@ -134,8 +156,8 @@ class _Answers:
 def _too_much(name: str, what: str) -> Failed:
     return Failed(
         UndecodableError.code,
-        f"{name}: got a file that takes more than {what} to decode, expected less for its length; convert it to wav "
-        "or flac",
+        f"{name}: got a file that takes more than {what} to decode, expected less for its length; convert it "
+        "(sound to wav or flac)",
     )
 
 

@@ -87,7 +87,7 @@ def spoken_lines(result: Result, lines: Sequence[Line], *, threshold: float) -> 
         TranscriptError: the transcript is longer than the recording, so it is that of another one.
     """
     check_length(result, lines)
-    return tuple(_spoken(line, spoken(result.segments), threshold) for line in lines)
+    return tuple(_on_timeline(lines, spoken(result.segments), threshold))
 
 
 def check_length(result: Result, lines: Sequence[Line]) -> None:
@@ -104,14 +104,18 @@ def check_length(result: Result, lines: Sequence[Line]) -> None:
         )
 
 
-def _spoken(line: Line, segments: Sequence[Segment], threshold: float) -> SpokenLine:
-    overlaps = [max(0.0, min(line.end, s.end) - max(line.start, s.start)) for s in segments]
-    if sum(overlaps) < min(LEAST_OVERLAP, line.end - line.start) or not any(overlaps):
-        return SpokenLine(line.start, line.end, line.text, None, None, None, line.speaker)
-    labels = list(segments[0].scores)
+def _on_timeline(lines: Sequence[Line], segments: Sequence[Segment], threshold: float) -> Iterator[SpokenLine]:
+    labels = list(segments[0].scores) if segments else []
+    starts, ends = (np.array([getattr(segment, side) for segment in segments]) for side in ("start", "end"))
     table = np.array([[segment.scores[label] for label in labels] for segment in segments])
-    mean = np.average(table, axis=0, weights=overlaps)
-    scores = dict(zip(labels, map(float, mean), strict=True))
-    label = max(scores, key=scores.__getitem__)
-    sure = scores[label]
-    return SpokenLine(line.start, line.end, line.text, label if sure >= threshold else None, sure, scores, line.speaker)
+    for line in lines:
+        overlaps = np.maximum(0.0, np.minimum(line.end, ends) - np.maximum(line.start, starts))
+        if overlaps.sum() < min(LEAST_OVERLAP, line.end - line.start) or not overlaps.any():
+            yield SpokenLine(line.start, line.end, line.text, None, None, None, line.speaker)
+            continue
+        mean = np.average(table, axis=0, weights=overlaps)
+        scores = dict(zip(labels, map(float, mean), strict=True))
+        label = max(scores, key=scores.__getitem__)
+        sure = scores[label]
+        known = label if sure >= threshold else None
+        yield SpokenLine(line.start, line.end, line.text, known, sure, scores, line.speaker)

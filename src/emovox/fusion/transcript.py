@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
@@ -27,9 +27,11 @@ LONGEST_PAUSE = 0.8
 LARGEST_OVERLAP = 0.5
 """Seconds by which a line may reach into the next one of its speaker: recognisers round."""
 
+_UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, msgspec.DecodeError)
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})")
-_TAG = re.compile(r"<[^>]*>")
-_VOICE = re.compile(r"<v(?:\.[^ >]*)?[ \t]+([^>]+)>")
+# A tag holds no "<" and a name begins with no space, so a search takes linear time, whatever the text is.
+_TAG = re.compile(r"<[^<>]*>")
+_VOICE = re.compile(r"<v(?:\.[^ <>]*)?[ \t]+([^<>\s][^<>]*)>")
 _LONG_INTERVAL = re.compile(
     r"xmin\s*=\s*(?P<low>[\d.eE+-]+)\s*xmax\s*=\s*(?P<high>[\d.eE+-]+)\s*text\s*=\s*\"(?P<text>(?:[^\"]|\"\")*)\""
 )
@@ -55,14 +57,23 @@ class Transcript(msgspec.Struct, frozen=True):
     notices: tuple[Notice, ...] = ()
 
 
+def check_suffix(name: str) -> None:
+    """Check that a file's name ends in the suffix of a transcript.
+
+    Raises:
+        TranscriptError: it does not.
+    """
+    if _suffix(name) not in _READERS:
+        raise TranscriptError(f"{name}: got the suffix '{_suffix(name)}', expected {', '.join(_READERS)}")
+
+
 def check_transcript(path: Path) -> None:
     """Check that there is a file whose suffix is that of a transcript; it is not read.
 
     Raises:
         TranscriptError: there is none, or the suffix is another one.
     """
-    if path.suffix.lower() not in _READERS:
-        raise TranscriptError(f"{path}: got the suffix '{path.suffix}', expected {', '.join(_READERS)}")
+    check_suffix(str(path))
     if not path.is_file():
         raise TranscriptError(f"{path}: cannot be read (no such file), expected a transcript")
 
@@ -79,12 +90,25 @@ def read_transcript(path: Path) -> Transcript:
             that are negative, not finite or reversed.
     """
     check_transcript(path)
-    text, guess = _text_of(path)
-    lines = _checked(path, text)
-    return Transcript(lines, tuple(Notice(TranscriptError.code, odd) for odd in _oddities(path, lines, guess)))
+    try:
+        data = path.read_bytes() if path.stat().st_size <= LARGEST_FILE else None
+    except OSError as error:
+        raise TranscriptError(f"{path}: cannot be read ({error.strerror})") from error
+    if data is None:
+        raise TranscriptError(f"{path}: is larger than {LARGEST_FILE // 1_000_000} MB, expected a transcript")
+    return parse_transcript(data, name=str(path))
 
 
-def _oddities(path: Path, lines: Sequence[Line], guess: str | None) -> Iterator[str]:
+def parse_transcript(data: bytes, *, name: str) -> Transcript:
+    """Return the transcript in the bytes of a file; its name ends in the suffix of its form. Raises as the file's."""
+    text, guess = decoded(data)
+    if "\0" in text:
+        raise TranscriptError(f"{name}: got binary data, expected a transcript in text")
+    lines = _checked(name, text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Transcript(lines, tuple(Notice(TranscriptError.code, odd) for odd in _oddities(name, lines, guess)))
+
+
+def _oddities(path: str, lines: Sequence[Line], guess: str | None) -> Iterator[str]:
     if guess is not None:
         yield f"{path}: is not UTF-8 and was read as {guess}; save it as UTF-8 if its words look wrong"
     latest: dict[str | None, float] = {}
@@ -100,12 +124,12 @@ def _oddities(path: Path, lines: Sequence[Line], guess: str | None) -> Iterator[
         )
 
 
-def _checked(path: Path, text: str) -> tuple[Line, ...]:
-    reader = _READERS[path.suffix.lower()]
+def _checked(path: str, text: str) -> tuple[Line, ...]:
+    reader = _READERS[_suffix(path)]
     try:
         lines = [Line(line.start, line.end, " ".join(line.text.split()), line.speaker) for line in reader(text)]
-    except (KeyError, TypeError, ValueError, IndexError, msgspec.DecodeError) as error:
-        raise TranscriptError(f"{path}: cannot be read as {path.suffix} ({error}); export it again") from error
+    except _UNREADABLE as error:
+        raise TranscriptError(f"{path}: cannot be read as {_suffix(path)} ({error}); export it again") from error
     lines = [line for line in lines if line.text]
     if not lines:
         raise TranscriptError(f"{path}: got no line with text; check that it is the transcript of a recording")
@@ -118,18 +142,8 @@ def _checked(path: Path, text: str) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda line: (line.start, line.end)))
 
 
-def _text_of(path: Path) -> tuple[str, str | None]:
-    """Return the text of a file, and its encoding if that is a guess."""
-    try:
-        data = path.read_bytes() if path.stat().st_size <= LARGEST_FILE else None
-    except OSError as error:
-        raise TranscriptError(f"{path}: cannot be read ({error.strerror})") from error
-    if data is None:
-        raise TranscriptError(f"{path}: is larger than {LARGEST_FILE // 1_000_000} MB, expected a transcript")
-    text, guess = decoded(data)
-    if "\0" in text:
-        raise TranscriptError(f"{path}: got binary data, expected a transcript in text")
-    return text.replace("\r\n", "\n").replace("\r", "\n"), guess
+def _suffix(name: str) -> str:
+    return PurePath(name).suffix.lower()
 
 
 def _json(text: str) -> Iterator[Line]:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emovox.audio.pictures import resized
 from emovox.fusion.face import networks
 from emovox.fusion.face.detect import FaceBox, find_faces, overlap
 from emovox.fusion.face.expression import cut_face, read_expression, sharpness
-from emovox.fusion.face.frames import resized
 from emovox.schema.errors import ModelError
 from tests.faces import drawn_face, scene
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emovox.audio.pictures import resized
 from emovox.fusion.face.detect import FaceBox
 from emovox.fusion.face.expression import FACE_LABELS, Expression
-from emovox.fusion.face.frames import resized
 from emovox.fusion.face.track import FaceSample, FaceTrack, SeenFace, follow_face
 from tests.faces import scene, write_video
 

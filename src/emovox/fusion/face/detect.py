@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from emovox.fusion.face.frames import Image, resized
+from emovox.audio.pictures import Image, resized
 from emovox.fusion.face.networks import DETECTOR, DETECTOR_SIZE, session
 
 LEAST_SCORE = 0.5

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio.pictures import Image, resized
 from emovox.fusion.face.detect import FaceBox
-from emovox.fusion.face.frames import Image, resized
 from emovox.fusion.face.networks import EXPRESSION, EXPRESSION_SIZE, session
 from emovox.schema.labels import EMOTIONS
 

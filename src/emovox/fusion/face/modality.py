@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import BinaryIO
 
-from emovox.fusion.face.frames import VideoInput
+from emovox.audio.child_pictures import ChildPictures
+from emovox.audio.pictures import VideoInput
+from emovox.audio.types import Reading
 from emovox.fusion.face.networks import DETECTOR, EXPRESSION, session
-from emovox.fusion.face.track import follow_face
+from emovox.fusion.face.track import FaceTrack, follow_face, track_of
 from emovox.fusion.modalities import FACE, OtherModality
 from emovox.schema.errors import AudioError, VideoError
 from emovox.schema.extras import require
@@ -39,8 +42,28 @@ def face_modality(source: VideoInput, observer: Callable[[float], None] = lambda
         MissingExtraError: PyAV is not installed.
         ModelError: the networks are not here.
     """
+    return _modality(lambda: follow_face(source, observer=observer))
+
+
+def isolated_face(file: BinaryIO, *, name: str, reading: Reading, end: float) -> OtherModality:
+    """Return the face as `face_modality` does; the file is untrusted, so a child process with limits decodes it.
+
+    Args:
+        file: an open seekable file; its position may change.
+        name: of the recording in messages.
+        reading: its `check` is called often; what it raises ends this.
+        end: length of the sound in seconds; later pictures are not needed.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+        ModelError: the networks are not here.
+    """
+    return _modality(lambda: track_of(ChildPictures(file, name=name, reading=reading, end=end)))
+
+
+def _modality(follow: Callable[[], FaceTrack]) -> OtherModality:
     try:
-        track = follow_face(source, observer=observer)
+        track = follow()
     except (VideoError, AudioError) as error:
         return OtherModality(FACE, FACE_WEIGHT, lambda _: None, (Notice(error.code, str(error)),))
     return OtherModality(FACE, FACE_WEIGHT, lambda segment: track.scores(segment.start, segment.end), track.notices)

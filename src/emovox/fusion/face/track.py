@@ -10,9 +10,9 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
+from emovox.audio.pictures import RATE, VideoFrames, VideoInput, VideoPicture, VideoPictures
 from emovox.fusion.face.detect import FaceBox, find_faces, overlap
 from emovox.fusion.face.expression import FACE_LABELS, Expression, cut_face, read_expression, sharpness
-from emovox.fusion.face.frames import RATE, VideoFrames, VideoInput, VideoPicture
 from emovox.schema.result import Notice
 
 LEAST_SHARE = 0.5
@@ -113,12 +113,16 @@ def follow_face(
         MissingExtraError: PyAV is not installed.
         ModelError: the networks are not here.
     """
-    frames = VideoFrames(source, rate=rate, name=name)
-    samples = tuple(_samples(frames, observer))
-    return FaceTrack(samples, tuple(_notices(samples, frames.damage)))
+    return track_of(VideoFrames(source, rate=rate, name=name), observer)
 
 
-def _samples(frames: VideoFrames, observer: Callable[[float], None]) -> Iterator[FaceSample]:
+def track_of(pictures: VideoPictures, observer: Callable[[float], None] = lambda _: None) -> FaceTrack:
+    """Follow the face in pictures, wherever they were decoded; otherwise as `follow_face`."""
+    samples = tuple(_samples(pictures, observer))
+    return FaceTrack(samples, tuple(_notices(samples, pictures.damage)))
+
+
+def _samples(frames: VideoPictures, observer: Callable[[float], None]) -> Iterator[FaceSample]:
     last: FaceBox | None = None
     for frame in frames:
         observer(frame.time)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from emovox.fusion.face.frames import RATE
+from emovox.audio.pictures import RATE
 from emovox.training.network_recipe import NetworkRecipe, network_problems
 from emovox.training.recipe import failed
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emovox.fusion.face import frames
-from emovox.fusion.face.frames import LONGEST_SIDE, Image, VideoFrames
+from emovox.audio import pictures
+from emovox.audio.pictures import LONGEST_SIDE, Image, VideoFrames
 from emovox.schema.errors import EmptyAudioError, UnreadableError, VideoError
 from tests.faces import write_video
 from tests.sounds import talk
@@ -102,6 +102,6 @@ def test_no_video_at_all(tmp_path: Path) -> None:
 
 def test_pictures_that_fill_the_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video(tmp_path / "a.mp4", [grey(1)])
-    monkeypatch.setattr(frames, "MOST_PIXELS", 96 * 64 - 1)
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 96 * 64 - 1)
     with pytest.raises(VideoError, match=r"pictures of 96 × 64 .* expected at most 6143 pixels"):
         VideoFrames(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ LONGEST_SIDE = 672
 MOST_PIXELS = 8192 * 4320
 """Most pixels of a picture, 8K: a few bytes can describe a picture that fills the memory."""
 
+LIMITED_PIXELS = 4096 * 2304
+"""Most pixels of a picture in a process with limits of memory, 4K."""
+
 _SKIP_FROM = 20.0
 """Pictures a second of a video from which the decoder leaves out those that no other one needs; 5 a second remain."""
 
@@ -49,6 +52,15 @@ class VideoPicture(NamedTuple):
     """Pixels of the video for one pixel of `image`."""
 
 
+class VideoPictures(Protocol):
+    """Pictures of a video in time order, and the reason if some of them could not be decoded, else None."""
+
+    damage: str | None
+
+    def __iter__(self) -> Iterator[VideoPicture]:
+        """Yield the pictures once."""
+
+
 class VideoFrames:
     """The pictures of a video at a low rate; iterate once.
 
@@ -59,6 +71,8 @@ class VideoFrames:
         source: a file; what it is follows from its content.
         rate: pictures a second, above 0.
         name: of the recording in messages; None takes that of the source.
+        limited: whether memory is short: one thread decodes pictures of `LIMITED_PIXELS` at most, else several threads
+            those of `MOST_PIXELS`.
 
     Raises:
         MissingExtraError: PyAV is not installed.
@@ -66,10 +80,12 @@ class VideoFrames:
         VideoError: it is no video, or its pictures cannot be decoded.
     """
 
-    def __init__(self, source: VideoInput, *, rate: float = RATE, name: str | None = None) -> None:
+    def __init__(
+        self, source: VideoInput, *, rate: float = RATE, name: str | None = None, limited: bool = False
+    ) -> None:
         self.name = name_of(source) if name is None else name
         require("av", need=f"the pictures of {self.name}", extra="face")
-        self._rate = rate
+        self._rate, self._limited = rate, limited
         self.damage: str | None = None
         """Once the pictures have ended: the reason if some could not be decoded, else None."""
         self._view = open_view(source, name=self.name)
@@ -130,13 +146,17 @@ class VideoFrames:
         if not tracks:
             raise VideoError(f"{self.name}: got sound without pictures, expected a video; leave the face out")
         track = tracks[0]
-        if track.codec_context is None or track.width * track.height > MOST_PIXELS:
+        most = LIMITED_PIXELS if self._limited else MOST_PIXELS
+        if track.codec_context is None or track.width * track.height > most:
             raise VideoError(
                 f"{self.name}: got pictures of {track.width} × {track.height} in {track.name}, expected at most "
-                f"{MOST_PIXELS} pixels in a known codec; convert the video to a smaller one"
+                f"{most} pixels in a known codec; convert the video to a smaller one"
             )
-        track.thread_type = "AUTO"
-        track.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        if self._limited:
+            track.codec_context.thread_count = 1
+        else:
+            track.thread_type = "AUTO"
+        track.codec_context.options = {"max_pixels": str(most)}
         if track.average_rate is not None and track.average_rate >= _SKIP_FROM:
             track.codec_context.skip_frame = "NONREF"
         self._track = track
