@@ -51,7 +51,7 @@ def is_possible() -> bool:
     return hasattr(os, "fork") and hasattr(socket, "send_fds") and bool(sys.executable)
 
 
-class Connection:
+class ChildConnection:
     """A connection to a new child process that decodes a file; closing it ends the process.
 
     Args:

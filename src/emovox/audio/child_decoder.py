@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from emovox.audio.child import Connection
+from emovox.audio.child import ChildConnection
 from emovox.audio.messages import Ended, OpenedFile
 from emovox.audio.types import Reading, Samples
 from emovox.schema.result import Notice
@@ -21,9 +21,9 @@ class ChildDecoder:
     Args:
         file: an open seekable file; its position may change.
         name: name of the recording in messages.
-        reading: as for `Connection`.
+        reading: as for `ChildConnection`.
         owned: whether `close` closes the file.
-        media: as for `Connection`.
+        media: as for `ChildConnection`.
 
     Raises:
         EmovoxError: as `open_decoder`; or the child process exceeds its limits, or crashes.
@@ -34,7 +34,7 @@ class ChildDecoder:
         self.damage: str | None = None
         self.notices: tuple[Notice, ...] = ()
         self.share = 0.0
-        self._child = Connection(file, name=name, reading=reading, media=media)
+        self._child = ChildConnection(file, name=name, reading=reading, media=media)
         try:
             kind, size = self._child.next()
             opened = msgspec.json.decode(self._child.text(size, kind, b"O"), type=OpenedFile)

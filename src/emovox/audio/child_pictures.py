@@ -9,7 +9,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from emovox.audio.child import Connection
+from emovox.audio.child import ChildConnection
 from emovox.audio.messages import PICTURE, Ended
 from emovox.audio.pictures import LONGEST_SIDE, RATE, VideoPicture
 from emovox.audio.types import Reading
@@ -44,7 +44,7 @@ class ChildPictures:
             UndecodableError: the child process exceeds its limits, or crashes.
             MissingExtraError: PyAV is not installed.
         """
-        child = Connection(self._file, name=self.name, reading=self._reading, media=True, pictures=self._rate)
+        child = ChildConnection(self._file, name=self.name, reading=self._reading, media=True, pictures=self._rate)
         most, count = _BEFORE + math.ceil(self._end * self._rate), 0
         try:
             while (message := child.next())[0] == b"P":
@@ -63,7 +63,7 @@ class ChildPictures:
             child.close()
 
 
-def _picture(child: Connection, size: int) -> VideoPicture:
+def _picture(child: ChildConnection, size: int) -> VideoPicture:
     if not PICTURE.size < size <= PICTURE.size + 3 * LONGEST_SIDE**2:
         raise child.lost()
     data = child.data(size)

@@ -14,6 +14,7 @@ from emovox.schema.errors import (
     OverloadError,
     PipelineError,
     SpeakerError,
+    TranscriptError,
     UndecodableError,
     UnknownSpeakerError,
 )
@@ -154,6 +155,13 @@ class ClosingError(ServiceError):
     status = 503
 
 
+class NoModalityError(ServiceError):
+    """The service lacks the networks for a modality besides the voice."""
+
+    code = "no_modality"
+    status = 501
+
+
 class InternalError(ServiceError):
     """The service has a fault; the log has the details."""
 
@@ -191,6 +199,7 @@ _STATUSES: tuple[tuple[type[EmovoxError], int], ...] = (
     (NoSetsError, 501),
     (UnknownSpeakerError, 404),
     (SpeakerError, 422),
+    (TranscriptError, 422),
     (OverloadError, 503),
     (PipelineError, 500),
 )

@@ -56,8 +56,8 @@ def test_a_misspelt_parameter_is_refused_before_the_recording_is_read(
     answer = service.post(wav(word()), "/v1/emotions?chanels=1")
     assert (answer.status, answer.json["error"]["code"]) == (400, "bad_request")
     assert answer.json["error"]["message"] == (
-        "got a query parameter 'chanels', expected channels or threshold or coverage or model or adapt or "
-        "speaker or track or raw; see /docs"
+        "got a query parameter 'chanels', expected channels or threshold or coverage or modalities or model or "
+        "adapt or speaker or track or raw; see /docs"
     )
     assert spools == []
     for method in ("GET", "DELETE"):

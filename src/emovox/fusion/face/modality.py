@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO
 
+from emovox.audio.child import is_possible
 from emovox.audio.child_pictures import ChildPictures
-from emovox.audio.pictures import VideoInput
+from emovox.audio.pictures import VideoFrames, VideoInput
 from emovox.audio.types import Reading
 from emovox.fusion.face.networks import DETECTOR, EXPRESSION, session
 from emovox.fusion.face.track import FaceTrack, follow_face, track_of
@@ -46,7 +47,9 @@ def face_modality(source: VideoInput, observer: Callable[[float], None] = lambda
 
 
 def isolated_face(file: BinaryIO, *, name: str, reading: Reading, end: float) -> OtherModality:
-    """Return the face as `face_modality` does; the file is untrusted, so a child process with limits decodes it.
+    """Return the face of an untrusted recording as `face_modality` does.
+
+    A child process with limits decodes the pictures, where the system can fork.
 
     Args:
         file: an open seekable file; its position may change.
@@ -58,6 +61,8 @@ def isolated_face(file: BinaryIO, *, name: str, reading: Reading, end: float) ->
         MissingExtraError: PyAV is not installed.
         ModelError: the networks are not here.
     """
+    if not is_possible():
+        return _modality(lambda: track_of(VideoFrames(file, name=name, limited=True)))
     return _modality(lambda: track_of(ChildPictures(file, name=name, reading=reading, end=end)))
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO, Generic, Protocol, TypeVar, cast
 
 from emovox.audio.reader import AudioReader
-from emovox.audio.types import AudioInput, RawFormat, Reading, Samples
+from emovox.audio.types import RawFormat, Reading, Samples
 from emovox.runtime.first_pass import BlockObserver
 from emovox.schema.processes import usable_cores
 from emovox.serving.errors import BusyError, CancelledError, TooLongError
@@ -40,7 +40,7 @@ class BecomesJob(Exception):
 class Work(Protocol[T_co]):
     """What is done with a recording: a method of a `Predictor`, with its other arguments given."""
 
-    def __call__(self, source: AudioInput, *, observer: BlockObserver, reading: Reading) -> T_co:
+    def __call__(self, source: BinaryIO, *, observer: BlockObserver, reading: Reading) -> T_co:
         """Read the recording, call the observer after each block, and return what is made of it."""
 
 

@@ -82,21 +82,18 @@ TOO_SLOW = refusal("bytes come too slowly", "too_slow", "got 312 bytes in 10 s, 
 LEARNING_OFF = refusal("the service keeps no speakers", "learning_off", "this service keeps no speakers; …")
 NO_SPEAKER = refusal("no such speaker", "unknown_speaker", "no speaker 'bo' in this service, expected one of ana; …")
 UNADAPTED = "webm or m4a, and the service cannot read them; or its model cannot adapt"
+_UNABLE = f"{UNADAPTED}; or it has no networks for a modality"
 
-RECORDING: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary", "description": "the recording"}},
-                }
-            }
-        },
-    }
-}
+
+def _form(**others: str) -> dict[str, Any]:
+    """Return the OpenAPI text of a form with a recording and perhaps other files, by name with their descriptions."""
+    files = {"file": "the recording"} | others
+    parts = {name: {"type": "string", "format": "binary", "description": what} for name, what in files.items()}
+    schema = {"type": "object", "required": ["file"], "properties": parts}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+RECORDING = _form()
 """The body of a request with a recording."""
 
 EMOTIONS: dict[str, Any] = {
@@ -116,13 +113,13 @@ EMOTIONS: dict[str, Any] = {
         408: TOO_SLOW,
         413: refusal("too many bytes or seconds", "too_large", "got more than 200 MB, which is the most; …"),
         415: refusal("no audio", "undecodable", "a.txt: got bytes that are not audio (…), expected wav, flac, …"),
-        422: refusal("audio that cannot be used", "empty", "a.wav: got 0 samples, expected at least one; …"),
+        422: refusal("audio that cannot be used, or no transcript", "empty", "a.wav: got 0 samples, …"),
         500: FAULT,
-        501: refusal(UNADAPTED, "missing_extra", "… pip install 'emovox[media]'"),
+        501: refusal(_UNABLE, "missing_extra", "… pip install 'emovox[media]'"),
         503: BUSY,
         507: FULL,
     },
-    "openapi_extra": RECORDING,
+    "openapi_extra": _form(transcript="what is said in it: .srt, .vtt, .json, .TextGrid or .ctm, up to 2 MB"),
 }
 
 JOB: dict[str, Any] = {

@@ -10,12 +10,13 @@ import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from emovox.audio.types import AudioInput, ChannelChoice, Reading, parse_channels, parse_raw
+from emovox.audio.types import ChannelChoice, Reading, parse_channels, parse_raw
+from emovox.fusion.modalities import VOICE
 from emovox.runtime.first_pass import BlockObserver
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.second_pass import Adapt
@@ -24,9 +25,9 @@ from emovox.schema.result import ModelInfo, Notice, rounded
 from emovox.serving.errors import BusyError, CancelledError, InternalError, RequestError
 from emovox.serving.http.analysis import Analysis, AnalysisPool, BecomesJob
 from emovox.serving.http.api_docs import DELETE_JOB, EMOTIONS, JOB
+from emovox.serving.http.beside import BesideVoice, beside_voice
 from emovox.serving.http.jobs import AnalysisJob, JobStore, job_body
-from emovox.serving.http.requests import check_parameters, parsed, receive, wait_for_result
-from emovox.serving.http.uploads import Upload
+from emovox.serving.http.requests import check_parameters, closing_on_error, parsed, receive, wait_for_result
 from emovox.serving.keys import key_in
 from emovox.serving.metrics import Metrics
 from emovox.serving.models import OfferedModels
@@ -92,6 +93,9 @@ class Emotions:
         coverage: Annotated[
             int | None, Query(description="percent: sets of labels that hold the true one with this probability")
         ] = None,
+        modalities: Annotated[
+            str, Query(description="`voice`, or with `face` (of a video), `text` (of the part `transcript`), or both")
+        ] = VOICE,
         model: Annotated[
             str | None, Query(description="an `offered` one of /v1/models; the default unless given")
         ] = None,
@@ -108,13 +112,16 @@ class Emotions:
         choice = parsed(parse_channels, channels, "channels")
         form = None if raw is None else parsed(parse_raw, raw, "raw")
         self._models.check(model)
+        beside = await asyncio.to_thread(beside_voice, modalities, coverage=coverage)
         voice = await self._voice(request, adapt, speaker)
         with self._metrics.uploads.track_inprogress():
             upload = await receive(request, self._analyses, self._settings)
-            predictor = await self._load(upload, model, voice)
+            with closing_on_error(upload):
+                beside = beside.with_transcript(upload.transcript)
+                predictor = await asyncio.to_thread(lambda: voice.of(self._models.get(model)))
             analysis = Analysis(
                 upload,
-                partial(_row, predictor, voice, channels=choice, threshold=threshold, coverage=coverage),
+                partial(_row, predictor, voice, beside, channels=choice, threshold=threshold, coverage=coverage),
                 max_seconds=self._settings.max_seconds,
                 track=track,
                 raw=form,
@@ -161,13 +168,6 @@ class Emotions:
         if speaker is not None:
             known = await asyncio.to_thread(self._speakers.load, key_in(request.headers), speaker)
         return RequestedVoice(adapt or "off", known)
-
-    async def _load(self, upload: Upload, model: str | None, voice: RequestedVoice) -> Predictor:
-        try:
-            return await asyncio.to_thread(lambda: voice.of(self._models.get(model)))
-        except BaseException:
-            upload.close()
-            raise
 
     async def _answer(self, request: Request, analysis: Analysis[Row]) -> Response:
         analysis.answer_seconds = self._settings.answer_seconds
@@ -274,7 +274,8 @@ class RequestedVoice:
 def _row(
     predictor: Predictor,
     voice: RequestedVoice,
-    source: AudioInput,
+    beside: BesideVoice,
+    source: BinaryIO,
     *,
     channels: ChannelChoice,
     threshold: float | None,
@@ -299,5 +300,7 @@ def _row(
     )
     if voice.speaker is not None:
         voice.speaker.check()
+    limit = predictor.card.threshold if threshold is None else threshold
+    result = beside.added(result, source, reading=reading, threshold=limit)
     row: Row = msgspec.to_builtins(rounded(result))
     return {"model": msgspec.to_builtins(ModelInfo(predictor.card.name, predictor.card.version))} | row

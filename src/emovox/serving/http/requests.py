@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -59,6 +60,16 @@ async def receive(request: Request, analyses: AnalysisPool, settings: ServiceSet
         return await receive_upload(
             request, max_bytes=round(settings.max_upload_mb * 1e6), slowest=settings.slowest_upload_kb * 1e3
         )
+
+
+@contextmanager
+def closing_on_error(upload: Upload) -> Iterator[None]:
+    """Close an upload if the block raises an error: nothing else owns it yet."""
+    try:
+        yield
+    except BaseException:
+        upload.close()
+        raise
 
 
 async def wait_for_result(future: Future[T], request: Request) -> T:

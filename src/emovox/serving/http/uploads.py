@@ -6,7 +6,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -17,6 +17,12 @@ from emovox.serving.errors import CancelledError, RequestError, TooLargeError, T
 
 PART = "file"
 """Name of the form part with the recording."""
+
+TRANSCRIPT = "transcript"
+"""Name of the form part with the transcript of the recording, which may be there."""
+
+TRANSCRIPT_BYTES = 2_000_000
+"""Largest transcript in bytes: twenty hours of speech."""
 
 MEMORY_BYTES = 2**20
 """Bytes of an upload that stay in memory. A larger one goes to a file without a name, gone with the process."""
@@ -30,12 +36,23 @@ _KIND_LENGTH = 1000  # most characters of the header with the boundary
 _NAME_LENGTH = 200  # most characters of a file name in an answer
 
 
+class NamedBytes(NamedTuple):
+    """A small file that came beside a recording: the client's name for it, and its bytes."""
+
+    name: str
+    data: bytes
+
+
 class Upload:
-    """The received recording: an open file, with the client's name for it, deleted when it is closed."""
+    """The received recording: an open file, with the client's name for it, deleted when it is closed.
+
+    `transcript` is that of the recording, if the client sent one.
+    """
 
     def __init__(self) -> None:
         self.name = PART
         self.size = 0
+        self.transcript: NamedBytes | None = None
         self._file = cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES))  # noqa: SIM115
         self.read, self.seek, self.tell = self._file.read, self._file.seek, self._file.tell
         self.fileno = self._file.fileno  # a process that decodes gets it; the bytes are then in a file
@@ -55,7 +72,7 @@ class Upload:
 
 
 async def receive_upload(request: Request, *, max_bytes: int, slowest: float) -> Upload:
-    """Return the file of a multipart request with one part `file`.
+    """Return the file of a multipart request with one part `file`, and perhaps one part `transcript`.
 
     Args:
         request: a request whose body is unread.
@@ -66,13 +83,14 @@ async def receive_upload(request: Request, *, max_bytes: int, slowest: float) ->
         The file, at its beginning; the caller closes it.
 
     Raises:
-        TooLargeError: the file is larger; raised before anything is read if the header has the length.
+        TooLargeError: the file is larger; raised before anything is read if the header has the length. Or the
+            transcript has more than 2 MB.
         TooSlowError: the bytes come too slowly.
-        RequestError: no multipart, or not exactly one part `file`.
+        RequestError: no multipart, or not exactly one part `file`, or several parts `transcript`.
         CancelledError: the client has left.
     """
     length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > max_bytes + _FORM_BYTES:
+    if length.isdecimal() and int(length) > max_bytes + TRANSCRIPT_BYTES + _FORM_BYTES:
         raise _too_large(max_bytes)
     upload = Upload()
     try:
@@ -87,6 +105,7 @@ async def receive_upload(request: Request, *, max_bytes: int, slowest: float) ->
         upload.close()
         raise
     upload.seek(0)
+    upload.transcript = form.transcript
     return upload
 
 
@@ -165,9 +184,21 @@ class _Form:
         except FormParserError as error:
             raise RequestError(f"got a damaged multipart body ({error}); send it again") from error
 
+    @property
+    def transcript(self) -> NamedBytes | None:
+        """The transcript, if there is one."""
+        return (
+            NamedBytes(self._parts.transcript_name, bytes(self._parts.transcript)) if self._parts.transcripts else None
+        )
+
     def check(self) -> None:
-        """Raise if the form is too large, apart from the recording."""
-        if self._size - self._upload.size > _FORM_BYTES:
+        """Raise if the form is too large, apart from the recording, or the transcript is."""
+        if len(self._parts.transcript) > TRANSCRIPT_BYTES:
+            raise TooLargeError(
+                f"got a transcript of more than {TRANSCRIPT_BYTES // 1_000_000} MB, which is the most; leave out "
+                "the times of words"
+            )
+        if self._size - self._upload.size - len(self._parts.transcript) > _FORM_BYTES:
             raise _too_much()
 
     def finish(self) -> None:
@@ -178,14 +209,17 @@ class _Form:
             raise RequestError(
                 f"got {self._parts.files} parts '{PART}', expected one; send each recording in a separate request"
             )
+        if self._parts.transcripts > 1:
+            raise RequestError(f"got {self._parts.transcripts} parts '{TRANSCRIPT}', expected one; send one of them")
 
 
 class _Parts:
-    """The parts of a form: `file` goes into the upload, others are counted and dropped."""
+    """The parts of a form: `file` goes into the upload, `transcript` is kept, others are counted and dropped."""
 
     def __init__(self, upload: Upload) -> None:
-        self.files, self.ended = 0, False
-        self._upload, self._begun, self._is_file = upload, 0, False
+        self.files, self.transcripts, self.ended = 0, 0, False
+        self.transcript, self.transcript_name = bytearray(), TRANSCRIPT
+        self._upload, self._begun, self._name = upload, 0, ""
         self._header: tuple[bytearray, bytearray] = (bytearray(), bytearray())
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
@@ -200,7 +234,7 @@ class _Parts:
         }
 
     def _part_begin(self) -> None:
-        self._is_file = False
+        self._name = ""
         self._begun += 1
         if self._begun > _MOST_PARTS + 1:  # checked here, since thousands of parts fit into one chunk
             raise _too_much()
@@ -210,14 +244,20 @@ class _Parts:
         if field.lower() != b"content-disposition":
             return
         _, options = parse_options_header(bytes(value))
-        if options.get(b"name") == PART.encode():
-            self._is_file = True
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        file_name = _clean(options.get(b"filename", b"").decode("utf-8", "replace"))
+        if self._name == PART:
             self.files += 1
-            self._upload.name = _clean(options.get(b"filename", b"").decode("utf-8", "replace"))
+            self._upload.name = file_name
+        elif self._name == TRANSCRIPT:
+            self.transcripts += 1
+            self.transcript_name = file_name
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._is_file and self.files == 1:
+        if self._name == PART and self.files == 1:
             self._upload.write(data[start:end])
+        elif self._name == TRANSCRIPT and self.transcripts == 1:
+            self.transcript += data[start:end]
 
     def _end(self) -> None:
         self.ended = True
@@ -235,7 +275,7 @@ def _clean(name: str) -> str:
 def _too_much() -> RequestError:
     return RequestError(
         f"got more than {_FORM_BYTES} bytes or {_MOST_PARTS} parts besides the file, expected one part '{PART}'; "
-        "send only the recording"
+        "send only the recording, and perhaps its transcript"
     )
 
 
