@@ -107,9 +107,9 @@ def familiarity_of(model: Model, results: Path = RESULTS) -> CardFamiliarity:
     known &= ~np.isnan(scores).any(axis=1)
     labels = np.array([card.labels.index(label) for label in tiles["label"][known].tolist()])
     stranger = Stranger(VoiceTiles(tiles["statistics"][known], tiles["speaker"][known]), scores[known], labels)
-    others = {name: voices for name, voices in corpora.items() if name != STRANGER}
     found = measure_familiarity(corpora, profile)
-    return msgspec.structs.replace(found, slope=fit_slope(others, profile, stranger, axes=found.axes.shape[0]))
+    slope = fit_slope(corpora, profile, {STRANGER: stranger}, axes=found.axes.shape[0])
+    return msgspec.structs.replace(found, slope=slope)
 
 
 def main() -> None:

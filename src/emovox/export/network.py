@@ -21,6 +21,7 @@ from emovox.runtime.model import Model
 from emovox.schema.card import Array, CardHead
 from emovox.schema.errors import ExportError
 from emovox.schema.figure import FigureKey
+from emovox.schema.trust import CardTrust
 from emovox.training.run import Run
 
 KEPT_BITS = 8
@@ -81,6 +82,10 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         or f"network '{trained.encoder.__struct_config__.tag}', trained by the recipe {trained.name}",
         head=_card_head(trained.classes, recogniser) if isinstance(head, Head) else None,
     )
+    if trained.familiarity is not None:
+        card = msgspec.structs.replace(
+            card, trust=msgspec.structs.replace(card.trust or CardTrust(), familiarity=trained.familiarity)
+        )
     return export(recogniser, card, folder, adaptation=model.adaptation)
 
 

@@ -23,6 +23,7 @@ from emovox.schema.errors import ModelError, WeightsError
 from emovox.schema.extras import require
 from emovox.schema.files import replacing
 from emovox.schema.text import json_document
+from emovox.schema.trust import CardFamiliarity
 
 FORMAT = 1
 """Version of the files: it rises when older versions of emovox cannot read them."""
@@ -47,6 +48,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         adaptable: whether the head takes the statistics of a speaker.
         corpora: training corpora of the weights, pretraining included.
         fold: number of the fold whose test clips are not in training; None if all clips are in training.
+        familiarity: how far recordings are from the voices in training; None: not measured.
         head: sizes of a `Head`; filled in from the network.
         svm: sizes of an SVM head; filled in from the network.
         sizes: sizes of the pretrained part of a Whisper encoder; filled in from the network.
@@ -65,6 +67,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     adaptable: bool
     corpora: tuple[CardCorpus, ...]
     fold: int | None = None
+    familiarity: CardFamiliarity | None = None
     head: HeadConfig = HeadConfig()
     svm: SvmSizes | None = None
     sizes: WhisperSizes | None = None

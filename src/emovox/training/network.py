@@ -34,6 +34,7 @@ from emovox.training.stages.adaptation import LearnAdaptation
 from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
+from emovox.training.stages.familiarity import LearnFamiliarity
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
@@ -41,7 +42,7 @@ from emovox.training.stages.start import read_start, starting_encoder
 LEAST_CORPORA = 2
 """Corpora that an adaptation learns from, at least: each is heard by a head that has not learnt from it."""
 
-STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate(), LearnAdaptation())
+STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate(), LearnAdaptation(), LearnFamiliarity())
 """Stages of a network, run in each fold and once on all clips."""
 
 
@@ -117,11 +118,11 @@ class NetworkMethod:
         report = named(self.report, "final model" if fold is None else f"fold {fold}")
         context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
         fitted = run_stages(STAGES, context)
-        model = TrainedModel(fitted.network, self._card(trained, fitted.temperature, fold), fitted.adaptation)
+        model = TrainedModel(fitted.network, self._card(trained, fitted, fold), fitted.adaptation)
         model.save(folder / MODEL)
         return fitted, model
 
-    def _card(self, trained: Indices, temperature: float, fold: int | None) -> NetworkCard:
+    def _card(self, trained: Indices, fitted: Fitted, fold: int | None) -> NetworkCard:
         recipe, task = self.recipe, self.task
         starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
         before = [read_start(start).corpora for start in dict.fromkeys(starts) if start]
@@ -134,10 +135,11 @@ class NetworkMethod:
             classes=task.classes,
             labels=labels,
             merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
-            temperature=temperature,
+            temperature=fitted.temperature,
             adaptable=recipe.head_learning is not None,
             corpora=(*card_corpora([task.clips[clip] for clip in trained]), *(one for each in before for one in each)),
             fold=fold,
+            familiarity=fitted.familiarity,
         )
 
     def sentence(self, scores: FoldScores) -> str:

@@ -35,6 +35,9 @@ the variance of tiles that is added to theirs."""
 FOLDS = 6
 """Parts of the speakers of each corpus; each is held out once."""
 
+FEWEST_VOICES = 3
+"""Speakers of a corpus that counts, at least: one is held out at a time, and two tell how voices differ."""
+
 TILES = (1, 3, 10)
 """Lengths of recordings in tiles that limits are found for; 10 tiles are about 30 s of speech."""
 
@@ -66,7 +69,7 @@ def measure_familiarity(corpora: Mapping[str, VoiceTiles], profile: Profile, *, 
     """Return what a card holds; its `slope` is 0: `fit_slope` finds it on a corpus that the model does not know.
 
     Args:
-        corpora: tiles of the training corpora, two or more, each of two speakers or more.
+        corpora: tiles of the training corpora, two or more, each of `FEWEST_VOICES` speakers or more.
         profile: the default profile of the model.
         seed: of the recordings that are drawn.
     """
@@ -149,7 +152,8 @@ def _held_out(corpora: Mapping[str, VoiceTiles]) -> Iterator[tuple[dict[str, Voi
             out = speakers[fold::FOLDS] if len(speakers) > 2 else speakers[:0]
             is_held = np.isin(part.speaker, out)
             learnt[name], held[name] = part.select(~is_held), part.select(is_held)
-        yield learnt, {name: part for name, part in held.items() if len(part.speaker)}
+        if any(len(part.speaker) for part in held.values()):
+            yield learnt, {name: part for name, part in held.items() if len(part.speaker)}
 
 
 def _limits(
@@ -192,7 +196,7 @@ class Stranger(NamedTuple):
 
 
 def fit_slope(
-    corpora: Mapping[str, VoiceTiles], profile: Profile, stranger: Stranger, *, axes: int, seed: int = 0
+    corpora: Mapping[str, VoiceTiles], profile: Profile, strangers: Mapping[str, Stranger], *, axes: int, seed: int = 0
 ) -> float:
     """Return the rise of the temperature that gives the scores of unknown recordings the least cross entropy.
 
@@ -201,12 +205,20 @@ def fit_slope(
     Args:
         corpora: tiles of the corpora that the model knows.
         profile: the default profile of the model.
-        stranger: a corpus that it does not know.
+        strangers: corpus → what a model says that does not know it. All weigh the same.
         axes: number of axes.
         seed: of the recordings that are drawn.
     """
-    limits, _ = _limits(corpora, profile, axes, seed)
-    fitted = replace(_fit(corpora, profile, axes), limits=limits)
+    costs = []
+    for name, stranger in strangers.items():
+        others = {other: voices for other, voices in corpora.items() if other != name}
+        limits, _ = _limits(others, profile, axes, seed)
+        costs.append(_costs(replace(_fit(others, profile, axes), limits=limits), stranger, seed))
+    return float(SLOPES[int(np.argmin(np.mean(costs, axis=0)))])
+
+
+def _costs(fitted: Familiarity, stranger: Stranger, seed: int) -> Floats:
+    """Return the cross entropy of the scores of a corpus with each of `SLOPES`."""
     found, rows = running_distances(fitted, stranger.voices, np.random.default_rng(seed))
     costs = []
     for slope in SLOPES:
@@ -215,7 +227,7 @@ def fit_slope(
         powers = np.maximum(stranger.scores[rows], LEAST_SCORE) ** (1 / temperatures[:, None])
         right = powers[np.arange(len(rows)), stranger.labels[rows]] / powers.sum(axis=1)
         costs.append(-np.log(right).mean())
-    return float(SLOPES[int(np.argmin(costs))])
+    return np.array(costs)
 
 
 def running_distances(

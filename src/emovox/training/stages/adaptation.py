@@ -32,18 +32,19 @@ class LearnAdaptation:
         labels = context.recipe.labels or context.task.classes
         neutral = labels.index(NEUTRAL) if NEUTRAL in labels else -1
         clips = labelled_statistics(context, fitted)
-        found = fit_adaptation(clips, scorer, dict(_strangers(context, fitted)), neutral=neutral)
-        return replace(fitted, adaptation=found)
+        strangers = dict(_strangers(context, fitted))
+        found = fit_adaptation(clips, scorer, strangers, neutral=neutral)
+        return replace(fitted, adaptation=found, strangers=strangers)
 
 
 def exported_scorer(context: Context, head: Head, temperature: float) -> HeadScorer:
     """Return a scorer with the labels of the exported model."""
-    return HeadScorer(head, _merge(context), temperature)
+    return HeadScorer(head, label_of_class(context), temperature)
 
 
 def labelled_statistics(context: Context, fitted: Fitted) -> LabelledStatistics:
     """Return the mean statistics over the clean tiles of each training clip whose class the exported model has."""
-    merge, task = np.array(_merge(context)), context.task
+    merge, task = np.array(label_of_class(context)), context.task
     known = context.train[merge[task.labels[context.train]].any(axis=1)]
     rows = context.inputs.select(known)
     clips, values = clip_averages(context.inputs.owner[rows], context.statistics(fitted.network.encoder).values(rows))
@@ -55,7 +56,8 @@ def labelled_statistics(context: Context, fitted: Fitted) -> LabelledStatistics:
     )
 
 
-def _merge(context: Context) -> list[list[float]]:
+def label_of_class(context: Context) -> list[list[float]]:
+    """Return [classes, labels], 0 or 1: the label of each class in the exported model."""
     classes = context.task.classes
     return merge_matrix(classes, context.recipe.labels or classes)
 

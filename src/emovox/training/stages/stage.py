@@ -6,9 +6,9 @@ to `STAGES` of a method; nothing else changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,8 +19,10 @@ from torch import nn
 
 from emovox.adaptation.estimator import Adaptation
 from emovox.models.head import Head
+from emovox.models.head_scorer import HeadScorer
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import Matrix
+from emovox.schema.trust import CardFamiliarity
 from emovox.training.data.examples import Examples
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.sampler import derived_seed
@@ -57,6 +59,8 @@ class Fitted:
         temperature: divides the logits.
         held_out_uar: UAR in percent on held-out training speakers; NaN: no speaker was held out.
         adaptation: parameters that adapt the network to a voice; None: not learnt.
+        strangers: corpus → scores of a head that has not heard it; none without an adaptation.
+        familiarity: how far recordings are from the voices in training; None: not measured.
     """
 
     network: Network
@@ -64,6 +68,8 @@ class Fitted:
     temperature: float = UNCALIBRATED
     held_out_uar: float = float("nan")
     adaptation: Adaptation | None = None
+    strangers: Mapping[str, HeadScorer] = field(default_factory=dict)
+    familiarity: CardFamiliarity | None = None
 
 
 class Stage(Protocol):
