@@ -13,7 +13,7 @@ import pytest
 from emovox.adaptation.familiarity import Familiarity
 from emovox.export.network import export_trained
 from emovox.models.trained import TrainedModel
-from emovox.runtime.registry import read_card
+from emovox.runtime.model import Model
 from emovox.training import loop
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Task
@@ -82,7 +82,7 @@ def test_the_card_of_the_exported_model_has_it(fitted: Fitted, tmp_path: Path) -
     card = method._card(TRAIN, fitted, None)
     TrainedModel(fitted.network, card).save(tmp_path / "trained")
     loaded = TrainedModel.load(tmp_path / "trained")
-    trust = read_card(export_trained(loaded, {}, tmp_path)).trust
+    trust = Model.load(export_trained(loaded, {}, tmp_path)).card.trust
     assert trust is not None
     assert trust.familiarity is not None
     assert trust.familiarity == fitted.familiarity

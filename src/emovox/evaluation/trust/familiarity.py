@@ -32,6 +32,9 @@ OWN_AXES, TILE_SHARE = 0.5, 0.02
 """Share of the covariance of voices between different axes that is dropped, since the voices are few; and the share of
 the variance of tiles that is added to theirs."""
 
+FLAT = 1e-4
+"""Least variance of tiles along an axis, as a share of the largest: with few tiles some axes have none."""
+
 FOLDS = 6
 """Parts of the speakers of each corpus; each is held out once."""
 
@@ -133,7 +136,7 @@ def _diagonal(within: Numbers, between: Numbers) -> tuple[Numbers, Numbers]:
     own = np.diag(np.diag(between))
     between = (1 - OWN_AXES) * between + OWN_AXES * own + TILE_SHARE * np.diag(np.diag(within))
     values, vectors = np.linalg.eigh(within)
-    white = (vectors / np.sqrt(np.maximum(values, 1e-9 * values.max()))).T
+    white = (vectors / np.sqrt(np.maximum(values, FLAT * values.max()))).T
     spread, turn = np.linalg.eigh(white @ between @ white.T)
     return turn.T @ white, np.maximum(spread, 0.0)
 
