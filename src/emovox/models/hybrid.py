@@ -100,7 +100,7 @@ class Local(nn.Module):
         for block in self.blocks:
             frames, mask = block(frames, mask)
         statistics: Tensor = self.pooling(
-            frames.flatten(2).transpose(1, 2), None if mask is None else mask.flatten(1) > 0
+            frames.squeeze(2).transpose(1, 2), None if mask is None else mask.flatten(1) > 0
         )
         return statistics
 
@@ -128,7 +128,7 @@ class Recurrent(nn.Module):
 
     def forward(self, frames: Tensor, mask: Tensor | None) -> Tensor:
         """Return the statistics."""
-        steps = torch.relu(self.stem(frames, mask)).flatten(2).transpose(1, 2)
+        steps = torch.relu(self.stem(frames, mask)).squeeze(2).transpose(1, 2)
         mask = strided(mask, self.stem.stride)
         statistics: Tensor
         if mask is None:

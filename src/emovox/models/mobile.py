@@ -25,6 +25,7 @@ class MobileConfig(
         width: channels between blocks.
         blocks: number of blocks.
         expansion: factor of the channels inside a block.
+        inner: channels inside a block, as pruning leaves them; None: `expansion` times `width`.
         kernel: frames of a depthwise convolution, odd.
         squeeze: hidden units of squeeze-and-excitation.
         features: channels that are pooled.
@@ -38,6 +39,7 @@ class MobileConfig(
     width: int = 64
     blocks: int = 6
     expansion: int = 3
+    inner: int | None = None
     kernel: int = 5
     squeeze: int = 16
     features: int = 128
@@ -68,7 +70,7 @@ class InvertedResidual(nn.Module):
     def __init__(self, config: MobileConfig, stride: int = 1) -> None:
         super().__init__()
         self.stride = stride
-        wide = config.width * config.expansion
+        wide = config.inner or config.width * config.expansion
         self.widen = ConvNorm(config.width, wide)
         self.depthwise = ConvNorm(wide, wide, config.kernel, stride=stride, groups=wide)
         self.weigh = SqueezeExcite(wide, config.squeeze)
@@ -112,7 +114,7 @@ class MobileEncoder(FrameEncoder):
         mask = strided(mask, self.stem.stride)
         for block in self.blocks:
             frames, mask = block(frames, mask)
-        frames = torch.relu(self.last(frames, mask)).flatten(2).transpose(1, 2)
+        frames = torch.relu(self.last(frames, mask)).squeeze(2).transpose(1, 2)
         statistics: Tensor = self.pooling(frames, None if mask is None else mask.flatten(1) > 0)
         return statistics
 

@@ -73,8 +73,10 @@ class AttentiveStatistics(nn.Module):
         scores = self.weigh(torch.tanh(self.hidden(channels))).float()
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
-        weights = torch.softmax(scores, dim=2)[:, :, None]
-        channels = channels.float().reshape(frames.shape[0], self.heads, self.width // self.heads, -1)
-        mean = (channels * weights).sum(3, keepdim=True)
-        variance = ((channels - mean).square() * weights).sum(3)
-        return torch.cat([mean.flatten(1), (variance + EPSILON).sqrt().flatten(1)], dim=1)
+        weights, channels = torch.softmax(scores, dim=2), channels.float()
+        if self.heads < self.width:
+            weights = weights[:, :, None]
+            channels = channels.reshape(frames.shape[0], self.heads, self.width // self.heads, -1)
+        mean = (channels * weights).sum(-1, keepdim=True)
+        variance = ((channels - mean).square() * weights).sum(-1)
+        return torch.cat([mean.squeeze(-1).flatten(1), (variance + EPSILON).sqrt().flatten(1)], dim=1)

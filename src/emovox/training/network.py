@@ -36,13 +36,17 @@ from emovox.training.stages.calibrate import Calibrate
 from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.familiarity import LearnFamiliarity
 from emovox.training.stages.head import LearnHead, logits
+from emovox.training.stages.prune import Prune
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 
 LEAST_CORPORA = 2
 """Corpora that an adaptation learns from, at least: each is heard by a head that has not learnt from it."""
 
-STAGES: tuple[Stage, ...] = (LearnEncoder(), LearnHead(), Calibrate(), LearnAdaptation(), LearnFamiliarity())
+STAGES: tuple[Stage, ...] = (
+    *(LearnEncoder(), Prune(), LearnHead(), Calibrate()),
+    *(LearnAdaptation(), LearnFamiliarity()),
+)
 """Stages of a network, run in each fold and once on all clips."""
 
 
@@ -131,7 +135,7 @@ class NetworkMethod:
             name=recipe.name,
             recipe=msgspec.to_builtins(recipe),
             recipe_sha256=recipe.sha256(),
-            encoder=recipe.encoder,
+            encoder=recipe.final_encoder,
             classes=task.classes,
             labels=labels,
             merge=tuple(map(tuple, merge_matrix(task.classes, labels))),

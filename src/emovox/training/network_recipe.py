@@ -10,6 +10,7 @@ import msgspec
 from emovox.augment.config import Augment, problems
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
+from emovox.models.pruning import Criterion, prunable, pruned_config
 from emovox.training.plan import Plan, Stopping, plan_problems
 from emovox.training.recipe import Recipe, failed, recipe_problems
 
@@ -35,6 +36,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         augment: how copies are changed, once, before training.
         whole: whether the encoder also learns from whole training clips, beside their tiles.
         learning: the first stage.
+        prune: removes channels of the encoder after the first stage, and trains it further; None: all channels stay.
         head_learning: the second stage.
         inner_folds: number of splits of the training speakers for the temperature, at least 2.
         adaptation: whether the parameters that adapt the network to a voice are learnt too. They change neither the
@@ -51,6 +53,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     augment: Augment = Augment()
     whole: bool = True
     learning: Plan = Plan()
+    prune: Pruning | None = None
     head_learning: Plan | None = None
     inner_folds: int = 3
     adaptation: bool = False
@@ -65,10 +68,46 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return Recipe.sha256(msgspec.structs.replace(self, adaptation=False))
 
     @property
+    def final_encoder(self) -> EncoderConfig:
+        """Return the sizes of the encoder after the last stage."""
+        if self.prune is None:
+            return self.encoder
+        return pruned_config(self.encoder, keep=self.prune.keep, multiple=self.prune.multiple)
+
+    @property
     def plans(self) -> dict[str, Plan]:
         """Return the plans of the stages, by key."""
         second = {} if self.head_learning is None else {"head_learning": self.head_learning}
         return {"learning": self.learning, **second}
+
+
+class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The table [prune]: which channels of the encoder stay, and how it learns without the others.
+
+    The further training takes all keys of `learning`, the teacher's share included, except the two below.
+
+    Attributes:
+        keep: share of the channels of each layer that stay, in (0, 1]; 1 only trains further.
+        criterion: importance of a channel: "l2" is the sum of the squares of its weights, "l1" that of their absolute
+            values, both averaged over the layers that lose the channel together; "random" draws channels.
+        multiple: numbers of channels are rounded down to a multiple of it, at least 1.
+        steps: of the further training, at least 1.
+        learning_rate: of the further training, > 0.
+    """
+
+    keep: float
+    criterion: Criterion = "l2"
+    multiple: int = 16
+    steps: int = 1000
+    learning_rate: float = 1e-3
+
+
+def pruning_plan(pruning: Pruning, learning: Plan) -> Plan:
+    """Return the plan of the further training: that of the first stage with other steps and learning rate."""
+    optimiser = msgspec.structs.replace(
+        learning.optimiser, steps=pruning.steps, learning_rate=pruning.learning_rate, passes=0.0
+    )
+    return msgspec.structs.replace(learning, optimiser=optimiser)
 
 
 class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -114,9 +153,25 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
                 == Stopping(),
             }
         ),
+        *([] if recipe.prune is None else _pruning_problems(recipe.prune, recipe.encoder)),
         *learning_problems(recipe.head, recipe.copies, recipe.augment, recipe.plans),
         *([] if recipe.teacher is None else _teacher_problems(recipe.teacher)),
     ]
+
+
+def _pruning_problems(pruning: Pruning, encoder: EncoderConfig) -> list[str]:
+    return failed(
+        {
+            f"prune.keep is {pruning.keep}, expected more than 0 and at most 1": 0 < pruning.keep <= 1,
+            f"prune.multiple is {pruning.multiple}, expected at least 1": pruning.multiple >= 1,
+            f"prune.steps is {pruning.steps}, expected at least 1": pruning.steps >= 1,
+            f"prune.learning_rate is {pruning.learning_rate}, expected more than 0": (
+                0 < pruning.learning_rate < math.inf
+            ),
+            f"prune is set, but the encoder '{encoder.__struct_config__.tag}' has no layers to prune, expected "
+            "mobile or hybrid; leave [prune] out": prunable(encoder),
+        }
+    )
 
 
 def _teacher_problems(teacher: Teacher) -> list[str]:
@@ -125,6 +180,7 @@ def _teacher_problems(teacher: Teacher) -> list[str]:
         f"teacher.share is {share}, expected 0 to 1": 0 <= share <= 1,
         f"teacher.temperature is {temperature}, expected more than 0": 0 < temperature < math.inf,
         "teacher.recipe has a teacher, expected none": teacher.recipe.teacher is None,
+        "teacher.recipe has the table prune, expected none": teacher.recipe.prune is None,
     }
     problems = [*recipe_problems(teacher.recipe), *network_problems(teacher.recipe)]
     return [*failed(checks), *(f"teacher.recipe.{problem}" for problem in problems)]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
+from zipfile import BadZipFile
+
 import numpy as np
 from torch import Tensor, nn
 
 from emovox.models.head import Head
 from emovox.models.network import Encoder, Network
 from emovox.models.scores import softmax
+from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.examples import DistillationTargets
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.statistics import measure, pooled
 from emovox.training.data.task import Indices, Task
 from emovox.training.held_out import clip_means
 from emovox.training.stages.head import embeddings, logits
+
+TARGETS = "targets.npz"
+"""File of the outputs of a teacher, in its folder."""
 
 
 def distillation_targets(
@@ -47,6 +55,24 @@ def distillation_targets(
     hints = np.zeros((total, found.shape[1]), np.float32)
     hints[voiced] = (found - scale.mean) / np.sqrt(np.square(scale.deviation).mean())
     return DistillationTargets(targets, hints)
+
+
+def write_targets(path: Path, targets: DistillationTargets, *, key: str) -> None:
+    """Write the outputs of a teacher; `key` identifies the teacher, its clips, and how targets are made of scores.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    save_arrays(path, targets=targets.targets, hints=targets.hints, key=np.array(key))
+
+
+def read_targets(path: Path, *, key: str) -> DistillationTargets | None:
+    """Return what `write_targets` wrote; None if there is no such file, or one that is damaged or has another key."""
+    try:
+        found = load_arrays(path)
+        return DistillationTargets(found["targets"], found["hints"]) if str(found["key"]) == key else None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error):
+        return None
 
 
 class Student(Network):

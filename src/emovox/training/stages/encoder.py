@@ -15,7 +15,14 @@ from emovox.training.data.task import Indices, Task
 from emovox.training.held_out import held_out_uar
 from emovox.training.loop import Validate
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.stages.distillation import Student, distillation_targets
+from emovox.training.plan import Plan
+from emovox.training.stages.distillation import (
+    TARGETS,
+    Student,
+    distillation_targets,
+    read_targets,
+    write_targets,
+)
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judged, named, run_stages
 
@@ -30,20 +37,39 @@ class LearnEncoder:
         if not (network.encoder.learns or recipe.head_learning is None):
             return fitted
         learnt, held = held_out(context.task, context.train, recipe)
-        targets = teach(context, learnt)
-        student = network
-        if targets is not None and recipe.learning.loss.hint:
-            n_hints = targets.hints.shape[1]
-            student = context.seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, ENCODER)
-        rows = context.rows(learnt)
-        examples = Examples(context.task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
-        validate = _validate(context, held) if len(held) else None
-        context.learn(student, examples, recipe.learning, (ENCODER,), "encoder", validate)
+        fit_encoder(context, network, recipe.learning, learnt, held, ENCODER, "encoder")
         return replace(fitted, held=held)
 
 
+def fit_encoder(
+    context: Context, network: Network, plan: Plan, learnt: Indices, held: Indices, purpose: int, name: str
+) -> None:
+    """Train encoder and head in place, from the labels of the clips `learnt` and the recipe's teacher.
+
+    Args:
+        context: data and recipe.
+        network: ends with the best weights on `held`.
+        plan: of the loop.
+        learnt: numbers of clips.
+        held: clips of held-out speakers, for early stopping; perhaps none.
+        purpose: sets the random numbers.
+        name: folder of the loop.
+    """
+    targets, student = teach(context, learnt), network
+    if targets is not None and plan.loss.hint:
+        n_hints = targets.hints.shape[1]
+        student = context.seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, purpose)
+    rows = context.rows(learnt)
+    examples = Examples(context.task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
+    validate = _validate(context, held) if len(held) else None
+    context.learn(student, examples, plan, (purpose,), name, validate)
+
+
 def teach(context: Context, clips: Indices) -> DistillationTargets | None:
-    """Train the recipe's teacher on the training clips of the student, and return its targets for them."""
+    """Train the recipe's teacher on the training clips of the student, and return its targets for them.
+
+    The targets are kept in the folder of the teacher, so that further stages and a resumed run need no teacher.
+    """
     teacher, inputs = context.recipe.teacher, context.teacher_inputs
     if teacher is None:
         return None
@@ -51,9 +77,15 @@ def teach(context: Context, clips: Indices) -> DistillationTargets | None:
         raise ValueError(f"{context.recipe.name}: got no inputs of the teacher, expected them as `teacher_inputs`")
     folder, report = context.folder / "teacher", named(context.report, "teacher")
     classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
-    network = run_stages((LearnEncoder(), LearnHead()), classroom).network
     share, temperature = teacher.share, teacher.temperature
-    return distillation_targets(context.task, inputs, clips, network, share=share, temperature=temperature)
+    path, key = folder / TARGETS, f"{classroom.key} {share} {temperature}"
+    known = read_targets(path, key=key)
+    if known is not None:
+        return known
+    network = run_stages((LearnEncoder(), LearnHead()), classroom).network
+    targets = distillation_targets(context.task, inputs, clips, network, share=share, temperature=temperature)
+    write_targets(path, targets, key=key)
+    return targets
 
 
 def judge(context: Context, network: Network, held: Indices) -> Judged:

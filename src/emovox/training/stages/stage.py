@@ -36,7 +36,7 @@ from emovox.training.plan import Plan
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 
-INITIAL, ENCODER, HEAD, INNER, UNHEARD = 0, 1, 2, 3, 100
+INITIAL, ENCODER, HEAD, INNER, PRUNE, UNHEARD = 0, 1, 2, 3, 50, 100
 """Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …, and likewise those without a corpus."""
 
 UNCALIBRATED = 1.0
