@@ -1,7 +1,8 @@
 /* Print the emotion of each window of a recording:  ./emotion call.wav
  *
  * The recording is a wav file of 16-bit samples at the rate of the model; several channels are averaged. `make` writes
- * model.c and model.h. One line a window: start and end in seconds, the label, and the score of each label.
+ * model.c and model.h. One line a window: start and end in seconds, the label, and the score of each label. A window of
+ * another sound than speech has `not_speech` in place of the label, and the probability of speech.
  */
 
 #include <stdint.h>
@@ -83,6 +84,40 @@ static int longest_window(int n)
     return longest;
 }
 
+/* Compute the statistics of n samples. Return 0 if they are no window of the model. `speech` becomes 1 for a model
+ * that does not tell speech from other sounds. */
+static int hear(int n, float *speech)
+{
+#ifdef MODEL_SPEECH_THRESHOLD
+    return !model_hear(samples, n, statistics, speech);
+#else
+    *speech = 1.0f;
+    return !model_statistics(samples, n, statistics);
+#endif
+}
+
+static int is_speech(float speech)
+{
+#ifdef MODEL_SPEECH_THRESHOLD
+    return speech >= MODEL_SPEECH_THRESHOLD;
+#else
+    return speech > 0.0f;
+#endif
+}
+
+/* Print the label and the score of each label. */
+static void print_scores(void)
+{
+    int label, best = 0;
+    model_scores(statistics, model_mean, model_scale, scores);
+    for (label = 1; label < MODEL_LABELS; label++)
+        if (scores[label] > scores[best])
+            best = label;
+    printf("%s", model_labels[best]);
+    for (label = 0; label < MODEL_LABELS; label++)
+        printf(" %s=%.6f", model_labels[label], (double)scores[label]);
+}
+
 int main(int argc, char **argv)
 {
     unsigned long left = 0, at = 0;
@@ -95,16 +130,14 @@ int main(int argc, char **argv)
     }
     channels = read_header(file, &left);
     while (channels && (n = longest_window(read_window(file, channels, &left))) > 0) {
-        int label, best = 0;
-        if (model_statistics(samples, n, statistics))
+        float speech;
+        if (!hear(n, &speech))
             return 1;
-        model_scores(statistics, model_mean, model_scale, scores);
-        for (label = 1; label < MODEL_LABELS; label++)
-            if (scores[label] > scores[best])
-                best = label;
-        printf("%.2f %.2f %s", (double)at / MODEL_RATE, (double)(at + (unsigned long)n) / MODEL_RATE, model_labels[best]);
-        for (label = 0; label < MODEL_LABELS; label++)
-            printf(" %s=%.6f", model_labels[label], (double)scores[label]);
+        printf("%.2f %.2f ", (double)at / MODEL_RATE, (double)(at + (unsigned long)n) / MODEL_RATE);
+        if (is_speech(speech))
+            print_scores();
+        else
+            printf("not_speech speech=%.6f", (double)speech);
         putchar('\n');
         at += (unsigned long)n;
     }

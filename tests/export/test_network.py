@@ -138,7 +138,7 @@ DYNAMIC = {"Shape", "Size", "Range", "NonZero", "ConstantOfShape", "Where", "Exp
 
 
 def test_a_graph_of_fixed_shapes_computes_none(recogniser: Recogniser, graph: bytes) -> None:
-    made = fixed(onnx.load_from_string(graph), {"samples": [1, 48000]}, "scores", where=Path("small"), fuse=True)
+    made = fixed(onnx.load_from_string(graph), {"samples": [1, 48000]}, ["scores"], where=Path("small"), fuse=True)
     assert {node.op_type for node in made.graph.node} & DYNAMIC <= {"Where"}
     kinds = {value.name: value.type.tensor_type.elem_type for value in (*made.graph.value_info, *made.graph.output)}
     known = {one.name for one in made.graph.initializer}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import onnx
 import onnxslim
 from onnx import helper, shape_inference
 
-from emovox.runtime.graph_check import INPUT
+from emovox.runtime.graph_check import INPUT, SPEECH
 from emovox.runtime.graph_file import cut_graph
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import read_card, read_part
@@ -28,7 +29,7 @@ class FixedGraphs(NamedTuple):
     Attributes:
         card: the card of the model.
         samples: length n of the input, in samples.
-        statistics: graph from `samples` [1, n] to `statistics` [1, p].
+        statistics: graph from `samples` [1, n] to `statistics` [1, p] and, if the card has `speech`, to `speech` [1].
         scores: graph from `statistics`, `speaker_mean` and `speaker_scale`, [1, p] each, to `scores` [1, labels].
         mean, scale: the training set's `speaker_mean` and `speaker_scale`, tensors [1, p].
     """
@@ -69,11 +70,16 @@ def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
     return FixedGraphs(
         card,
         n,
-        statistics=fixed(whole, {INPUT: [1, n]}, STATISTICS, where=path),
-        scores=fixed(head, shapes, SCORES, where=path),
+        statistics=fixed(whole, {INPUT: [1, n]}, encoder_outputs(card), where=path),
+        scores=fixed(head, shapes, [SCORES], where=path),
         mean=mean,
         scale=scale,
     )
+
+
+def encoder_outputs(card: ModelCard) -> list[str]:
+    """Return the names of what a model computes before its head."""
+    return [STATISTICS] if card.speech is None else [STATISTICS, SPEECH]
 
 
 def check_length(card: ModelCard, seconds: float) -> None:
@@ -88,13 +94,13 @@ def check_length(card: ModelCard, seconds: float) -> None:
         )
 
 
-def fixed(proto: Any, shapes: dict[str, list[int]], output: str, *, where: Path, fuse: bool = False) -> Any:
-    """Return what computes one output of a graph, with the shapes of its inputs fixed and all constants computed.
+def fixed(proto: Any, shapes: dict[str, list[int]], outputs: Sequence[str], *, where: Path, fuse: bool = False) -> Any:
+    """Return what computes some outputs of a graph, with the shapes of its inputs fixed and all constants computed.
 
     Args:
         proto: a `ModelProto`, which stays as it is.
         shapes: shape of each input that remains; all other inputs become constants.
-        output: name of the output that remains.
+        outputs: names of the outputs that remain.
         where: file of the graph, for messages.
         fuse: whether batch norm is folded into weights. They then fit halves no more.
 
@@ -105,7 +111,7 @@ def fixed(proto: Any, shapes: dict[str, list[int]], output: str, *, where: Path,
     made.CopyFrom(proto)
     graph = made.graph
     _keep(graph.input, [value for value in graph.input if value.name in shapes])
-    _keep(graph.output, [value for value in graph.output if value.name == output])
+    _keep(graph.output, [value for value in graph.output if value.name in outputs])
     _keep(graph.initializer, [tensor for tensor in graph.initializer if tensor.name not in shapes])
     for value in graph.input:
         value.CopyFrom(helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, shapes[value.name]))

@@ -68,7 +68,7 @@ def fixed_file(path: Path, output: Path, *, seconds: float = WINDOW) -> FixedFil
         raise ExportError(f"{path}: '{card.name}' is a head alone, expected a whole model such as mobile")
     check_length(card, seconds)
     n, source = round(seconds * card.sample_rate), onnx.load(path.with_suffix(".onnx"))
-    proto = fixed(source, {INPUT: [1, n]}, SCORES, where=path, fuse=True)
+    proto = fixed(source, {INPUT: [1, n]}, [SCORES], where=path, fuse=True)
     for key, value in _about(card).items():
         entry = proto.metadata_props.add()
         entry.key, entry.value = key, value

@@ -27,7 +27,7 @@ needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler 'c
 
 
 def differences(text: str) -> list[float]:
-    return [float(number) for number in re.findall(r"[\d.]+e?-?\d*(?= of a)", text)]
+    return [float(number) for number in re.findall(r"[\d.]+e?-?\d*(?= of )", text)]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +35,15 @@ def mobile(tmp_path_factory: pytest.TempPathFactory) -> CFiles:
     return write_c(resolve("mobile"), tmp_path_factory.mktemp("c") / "mine.c", seconds=[3.0, 0.5])
 
 
+@pytest.fixture(scope="module")
+def native(mobile: CFiles) -> Compiled:
+    return Compiled(mobile.path, fixed_graphs(resolve("mobile")))
+
+
 def check_equal(made: CFiles) -> None:
-    statistics, scores = differences(made.difference)
-    assert statistics <= 1e-5
-    assert scores <= 1e-5
+    found = differences(made.difference)
+    assert len(found) == 3  # statistics, scores, probability of speech
+    assert max(found) <= 1e-5
     assert made.arena + STACK <= LARGEST
     assert not re.search(r"\b(malloc|calloc|realloc|free|alloca)\b", made.path.read_text())
 
@@ -55,23 +60,45 @@ def test_hybrid_gives_the_scores_of_onnx_runtime(tmp_path: Path) -> None:
 
 
 @needs_compiler
-def test_samples_of_no_window_are_refused(mobile: CFiles) -> None:
+def test_samples_of_no_window_are_refused(mobile: CFiles, native: Compiled) -> None:
     assert mobile.windows == (8000, 48000)
     with pytest.raises(ExportError, match="mine has no window of 16000 samples"):
-        Compiled(mobile.path, fixed_graphs(resolve("mobile"))).statistics(np.zeros(16000, np.float32))
+        native.statistics(np.zeros(16000, np.float32))
 
 
 @needs_compiler
-def test_a_profile_adapts_the_c_as_it_does_the_model(mobile: CFiles) -> None:
-    path = resolve("mobile")
-    compiled, model = Compiled(mobile.path, fixed_graphs(path)), Model.load(path)
+def test_a_profile_adapts_the_c_as_it_does_the_model(native: Compiled) -> None:
+    model = Model.load(resolve("mobile"))
     samples = speech(140.0, seconds=3.0, level=0.2, glide=0.1, seed=3)
     outputs = model.run(samples[None])
     default = model.default_profile
     other = Profile(default.mean + 0.5 * default.scale, 0.5 * default.scale)
     expected = model.run(samples[None], [other]).scores[0]
-    np.testing.assert_allclose(compiled.scores(compiled.statistics(samples), other), expected, atol=1e-5)
+    np.testing.assert_allclose(native.scores(native.statistics(samples), other), expected, atol=1e-5)
     assert np.abs(expected - outputs.scores[0]).max() > 0.05
+
+
+@needs_compiler
+def test_speech_is_told_from_noise_as_by_the_model(mobile: CFiles, native: Compiled) -> None:
+    model = Model.load(resolve("mobile"))
+    voice = speech(140.0, seconds=3.0, level=0.2, glide=0.1, seed=3)
+    noise = np.random.default_rng(1).normal(0, 0.1, voice.size).astype(np.float32)
+    found = [native.hear(samples)[1].item() for samples in (voice, noise)]
+    expected = model.run(np.stack([voice, noise])).speech
+    assert expected is not None
+    assert model.card.speech is not None
+    assert found == pytest.approx(expected.tolist(), abs=1e-5)
+    header = mobile.path.with_suffix(".h").read_text()
+    (threshold,) = re.findall(r"#define MINE_SPEECH_THRESHOLD ([\d.]+)f", header)
+    assert float(threshold) == model.card.speech.threshold
+    assert found[1] < float(threshold)
+
+
+@needs_compiler
+def test_a_model_that_does_not_tell_has_statistics_alone(tmp_path: Path) -> None:
+    made = write_c(write_toy(tmp_path, labels=("low", "high")), tmp_path / "small.c", seconds=[1.0])
+    assert "small_hear" not in made.path.read_text() + made.path.with_suffix(".h").read_text()
+    assert len(differences(made.difference)) == 2
 
 
 @needs_compiler

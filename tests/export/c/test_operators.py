@@ -56,7 +56,7 @@ class Case:
         self.x = randoms(*shape)
         self.kinds = {node.op_type for node in made}
         proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-        self.proto = fixed(proto, {"x": list(shape)}, y.name, where=HERE)
+        self.proto = fixed(proto, {"x": list(shape)}, [y.name], where=HERE)
         session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
         self.y = session.run(None, {"x": self.x})[0]
 
@@ -104,6 +104,9 @@ def cases() -> dict[str, Case]:
             node("And", "last", "before"),
             node("Cast", "last", to=TensorProto.FLOAT),
         ),
+        "Pow 2": Case([9], node("Add", "x", np.float32(1)), node("Pow", "last", np.float32(2))),
+        "Pow 3": Case([3, 3], node("Pow", "x", np.float32(3))),
+        "Pow 4": Case([3, 3], node("Pow", "x", np.float32(4))),
         "Clip low": Case([9], node("Clip", "x", np.float32(0.1))),
         "Clip high": Case([9], node("Clip", "x", "", np.float32(0.1))),
         "Clip both": Case([9], node("Clip", "x", np.float32(-0.4), np.float32(0.1))),
@@ -128,6 +131,7 @@ def cases() -> dict[str, Case]:
         "ReduceSum": Case([2, 3, 4], node("Mul", "x", randoms(4)), node("ReduceSum", "last", whole(0, 2), keepdims=0)),
         "ReduceSum of all": Case([3, 4], node("ReduceSum", "x", keepdims=1)),
         "ReduceMax": Case([2, 3, 4], node("ReduceMax", "x", axes=[-1, 1], keepdims=1)),
+        "ReduceMin": Case([2, 3, 4], node("ReduceMin", "x", axes=[1], keepdims=0)),
         "ReduceMean": Case([2, 3, 4], node("ReduceMean", "x", axes=[1, 2])),
         "GlobalAveragePool": Case([1, 3, 1, 5], node("GlobalAveragePool", "x")),
         "AveragePool": Case([1, 2, 1, 9], node("AveragePool", "x", kernel_shape=[1, 3], strides=[1, 2])),
@@ -168,6 +172,7 @@ def cases() -> dict[str, Case]:
         "MatMul, constants right": Case([1, 30, 6], node("MatMul", "x", randoms(6, 5))),
         "MatMul, batches": Case([1, 3, 6, 30], node("MatMul", randoms(1, 3, 5, 6), "x")),
         "MatMul of a row": Case([1, 35], node("MatMul", "x", randoms(35, 6))),
+        "MatMul by a vector": Case([2, 35], node("MatMul", "x", randoms(35))),
         "Gemm": Case([1, 35], node("Gemm", "x", randoms(35, 6), randoms(6))),
         "Gemm transposed, BatchNormalization": Case(
             [3, 35], node("Gemm", "x", randoms(18, 35), randoms(18), transB=1), node("BatchNormalization", *norm(18))
@@ -227,6 +232,7 @@ def test_what_has_no_c_code_is_named_with_its_layer() -> None:
         "it multiplies two computed matrices": Case([3, 3], node("MatMul", "x", "x")),
         "it has alpha, beta or transA": Case([1, 3], node("Gemm", "x", randoms(3, 2), alpha=2.0)),
         "it is exclusive or reverse": Case([3], node("CumSum", "x", np.int32(0), reverse=1)),
+        "its exponent is 0.5, expected 2, 3 or 4": Case([3], node("Pow", "x", np.float32(0.5))),
         "it casts to integers": Case([3], node("Cast", "x", to=TensorProto.INT64), node("Cast", "last", to=1)),
     }
     for message, case in refused.items():
@@ -242,7 +248,7 @@ def test_a_shape_that_depends_on_the_input_is_refused() -> None:
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     proto = helper.make_model(helper.make_graph(nodes, "case", [x], [y]), opset_imports=[helper.make_opsetid("", 17)])
     with pytest.raises(ExportError, match="the shape of 'places', from NonZero, depends on the input"):
-        fixed(proto, {"x": [4]}, "y", where=HERE)
+        fixed(proto, {"x": [4]}, ["y"], where=HERE)
 
 
 @needs_compiler

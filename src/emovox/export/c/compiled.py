@@ -69,8 +69,21 @@ class Compiled:
         Raises:
             ExportError: the file has no window of this length.
         """
+        return self._call("statistics", samples)
+
+    def hear(self, samples: Samples) -> tuple[Samples, Samples]:
+        """Return the statistics [p] of samples [n], float32, and the probability [1] that they are speech.
+
+        Raises:
+            ExportError: the file has no window of this length.
+        """
+        speech = np.zeros(1, np.float32)
+        return self._call("hear", samples, speech), speech
+
+    def _call(self, function: str, samples: Samples, *more: Samples) -> Samples:
         result, given = np.zeros(self._graphs.mean.dims[1], np.float32), np.ascontiguousarray(samples, np.float32)
-        if getattr(self._library, f"{self._name}_statistics")(_pointer(given), len(given), _pointer(result)):
+        called = getattr(self._library, f"{self._name}_{function}")
+        if called(_pointer(given), len(given), _pointer(result), *map(_pointer, more)):
             raise ExportError(f"{self._name} has no window of {len(given)} samples")
         return result
 
@@ -86,8 +99,10 @@ def _pointer(array: Samples) -> Any:
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
 
 
-def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Samples]) -> tuple[float, float]:
-    """Return the largest difference of a statistic and of a score between C and ONNX Runtime.
+def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Samples]) -> dict[str, float]:
+    """Return the largest difference between C and ONNX Runtime, by output: "statistics", "scores" and "speech".
+
+    A model whose card has no `speech` has no such difference.
 
     Args:
         compiled: the C of the model.
@@ -97,11 +112,11 @@ def largest_differences(compiled: Compiled, model: Model, inputs: Sequence[Sampl
     profile, differences = model.default_profile, []
     for samples in inputs:
         expected, statistics = model.run(samples[None]), compiled.statistics(samples)
-        scores = compiled.scores(statistics, profile)
-        pairs = ((statistics, expected.statistics[0]), (scores, expected.scores[0]))
-        differences.append([float(np.abs(one - other).max()) for one, other in pairs])
-    statistics_difference, scores_difference = np.max(differences, axis=0)  # NaN stays NaN
-    return float(statistics_difference), float(scores_difference)
+        found = {"statistics": statistics, "scores": compiled.scores(statistics, profile)}
+        if model.card.speech is not None:
+            found["speech"] = compiled.hear(samples)[1]
+        differences.append([float(np.abs(one - getattr(expected, name)[0]).max()) for name, one in found.items()])
+    return dict(zip(found, np.max(differences, axis=0).tolist(), strict=True))  # NaN stays NaN
 
 
 def check_inputs(graphs: FixedGraphs) -> list[Samples]:

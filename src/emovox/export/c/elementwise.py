@@ -59,4 +59,13 @@ def clip(lowering: Lowering, node: Any) -> None:
     lowering.compute(node, text, [name for name in node.input if name])
 
 
-ELEMENTWISE: dict[str, Handler] = {**dict.fromkeys(CODE, elementwise), "Cast": cast, "Clip": clip}
+def power(lowering: Lowering, node: Any) -> None:
+    """Lower Pow with a whole exponent from 2 to 4, as products."""
+    exponent = float(lowering.array(node, 1))
+    if exponent not in (2, 3, 4):
+        raise lowering.refused(node, f"its exponent is {exponent:g}, expected 2, 3 or 4")
+    lowering.tensor(node.input[0])  # each factor would compute it again
+    lowering.compute(node, f"({' * '.join(['{0}'] * int(exponent))})", [node.input[0]])
+
+
+ELEMENTWISE: dict[str, Handler] = {**dict.fromkeys(CODE, elementwise), "Cast": cast, "Clip": clip, "Pow": power}

@@ -16,7 +16,10 @@ from emovox.schema.errors import ExportError
 from emovox.schema.files import replacing
 
 PARITY = {"half": 1e-5, "int8": 0.1}
-"""Largest difference of a score between C and ONNX Runtime, by how the weights are stored."""
+"""Largest difference of scores, and of the probability of speech, from ONNX Runtime, by how the weights are stored."""
+
+
+_WORDS = {"statistics": "a statistic", "scores": "a score", "speech": "the probability of speech"}
 
 
 class CFiles(NamedTuple):
@@ -75,10 +78,11 @@ def write_c(
 
 def _compared(draft: Path, windows: Sequence[FixedGraphs], path: Path, *, limit: float) -> str:
     compiled, inputs = Compiled(draft, windows[0]), [one for graphs in windows for one in check_inputs(graphs)]
-    statistics, scores = largest_differences(compiled, Model.load(path), inputs)
-    if not scores <= limit:
-        raise ExportError(
-            f"{path}: scores of C and ONNX Runtime differ by {scores:.2g}, expected at most {limit:g}; this is an "
-            "error of emovox: please report it with the model"
-        )
-    return f"{statistics:.1g} of a statistic, {scores:.1g} of a score"
+    found = largest_differences(compiled, Model.load(path), inputs)
+    for name in ("scores", "speech"):
+        if not found.get(name, 0.0) <= limit:
+            raise ExportError(
+                f"{path}: {name} of C and ONNX Runtime differ by {found[name]:.2g}, expected at most {limit:g}; this "
+                "is an error of emovox: please report it with the model"
+            )
+    return ", ".join(f"{value:.1g} of {_WORDS[name]}" for name, value in found.items())

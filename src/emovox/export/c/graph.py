@@ -29,7 +29,7 @@ class Lowering:
     Args:
         program: the C file.
         proto: a `ModelProto` of `emovox.export.fixed.fixed`.
-        arguments: tensor of each input, and of the one output.
+        arguments: tensor of each input and each output.
         where: file of the graph, for messages.
     """
 
@@ -43,12 +43,11 @@ class Lowering:
         self._memory = {value.name: arguments[value.name] for value in graph.input}
         self._lazy: dict[str, Expression] = {}
         self._skipped: set[str] = set()
-        self.output = graph.output[0].name
-        self._uses[self.output] += 1
-        self._target = arguments[self.output]
+        self._targets = {value.name: arguments[value.name] for value in graph.output}
+        self._uses.update(list(self._targets))
 
     def run(self, nodes: list[Any], handlers: Mapping[str, Handler]) -> Function:
-        """Lower nodes in this order, and write the output.
+        """Lower nodes in this order, and write each output as soon as it is known.
 
         Raises:
             ExportError: there is no handler for an operator, or the handler does not take its attributes.
@@ -59,8 +58,13 @@ class Lowering:
             if node.op_type not in handlers:
                 raise self.refused(node, "take a model without it, such as mobile or hybrid, or run it by ONNX Runtime")
             handlers[node.op_type](self, node)
-        self.add(assign(self._target, self.expression(self.output, self._target.shape)))
+            self._write_outputs()
         return self.function
+
+    def _write_outputs(self) -> None:
+        for name in [one for one in self._targets if one in self._memory or one in self._lazy]:
+            target = self._targets.pop(name)
+            self.add(assign(target, self.expression(name, target.shape)))
 
     def refused(self, node: Any, reason: str) -> ExportError:
         """Return the error of a node that C code cannot be written for."""
@@ -88,7 +92,7 @@ class Lowering:
         return name in self._constants
 
     def is_used(self, name: str) -> bool:
-        """Return whether a node reads a tensor, or it is the output."""
+        """Return whether a node reads a tensor, or it is an output."""
         return bool(name) and self._uses[name] > 0
 
     def array(self, node: Any, number: int) -> Array:
@@ -197,7 +201,7 @@ def in_depth(proto: Any) -> list[Any]:
         needs.update(dict.fromkeys(node.output, need))
     ordered: list[Any] = []
     seen: set[str] = set()
-    stack = [(makers[proto.graph.output[0].name], False)]
+    stack = [(makers[value.name], False) for value in proto.graph.output]  # the last one is computed first
     while stack:
         node, entered = stack.pop()
         if entered:

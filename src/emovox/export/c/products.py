@@ -175,8 +175,9 @@ def matrix_product(lowering: Lowering, node: Any) -> None:
         if len(matrix) not in (1, len(inputs.array)) or len(inputs.array) != len(outputs.array):
             raise lowering.refused(node, f"it multiplies {len(matrix)} matrices by {len(inputs.array)}")
         product(lowering, node, np.broadcast_to(matrix, (len(inputs.array), *matrix.shape[1:])), inputs, outputs)
-    elif lowering.is_constant(right) and len(lowering.shape(right)) == 2:
-        _affine(lowering, node, lowering.array(node, 1).T, After(node.output[0], None, None, False))
+    elif lowering.is_constant(right) and len(lowering.shape(right)) in (1, 2):
+        rows = np.atleast_2d(lowering.array(node, 1).T)
+        _affine(lowering, node, rows, After(node.output[0], None, None, False))
     else:
         raise lowering.refused(node, "it multiplies two computed matrices, expected constants for one of them")
 
@@ -194,8 +195,8 @@ def affine(lowering: Lowering, node: Any) -> None:
 def _affine(lowering: Lowering, node: Any, matrix: Array, after: After) -> None:
     """Multiply each row of a tensor by weights [rows, depth]."""
     x, y = lowering.tensor(node.input[0]), lowering.made(after.name)
-    rows = math.prod(x.shape[:-1])
-    inputs, outputs = (lowering.viewed(one, (1, rows, one.shape[-1])) for one in (x, y))
+    columns, (rows, depth) = math.prod(x.shape[:-1]), matrix.shape
+    inputs, outputs = lowering.viewed(x, (1, columns, depth)), lowering.viewed(y, (1, columns, rows))
     inputs, outputs = (one.seen(one.array.swapaxes(1, 2)) for one in (inputs, outputs))
     product(lowering, node, matrix[None], inputs, outputs, after=after)
 

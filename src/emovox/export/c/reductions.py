@@ -1,4 +1,4 @@
-"""Operators along axes: sums, maxima, means, softmax, running sums and the place of the maximum."""
+"""Operators along axes: sums, maxima, minima, means, softmax, running sums and the place of the maximum."""
 
 from __future__ import annotations
 
@@ -11,18 +11,23 @@ from emovox.export.c.graph import Handler, Lowering, attributes
 from emovox.export.c.loops import leaves, literal, nest, text_of
 from emovox.export.c.tensor import Step, Tensor
 
+EXTREMES = {"ReduceMax": ("larger", "-INFINITY"), "ReduceMin": ("smaller", "INFINITY")}
+"""Kernel and first value of the operators that keep one element."""
+
 
 def reduce(lowering: Lowering, node: Any) -> None:
-    """Lower a sum, a maximum or a mean over axes."""
+    """Lower a sum, a maximum, a minimum or a mean over axes."""
     shape = lowering.shape(node.input[0])
     if node.op_type == "GlobalAveragePool":
         axes = list(range(2, len(shape)))
     else:
         every = list(range(len(shape)))
         axes = [axis % len(shape) for axis in attributes(node).get("axes", lowering.integers(node, 1, every))]
-    if node.op_type == "ReduceMax":
-        lowering.program.use("larger")
-    start, update = ("-INFINITY", "larger(sum, {})") if node.op_type == "ReduceMax" else ("0.0f", "sum + {}")
+    start, update = "0.0f", "sum + {}"
+    if node.op_type in EXTREMES:
+        kernel, start = EXTREMES[node.op_type]
+        lowering.program.use(kernel)
+        update = f"{kernel}(sum, {{}})"
     averages = node.op_type in ("ReduceMean", "GlobalAveragePool")
     factor = 1 / float(np.prod([shape[axis] for axis in axes])) if averages else 1.0
     element = lowering.expression(node.input[0], shape)
@@ -142,7 +147,7 @@ def average(lowering: Lowering, node: Any) -> None:
 
 
 REDUCTIONS: dict[str, Handler] = {
-    **dict.fromkeys(("ReduceSum", "ReduceMax", "ReduceMean", "GlobalAveragePool"), reduce),
+    **dict.fromkeys(("ReduceSum", "ReduceMax", "ReduceMin", "ReduceMean", "GlobalAveragePool"), reduce),
     "Softmax": softmax,
     "CumSum": cumulate,
     "ArgMax": place_of_maximum,

@@ -11,6 +11,7 @@ from onnx import numpy_helper
 
 from emovox.export.c.elementwise import ELEMENTWISE
 from emovox.export.c.graph import Handler, Lowering, in_depth
+from emovox.export.c.loops import literal
 from emovox.export.c.moves import MOVES
 from emovox.export.c.products import PRODUCTS
 from emovox.export.c.program import KERNELS, Function, Program, argument
@@ -19,7 +20,7 @@ from emovox.export.c.reductions import REDUCTIONS
 from emovox.export.c.tensor import Tensor
 from emovox.export.c.weights import array_text
 from emovox.export.fixed import SCORES, FixedGraphs
-from emovox.runtime.graph_check import INPUT
+from emovox.runtime.graph_check import INPUT, SPEECH
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 
 HANDLERS: Mapping[str, Handler] = {**ELEMENTWISE, **MOVES, **REDUCTIONS, **PRODUCTS, **RECURRENT}
@@ -58,15 +59,19 @@ def c_source(windows: Sequence[FixedGraphs], *, name: str, where: Path, store: s
     wide = {key: argument(key.removeprefix("speaker_"), [1, p]) for key in (STATISTICS, *SPEAKER_INPUTS)}
     sizes, functions = [], []
     for graphs in windows:
-        given = {INPUT: argument(INPUT, [1, graphs.samples]), STATISTICS: wide[STATISTICS]}
+        given = {
+            INPUT: argument(INPUT, [1, graphs.samples]),
+            STATISTICS: wide[STATISTICS],
+            SPEECH: argument(SPEECH, [1]),
+        }
         body, size = lowered(program, graphs.statistics, given, where=where).text()
-        heard = f"const float samples[{graphs.samples}], float statistics[{p}]"
+        heard = f"const float samples[{graphs.samples}], float statistics[{p}]{_told(first)}"
         functions.append(f"static {function_text(f'statistics_{graphs.samples}({heard})', body)}")
         sizes.append(size)
     given = {**wide, SCORES: argument(SCORES, [1, labels])}
     body, size = lowered(program, first.scores, given, where=where).text()
     known = f"const float statistics[{p}], const float mean[{p}], const float scale[{p}]"
-    fields = _fields(windows, name, arena=max(size, *sizes))
+    fields = _with_speech(_fields(windows, name, arena=max(size, *sizes)), first)
     parts = [
         opening(fields),
         program.text(),
@@ -92,7 +97,8 @@ def function_text(signature: str, body: str) -> str:
 def _fields(windows: Sequence[FixedGraphs], name: str, *, arena: int) -> dict[str, Any]:
     card = windows[0].card
     lengths = [graphs.samples for graphs in windows]
-    calls = [f"    case {n}:\n        statistics_{n}(samples, statistics);\n        break;" for n in lengths]
+    given = "samples, statistics" if card.speech is None else "samples, statistics, speech"
+    calls = [f"    case {n}:\n        statistics_{n}({given});\n        break;" for n in lengths]
     return {
         "name": name,
         "NAME": name.upper(),
@@ -109,6 +115,20 @@ def _fields(windows: Sequence[FixedGraphs], name: str, *, arena: int) -> dict[st
         "arena": arena,
         "bytes": 4 * arena,
     }
+
+
+def _told(graphs: FixedGraphs) -> str:
+    """Return the last parameter of what tells the probability of speech."""
+    return "" if graphs.card.speech is None else ", float *speech"
+
+
+def _with_speech(fields: dict[str, Any], graphs: FixedGraphs) -> dict[str, Any]:
+    """Return the fields with those of a model that tells speech from other sounds."""
+    speech = graphs.card.speech
+    if speech is None:
+        return {**fields, "entry": STATISTICS, "told": "", "speech_code": "", "speech_header": ""}
+    fields = {**fields, "entry": "hear", "told": _told(graphs), "threshold": literal(speech.threshold)}
+    return {**fields, "speech_code": _template("speech.c", fields), "speech_header": _template("speech.h", fields)}
 
 
 def opening(fields: Mapping[str, Any]) -> str:

@@ -130,7 +130,7 @@ def _head(program: Program, graphs: FixedGraphs, where: Path) -> Function:
 def _speech(program: Program) -> Function:
     shapes = {CHUNK_INPUT: [1, CHUNK], STATE_INPUT: [1, STATE]}
     where = Path("the network that finds speech")
-    graph = fixed(speech_step(), shapes, ANSWER, where=where)
+    graph = fixed(speech_step(), shapes, [ANSWER], where=where)
     arguments = {name: argument(name, shape) for name, shape in {**shapes, ANSWER: [1, 1 + STATE]}.items()}
     return lowered(program, graph, arguments, where=where)
 

@@ -2,7 +2,7 @@ const char *const ${name}_labels[$labels] = {$label_names};
 
 const int ${name}_windows[$windows] = {$lengths};
 
-int ${name}_statistics(const float *samples, int n, float statistics[$statistics])
+int ${name}_$entry(const float *samples, int n, float statistics[$statistics]$told)
 {
     switch (n) {
 $cases
@@ -11,3 +11,4 @@ $cases
     }
     return 0;
 }
+$speech_code

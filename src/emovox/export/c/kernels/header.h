@@ -2,7 +2,7 @@
  *
  * Licence of the weights: $licence
  *
- * Memory: no heap; one static block of $bytes bytes, which both functions use. So one thread calls them at a time.
+ * Memory: no heap; one static block of $bytes bytes, which all functions use. So one thread calls them at a time.
  * The functions need nothing but the C library's maths (-lm). They are C99.
  */
 
@@ -33,7 +33,7 @@ extern const int ${name}_windows[${NAME}_WINDOWS];
 
 /* Compute the statistics of n samples, which are in [-1, 1]; n is the length of a window. Return 0, or -1 for another n. */
 int ${name}_statistics(const float *samples, int n, float statistics[${NAME}_STATISTICS]);
-
+$speech_header
 /* Compute the probability of each label from statistics, which mean and scale standardise. Those of a known speaker
  * adapt the model to that voice; the mean of the statistics of some windows of the speaker is a good start. */
 void ${name}_scores(const float statistics[${NAME}_STATISTICS], const float mean[${NAME}_STATISTICS],
