@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { extname } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Row } from "../src/recogniser/protocol.ts";
+import type { Row, Scores } from "../src/recogniser/protocol.ts";
 import { FakeStream, HOP, LABELS, recognised, THRESHOLD, WINDOW } from "./fake_speech.ts";
 import { mixed, readWav } from "./wav.ts";
 
@@ -34,13 +34,14 @@ const CARD = {
   threshold: THRESHOLD,
   sets: [{ coverage: 90, least: 0.2 }],
   adaptable: true,
+  modalities: ["voice", "face", "text"],
   licence: "Apache-2.0",
   licence_risk: "none: it learned from nothing",
   parameters: 2,
   figures: [{ corpus: "ravdess-8", protocol: "joint", metric: "UAR", value: 12.5, low: 10.1, high: 14.9 }],
 };
 
-const OTHER = { ...CARD, name: "second", default: false, adaptable: false };
+const OTHER = { ...CARD, name: "second", default: false, adaptable: false, modalities: ["voice"] };
 
 interface Job {
   readonly began: number;
@@ -81,12 +82,38 @@ async function emotions(request: IncomingMessage, response: ServerResponse, url:
   const sound = Buffer.from(bytes.subarray(0, 4)).toString() === "fLaC" ? EXAMPLE : readWav(bytes);
   if (!sound) return fail(response, 422, "undecodable", `${upload.name}: got no audio that is understood`);
   const channels = url.searchParams.get("channels") === "split" ? sound.channels : [mixed(sound.channels)];
-  const row: Row = recognised(upload.name, channels, sound.sampleRate, url.searchParams.has("adapt"));
+  const alone: Row = recognised(upload.name, channels, sound.sampleRate, url.searchParams.has("adapt"));
+  const others = (url.searchParams.get("modalities") ?? "voice").split(",").slice(1);
+  const row = withLines(withModalities(alone, others), form.get("transcript"));
   const result = { model: { ...MODEL, name: url.searchParams.get("model") ?? MODEL.name }, ...row };
   if (row.duration <= LONGEST_AT_ONCE) return answer(response, 200, result);
   const id = randomUUID();
   jobs.set(id, { began: Date.now(), result });
   answer(response, 202, { job: { id, status: "queued", progress: 0 } }, { Location: `/v1/jobs/${id}` });
+}
+
+/** Return a row with the scores of further modalities in every segment but the last: those of the voice, backwards. */
+function withModalities(row: Row, others: readonly string[]): Row {
+  if (!others.length || !row.scores) return row;
+  const backwards = (scores: Scores): Scores => {
+    const values = Object.values(scores).reverse();
+    return Object.fromEntries(Object.keys(scores).map((label, index) => [label, values[index] ?? 0]));
+  };
+  const all = (scores: Scores, names: readonly string[]) =>
+    Object.fromEntries([["voice", scores], ...names.map((name) => [name, backwards(scores)] as const)]);
+  const segments = row.segments.map((segment, index) => ({
+    ...segment,
+    modalities: all(segment.scores, index < row.segments.length - 1 ? others : []),
+  }));
+  return { ...row, segments, modalities: all(row.scores, others) };
+}
+
+/** Return a row with one line, its transcript's name, over its first segment. */
+function withLines(row: Row, transcript: unknown): Row {
+  const [first] = row.segments;
+  if (!(transcript instanceof File) || !first) return row;
+  const { start, end, label, confidence, scores } = first;
+  return { ...row, lines: [{ start, end, text: transcript.name, label, confidence, scores, speaker: "A" }] };
 }
 
 function job(request: IncomingMessage, response: ServerResponse, id: string): void {

@@ -161,18 +161,26 @@ def test_what_is_refused(
     assert service.settled()
 
 
+def offered(service: Running) -> list[str]:
+    """Return what the service says that an upload may ask for."""
+    modalities: list[str] = json.loads(service.ask("GET", "/v1/models").body)["models"][0]["modalities"]
+    return modalities
+
+
 def test_extras_and_networks_that_are_not_here_are_named(
     service: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networks, "files", lambda _: tmp_path)
     monkeypatch.setenv("EMOVOX_MODELS", str(tmp_path))
+    assert offered(service)[:2] == ["voice", "face"]
     networks.session.cache_clear()
     answer = post(service, wav(SOUND), "?modalities=voice,face")
+    assert "face" not in offered(service)
     networks.session.cache_clear()
     assert (answer.status, answer.json["error"]["code"]) == (501, "no_modality")
     assert "get it by emovox models fetch face" in answer.json["error"]["message"]
     monkeypatch.setattr("emovox.schema.extras.find_spec", lambda _: None)
-    beside.text_emotion.cache_clear()
+    assert offered(service) == ["voice"]
     for modality in ("face", "text"):
         answer = post(service, wav(SOUND), f"?modalities=voice,{modality}", SRT)
         assert (answer.status, answer.json["error"]["code"]) == (501, "missing_extra")

@@ -1,4 +1,4 @@
-import type { Row, Scores } from "../recogniser/protocol.ts";
+import type { Modalities, Row, Scores, SpokenLine } from "../recogniser/protocol.ts";
 
 const SCORE_DIGITS = 4; // as `emovox predict` writes them
 const TIME_DIGITS = 6; // a microsecond: further digits are rounding errors of sums
@@ -18,13 +18,31 @@ export function rounded(row: Row): Row {
       confidence: round(segment.confidence),
       scores: roundedScores(segment.scores),
       ...roundedPlain(segment),
+      ...roundedModalities(segment),
     })),
     ...roundedPlain(row),
+    ...roundedModalities(row),
+    ...(row.lines ? { lines: row.lines.map(roundedLine) } : {}),
   };
 }
 
 function roundedPlain({ plain_scores }: { readonly plain_scores?: Scores }): { readonly plain_scores?: Scores } {
   return plain_scores ? { plain_scores: roundedScores(plain_scores) } : {};
+}
+
+function roundedModalities({ modalities }: { readonly modalities?: Modalities }): { readonly modalities?: Modalities } {
+  if (!modalities) return {};
+  const entries = Object.entries(modalities).map(([name, scores]) => [name, roundedScores(scores)]);
+  return { modalities: Object.fromEntries(entries) };
+}
+
+function roundedLine(line: SpokenLine): SpokenLine {
+  const { confidence, scores } = line;
+  return {
+    ...line,
+    confidence: confidence === null ? null : round(confidence),
+    scores: scores && roundedScores(scores),
+  };
 }
 
 function round(value: number, digits = SCORE_DIGITS): number {

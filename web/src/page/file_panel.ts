@@ -92,8 +92,8 @@ export class FilePanel {
   #take(files: readonly File[]): void {
     if (!files.length) return;
     if (!this.free()) return notify(t("file.stop_first"));
-    notify(null);
-    this.#recordings.add(files);
+    const [lone] = this.#recordings.add(files);
+    notify(lone ? t("file.lone_transcript", { file: lone.name }) : null);
     if (!this.#running) void this.#work();
   }
 
@@ -125,7 +125,7 @@ export class FilePanel {
 
   /** Analyse a file. If that fails, the page names the file and keeps the result before. */
   async #analyse(recording: Recording, signal: AbortSignal): Promise<void> {
-    const { file } = recording;
+    const { file, transcript } = recording;
     recording.state = "running";
     this.#recordings.draw();
     this.#progress(file, { stage: "upload", share: 0 });
@@ -133,8 +133,9 @@ export class FilePanel {
       const channels = this.#split.checked ? "split" : "mix";
       const onProgress = (progress: Progress) => signal.aborted || this.#progress(file, progress);
       const { model, adaptFile: adapt } = this.settings;
+      const beside = this.settings.beside({ words: transcript !== null });
       const [answer, peaks] = await Promise.all([
-        this.recogniser.recognise(file, { channels, model, adapt, signal, onProgress }),
+        this.recogniser.recognise(file, { channels, model, adapt, beside, transcript, signal, onProgress }),
         outlineOf(file),
       ]);
       Object.assign(recording, { state: "done", answer, peaks });

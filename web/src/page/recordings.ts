@@ -8,10 +8,13 @@ import { onLanguage, t } from "../text/i18n.ts";
 import { coloursOf, inkOn } from "../timeline/colours.ts";
 import { messageOf } from "./notices.ts";
 import { rowReadout } from "./readout.ts";
+import { isTranscript, transcriptOf } from "./transcripts.ts";
 
 /** A chosen file and what is known about it. */
 export interface Recording {
   readonly file: File;
+  /** What is said in it; null if no transcript was chosen. */
+  readonly transcript: File | null;
   state: "waiting" | "running" | "done" | "failed";
   answer: Answer | null;
   peaks: Peaks | null;
@@ -50,18 +53,40 @@ export class Recordings {
     return this.#all.filter(({ state }) => state === "done");
   }
 
-  /** Add files. Those that failed before leave the list, and a file that is chosen again is analysed again. */
-  add(files: readonly File[]): void {
-    const again = (old: Recording) => files.some((file) => isSame(file, old.file));
-    this.#all = this.#all.filter((recording) => recording.state !== "failed" && !again(recording));
-    this.#all.push(...files.map(fresh));
+  /**
+   * Add recordings and their transcripts. Those that failed before leave the list. A file that is chosen again, or whose
+   * transcript is, is analysed again.
+   *
+   * @returns the transcripts that belong to no recording.
+   */
+  add(chosen: readonly File[]): readonly File[] {
+    const [transcripts, files] = [chosen.filter(isTranscript), chosen.filter((file) => !isTranscript(file))];
+    const kept = this.#all.filter(({ state, file }) => state !== "failed" && !files.some((one) => isSame(one, file)));
+    const all = files.length ? files : kept.map(({ file }) => file);
+    const used = new Set<File>();
+    const given = (file: File, before: File | null = null): File | null => {
+      const transcript = transcriptOf(file, all, transcripts);
+      if (transcript) used.add(transcript);
+      return transcript ?? before;
+    };
+    const again = (old: Recording): Recording => {
+      const transcript = files.length ? old.transcript : given(old.file, old.transcript);
+      return transcript === old.transcript ? old : this.#replaced(old, fresh(old.file, transcript));
+    };
+    this.#all = [...kept.map(again), ...files.map((file) => fresh(file, given(file)))];
     this.draw();
+    return transcripts.filter((transcript) => !used.has(transcript));
+  }
+
+  #replaced(old: Recording, next: Recording): Recording {
+    if (this.shown === old) this.shown = next;
+    return next;
   }
 
   /** Let all files wait again, for another model or other channels. */
   restart(): void {
     const shown = this.shown && this.#all.indexOf(this.shown);
-    this.#all = this.#all.map(({ file }) => fresh(file));
+    this.#all = this.#all.map(({ file, transcript }) => fresh(file, transcript));
     this.shown = shown === null || shown < 0 ? null : (this.#all[shown] ?? null);
     this.draw();
   }
@@ -112,7 +137,9 @@ export class Recordings {
   }
 }
 
-const fresh = (file: File): Recording => ({ file, state: "waiting", answer: null, peaks: null, problem: null });
+function fresh(file: File, transcript: File | null): Recording {
+  return { file, transcript, state: "waiting", answer: null, peaks: null, problem: null };
+}
 
 function isSame(one: File, other: File): boolean {
   return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;

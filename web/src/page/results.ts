@@ -8,13 +8,14 @@ import { download, stem } from "../export/download.ts";
 import { jsonText } from "../export/json.ts";
 import type { LabelSets, ModelName, Row } from "../recogniser/protocol.ts";
 import { labelName, onLanguage, t } from "../text/i18n.ts";
-import { inWords } from "../timeline/buttons.ts";
+import { inWords, modalitiesText } from "../timeline/buttons.ts";
 import { coloursOf, inkOn } from "../timeline/colours.ts";
 import type { TimelineData } from "../timeline/paint.ts";
 import { pictureOf } from "../timeline/picture.ts";
 import { relabelled, type Strip } from "../timeline/session.ts";
 import { EMPTY, TimelineView } from "../timeline/view.ts";
 import { adaptedText, withoutText } from "./adaptation.ts";
+import { showLines } from "./lines.ts";
 import { announce } from "./notices.ts";
 import { Player } from "./player.ts";
 import { type Readout, rowReadout, segmentReadout } from "./readout.ts";
@@ -109,7 +110,10 @@ export class Results {
     this.#threshold = threshold;
     this.#all = all;
     const colours = coloursOf(labels.length ? labels : Object.keys(row.scores ?? {}));
-    this.#open({ duration: row.duration, channels: channelsOf(row), strips: [], peaks, colours }, false);
+    this.#open(
+      { duration: row.duration, channels: channelsOf(row), strips: [], modalities: modalitiesOf(row), peaks, colours },
+      false,
+    );
     this.finish(row, model);
   }
 
@@ -158,6 +162,7 @@ export class Results {
   #updateTexts(): void {
     const finished = this.#finished;
     this.#showStage();
+    showLines(finished ? (this.#relabelled(finished.row).lines ?? []) : [], this.#data.colours);
     this.#stage.warn(finished ? this.#relabelled(finished.row).warnings : []);
     byId("exports").hidden = !finished;
     const { name, version } = finished?.model ?? { name: "", version: "" };
@@ -181,6 +186,7 @@ export class Results {
     const whole = this.#finished ? rowReadout(this.#relabelled(this.#finished.row)) : this.#live;
     const readout = strip ? segmentReadout(strip) : whole;
     setHint(byId("adapted"), strip ? withoutText(strip) : this.#adaptedText());
+    setHint(byId("modalities"), modalitiesText((strip ?? this.#finished?.row)?.modalities));
     const threshold = this.chosenThreshold() ?? this.#threshold;
     const sets = this.setsOf(this.#finished?.model.name ?? null);
     if (readout) this.#stage.show(readout, this.#data.colours, { threshold, sets });
@@ -233,6 +239,12 @@ export class Results {
 
 function stripsOf(row: Row): readonly Strip[] {
   return row.segments.map((segment) => ({ ...segment, preview: false }));
+}
+
+/** Return the modalities of a result; none if there is only the voice. */
+function modalitiesOf(row: Row): readonly string[] {
+  const names = Object.keys(row.modalities ?? {});
+  return names.length > 1 ? names : [];
 }
 
 function channelsOf(row: Row): readonly number[] {

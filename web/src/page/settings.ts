@@ -16,6 +16,8 @@ export class Settings {
   readonly #range = byId("threshold-choice", HTMLInputElement);
   readonly #adaptFile = byId("adapt-file", HTMLInputElement);
   readonly #adaptLive = byId("adapt-live", HTMLInputElement);
+  readonly #face = byId("face-file", HTMLInputElement);
+  readonly #words = byId("words-file", HTMLInputElement);
   readonly #coverage = byId("coverage-choice", HTMLSelectElement);
   readonly #automatic = byId("threshold-automatic", HTMLButtonElement);
   #cards: readonly ModelCard[] = [];
@@ -23,7 +25,7 @@ export class Settings {
   threshold: number | null = null;
   onModel: () => void = () => undefined;
   onThreshold: () => void = () => undefined;
-  /** The user has switched the adaptation of files on or off. */
+  /** The user has switched the adaptation, the face or the words of files on or off. */
   onAdapt: () => void = () => undefined;
 
   constructor(private readonly recogniser: Recogniser) {
@@ -31,7 +33,7 @@ export class Settings {
       this.#show();
       this.onModel();
     });
-    this.#adaptFile.addEventListener("change", () => this.onAdapt());
+    for (const box of [this.#adaptFile, this.#face, this.#words]) box.addEventListener("change", () => this.onAdapt());
     this.#range.addEventListener("input", () => this.#choose(Number(this.#range.value) / 100));
     this.#coverage.addEventListener("change", () => this.onThreshold());
     this.#automatic.addEventListener("click", () => this.#choose(null));
@@ -68,6 +70,12 @@ export class Settings {
   /** Whether the microphone is to learn the voice while it speaks. */
   get adaptLive(): boolean {
     return this.#adaptLive.checked && !this.#adaptLive.disabled;
+  }
+
+  /** Return what counts besides the voice in a file: "face", and "text" if its words are known. */
+  beside({ words }: { readonly words: boolean }): readonly string[] {
+    const chosen = (box: HTMLInputElement) => box.checked && !box.disabled;
+    return [...(chosen(this.#face) ? ["face"] : []), ...(words && chosen(this.#words) ? ["text"] : [])];
   }
 
   /** Return the card of a model by its name; undefined if the service does not list it. */
@@ -114,6 +122,7 @@ export class Settings {
     setText(byId("settings-now"), value === null ? "" : `${name}${percent(value)}`);
     setHint(byId("model-hint"), several ? t("settings.model_hint", { model: this.main?.name ?? "" }) : null);
     this.#showAdaptation(card);
+    this.#showModalities(card?.modalities ?? []);
     showModel(card);
   }
 
@@ -130,6 +139,13 @@ export class Settings {
     none.value = "";
     this.#coverage.replaceChildren(none, ...options);
     this.#coverage.value = sets.some(({ coverage }) => String(coverage) === known) ? known : "";
+  }
+
+  #showModalities(offered: readonly string[]): void {
+    for (const [name, box] of [["face", this.#face] as const, ["text", this.#words] as const]) {
+      box.disabled = !offered.includes(name);
+      byId(name === "face" ? "face-choice" : "words-choice").hidden = box.disabled;
+    }
   }
 
   #showAdaptation(card: ModelCard | undefined): void {

@@ -6,12 +6,14 @@ export type {
   Adapted,
   EmotionUpdated,
   LiveEvent,
+  Modalities,
   Notice,
   Row,
   Scores,
   Segment,
   SpeechEnded,
   SpeechStarted,
+  SpokenLine,
 } from "../../packages/emovox/src/types.ts";
 
 export interface ModelName {
@@ -51,6 +53,8 @@ export interface ModelCard extends ModelName {
   readonly sets?: readonly LabelSets[];
   /** Whether the model may adapt to a voice; an older service does not say. */
   readonly adaptable?: boolean;
+  /** What an upload may ask for; an older service does not say. */
+  readonly modalities?: readonly string[];
   readonly licence: string;
   readonly licence_risk: string;
   readonly parameters: number;

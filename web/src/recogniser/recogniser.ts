@@ -15,6 +15,10 @@ export interface FileOptions {
   readonly model: string | null;
   /** Adapt the scores to the voice of the recording, or of each channel. */
   readonly adapt: boolean;
+  /** What counts besides the voice: "face", "text". */
+  readonly beside: readonly string[];
+  /** What is said in the recording; null if it is not known. */
+  readonly transcript: File | null;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }

@@ -91,13 +91,15 @@ export class ServiceRecogniser implements Recogniser {
     }
   }
 
-  #upload(file: File, { channels, model, adapt, signal, onProgress }: FileOptions): Promise<Reply> {
+  #upload(file: File, { channels, model, adapt, beside, transcript, signal, onProgress }: FileOptions): Promise<Reply> {
     const form = new FormData();
     form.append("file", file, file.name || "recording");
+    if (transcript) form.append("transcript", transcript, transcript.name);
     const request = new XMLHttpRequest(); // fetch does not report the progress of uploads
     const choice = model === null ? "" : `&model=${encodeURIComponent(model)}`;
     const voice = adapt ? `&adapt=${channels === "split" ? "channel" : "recording"}` : "";
-    request.open("POST", this.#url(`v1/emotions?channels=${channels}${choice}${voice}`));
+    const others = beside.length ? `&modalities=${["voice", ...beside].join()}` : "";
+    request.open("POST", this.#url(`v1/emotions?channels=${channels}${choice}${voice}${others}`));
     if (this.#key) request.setRequestHeader("Authorization", `Bearer ${this.#key}`);
     return new Promise((resolve, reject) => {
       const cancel = () => request.abort();

@@ -27,6 +27,9 @@ export const en = {
   "file.undrawable":
     "{file}: this browser cannot decode it, so there is no waveform and no sound; the analysis is complete.",
 
+  "file.lone_transcript":
+    "{file}: to which recording does it belong? Choose both together, or give them the same name.",
+
   "files.title": "Recordings",
   "files.count": "{count} files",
   "files.clear": "Clear the list",
@@ -55,6 +58,15 @@ export const en = {
   "adapted.unchanged": "It changed no label.",
   "adapted.warming": "Warm-up: {count} of {all}.",
   "adapted.without": "without adaptation: {label}, {confidence}",
+
+  "modality.voice": "voice",
+  "modality.face": "face",
+  "modality.text": "words",
+  "modality.says": "{modality}: {label}, {confidence}",
+  "modality.face_choice": "Add the face in videos (experimental)",
+  "modality.words_choice": "Add the words of a transcript (English)",
+
+  "lines.title": "Transcript",
 
   "full.enter": "Full view",
   "full.leave": "Leave the full view",
@@ -184,6 +196,8 @@ export const en = {
   "error.empty": "The file is empty.",
   "error.undecodable": "The file is not audio in a format that the service supports.",
   "error.missing_extra": "For this kind of file the service needs `pip install 'emovox[media]'`.",
+  "error.no_modality": "The service lacks the networks for a face or for words.",
+  "error.transcript": "The service cannot read this form of a transcript.",
   "error.non_finite": "The file contains samples that are not numbers.",
   "error.too_large": "The file is larger than this service accepts.",
   "error.busy": "The service is busy. Try again in a moment.",
@@ -213,6 +227,15 @@ export const en = {
   "warning.truncated": "The end of the file cannot be decoded; the part before it was analysed.",
   "warning.unfinished": "The recorder did not finish this file. All of its sound was analysed.",
   "warning.channels_cancel": "The channels cancel each other when they are mixed. Analyse one channel alone.",
+  "warning.video": "No pictures could be read; the voice alone was analysed.",
+  "warning.no_face": "No face was found; the voice alone was analysed.",
+  "warning.face_rare": "Fewer than half of the pictures show a face.",
+  "warning.face_small": "The face is very small.",
+  "warning.face_blurred": "The face is blurred; its scores say little.",
+  "warning.faces_several": "Some pictures show several faces; the largest was followed.",
+  "warning.faces_change": "The face changes its place; it may be of several people.",
+  "warning.video_damaged": "Some pictures could not be decoded.",
+  "warning.transcript": "The transcript does not fit, or could not be read in full.",
   "warning.tracks": "The file has several audio tracks; only its default track was analysed.",
 
   "label.neutral": "neutral",

@@ -54,6 +54,11 @@ export function maybe(key: string): string | null {
   return overlaid[current][key] ?? (Object.hasOwn(en, key) ? TEXTS[current][key as Key] : null);
 }
 
+/** The name of a modality; one that the page does not know is shown as it is. */
+export function modalityName(modality: string): string {
+  return maybe(`modality.${modality}`) ?? modality;
+}
+
 /** A label's name; labels of users' own models are shown as they are. */
 export function labelName(label: string): string {
   return maybe(`label.${label}`) ?? label;

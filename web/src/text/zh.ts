@@ -28,6 +28,8 @@ export const zh: Texts = {
   "file.failed": "{file}：{message}",
   "file.undrawable": "{file}：浏览器无法解码，因此没有波形和声音；分析结果是完整的。",
 
+  "file.lone_transcript": "{file}：它属于哪个录音？请一起选择，或使用相同的文件名。",
+
   "files.title": "录音",
   "files.count": "{count} 个文件",
   "files.clear": "清空列表",
@@ -55,6 +57,15 @@ export const zh: Texts = {
   "adapted.unchanged": "没有标签改变。",
   "adapted.warming": "预热：{count}/{all}。",
   "adapted.without": "不适应时：{label}，{confidence}",
+
+  "modality.voice": "声音",
+  "modality.face": "人脸",
+  "modality.text": "文字",
+  "modality.says": "{modality}：{label}，{confidence}",
+  "modality.face_choice": "加上视频中的人脸（实验性）",
+  "modality.words_choice": "加上文字稿的文字（英语）",
+
+  "lines.title": "文字稿",
 
   "full.enter": "全屏显示",
   "full.leave": "退出全屏",
@@ -179,6 +190,8 @@ export const zh: Texts = {
   "error.empty": "文件是空的。",
   "error.undecodable": "服务无法识别此文件的音频格式。",
   "error.missing_extra": "处理此类文件，服务需要 `pip install 'emovox[media]'`。",
+  "error.no_modality": "服务缺少人脸或文字的网络。",
+  "error.transcript": "服务无法读取这种格式的文字稿。",
   "error.non_finite": "文件中含有无效的采样值。",
   "error.too_large": "文件超过此服务的大小限制。",
   "error.busy": "服务繁忙，请稍后再试。",
@@ -208,6 +221,15 @@ export const zh: Texts = {
   "warning.truncated": "文件末尾无法解码；已分析之前的部分。",
   "warning.unfinished": "录音程序没有正常结束此文件；其中的声音已全部分析。",
   "warning.channels_cancel": "各声道混合后互相抵消。请只分析其中一个声道。",
+  "warning.video": "无法读取画面；只分析了声音。",
+  "warning.no_face": "没有找到人脸；只分析了声音。",
+  "warning.face_rare": "不到一半的画面有人脸。",
+  "warning.face_small": "人脸太小。",
+  "warning.face_blurred": "人脸模糊；其得分说明不了什么。",
+  "warning.faces_several": "部分画面有多张人脸；跟踪了最大的一张。",
+  "warning.faces_change": "人脸的位置突变；可能属于不同的人。",
+  "warning.video_damaged": "部分画面无法解码。",
+  "warning.transcript": "文字稿与录音不符，或无法完整读取。",
   "warning.tracks": "文件有多条音轨；只分析了默认音轨。",
 
   "label.neutral": "中性",

@@ -3,8 +3,9 @@
 import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
 import { emsOf, letterUnit, make } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
+import type { Modalities } from "../recogniser/protocol.ts";
 import { percent, span } from "../text/format.ts";
-import { labelName, t } from "../text/i18n.ts";
+import { labelName, modalityName, t } from "../text/i18n.ts";
 import { DARK_INK, inkOn } from "./colours.ts";
 import type { Layout } from "./layout.ts";
 import { nameOf, type TimelineData } from "./paint.ts";
@@ -167,12 +168,26 @@ function nearest(indices: readonly number[], strips: readonly Strip[], strip: St
   return [...indices].sort((a, b) => distance(a) - distance(b))[0];
 }
 
-/** Return a segment in words: its times, its label and its confidence, and those without adaptation if they differ. */
+/** Return a segment in words: its times, label and confidence, those without adaptation if they differ, and those of
+ * each modality if there are several. */
 export function inWords(strip: Strip): string {
   const plain = unadapted(strip);
-  if (!plain) return verdictOf(strip);
-  const without = t("adapted.without", { label: labelName(plain.label), confidence: percent(plain.confidence) });
-  return `${verdictOf(strip)} (${without})`;
+  const without =
+    plain && t("adapted.without", { label: labelName(plain.label), confidence: percent(plain.confidence) });
+  const further = [without, modalitiesText(strip.modalities)].filter((text) => text !== null);
+  return further.length ? `${verdictOf(strip)} (${further.join("; ")})` : verdictOf(strip);
+}
+
+/** Return what each modality says alone; null if there is only the voice. */
+export function modalitiesText(modalities: Modalities | undefined): string | null {
+  const all = Object.entries(modalities ?? {});
+  if (all.length < 2) return null;
+  const parts = all.map(([name, scores]) => {
+    const best = bestOf(scores);
+    const words = { modality: modalityName(name), label: labelName(best), confidence: percent(scores[best] ?? 0) };
+    return t("modality.says", words);
+  });
+  return parts.join("; ");
 }
 
 function verdictOf(strip: Strip): string {

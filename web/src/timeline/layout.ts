@@ -1,4 +1,4 @@
-// The bands of a timeline, from top to bottom: waveform, a lane of segments per channel, scores, axis.
+// The bands of a timeline, from top to bottom: waveform, a lane of segments per channel and its modalities, scores, axis.
 
 export interface Band {
   readonly top: number;
@@ -9,6 +9,8 @@ export interface Layout {
   readonly wave: Band;
   /** One lane per channel, in their order. */
   readonly lanes: readonly Band[];
+  /** A row for each modality of a channel, below its lane. */
+  readonly modalities: readonly (readonly Band[])[];
   readonly scores: readonly Band[];
   readonly axis: Band;
   readonly height: number;
@@ -25,6 +27,7 @@ export interface View {
 
 const WAVE = 84;
 const LANE = 40;
+const MODALITY = 20;
 const SCORES = 92;
 const AXIS = 24;
 const GAP = 8;
@@ -33,7 +36,7 @@ const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800
 const TICK_ROOM = 72; // pixels between two ticks, at least
 
 /** Return the layout of a timeline, each band below its caption. Without a waveform, its band has height 0. */
-export function layoutOf(channels: number, hasWave: boolean, unit = 1): Layout {
+export function layoutOf(channels: number, hasWave: boolean, unit = 1, modalities = 0): Layout {
   let top = 0;
   const band = (size: number, space = CAPTION): Band => {
     if (!size) return { top, height: 0 };
@@ -44,10 +47,23 @@ export function layoutOf(channels: number, hasWave: boolean, unit = 1): Layout {
   };
   const wave = band(hasWave ? WAVE : 0);
   const count = Math.max(1, channels);
-  const lanes = Array.from({ length: count }, () => band(LANE, count > 1 ? CAPTION : 0));
+  const lanes: Band[] = [];
+  const rows: Band[][] = [];
+  for (let channel = 0; channel < count; channel += 1) {
+    lanes.push(band(LANE, count > 1 ? CAPTION : 0));
+    rows.push(Array.from({ length: modalities }, () => band(MODALITY)));
+  }
   const scores = Array.from({ length: count }, () => band(SCORES));
   const axis = Math.round(AXIS * unit);
-  return { wave, lanes, scores, axis: { top: top - GAP, height: axis }, height: top - GAP + axis, unit };
+  return {
+    wave,
+    lanes,
+    modalities: rows,
+    scores,
+    axis: { top: top - GAP, height: axis },
+    height: top - GAP + axis,
+    unit,
+  };
 }
 
 export function pixelOf(seconds: number, view: View): number {

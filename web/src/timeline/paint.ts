@@ -4,15 +4,17 @@ import { isSpeech } from "../../packages/emovox/src/engine/summary.ts";
 import type { Peaks } from "../audio/peaks.ts";
 import { strokesOf } from "../dom/faces.ts";
 import { moment } from "../text/format.ts";
-import { labelName, t } from "../text/i18n.ts";
+import { labelName, modalityName, t } from "../text/i18n.ts";
 import { DARK_INK, inkOn } from "./colours.ts";
 import { type Band, CAPTION, type Layout, pixelOf, ticks, type View } from "./layout.ts";
-import type { Strip } from "./session.ts";
+import { bestOf, type Strip } from "./session.ts";
 
 export interface TimelineData {
   readonly duration: number;
   readonly channels: readonly number[];
   readonly strips: readonly Strip[];
+  /** The modalities that have a row; none if there is only the voice. */
+  readonly modalities: readonly string[];
   readonly peaks: Peaks | null;
   readonly colours: ReadonlyMap<string, string>;
 }
@@ -52,6 +54,10 @@ export function paint(painting: Painting): void {
     const strips = visible.filter((strip) => strip.channel === channel);
     const [lane, scores] = [layout.lanes[index], layout.scores[index]];
     if (lane) paintLane(painting, strips, lane);
+    for (const [row, name] of data.modalities.entries()) {
+      const band = layout.modalities[index]?.[row];
+      if (band) paintModality(painting, strips, name, band);
+    }
     if (scores) paintScores(painting, strips, scores);
     const several = data.channels.length > 1;
     const name = several ? t("timeline.channel", { channel }) : "";
@@ -100,6 +106,28 @@ function paintLane(painting: Painting, strips: readonly Strip[], lane: Band): vo
     fill(painting, strip, { top: lane.top, height: lane.height - 1 }, colour);
     context.globalAlpha = 1;
     if (!strip.preview) nameBlock(painting, strip, lane, colour);
+  }
+}
+
+/** Draw the likeliest label of one modality for each strip that has it. */
+function paintModality(painting: Painting, strips: readonly Strip[], name: string, band: Band): void {
+  const { context, data, layout, theme, view } = painting;
+  caption(painting, modalityName(name), band.top);
+  context.fillStyle = theme.line;
+  context.fillRect(0, band.top + band.height - 1, view.width, 1);
+  for (const strip of strips) {
+    const scores = strip.modalities?.[name];
+    if (!scores) continue;
+    const label = bestOf(scores);
+    const colour = data.colours.get(label) ?? theme.unsure;
+    fill(painting, strip, { top: band.top, height: band.height - 1 }, colour);
+    const text = labelName(label);
+    context.font = `${SMALL * layout.unit}px ${theme.font}`;
+    if (context.measureText(text).width + 8 > (strip.end - strip.start) / view.secondsPerPixel) continue;
+    context.fillStyle = inkOn(colour);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(text, pixelOf((strip.start + strip.end) / 2, view), band.top + band.height / 2);
   }
 }
 

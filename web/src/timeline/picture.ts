@@ -23,7 +23,7 @@ const THEME: Omit<Theme, "font"> = {
 /** Return a finished timeline as PNG. */
 export async function pictureOf(data: TimelineData, row: Row, model: ModelName, font: string): Promise<Blob> {
   const theme = { ...THEME, font };
-  const layout = layoutOf(data.channels.length, data.peaks !== null);
+  const layout = layoutOf(data.channels.length, data.peaks !== null, 1, data.modalities.length);
   const canvas = document.createElement("canvas");
   const height = HEAD + layout.height + LEGEND + MARGIN;
   [canvas.width, canvas.height] = [WIDTH * SHARPNESS, height * SHARPNESS];

@@ -1,7 +1,15 @@
 // The state of a live session: a pure reducer over the recogniser's events, and the result of the session.
 
 import { bestOf, isSpeech, judged, summarise } from "../../packages/emovox/src/engine/summary.ts";
-import type { Adapted, EmotionUpdated, LiveEvent, Row, Segment, SpeechEnded } from "../recogniser/protocol.ts";
+import type {
+  Adapted,
+  EmotionUpdated,
+  LiveEvent,
+  Row,
+  Segment,
+  SpeechEnded,
+  SpokenLine,
+} from "../recogniser/protocol.ts";
 
 /** A piece of the timeline: a final segment, or a preview. */
 export interface Strip extends Segment {
@@ -73,7 +81,9 @@ export function rowOf(session: Session, about: { file: string; duration: number;
 /** Return a result as it is with another threshold of abstention: labels and the warning `uncertain`, nothing else. */
 export function relabelled(row: Row, threshold: number): Row {
   if (!row.scores) return row;
-  return { ...judged(row, threshold), segments: row.segments.map((segment) => withThreshold(segment, threshold)) };
+  const lines = row.lines?.map((line) => lineWithThreshold(line, threshold));
+  const segments = row.segments.map((segment) => withThreshold(segment, threshold));
+  return { ...judged(row, threshold), segments, ...(lines ? { lines } : {}) };
 }
 
 /** Return a live session as it is with another threshold of abstention. */
@@ -90,6 +100,11 @@ export function relabelledSession(session: Session, threshold: number): Session 
 
 function withThreshold<Scored extends Segment>(scored: Scored, threshold: number): Scored {
   return { ...scored, label: isSpeech(scored) && scored.confidence >= threshold ? bestOf(scored.scores) : null };
+}
+
+function lineWithThreshold(line: SpokenLine, threshold: number): SpokenLine {
+  const { scores, confidence } = line;
+  return { ...line, label: scores && confidence !== null && confidence >= threshold ? bestOf(scores) : null };
 }
 
 /** Return the label with the highest score without adaptation and that score, if it is another label; else null. */

@@ -13,7 +13,14 @@ const NARROWEST = 5; // mean width in pixels below which segments have no button
 const CALM_MS = 1000; // between two steps of a live timeline, with reduced motion
 const NEAR_END = 48; // pixels from the end within which a live timeline scrolls along
 
-export const EMPTY: TimelineData = { duration: 0, channels: [0], strips: [], peaks: null, colours: new Map() };
+export const EMPTY: TimelineData = {
+  duration: 0,
+  channels: [0],
+  strips: [],
+  modalities: [],
+  peaks: null,
+  colours: new Map(),
+};
 
 export class TimelineView {
   readonly #scroller = byId("scroller");
@@ -112,7 +119,7 @@ export class TimelineView {
   #draw(): void {
     this.#resize();
     const data = this.#data;
-    const layout = layoutOf(data.channels.length, data.peaks !== null, letterUnit());
+    const layout = layoutOf(data.channels.length, data.peaks !== null, letterUnit(), data.modalities.length);
     const scale = this.#scale;
     const width = this.#scroller.clientWidth;
     const view: View = { start: this.#scroller.scrollLeft / scale, secondsPerPixel: 1 / scale, width };

@@ -42,6 +42,31 @@ test("choosing a segment plays it and shows it in large letters", async ({ page 
   await expect(page.locator("#chosen")).toBeHidden();
 });
 
+test("a face and a transcript: a row for each modality, what each says, the lines; a transcript alone", async ({
+  page,
+}) => {
+  await page.check("#face-file");
+  await page.check("#words-file");
+  const transcript = { name: "speech.srt", mimeType: "text/plain", buffer: Buffer.from("1") };
+  await page.setInputFiles("#file", transcript);
+  await expect(page.locator("#notice")).toContainText("speech.srt: to which recording does it belong?");
+  await analyse(page, SPEECH);
+  await expect(page.locator("#modalities")).toHaveText(/^voice: .+, \d+%; face: .+, \d+%$/);
+  const height = await page.locator("#track").evaluate((track) => track.clientHeight);
+  await page.setInputFiles("#file", transcript); // it belongs to the only recording
+  await expect(page.locator("#lines-list li")).toHaveText(/A: speech.srt/);
+  await expect(page.locator("#modalities")).toHaveText(/; words: .+, \d+%$/);
+  expect(await page.locator("#track").evaluate((track) => track.clientHeight)).toBeGreaterThan(height);
+  const last = page.locator("button.segment").last(); // without a face
+  await last.click();
+  await expect(page.locator("#modalities")).toBeHidden();
+  await expect(page.locator("button.segment").first()).toHaveAttribute("aria-label", /\(voice: .+; face: .+; words: /);
+  await page.uncheck("#face-file");
+  await page.uncheck("#words-file");
+  await expect(page.locator("#lines")).toBeVisible();
+  await expect(page.locator("#modalities")).toBeHidden();
+});
+
 test("the main path: the example, several files, a wrong one, threshold, model, full view", async ({ page }) => {
   await page.getByRole("button", { name: "Try an example" }).click();
   await expect(page.locator("#recording")).toHaveText("demo.flac");

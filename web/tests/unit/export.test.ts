@@ -65,6 +65,18 @@ test("the JSON is the document of emovox predict --format json, scores with four
   assert.deepEqual([row.confidence, row.scores.sad, row.segments[0].end], [0.44, 0.56, 4.14]);
 });
 
+test("modalities and lines are rounded, too", () => {
+  const scores = { neutral: 0.440049, sad: 0.559951 };
+  const line = { start: 0.7, end: 4.1, text: "no", label: "sad", confidence: 0.559951, scores, speaker: null };
+  const silent = { ...line, label: null, confidence: null, scores: null };
+  const segments = ROW.segments.map((segment) => ({ ...segment, modalities: { voice: scores, face: scores } }));
+  const full: Row = { ...ROW, segments, modalities: { voice: scores }, lines: [line, silent] };
+  const [row] = JSON.parse(jsonText([full], { name: "svm", version: "0.1.0" })).results;
+  assert.deepEqual(row.modalities, { voice: { neutral: 0.44, sad: 0.56 } });
+  assert.equal(row.segments[0].modalities.face.sad, 0.56);
+  assert.deepEqual([row.lines[0].confidence, row.lines[0].scores.sad, row.lines[1].scores], [0.56, 0.56, null]);
+});
+
 test("downloads are named after the recording", () => {
   assert.equal(stem("/tmp/a.b.wav"), "a.b");
   assert.equal(stem(".wav"), "emovox");

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isTranscript, transcriptOf } from "../../src/page/transcripts.ts";
+import { inWords } from "../../src/timeline/buttons.ts";
 import { coloursOf, contrast, inkOn } from "../../src/timeline/colours.ts";
 import { layoutOf, ticks } from "../../src/timeline/layout.ts";
 
@@ -34,6 +36,39 @@ test("bands follow each other without touching", () => {
   }
   assert.equal(axis.top + axis.height, height);
   assert.equal(layoutOf(1, false).wave.height, 0);
+});
+
+test("each channel has a row for each modality below its lane", () => {
+  const { lanes, modalities, scores } = layoutOf(2, false, 1, 2);
+  assert.deepEqual(
+    modalities.map((rows) => rows.length),
+    [2, 2],
+  );
+  const bands = [lanes[0], ...(modalities[0] ?? []), lanes[1], ...(modalities[1] ?? []), scores[0]];
+  for (const [index, band] of bands.slice(1).entries()) {
+    const above = bands[index];
+    assert.ok(above && band && band.top >= above.top + above.height);
+  }
+  assert.deepEqual(layoutOf(1, true).modalities, [[]]);
+});
+
+test("a segment says in words what each modality says alone", () => {
+  const scores = { sad: 0.6, happy: 0.4 };
+  const strip = { start: 0, end: 1, channel: 0, label: "sad", confidence: 0.6, scores, preview: false };
+  assert.equal(inWords(strip), "0.0–1.0 s: sad, 60%");
+  assert.equal(inWords({ ...strip, modalities: { voice: scores } }), inWords(strip));
+  const modalities = { voice: scores, text: { sad: 0.1, happy: 0.9 } };
+  assert.equal(inWords({ ...strip, modalities }), "0.0–1.0 s: sad, 60% (voice: sad, 60%; words: happy, 90%)");
+});
+
+test("a transcript belongs to the recording of its name, or to the only one", () => {
+  const [a, b] = [{ name: "a.wav" }, { name: "b.mp4" }];
+  const [srt, vtt] = [{ name: "A.SRT" }, { name: "b.vtt" }];
+  assert.deepEqual([a, b, srt, vtt].map(isTranscript), [false, false, true, true]);
+  assert.equal(transcriptOf(a, [a], [vtt]), vtt);
+  assert.equal(transcriptOf(b, [a, b], [srt, vtt]), vtt);
+  assert.equal(transcriptOf(a, [a, b], [vtt]), null);
+  assert.equal(transcriptOf(a, [a], []), null);
 });
 
 test("ticks are round and far enough apart", () => {

@@ -14,10 +14,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from emovox.fusion.text.encoder import SentenceEncoder
+from emovox.fusion.text.encoder import PACKAGE, SentenceEncoder
 from emovox.fusion.text.ngrams import NgramRows, plain
 from emovox.runtime.registry import models_folder
 from emovox.schema.errors import WeightsError
+from emovox.schema.extras import require
 
 HEAD = "text.safetensors"
 """Name of the file of the head, in `runtime/text` of the package or fetched."""
@@ -106,6 +107,19 @@ class TextEmotion:
         return result
 
 
+def check_text() -> None:
+    """Check that words can be scored here, before a recording is read.
+
+    Raises:
+        MissingExtraError: the extra 'text' is not installed.
+        WeightsError: the head is not here.
+    """
+    for package in ("tokenizers", PACKAGE):
+        require(package, need="the emotion of words", extra="text")
+    if not _head_path().is_file():
+        raise _missing(_head_path())
+
+
 def write_head(path: Path, head: TextHead, notes: Mapping[str, str]) -> None:
     """Write a head: matrices as float16, `labels` and `share` beside `notes` in the metadata."""
     from safetensors.numpy import save_file
@@ -123,7 +137,7 @@ def read_head(path: Path) -> TextHead:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise WeightsError(f"{path}: not found; get it by emovox models fetch text")
+        raise _missing(path)
     try:
         with safe_open(path, "np") as file:
             arrays = {name: file.get_tensor(name).astype(np.float32) for name in _ARRAYS}
@@ -134,6 +148,10 @@ def read_head(path: Path) -> TextHead:
 
 
 _ARRAYS = ("mean", "encoder", "encoder_bias", "rarity", "ngrams", "ngrams_bias", "offset")
+
+
+def _missing(path: Path) -> WeightsError:
+    return WeightsError(f"{path}: not found; get it by emovox models fetch text")
 
 
 def _head_path() -> Path:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter, Response
 
 from emovox import __version__
+from emovox.fusion.modalities import MODALITIES
 from emovox.schema.card import ModelCard
 from emovox.serving.http.api_docs import HEALTH
 from emovox.serving.http.api_docs import models as models_described
+from emovox.serving.http.beside import offered_modalities
 from emovox.serving.models import OfferedModels
 from emovox.serving.responses import json_response
 
@@ -33,14 +36,15 @@ class About:
     def router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter()
-        described = models_described(self._entry(self._card))
+        described = models_described(self._entry(self._card, MODALITIES))
         router.add_api_route("/v1/models", self.models, methods=["GET"], **described)
         router.add_api_route("/healthz", self.health, methods=["GET"], **HEALTH)
         return router
 
     async def models(self) -> Response:
         """List the models with labels, licences and figures; uploads may ask for those that are `offered`."""
-        return json_response({"models": [self._entry(card) for card in self._models.cards]})
+        modalities = await asyncio.to_thread(offered_modalities)
+        return json_response({"models": [self._entry(card, modalities) for card in self._models.cards]})
 
     async def health(self) -> Response:
         """Return whether the service takes requests: 200, or 503 while it ends."""
@@ -54,7 +58,7 @@ class About:
         }
         return json_response(body, status=200 if self.is_ready else 503)
 
-    def _entry(self, card: ModelCard) -> dict[str, Any]:
+    def _entry(self, card: ModelCard, modalities: Sequence[str]) -> dict[str, Any]:
         return {
             "name": card.name,
             "version": card.version,
@@ -65,6 +69,7 @@ class About:
             "threshold": card.threshold,
             "sets": [] if card.trust is None else [msgspec.to_builtins(one) for one in card.trust.sets],
             "adaptable": card.adaptable,
+            "modalities": modalities,
             "licence": card.licence,
             "licence_risk": card.licence_risk,
             "parameters": card.parameters,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import BinaryIO
@@ -10,11 +11,11 @@ from typing import BinaryIO
 from emovox.audio.types import Reading
 from emovox.fusion.alignment import fitting_lines, with_transcript
 from emovox.fusion.face.modality import check_face, isolated_face
-from emovox.fusion.modalities import FACE, TEXT, OtherModality, fused, parse_modalities
-from emovox.fusion.text.emotion import TextEmotion
+from emovox.fusion.modalities import FACE, TEXT, VOICE, OtherModality, fused, parse_modalities
+from emovox.fusion.text.emotion import TextEmotion, check_text
 from emovox.fusion.text.modality import words_of
 from emovox.fusion.transcript import Transcript, check_suffix, parse_transcript
-from emovox.schema.errors import ConfigError, ModelError, TranscriptError
+from emovox.schema.errors import ConfigError, MissingExtraError, ModelError, TranscriptError
 from emovox.schema.result import Notice, Result
 from emovox.serving.errors import NoModalityError, RequestError
 from emovox.serving.http.uploads import NamedBytes
@@ -22,6 +23,9 @@ from emovox.serving.http.uploads import NamedBytes
 LINES, LINES_A_SECOND = 50, 5.0
 """Lines that a transcript may have: so many, and so many more for each second of the recording. The work for a line
 takes about 15 ms."""
+
+
+_CHECKS: Mapping[str, Callable[[], None]] = {VOICE: lambda: None, FACE: check_face, TEXT: check_text}
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,21 @@ def beside_voice(modalities: str, *, coverage: int | None) -> BesideVoice:
     if len(weights) > 1 and coverage is not None:
         raise ConfigError("got coverage and other modalities, expected one of them; sets of labels are of the voice")
     try:
-        if FACE in weights:
-            check_face()
-        if TEXT in weights:
-            text_emotion()
+        for name in weights:
+            _CHECKS[name]()
     except ModelError as error:
         raise NoModalityError(f"this service lacks networks for the modalities {modalities}: {error}") from error
     return BesideVoice(weights)
+
+
+def offered_modalities() -> list[str]:
+    """Return the modalities that an upload may ask for here; the first call takes a moment, so call it in a thread."""
+    offered = []
+    for name, check in _CHECKS.items():
+        with suppress(MissingExtraError, ModelError):
+            check()
+            offered.append(name)
+    return offered
 
 
 @cache

@@ -3,6 +3,9 @@
 /** Label → probability, in the model's order. */
 export type Scores = Readonly<Record<string, number>>;
 
+/** Modality → its scores. */
+export type Modalities = Readonly<Record<string, Scores>>;
+
 export interface Notice {
   readonly code: string;
   readonly message: string;
@@ -25,6 +28,8 @@ export interface Segment {
   readonly scores: Scores;
   /** The scores without adaptation, if `scores` are adapted to a voice. */
   readonly plain_scores?: Scores;
+  /** Modality ("voice", "face", "text") → its own scores, if others than the voice count. */
+  readonly modalities?: Modalities;
   /** "not_speech": the model hears another sound; the segment does not count. */
   readonly code?: string;
 }
@@ -41,6 +46,20 @@ export interface Row {
   readonly segments: readonly Segment[];
   readonly adapted?: Adapted;
   readonly plain_scores?: Scores;
+  readonly modalities?: Modalities;
+  /** The lines of a transcript, if one was given. */
+  readonly lines?: readonly SpokenLine[];
+}
+
+/** A line of a transcript; `label` is null below the threshold, and outside all speech `scores`, too. */
+export interface SpokenLine {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+  readonly label: string | null;
+  readonly confidence: number | null;
+  readonly scores: Scores | null;
+  readonly speaker: string | null;
 }
 
 export interface SpeechStarted {
