@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from emovox.models.cost import multiply_adds
 from emovox.models.encoders import EncoderConfig, build_encoder
 from emovox.models.hybrid import HybridConfig
 from emovox.models.mobile import MobileConfig
@@ -120,3 +121,17 @@ def test_an_encoder_without_layers_to_prune_is_refused() -> None:
     assert not prunable(frozen)
     with pytest.raises(ConfigError, match="got the encoder 'whisper', which has no layers to prune, expected one of"):
         pruned_config(frozen, keep=0.8, multiple=16)
+
+
+def test_fewer_channels_multiply_less_and_the_front_end_as_before() -> None:
+    sizes = [multiply_adds(build_encoder(pruned_config(HYBRID, keep=keep, multiple=1))) for keep in (1.0, 0.5)]
+    assert sizes[0][0] == sizes[1][0] > 0
+    assert sizes[0][1] > sizes[1][1] > 0
+
+
+def test_the_products_of_an_lstm_are_counted() -> None:
+    frames = 76  # 301 frames of the front end, every fourth
+    wide = msgspec.structs.replace(HYBRID, cells=HYBRID.cells + 1)
+    more = multiply_adds(build_encoder(wide))[1] - multiply_adds(build_encoder(HYBRID))[1]
+    gates = [8 * cells * (HYBRID.recurrent_width + cells) for cells in (HYBRID.cells, wide.cells)]
+    assert more >= frames * (gates[1] - gates[0])

@@ -146,6 +146,27 @@ def load(path: Path, *, key: str) -> dict[str, Any] | None:
     return content
 
 
+def copy_checkpoint(source: Path, target: Path, *, key: str, new_key: str) -> None:
+    """Copy a checkpoint for a recipe that begins with the same run of the loop.
+
+    Args:
+        source: the checkpoint.
+        target: path of the copy.
+        key: identifies the recipe of `source`.
+        new_key: identifies the recipe that takes it over.
+
+    Raises:
+        CheckpointError: there is no such file, or it is damaged or of another recipe.
+        ConfigError: the copy cannot be written.
+    """
+    content = load(source, key=key)
+    if content is None:
+        raise CheckpointError(f"{source}: there is no such checkpoint; train the run on this machine, or copy it whole")
+    buffer = io.BytesIO()
+    torch.save({**content, "key": new_key}, buffer)
+    write_whole(target, buffer.getvalue(), make_folder=True)
+
+
 def put_state(state: State, content: dict[str, Any], path: Path) -> None:
     """Put the content of a checkpoint into a state, so that its run continues.
 

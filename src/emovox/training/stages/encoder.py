@@ -26,6 +26,9 @@ from emovox.training.stages.distillation import (
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judged, named, run_stages
 
+ENCODER_FOLDER, TEACHER_FOLDER = "encoder", "teacher"
+"""Folders of the stage and of the recipe's teacher, in that of the fold."""
+
 
 @dataclass(frozen=True)
 class LearnEncoder:
@@ -37,7 +40,7 @@ class LearnEncoder:
         if not (network.encoder.learns or recipe.head_learning is None):
             return fitted
         learnt, held = held_out(context.task, context.train, recipe)
-        fit_encoder(context, network, recipe.learning, learnt, held, ENCODER, "encoder")
+        fit_encoder(context, network, recipe.learning, learnt, held, ENCODER, ENCODER_FOLDER)
         return replace(fitted, held=held)
 
 
@@ -75,7 +78,7 @@ def teach(context: Context, clips: Indices) -> DistillationTargets | None:
         return None
     if inputs is None:
         raise ValueError(f"{context.recipe.name}: got no inputs of the teacher, expected them as `teacher_inputs`")
-    folder, report = context.folder / "teacher", named(context.report, "teacher")
+    folder, report = context.folder / TEACHER_FOLDER, named(context.report, "teacher")
     classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
     share, temperature = teacher.share, teacher.temperature
     path, key = folder / TARGETS, f"{classroom.key} {share} {temperature}"

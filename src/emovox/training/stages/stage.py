@@ -103,9 +103,8 @@ class Context:
 
     @cached_property
     def key(self) -> str:
-        """Return a key of recipe, clips and starting weights; a checkpoint with another key is refused."""
-        key = f"{self.recipe.sha256()} {derived_seed(0, *self.train.tolist())}"
-        return f"{key} {read_start(self.recipe.start).weights_sha256}" if self.recipe.start else key
+        """Return the key of this fit (`fit_key`)."""
+        return fit_key(self.recipe, self.train)
 
     def rows(self, clips: Indices) -> Indices:
         """Return the training rows of clips: tiles, copies, and whole clips if the recipe has `whole`."""
@@ -135,7 +134,7 @@ class Context:
     ) -> None:
         """Run the loop in the folder `name`; `purpose` sets its random numbers."""
         seed, report = derived_seed(self.recipe.seed, *purpose), named(self.report, name)
-        key, folder = f"{self.key} {name}", self.folder / name
+        key, folder = loop_key(self.key, name), self.folder / name
         adversary: AbstractContextManager[None] = nullcontext()
         if plan.adversary.on:
             guess = self.seeded(lambda: make_guess(network, plan.adversary, self.task), *purpose)
@@ -151,6 +150,17 @@ class Context:
     def seeded(self, build: Callable[[], Module], *purpose: int) -> Module:
         """Build a module with random weights that depend on the recipe's seed and a purpose."""
         return seeded(build, derived_seed(self.recipe.seed, *purpose))
+
+
+def fit_key(recipe: NetworkRecipe, train: Indices) -> str:
+    """Return a key of recipe, training clips and starting weights; a checkpoint with another key is refused."""
+    key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
+    return f"{key} {read_start(recipe.start).weights_sha256}" if recipe.start else key
+
+
+def loop_key(key: str, name: str) -> str:
+    """Return the key of one run of the loop within a fit."""
+    return f"{key} {name}"
 
 
 def run_stages(stages: Sequence[Stage], context: Context) -> Fitted:

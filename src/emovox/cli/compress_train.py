@@ -1,0 +1,96 @@
+"""`emovox compress prune`: a smaller network from a training run, trained further in each fold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from emovox.cli.console import columns, complain, say
+from emovox.schema.extras import require
+
+if TYPE_CHECKING:
+    from emovox.training.network_recipe import NetworkRecipe
+
+NEED, EXTRA = "emovox compress", "train"
+
+
+def prune(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of emovox train, finished.")],
+    keep: Annotated[float, typer.Option(help="Share of the channels of each layer that stay, above 0, at most 1.")],
+    criterion: Annotated[
+        Literal["l2", "l1", "random"],
+        typer.Option(help="Importance of a channel: squares or absolute values of its weights, or drawn."),
+    ] = "l2",
+    multiple: Annotated[int, typer.Option(help="Numbers of channels are rounded down to a multiple of it.")] = 16,
+    steps: Annotated[int, typer.Option(help="Steps of the further training.")] = 1000,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of the further training.")] = 1e-3,
+    name: Annotated[
+        str, typer.Option(metavar="<name>", help="Name of the new model. Default: that of the run and the percentage.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+) -> None:
+    """Remove channels of a trained network, train it further in each fold, and write a new run with figures and model.
+
+    First stage and teacher are taken over from the run. The result is that of its recipe with the table [prune].
+    """
+    for module in ("torch", "torch_pruning", "lightning_fabric", "sklearn"):
+        require(module, need=NEED, extra=EXTRA)
+    from emovox.training.cache import cache_folder
+    from emovox.training.network_recipe import Pruning
+    from emovox.training.run import is_same_run
+    from emovox.training.take_over import pruned_recipe, run_recipe, take_over
+
+    before = run_recipe(run)
+    pruning = Pruning(keep=keep, criterion=criterion, multiple=multiple, steps=steps, learning_rate=learning_rate)
+    after = pruned_recipe(before, pruning, name=name)
+    folder = output or cache_folder() / "runs" / after.name
+    is_same_run(folder, after, resume=resume)
+    take_over(run, folder, before=before, after=after)
+    _train(after, folder, resume=resume, workers=workers)
+    _compare(run, folder)
+
+
+def _train(recipe: NetworkRecipe, folder: Path, *, resume: bool, workers: int) -> None:
+    from emovox.cli.evaluate import evaluate
+    from emovox.cli.watcher import Printer
+    from emovox.workflow import train
+
+    made = train(recipe, folder=folder, resume=resume, workers=workers, watcher=Printer())
+    evaluate([str(made.folder)], output=made.folder / "report")
+
+
+def _compare(before: Path, after: Path) -> None:
+    """Print what compression changed, and write it beside the new model."""
+    from emovox.compression.product import REPORT, compression_report
+
+    report = compression_report(before, after)
+    old, new = report.before, report.after
+    rows = [
+        ("", old.name, new.name),
+        ("parameters", f"{old.parameters:,}", f"{new.parameters:,}"),
+        ("multiply-adds of 3 s, network", _millions(old.multiply_adds), _millions(new.multiply_adds)),
+        ("… front end", _millions(old.front_end_multiply_adds), _millions(new.front_end_multiply_adds)),
+        ("file", _megabytes(old.size), _megabytes(new.size)),
+        *(
+            (f"UAR, {corpus}", f"{100 * old.uar[corpus]:.1f}" if corpus in old.uar else "–", f"{100 * value:.1f}")
+            for corpus, value in new.uar.items()
+        ),
+    ]
+    say(columns(rows), nl=False)
+    parity = [f"{value:.1g} ({seconds} s)" for seconds, value in report.parity.items()]
+    complain(f"largest difference of file and network: {', '.join(parity) or 'no file was exported'}")
+    complain(f"comparison: {after / REPORT}")
+
+
+def _millions(number: int) -> str:
+    return f"{number / 1e6:.1f} M"
+
+
+def _megabytes(size: int | None) -> str:
+    return "–" if size is None else f"{size / 1e6:.2f} MB"
