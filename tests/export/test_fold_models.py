@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emovox.evaluation.figures.predictions import Predictions, Row
-from emovox.export.fold_models import over, run_corpora, run_system
+from emovox.export.fold_models import over, run_corpora, run_system, unheard_kinds
 from emovox.schema.errors import RecipeError
 
 
@@ -23,6 +23,15 @@ def test_scores_are_merged_into_the_labels_of_the_model() -> None:
     assert found.label.tolist() == ["neutral", "sad"]
     assert found.predicted.tolist() == ["neutral", ""]
     assert found.scores[0].tolist() == pytest.approx([0.6, 0.4])
+
+
+def test_a_kind_of_sound_is_tested_by_a_fold_that_learnt_from_nothing_like_it() -> None:
+    learnt = {"1": ("rain", "fire"), "2": ("dog", "fire"), "3": ("dog", "rain", "fire")}
+    found = unheard_kinds({**{fold: {"kinds": kinds} for fold, kinds in learnt.items()}, "4": None})
+    assert (found["dog"], found["rooster"], found["rain"]) == ("1", "1", "2")
+    assert found["fire"] is found["wind"] is None  # nothing like fire is unknown to any
+    assert "bell" not in found  # no fold learnt from such a sound
+    assert unheard_kinds({"1": None}) == {}
 
 
 def test_a_folder_without_fold_models_is_refused(tmp_path: Path) -> None:

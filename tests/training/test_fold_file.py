@@ -13,7 +13,7 @@ from emovox.corpora.folds import Fold
 from emovox.schema.errors import RecipeError
 from emovox.training.cross_validation import FoldScores
 from emovox.training.data.task import Task
-from emovox.training.fold_file import read_fold, write_fold
+from emovox.training.fold_file import SPEECH_KEPT, read_fold, write_fold
 from tests.training.tasks import cloud_task
 
 CLOSE = 1e-5
@@ -56,6 +56,16 @@ def test_a_figure_that_was_not_measured_stays_so(tmp_path: Path) -> None:
     found = read_fold(tmp_path / "2", task, fold)
     assert found is not None
     assert np.isnan(found.chosen["uar"])
+
+
+def test_a_fold_is_done_again_until_its_model_tells_speech(tmp_path: Path) -> None:
+    task = cloud_task()
+    fold = make_fold(task)
+    write_fold(tmp_path / "2", task, make_scores(fold))
+    assert read_fold(tmp_path / "2", task, fold) is not None
+    assert read_fold(tmp_path / "2", task, fold, speaks=True) is None
+    write_fold(tmp_path / "2", task, replace(make_scores(fold), chosen={SPEECH_KEPT: 0.99}))
+    assert read_fold(tmp_path / "2", task, fold, speaks=True) is not None
 
 
 def test_clips_go_by_name_and_not_by_place(tmp_path: Path) -> None:

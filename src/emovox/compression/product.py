@@ -95,4 +95,4 @@ def _exported(run: Run[TrainedModel]) -> TrainedModel:
     """Return the network of all clips with the temperature of the exported file."""
     model = _network(run)
     card = msgspec.structs.replace(model.card, temperature=run.temperature)
-    return TrainedModel(model.network, card, model.adaptation)
+    return TrainedModel(model.network, card, model.adaptation, model.speech)

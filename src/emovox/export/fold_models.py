@@ -19,6 +19,7 @@ from emovox.schema.errors import RecipeError
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.schema.labels import SEVEN_MAP
 from emovox.training.run import RESOLVED, Run, model_folder
+from emovox.training.speech_sounds import FOLDS
 
 INDEPENDENT = ("si", "si-fusion", "joint", "unheard", "zero-shot")
 """Protocols in which no test speaker is in training."""
@@ -47,7 +48,8 @@ def run_system(folder: Path, cache: Path) -> System:
     labels = next(iter(models.values())).labels
     known = {name: over(found, labels) for name, found in _out_of_fold(run.predictions).items()}
     known = {name: _tested(found, set(models)) for name, found in known.items()}
-    return from_folds(folder.resolve().name, models, known, noise=_noise(recipe))
+    kinds = unheard_kinds({fold: _about(folder, int(fold)).get("speech") for fold in models})
+    return from_folds(folder.resolve().name, models, known, noise=_noise(recipe), kinds=kinds)
 
 
 def run_corpora(folder: Path) -> tuple[tuple[str, ...], str]:
@@ -69,9 +71,30 @@ def _has_model(folder: Path, number: int) -> bool:
     return (model_folder(folder, number) / ABOUT).is_file()
 
 
+def _about(folder: Path, number: int) -> dict[str, Any]:
+    """Return what network.json of a fold says."""
+    found: dict[str, Any] = json.loads((model_folder(folder, number) / ABOUT).read_bytes())
+    return found
+
+
+def unheard_kinds(speech: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str | None]:
+    """Return for each kind of sound the fold whose model learnt from nothing like it, for `System.kinds`.
+
+    Args:
+        speech: fold → what network.json says of speech; None: its model does not tell speech, so it tests no kind.
+    """
+    learnt = {fold: set(about["kinds"]) for fold, about in speech.items() if about}
+    found: dict[str, str | None] = {}
+    for group in FOLDS.values():
+        without = [fold for fold, kinds in learnt.items() if kinds.isdisjoint(group)]
+        if len(without) < len(learnt):
+            found |= dict.fromkeys(group, without[0] if without else None)
+    return found
+
+
 def _exported(folder: Path, number: int, run: Run[TrainedModel], cache: Path) -> Predictor:
     trained = model_folder(folder, number)
-    weights = json.loads((trained / ABOUT).read_bytes())["weights_sha256"]
+    weights = _about(folder, number)["weights_sha256"]
     place = cache / weights[:16]
     found = sorted(place.glob("*.onnx"))
     path = found[0] if found else export_trained(TrainedModel.load(trained), run.predictions, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from torch import Tensor, nn
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.export.card import model_card
 from emovox.export.onnx import export, parity
+from emovox.export.speech_output import add_speech, check_same, write_with_speech
 from emovox.models.head import Head
 from emovox.models.network import Recogniser, count_parameters
-from emovox.models.trained import TrainedModel
+from emovox.models.speech_map import SpeechMap
+from emovox.models.trained import NetworkSpeech, TrainedModel
 from emovox.runtime.model import Model
+from emovox.runtime.registry import read_card
 from emovox.schema.card import Array, CardHead
 from emovox.schema.errors import ExportError
 from emovox.schema.figure import FigureKey
@@ -48,7 +52,8 @@ def export_network(run: Run[TrainedModel], folder: Path) -> Path:
     if run.model is None:
         raise ExportError(f"{run.folder}: no model was fitted on all clips; set export = true in the recipe")
     card = msgspec.structs.replace(run.model.card, temperature=run.temperature)
-    return export_trained(TrainedModel(run.model.network, card, run.model.adaptation), run.predictions, folder)
+    model = TrainedModel(run.model.network, card, run.model.adaptation, run.model.speech)
+    return export_trained(model, run.predictions, folder)
 
 
 def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predictions], folder: Path) -> Path:
@@ -86,7 +91,21 @@ def export_trained(model: TrainedModel, predictions: Mapping[FigureKey, Predicti
         card = msgspec.structs.replace(
             card, trust=msgspec.structs.replace(card.trust or CardTrust(), familiarity=trained.familiarity)
         )
-    return export(recogniser, card, folder, adaptation=model.adaptation)
+    if model.speech is None or trained.speech is None:
+        return export(recogniser, card, folder, adaptation=model.adaptation)
+    with tempfile.TemporaryDirectory() as draft:
+        plain = export(recogniser, card, Path(draft), adaptation=model.adaptation)
+        return _with_speech(plain.with_suffix(".json"), model.speech, trained.speech, folder)
+
+
+def _with_speech(plain: Path, speech_map: SpeechMap, about: NetworkSpeech, folder: Path) -> Path:
+    """Write a model with the output `speech`, and return the path of its .onnx file; the scores keep their bits."""
+    threshold, shares = about.threshold, {"kept": about.kept, "refused": about.refused}
+    made = add_speech(
+        plain.with_suffix(".onnx").read_bytes(), read_card(plain), speech_map, threshold=threshold, **shares
+    )
+    check_same(plain, write_with_speech(*made, plain.parent / "speech"), speech_map, threshold=threshold)
+    return write_with_speech(*made, folder).with_suffix(".onnx")
 
 
 def trained_parity(model: TrainedModel, path: Path) -> dict[float, float]:

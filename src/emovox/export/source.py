@@ -55,5 +55,6 @@ def write_trained(folder: Path, output: Path | None) -> tuple[TrainedModel, Path
     output = output or Path(f"{model.card.name}.onnx")
     if output.suffix != ".onnx" or not is_file_name(output.stem):
         raise ExportError(f"output is '{output}', expected NAME.onnx")
-    named = TrainedModel(model.network, msgspec.structs.replace(model.card, name=output.stem), model.adaptation)
+    card = msgspec.structs.replace(model.card, name=output.stem)
+    named = TrainedModel(model.network, card, model.adaptation, model.speech)
     return named, export_trained(named, {}, output.parent)

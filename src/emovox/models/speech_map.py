@@ -5,11 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from emovox.models.frame_inputs import FrameEncoder
+from emovox.models.network import Encoder
+
 LAGS = (1, 2, 4, 8)
 """Distances of frames, at 20 ms each: a syllable lasts about ten. The shortest input has 15 frames."""
 
 BAND, RHYTHM = 4, 12
 """Mel bands that are averaged, and the largest distance of frames over which their course is compared with itself."""
+
+LONGEST_HOP = 400
+"""Step between frames in samples at 16 kHz from which the shortest input, 0.3 s, has too few frames for the rhythm."""
 
 FLAT = 1e-3
 """Added to the variance of a band's course before it is standardised: a constant one stays 0."""
@@ -66,6 +72,19 @@ class FramePooling(nn.Module):
         centred = bands - bands.mean(2, keepdim=True)
         course = centred / (centred.square().mean(2, keepdim=True) + FLAT).sqrt()
         return [(course[:, :, lag:] * course[:, :, :-lag]).mean(2) for lag in range(1, RHYTHM + 1)]
+
+
+def pooling_for(encoder: Encoder) -> FramePooling | None:
+    """Return what pools the frames of a small network for the map; None: the map takes statistics.
+
+    Frames serve if mel bands, four or a multiple, and cepstra are among them, and the shortest input has enough.
+    """
+    if not isinstance(encoder, FrameEncoder):
+        return None
+    frames = encoder.front_end.config
+    if not (frames.log_mel and frames.mfcc) or frames.n_mels % BAND or frames.hop > LONGEST_HOP:
+        return None
+    return FramePooling(encoder.n_inputs, mels=frames.n_mels, cepstra=frames.features().n_mfcc)
 
 
 class SpeechMap(nn.Module):

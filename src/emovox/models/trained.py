@@ -16,6 +16,7 @@ from emovox.adaptation.parameters import PREFIX, from_arrays, to_arrays
 from emovox.models.encoders import EncoderConfig, empty_encoder, encoder_sizes
 from emovox.models.head import Head, HeadConfig
 from emovox.models.network import BaseNetwork, Encoder, Network, Recogniser
+from emovox.models.speech_map import SpeechMap, pooling_for
 from emovox.models.svm import SvmHead, SvmSizes
 from emovox.models.whisper import WhisperSizes
 from emovox.schema.card import CardCorpus
@@ -30,7 +31,26 @@ FORMAT = 1
 
 WEIGHTS, ABOUT = "network.safetensors", "network.json"
 
+SPEECH = "speech."
+"""Begins the names of the tensors of the map to speech."""
+
 _AGAIN = "copy both files from the same source, or train again"
+
+
+class NetworkSpeech(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is known of the map from statistics or frames to speech.
+
+    Attributes:
+        threshold: logit below which a tile is no speech.
+        kept: share of tiles of speech that reach it, of speakers that were not learnt from, 0 to 1.
+        refused: share of the time of other sounds without a label, of kinds that were not learnt from, 0 to 1.
+        kinds: kinds of other sounds that it learnt from.
+    """
+
+    threshold: float
+    kept: float
+    refused: float
+    kinds: tuple[str, ...]
 
 
 class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,6 +69,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         corpora: training corpora of the weights, pretraining included.
         fold: number of the fold whose test clips are not in training; None if all clips are in training.
         familiarity: how far recordings are from the voices in training; None: not measured.
+        speech: of the map that tells speech; None: it was not learnt.
         head: sizes of a `Head`; filled in from the network.
         svm: sizes of an SVM head; filled in from the network.
         sizes: sizes of the pretrained part of a Whisper encoder; filled in from the network.
@@ -68,6 +89,7 @@ class NetworkCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     corpora: tuple[CardCorpus, ...]
     fold: int | None = None
     familiarity: CardFamiliarity | None = None
+    speech: NetworkSpeech | None = None
     head: HeadConfig = HeadConfig()
     svm: SvmSizes | None = None
     sizes: WhisperSizes | None = None
@@ -85,10 +107,17 @@ class TrainedModel:
         network: fitted encoder and head.
         card: card of the network.
         adaptation: parameters that adapt it to a voice, with names as in a graph; None: it cannot adapt.
+        speech: map to the logit that a tile is speech, which `card.speech` describes; None: it has none.
     """
 
-    def __init__(self, network: BaseNetwork, card: NetworkCard, adaptation: Adaptation | None = None) -> None:
-        self.network, self.adaptation = network, adaptation
+    def __init__(
+        self,
+        network: BaseNetwork,
+        card: NetworkCard,
+        adaptation: Adaptation | None = None,
+        speech: SpeechMap | None = None,
+    ) -> None:
+        self.network, self.adaptation, self.speech = network, adaptation, speech
         sizes = encoder_sizes(network.encoder)
         head = {"svm": network.head.sizes} if isinstance(network.head, SvmHead) else {"head": network.head.config}
         self.card = msgspec.structs.replace(card, sizes=sizes, **head)
@@ -111,6 +140,8 @@ class TrainedModel:
         tensors = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
         if self.adaptation is not None:
             tensors |= {name: torch.from_numpy(array) for name, array in to_arrays(self.adaptation).items()}
+        if self.speech is not None:
+            tensors |= {f"{SPEECH}{name}": value.contiguous() for name, value in self.speech.state_dict().items()}
         weights = save(tensors)
         card = msgspec.structs.replace(self.card, weights_sha256=hashlib.sha256(weights).hexdigest())
         with replacing(folder / WEIGHTS, make_folder=True) as file, replacing(folder / ABOUT) as about:
@@ -137,7 +168,9 @@ class TrainedModel:
             )
         tensors = _tensors(weights, where=folder / WEIGHTS)
         adaptation = _adaptation(tensors, where=folder / WEIGHTS)
-        return cls(_network(card, tensors, where=folder / WEIGHTS), card, adaptation)
+        speech = {name: tensors.pop(name) for name in list(tensors) if name.startswith(SPEECH)}
+        network = _network(card, tensors, where=folder / WEIGHTS)
+        return cls(network, card, adaptation, _speech(card, network.encoder, speech, where=folder / WEIGHTS))
 
     def recogniser(self) -> Recogniser:
         """Return a copy for export, from the waveform to probabilities, without what the statistics do not need."""
@@ -193,6 +226,19 @@ def _adaptation(tensors: dict[str, Tensor], *, where: Path) -> Adaptation | None
         return from_arrays(arrays.__getitem__, n_statistics=arrays[f"{PREFIX}axes"].shape[-1])
     except (KeyError, ModelError) as error:
         raise WeightsError(f"{where}: its adaptation cannot be read ({error}); {_AGAIN}") from error
+
+
+def _speech(card: NetworkCard, encoder: Encoder, tensors: dict[str, Tensor], *, where: Path) -> SpeechMap | None:
+    """Build the map to speech of a card and fill in its weights; None: the card has none."""
+    if card.speech is None:
+        return None
+    pooling = pooling_for(encoder)
+    made = SpeechMap(encoder.n_statistics if pooling is None else pooling.width, pooling)
+    try:
+        made.load_state_dict({name.removeprefix(SPEECH): value for name, value in tensors.items()})
+    except RuntimeError as error:  # missing, unknown or of another shape
+        raise WeightsError(f"{where}: its map to speech cannot be read ({error}); {_AGAIN}") from error
+    return made.eval()
 
 
 def _network(card: NetworkCard, tensors: dict[str, Tensor], *, where: Path) -> BaseNetwork:

@@ -28,6 +28,9 @@ COLUMNS = ("condition", "corpus", "utterance")
 DIGITS = 6
 """Significant digits of a score: no decision depends on a smaller difference."""
 
+SPEECH_KEPT = "speech_kept"
+"""Key of `chosen` in a fold whose model tells speech."""
+
 
 def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
     """Write `<stem>.csv`, then `<stem>.json`; a fold without the .json counts as unfinished.
@@ -49,12 +52,17 @@ def write_fold(stem: Path, task: Task, scores: FoldScores) -> None:
     write_whole(stem.with_suffix(".json"), json_document(about).encode())
 
 
-def is_done(stem: Path, *, adapts: bool) -> bool:
+def is_done(stem: Path, *, adapts: bool, speaks: bool = False) -> bool:
     """Return whether a fold is finished; arguments as for `read_fold`."""
-    return stem.with_suffix(".json").is_file() and not (adapts and not _adaptation_path(stem).is_file())
+    about = stem.with_suffix(".json")
+    return (
+        about.is_file()
+        and not (adapts and not _adaptation_path(stem).is_file())
+        and not (speaks and f'"{SPEECH_KEPT}"' not in about.read_text(encoding="utf-8"))
+    )
 
 
-def read_fold(stem: Path, task: Task, fold: Fold, *, adapts: bool = False) -> FoldScores | None:
+def read_fold(stem: Path, task: Task, fold: Fold, *, adapts: bool = False, speaks: bool = False) -> FoldScores | None:
     """Return the scores of a finished fold; None if it is unfinished.
 
     Args:
@@ -62,12 +70,13 @@ def read_fold(stem: Path, task: Task, fold: Fold, *, adapts: bool = False) -> Fo
         task: the clips.
         fold: the clips that it tests.
         adapts: whether a finished fold has the counts of the adaptation protocol.
+        speaks: whether the model of a finished fold tells speech.
 
     Raises:
         RecipeError: the files are damaged, or have other clips or classes than this fold tests.
     """
     table, about = stem.with_suffix(".csv"), stem.with_suffix(".json")
-    if not is_done(stem, adapts=adapts):
+    if not is_done(stem, adapts=adapts, speaks=speaks):
         return None
     try:
         document: dict[str, Any] = json.loads(about.read_bytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +27,12 @@ from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, measure, pooled
 from emovox.training.data.task import Indices, Task, task_folds
 from emovox.training.data.views import SPEAKER, TILE, scored_views
+from emovox.training.fold_file import SPEECH_KEPT
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.run import MODEL
+from emovox.training.speech import held_groups
+from emovox.training.speech_material import SpeechMaterial, recipe_material
 from emovox.training.stages.adaptation import LearnAdaptation
 from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
@@ -37,6 +40,7 @@ from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.familiarity import LearnFamiliarity
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.prune import Prune
+from emovox.training.stages.speech import LearnSpeech
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 
@@ -45,7 +49,7 @@ LEAST_CORPORA = 2
 
 STAGES: tuple[Stage, ...] = (
     *(LearnEncoder(), Prune(), LearnHead(), Calibrate()),
-    *(LearnAdaptation(), LearnFamiliarity()),
+    *(LearnAdaptation(), LearnFamiliarity(), LearnSpeech()),
 )
 """Stages of a network, run in each fold and once on all clips."""
 
@@ -59,6 +63,7 @@ class NetworkMethod:
     recipe: NetworkRecipe
     report: Report | None = None
     teacher_inputs: Inputs | None = None
+    sounds: SpeechMaterial | None = None
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
     @classmethod
@@ -85,7 +90,7 @@ class NetworkMethod:
         Raises:
             RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
                 few, starts from weights that were trained on one of the corpora, or learns an adaptation from a single
-                corpus or from clips without a speaker.
+                corpus or from clips without a speaker; or it learns speech, and there are no other sounds.
             WeightsError: the weights that the recipe starts from are missing, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
@@ -96,9 +101,13 @@ class NetworkMethod:
         _check_held_out(task, recipe)
         _check_adaptation(task, recipe)
         _check_teacher(task, recipe)
+        sounds = None
+        if recipe.speech:
+            sounds = recipe_material(task.clips, folder=folder / "speech", progress=progress)
         compute = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
         teacher_inputs = None if recipe.teacher is None else compute(recipe.teacher.recipe)
-        return cls(task, compute(recipe, conditions=recipe.conditions), recipe, report, teacher_inputs)
+        inputs = compute(recipe, conditions=recipe.conditions)
+        return cls(task, inputs, recipe, report, teacher_inputs, sounds)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
@@ -111,6 +120,8 @@ class NetworkMethod:
             scores[SPEAKER] = self._scores_by_speaker(fitted, test, rows[TILE], statistics[TILE])
         counts = self._adaptation_counts(fitted, rows[TILE], statistics[TILE])
         chosen = {"held_out_uar": fitted.held_out_uar}
+        if fitted.speech is not None:
+            chosen |= {SPEECH_KEPT: fitted.speech.about.kept, "speech_refused": fitted.speech.about.refused}
         return FoldScores(fold.number, test, scores, fitted.temperature, chosen, counts)
 
     def fit(self, trained: Indices, folder: Path) -> TrainedModel:
@@ -121,8 +132,12 @@ class NetworkMethod:
         """Run the stages, and save the network."""
         report = named(self.report, "final model" if fold is None else f"fold {fold}")
         context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
+        if self.sounds is not None:
+            n_folds = len(task_folds(self.task, self.recipe.data, seed=self.recipe.seed))
+            context = replace(context, sounds=replace(self.sounds, held=held_groups(fold, n_folds)))
         fitted = run_stages(STAGES, context)
-        model = TrainedModel(fitted.network, self._card(trained, fitted, fold), fitted.adaptation)
+        speech = None if fitted.speech is None else fitted.speech.map
+        model = TrainedModel(fitted.network, self._card(trained, fitted, fold), fitted.adaptation, speech)
         model.save(folder / MODEL)
         return fitted, model
 
@@ -144,6 +159,7 @@ class NetworkMethod:
             corpora=(*card_corpora([task.clips[clip] for clip in trained]), *(one for each in before for one in each)),
             fold=fold,
             familiarity=fitted.familiarity,
+            speech=None if fitted.speech is None else fitted.speech.about,
         )
 
     def sentence(self, scores: FoldScores) -> str:

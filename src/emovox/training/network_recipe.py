@@ -41,6 +41,8 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         inner_folds: number of splits of the training speakers for the temperature, at least 2.
         adaptation: whether the parameters that adapt the network to a voice are learnt too. They change neither the
             network nor its figures.
+        speech: whether the output that tells speech from other sounds is learnt too, from the noises in $EMOVOX_NOISE.
+            It changes neither the network nor its figures.
     """
 
     kind: Literal["network"] = "network"
@@ -57,15 +59,21 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     head_learning: Plan | None = None
     inner_folds: int = 3
     adaptation: bool = False
+    speech: bool = False
 
     @property
     def learns_adaptation(self) -> bool:
         """Whether the training also learns how the model adapts to a voice."""
         return self.adaptation
 
+    @property
+    def learns_speech(self) -> bool:
+        """Whether the training also learns to tell speech from other sounds."""
+        return self.speech
+
     def sha256(self) -> str:
-        """Return the hash of the recipe without `adaptation`: a finished training can learn it afterwards."""
-        return Recipe.sha256(msgspec.structs.replace(self, adaptation=False))
+        """Return the hash of the recipe without `adaptation` and `speech`: a finished training can learn them."""
+        return Recipe.sha256(msgspec.structs.replace(self, adaptation=False, speech=False))
 
     @property
     def final_encoder(self) -> EncoderConfig:

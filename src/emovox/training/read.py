@@ -65,7 +65,7 @@ def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ())
         raise RecipeError(f"{path}: teacher.recipe is '{named}', which has this one for a teacher; expected another")
     else:
         own = _with_base(found, (*seen, path.resolve()))
-        recipe = {"name": found.stem, **own, "export": False, "adaptation": False}
+        recipe = {"name": found.stem, **own, "export": False, "adaptation": False, "speech": False}
         if recipe.get("kind") != "network":
             raise RecipeError(f"{path}: teacher.recipe is '{named}', expected a recipe of kind network")
     return {**data, "teacher": {**teacher, "recipe": recipe}}

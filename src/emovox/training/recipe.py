@@ -74,6 +74,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """Whether the training also learns how the model adapts to a voice."""
         return False
 
+    @property
+    def learns_speech(self) -> bool:
+        """Whether the training also learns to tell speech from other sounds."""
+        return False
+
     def to_json(self) -> str:
         """Return the recipe as JSON, with all defaults written out."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2).decode() + "\n"

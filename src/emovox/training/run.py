@@ -161,7 +161,9 @@ def train(
     """
     folds = check_training(task, recipe, folder, resume=resume)
     open_folder(folder, recipe, method.versions, resume=resume)
-    done, known = [], {fold.number for fold in folds if is_done(_stem(folder, fold), adapts=recipe.learns_adaptation)}
+    adapts, speaks = recipe.learns_adaptation, recipe.learns_speech
+    done = []
+    known = {fold.number for fold in folds if is_done(_stem(folder, fold), adapts=adapts, speaks=speaks)}
     say(_prospect(len(folds), len(known), export=recipe.export))
     began = perf_counter()
     for number, fold in enumerate(folds, start=1):
@@ -272,7 +274,7 @@ def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, r
         RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false.
     """
     if is_same_run(folder, recipe, resume=resume):
-        write_whole(folder / RESOLVED, recipe.to_json().encode())  # it may learn an adaptation now
+        write_whole(folder / RESOLVED, recipe.to_json().encode())  # it may learn an adaptation, or speech, now
         return
     versions = {name: version(name) for name in distributions}
     about = {
@@ -329,8 +331,8 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
         RecipeError: another training has started in the folder.
     """
     stem = _stem(folder, fold)
-    adapts = recipe.learns_adaptation
-    known = read_fold(stem, task, fold, adapts=adapts)
+    adapts, speaks = recipe.learns_adaptation, recipe.learns_speech
+    known = read_fold(stem, task, fold, adapts=adapts, speaks=speaks)
     if known is not None:
         return known
     scores = method.fold(fold, stem)
@@ -338,6 +340,6 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
         raise RecipeError(f"{folder}: another training has started there meanwhile; name another folder by --output")
     write_fold(stem, task, scores)
     # read back, so that a resumed run gives the same figures to the last digit
-    written = read_fold(stem, task, fold, adapts=adapts)
+    written = read_fold(stem, task, fold, adapts=adapts, speaks=speaks)
     assert written is not None
     return written

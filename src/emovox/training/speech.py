@@ -17,7 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 from emovox.audio.types import Samples
 from emovox.models.speech_map import LARGEST, FramePooling, SpeechMap
-from emovox.training.speech_sounds import FOLDS, PieceNote
+from emovox.models.trained import NetworkSpeech
+from emovox.schema.errors import RecipeError
+from emovox.training.speech_sounds import FOLDS, NEVER, PieceNote
 
 LOST = 0.005
 """Share of the speech, plain and changed together, that may fall below the threshold."""
@@ -90,13 +92,41 @@ class SpeechFigures(msgspec.Struct, frozen=True, kw_only=True):
         return float(np.mean(list(self.refused.values())))
 
 
+@dataclass(frozen=True, eq=False)
+class LearntSpeech:
+    """The map of a training, and what its card says of it."""
+
+    map: SpeechMap
+    about: NetworkSpeech
+
+
+def held_groups(fold: int | None, n_folds: int) -> tuple[str, ...]:
+    """Return the groups of kinds of sounds that a fold of a training does not learn from, so that they can test it.
+
+    Args:
+        fold: number of the fold, from 1; None: the model of all clips, which learns from all groups.
+        n_folds: number of folds; a single one learns from all groups.
+
+    >>> held_groups(2, 6), held_groups(6, 6), held_groups(1, 2), held_groups(None, 6)
+    (('water',), (), ('animals', 'machines', 'air'), ())
+    """
+    if fold is None or n_folds < 2:
+        return ()
+    return tuple(name for place, name in enumerate(FOLDS) if place % n_folds == fold - 1)
+
+
 def learn_speech(data: SpeechData) -> tuple[SpeechMap, float, SpeechFigures]:
-    """Return the map that learnt from all pieces, its threshold (a logit), and the figures of the maps of the folds."""
+    """Return the map that learnt from all pieces, its threshold (a logit), and the figures of the maps of the folds.
+
+    Raises:
+        RecipeError: a fold has all pieces of speech, so the others have none to learn from.
+    """
     folds = data.folds
     logits = np.full(len(folds), np.nan)
-    for fold in FOLDS:
+    names = sorted({*folds.tolist()} - {NEVER})
+    for fold in names:
         logits[folds == fold] = logits_of(fit(data, folds != fold), data.values[folds == fold])
-    limits = {fold: threshold_of(data, logits, folds != fold) for fold in FOLDS}
+    limits = {fold: threshold_of(data, logits, folds != fold) for fold in names}
     above = logits >= np.array([limits.get(fold, np.nan) for fold in folds.tolist()])
     everything = np.full(len(folds), True)
     return fit(data, everything), threshold_of(data, logits, everything), figures_of(data, above)
@@ -108,13 +138,22 @@ def threshold_of(data: SpeechData, logits: Logits, chosen: Flags) -> float:
 
 
 def fit(data: SpeechData, chosen: Flags) -> SpeechMap:
-    """Return a map that learnt from the chosen pieces by logistic regression; speech and the rest weigh the same."""
-    values = data.values[chosen]
+    """Return a map that learnt from the chosen pieces by logistic regression; speech and the rest weigh the same.
+
+    Raises:
+        RecipeError: all of them are speech, or none is.
+    """
+    values, speech = data.values[chosen], data.is_speech[chosen]
+    if speech.all() or not speech.any():
+        raise RecipeError(
+            f"speech is learnt from {speech.sum()} pieces of speech and {(~speech).sum()} of other sounds, expected "
+            "both; it needs two or more speakers in whose clips speech is found"
+        )
     made = SpeechMap(values.shape[1], data.pooling)
     mean, scale = (_halved(found) for found in (values.mean(0), values.std(0) + LEAST_SCALE))
     standard = np.clip((values - mean) / scale, -LARGEST, LARGEST)
     fitted = LogisticRegression(C=PENALTY / len(mean), max_iter=ROUNDS, class_weight="balanced")
-    fitted.fit(standard, data.is_speech[chosen])
+    fitted.fit(standard, speech)
     for buffer, found in ((made.mean, mean), (made.scale, scale), (made.weight, _halved(fitted.coef_[0]))):
         buffer.copy_(torch.from_numpy(found))
     made.bias.fill_(float(fitted.intercept_[0]))

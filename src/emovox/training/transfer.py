@@ -23,6 +23,7 @@ from emovox.schema.labels import SEVEN_MAP, merge_matrix
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Indices, Task
+from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.recipe import Recipe
 from emovox.training.run import MODEL, Report
 from emovox.training.tile_scorer import Tiles, TileScorer
@@ -69,7 +70,12 @@ R = TypeVar("R", bound=Recipe)
 
 
 def lesson_recipe(recipe: R) -> R:
-    """Return the recipe for lessons; its own name keeps the folder apart from one of a training."""
+    """Return the recipe for lessons; its own name keeps the folder apart from one of a training.
+
+    What serves an exported model alone is not learnt.
+    """
+    if isinstance(recipe, NetworkRecipe):
+        recipe = msgspec.structs.replace(recipe, adaptation=False, speech=False)
     data = msgspec.structs.replace(recipe.data, protocol="si", view="own", target=None)
     name = f"{recipe.name}-transfer"
     return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import msgspec
 import numpy as np
@@ -25,6 +26,7 @@ from emovox.evaluation.trust.function import from_function
 from emovox.evaluation.trust.hearing import Hearing
 from emovox.evaluation.trust.material import Material, make_corpora
 from emovox.evaluation.trust.outcome import TrustResult, TrustTest, tally
+from emovox.evaluation.trust.rejection import rejection_tests
 from emovox.evaluation.trust.run import SuitePlan, run_suite
 from emovox.evaluation.trust.suite import SUITE
 from emovox.evaluation.trust.system import ANY, Hear, System, SystemAnswer, from_folds, from_predictor
@@ -223,6 +225,56 @@ def test_the_folds_of_a_run_hear_only_their_own_speakers(own: Sequence[Clip], tm
     assert (uar.n, uar.value) == (144, 1.0)
     assert set(asked) == {ANY, "1"}  # sounds; recordings of the first six speakers, whom fold 1 tests
     assert outcomes(result, "adaptation.all") == {"not testable"}  # none of its labels is neutral
+
+
+def test_sounds_are_heard_by_the_fold_that_learnt_from_nothing_like_them(own: Sequence[Clip], tmp_path: Path) -> None:
+    folder = tmp_path / "noise" / "nonspeech100"
+    folder.mkdir(parents=True)
+    for name in ("n20", "n70"):  # a machine, wind
+        soundfile.write(folder / f"{name}.wav", 0.1 * np.random.default_rng(0).normal(size=RATE), RATE)
+    card = write_toy(tmp_path, labels=LABELS, corpora=(CardCorpus("own", "CC0-1.0", 12, 144),))
+    kinds = {"machine": "2", "white": "1", "wind": None}
+    predictors = {"1": load(str(card)), "2": load(str(card))}
+    system = from_folds("run", predictors, {"own": _predictions(own)}, kinds=kinds)
+    asked: list[tuple[str, float]] = []
+
+    def noting(fold: str) -> Hear:
+        """Return no answer; the fold and the length of the sound are noted."""
+
+        def hear(samples: Samples, rate: int) -> SystemAnswer:
+            asked.append((fold, len(samples) / rate))
+            return SystemAnswer(None, None, 0.0)
+
+        return hear
+
+    deaf = replace(system, hear={fold: noting(fold) for fold in system.hear})
+    material = Material(deaf, Hearing(deaf, {}, 0, None, {}), (), "quick", SMALL, 0)
+    checks = [replace(check, over=tuple(kinds)) for check in SUITE if check.name == "silent"]
+    found = {test.what: test for test in rejection_tests(checks, material, tmp_path / "noise", no_progress)}
+    assert sorted(asked) == [("1", 5.0), ("2", 1.0)]
+    assert [found[kind].outcome for kind in ("machine", "white")] == ["pass", "pass"]
+    assert (found["wind"].outcome, found["wind"].why) == (
+        "not testable",
+        "seen: run learnt from such sounds in all folds",
+    )
+
+
+def test_speech_that_a_fold_refuses_counts_as_lost(own: Sequence[Clip], tmp_path: Path) -> None:
+    card = write_toy(tmp_path, labels=LABELS, corpora=(CardCorpus("own", "CC0-1.0", 12, 144),))
+    system = from_folds("run", {"1": load(str(card)), "2": load(str(card))}, {"own": _predictions(own)})
+    deaf = replace(system, hear=dict.fromkeys(system.hear, lambda *_: SystemAnswer(None, None, 0.0)))
+    checks = [check for check in SUITE if check.name == "lost"]
+
+    def lost(tells: bool, clips: Sequence[Clip]) -> TrustTest:
+        with mock.patch.object(System, "tells_speech", tells):
+            hearing = Hearing(deaf, {}, 0, None, {})
+            corpora = make_corpora(deaf, hearing, {"own": clips}, sizes=SMALL, seed=0)
+            material = Material(deaf, hearing, corpora, "quick", SMALL, 0)
+            return next(rejection_tests(checks, material, None, no_progress))
+
+    assert lost(False, own).value == 0.0  # as in the cross-validation, which found speech in all clips
+    assert (lost(True, own).value, lost(True, own).outcome) == (1.0, "fail")
+    assert lost(True, ()).why == "there are no recordings, which the output speech needs"
 
 
 def test_a_published_corpus_needs_no_recordings_for_what_needs_no_sound(tmp_path: Path) -> None:

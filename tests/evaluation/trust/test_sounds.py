@@ -57,6 +57,9 @@ def test_programs_are_used_if_they_are_there(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(module, "SOUNDFONTS", (str(tmp_path),))
     for kind in ("music", "espeak"):
         assert [len(item.load()[0]) for item in sounds(kind, most=1, seed=0, noise=None)] == [8000]
+    pieces = sounds("music", most=3, seed=0, noise=None)  # instruments 0, 17 and 34: pianos, organs, basses
+    assert [piece.kind for piece in pieces] == ["music-even", "music-even", "music-even"]
+    assert sounds("music", most=6, seed=0, noise=None)[5].kind == "music-even"
     (tmp_path / "fluidsynth").write_text("#!/bin/false\n", encoding="utf-8")
     with pytest.raises(NoSoundsError, match="fluidsynth fails"):
         sounds("music", most=1, seed=0, noise=None)

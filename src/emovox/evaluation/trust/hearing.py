@@ -44,12 +44,16 @@ Heard: TypeAlias = dict[Key, SystemAnswer | Trouble]
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Something to hear: its names, the fold whose model hears it, and how to load samples [n] and rate in Hz."""
+    """Something to hear: its names, the fold whose model hears it, and how to load samples [n] and rate in Hz.
+
+    `kind` is that of a sound as a training names it: `System.kinds` has the fold for it.
+    """
 
     corpus: str
     id: str
     fold: str
     load: Callable[[], tuple[Samples, int]]
+    kind: str = ""
 
 
 def clip_item(clip: Clip, system: System) -> Stimulus:

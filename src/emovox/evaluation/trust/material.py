@@ -126,7 +126,7 @@ def make_corpora(
             found.append(_known(system, name, of_corpus))
         else:
             sample = sample_clips(of_corpus, sizes.heard, seed=seed)
-            found.append(_heard(system, hearing, name, sample, progress))
+            found.append(heard_corpus(system, hearing, name, sample, progress))
     return tuple(found)
 
 
@@ -138,7 +138,10 @@ def _known(system: System, name: str, clips: Sequence[Clip]) -> CorpusUnderTest:
     return CorpusUnderTest(name, how, usable, predictions, _published(name) | _sexes(clips), _too_few(predictions))
 
 
-def _heard(system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress) -> CorpusUnderTest:
+def heard_corpus(
+    system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress
+) -> CorpusUnderTest:
+    """Return a corpus with the answers of a system to these clips."""
     heard = hearing.hear([clip_item(clip, system) for clip in clips], [TILE], progress)
     trouble = troubles(heard, [Key(TILE, clip.corpus, clip.id) for clip in clips])
     rows = [row for clip in clips if (row := _row(clip, heard, system)) is not None]

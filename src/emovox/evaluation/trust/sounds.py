@@ -37,6 +37,9 @@ CLASSES = {
 SOUNDFONTS = ("/usr/share/sounds/sf2", "/usr/share/soundfonts")
 """Folders in which distributions keep instruments for fluidsynth."""
 
+MUSIC = ("music-even", "music-odd")
+"""Kinds, in a training, of pieces for instruments of even and of odd families; a family has eight instruments."""
+
 SENTENCES = (
     "The train leaves at seven.", "Please put the blue cup on the table.", "It is Wednesday today.",
     "The office is on the second floor.", "There are twelve months in a year.", "My number is four seven one.",
@@ -72,8 +75,8 @@ def sounds(kind: str, *, most: int, seed: int, noise: Path | None) -> list[Stimu
     return _files(kind, most, seed, noise)
 
 
-def _item(kind: str, name: str, samples: Samples, rate: int) -> Stimulus:
-    return Stimulus(f"sound:{kind}", name, ANY, lambda: (samples, rate))
+def _item(kind: str, name: str, samples: Samples, rate: int, *, learnt_as: str = "") -> Stimulus:
+    return Stimulus(f"sound:{kind}", name, ANY, lambda: (samples, rate), learnt_as or kind)
 
 
 def _silence(rng: np.random.Generator) -> Samples:  # noqa: ARG001
@@ -153,14 +156,21 @@ def _music(most: int, noise: Path | None) -> list[Stimulus]:
     fonts = [font for folder in SOUNDFONTS for font in sorted(Path(folder).glob("*.sf*"))]
     if shutil.which("fluidsynth") is None or not fonts:
         raise NoSoundsError("no folder music with the noises, and no fluidsynth with a soundfont")
-    return [_item("music", str(n), *_played(fonts[0], n)) for n in range(most)]
+    return [
+        _item("music", str(n), *_played(fonts[0], n), learnt_as=MUSIC[_instrument(n) // 8 % 2]) for n in range(most)
+    ]
+
+
+def _instrument(number: int) -> int:
+    """Return the instrument of General MIDI, 0 to 127, of a piece."""
+    return (17 * number) % 128
 
 
 def _played(font: Path, number: int) -> tuple[Samples, int]:
     """Return a piece for an instrument of its own, 8 s."""
     with tempfile.TemporaryDirectory() as folder:
         score, sound = Path(folder) / "piece.mid", Path(folder) / "piece.wav"
-        score.write_bytes(_midi(np.random.default_rng([7, number]), instrument=(17 * number) % 128))
+        score.write_bytes(_midi(np.random.default_rng([7, number]), instrument=_instrument(number)))
         play = ["fluidsynth", "-ni", "-q", "-g", "1", "-r", str(RATE), "-F", str(sound), str(font), str(score)]
         return _rendered(play, sound)
 

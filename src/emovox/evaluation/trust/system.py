@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,8 @@ class System:
         learnt: corpora that it learnt from. They count only where `out_of_fold` has them.
         out_of_fold: corpus → predictions by models that did not learn from the speaker.
         noise: folder of the noises in training; None if unknown or without.
+        kinds: kind of sound that models learnt to refuse → fold whose model learnt from nothing like it; None: all
+            learnt from it. Other kinds are heard by `ANY`.
         notes: sentences for the report.
         threads: recordings that it can hear at a time.
     """
@@ -64,6 +67,7 @@ class System:
     learnt: frozenset[str] = frozenset()
     out_of_fold: Mapping[str, Predictions] = field(default_factory=dict)
     noise: Path | None = None
+    kinds: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     threads: int = 2
 
@@ -76,6 +80,11 @@ class System:
     def fold_of(self, clip: Clip) -> str:
         """Return the fold whose model did not learn from the speaker of a clip."""
         return self._folds.get((clip.corpus, clip.id), ANY)
+
+    @property
+    def tells_speech(self) -> bool:
+        """Return whether a model of the system has the output `speech`."""
+        return any(predictor.card.speech is not None for predictor in self.predictors.values())
 
     @cached_property
     def _folds(self) -> Mapping[tuple[str, str], str]:
@@ -101,7 +110,12 @@ def from_predictor(predictor: Predictor) -> System:
 
 
 def from_folds(
-    name: str, predictors: Mapping[str, Predictor], out_of_fold: Mapping[str, Predictions], *, noise: Path | None = None
+    name: str,
+    predictors: Mapping[str, Predictor],
+    out_of_fold: Mapping[str, Predictions],
+    *,
+    noise: Path | None = None,
+    kinds: Mapping[str, str | None] = MappingProxyType({}),
 ) -> System:
     """Return the fold models of a run as a system.
 
@@ -110,6 +124,7 @@ def from_folds(
         predictors: fold → its model; all have the same labels. The first one hears what no fold tests.
         out_of_fold: corpus → predictions of the cross-validation, over these labels.
         noise: folder of the noises in training.
+        kinds: see `System`.
     """
     first = next(iter(predictors.values()))
     digests = "".join(predictor.card.sha256 for predictor in predictors.values())
@@ -123,6 +138,7 @@ def from_folds(
         learnt=frozenset(corpus.name for corpus in first.card.corpora),
         out_of_fold=out_of_fold,
         noise=noise,
+        kinds=kinds,
     )
 
 

@@ -33,6 +33,8 @@ from emovox.training.log import Report
 from emovox.training.loop import Validate, learn
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Plan
+from emovox.training.speech import LearntSpeech
+from emovox.training.speech_material import SpeechMaterial
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 
@@ -61,6 +63,7 @@ class Fitted:
         adaptation: parameters that adapt the network to a voice; None: not learnt.
         strangers: corpus → scores of a head that has not heard it; none without an adaptation.
         familiarity: how far recordings are from the voices in training; None: not measured.
+        speech: the map that tells speech; None: not learnt.
     """
 
     network: Network
@@ -70,6 +73,7 @@ class Fitted:
     adaptation: Adaptation | None = None
     strangers: Mapping[str, HeadScorer] = field(default_factory=dict)
     familiarity: CardFamiliarity | None = None
+    speech: LearntSpeech | None = None
 
 
 class Stage(Protocol):
@@ -91,6 +95,7 @@ class Context:
         folder: for checkpoints and logs; each run of the loop has a folder in it.
         report: called with the progress of the loop.
         teacher_inputs: rows of the teacher's inputs; None without a teacher.
+        sounds: pieces of speech and of other sounds; None unless the recipe has `speech`.
     """
 
     task: Task
@@ -100,6 +105,7 @@ class Context:
     folder: Path
     report: Report | None = None
     teacher_inputs: Inputs | None = None
+    sounds: SpeechMaterial | None = None
 
     @cached_property
     def key(self) -> str:
