@@ -1,10 +1,12 @@
 """Pruning of `mobile` at several sizes, beside networks that are born at these sizes: UAR, size, work and time.
 
-    python -m studies.prune RUN [--fold 1] [--keep 1.0 0.8 0.6 0.4] [--born 0.8 0.4] [--steps 600] --output FOLDER
+    python -m studies.prune RUN [--fold 1] [--keep 1.0 0.8 0.6 0.4] [--born …] [--steps 300] --output FOLDER
+    python -m studies.prune RUN --first 500 --keep 0.6 --born 0.6 --steps 250 --output FOLDER
 
 All rows are one fold of a run of `emovox train`. A pruned network begins with the encoder of that fold, and learns
 `--steps` further; keep 1.0 does the same without pruning. A born network has the small sizes from the start, and learns
-as many steps as both together. All have the same teacher. The scores are those of the fold's test speakers on the path
+as many steps as both together. All have the same teacher. With `--first` the encoder is trained here first, with that
+many steps: born networks are then compared in less time. The scores are those of the fold's test speakers on the path
 of `predict`. Times are those of ONNX Runtime on one core, in one run, in turn; the ratios to keep 1.0 are what counts.
 """
 
@@ -12,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +94,26 @@ class Bench:
         }
 
 
+def trained_first(bench: Bench, recipe: NetworkRecipe) -> Path:
+    """Train the first stage of a recipe, and return its folder."""
+    folder = bench.output / "first"
+    take_teacher(bench.source, folder)
+    others = (say, bench.method.teacher_inputs)
+    train = np.array(bench.fold.train, dtype=np.int64)
+    run_stages((LearnEncoder(),), Context(bench.method.task, bench.method.inputs, recipe, train, folder, *others))
+    return folder
+
+
+def with_steps(recipe: NetworkRecipe, steps: int) -> NetworkRecipe:
+    """Return a recipe whose first stage has another number of steps, and is judged once, at its end."""
+    optimiser = msgspec.structs.replace(recipe.learning.optimiser, steps=steps)
+    stopping = msgspec.structs.replace(recipe.learning.stopping, every=steps)
+    learning = msgspec.structs.replace(recipe.learning, optimiser=optimiser, stopping=stopping)
+    return msgspec.structs.replace(recipe, learning=learning)
+
+
 def take_teacher(source: Path, folder: Path) -> None:
     """Copy the teacher of a fit."""
-    import shutil
-
     if (source / "teacher").is_dir() and not (folder / "teacher").exists():
         shutil.copytree(source / "teacher", folder / "teacher")
 
@@ -102,10 +121,8 @@ def take_teacher(source: Path, folder: Path) -> None:
 def born_recipe(before: NetworkRecipe, keep: float, steps: int) -> NetworkRecipe:
     """Return the recipe of a network that has the small sizes from the start, and learns as long in all."""
     pruned = msgspec.structs.replace(before, prune=Pruning(keep=keep))
-    optimiser = msgspec.structs.replace(before.learning.optimiser, steps=before.learning.optimiser.steps + steps)
-    stopping = msgspec.structs.replace(before.learning.stopping, every=optimiser.steps)
-    learning = msgspec.structs.replace(before.learning, optimiser=optimiser, stopping=stopping)
-    return msgspec.structs.replace(before, encoder=pruned.final_encoder, learning=learning)
+    longer = with_steps(before, before.learning.optimiser.steps + steps)
+    return msgspec.structs.replace(longer, encoder=pruned.final_encoder)
 
 
 class FromFrames(nn.Module):
@@ -164,9 +181,10 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--fold", type=int, default=1)
     parser.add_argument("--keep", type=float, nargs="+", default=[1.0, 0.8, 0.6, 0.4])
-    parser.add_argument("--born", type=float, nargs="*", default=[0.8, 0.4])
+    parser.add_argument("--born", type=float, nargs="*", default=[])
     parser.add_argument("--criterion", default="l2")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -175,6 +193,10 @@ def main() -> None:
     (fold,) = (fold for fold in task_folds(task, before.data, seed=before.seed) if fold.number == arguments.fold)
     method = NetworkMethod.prepared(task, before, folder=cache_folder(), workers=1)
     bench = Bench(method, fold, arguments.run / "folds" / str(arguments.fold), arguments.output)
+    if arguments.first:
+        before = with_steps(before, arguments.first)
+        method = replace(method, recipe=before)
+        bench = replace(bench, method=method, source=trained_first(replace(bench, method=method), before))
     rows: list[tuple[Network, dict[str, Any]]] = []
     for keep in arguments.keep:
         pruning = Pruning(keep=keep, criterion=arguments.criterion, steps=arguments.steps)

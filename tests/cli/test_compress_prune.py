@@ -1,4 +1,4 @@
-"""`emovox compress prune`: a run becomes a smaller one, and mistakes are one line before any work."""
+"""`emovox compress prune` and `distill`: smaller runs from a run, and mistakes that are one line before any work."""
 
 from __future__ import annotations
 
@@ -93,6 +93,39 @@ def test_a_run_becomes_a_smaller_one_that_equals_a_training_of_its_recipe(
     capsys.readouterr()
     emovox("compress", "prune", "mobile", *options, "--output", "half", status=1)
     assert "holds a run already; continue it with --resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_student_learns_from_a_run_and_from_recordings_without_labels(
+    there: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sounds(there / "others", takes=2)
+    Path("pupil.toml").write_text(RECIPE.replace("width = 8", "width = 6"), encoding="utf-8")
+    options = ("--recipe", "pupil.toml", "--unlabelled", "others", "--workers", "1")
+    with mock.patch.object(loop, "save_figure"):
+        emovox("compress", "distill", "mobile", *options, "teacher.share=0.7", "--output", "pupil")
+    shown = capsys.readouterr().out
+    assert "parameters" in shown
+    assert Path("pupil/folds/1/teacher/targets.npz").exists()
+    assert not Path("pupil/folds/1/teacher/encoder").exists()
+    assert Model.load(Path("pupil/pupil.onnx")).card.corpora[0].name == "own"
+    recipe = json.loads(Path("pupil/recipe.json").read_bytes())
+    assert recipe["teacher"]["share"] == 0.7
+    assert recipe["teacher"]["unlabelled"] == [str(there / "others")]
+    large = RECIPE.replace("width = 8", "width = 16")
+    Path("large.toml").write_text(large, encoding="utf-8")
+    emovox("compress", "distill", "mobile", "--recipe", "large.toml", "--output", "large", status=1)
+    assert "expected a student that is no larger" in capsys.readouterr().err
+
+
+def test_a_teacher_that_is_no_run_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pupil.toml").write_text(RECIPE, encoding="utf-8")
+    emovox("compress", "distill", "none", "--recipe", "pupil.toml", "--output", "pupil", status=1)
+    assert "none', not the folder of a run" in capsys.readouterr().err
+    assert not Path("pupil").exists()
 
 
 def test_mistakes_are_one_line_before_any_work(

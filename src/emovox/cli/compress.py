@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from emovox.cli.compress_train import prune
+from emovox.cli.compress_train import distill, prune
 from emovox.cli.console import columns, complain, say
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -20,6 +20,7 @@ def _group() -> None:
     """Make a model smaller and faster."""
 
 
+app.command()(distill)
 app.command()(prune)
 
 

@@ -1,7 +1,8 @@
-"""`emovox compress prune`: a smaller network from a training run, trained further in each fold."""
+"""`emovox compress distill` and `prune`: smaller networks from a training run, trained in each of its folds."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,9 +12,52 @@ from emovox.cli.console import columns, complain, say
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
-    from emovox.training.network_recipe import NetworkRecipe
+    from emovox.training.recipe import Recipe
 
 NEED, EXTRA = "emovox compress", "train"
+
+
+def distill(
+    teacher: Annotated[Path, typer.Argument(metavar="TEACHER_RUN", help="Run folder of emovox train, finished.")],
+    recipe: Annotated[Path, typer.Option(help="Recipe of the student (.toml), with the folds of the run.")],
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe, e.g. teacher.share=1."),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="<folder>",
+            help="Folder of recordings without labels: the student learns what the teacher says of them. Repeat for "
+            "several. They must not be of speakers that are tested.",
+        ),
+    ] = None,
+    name: Annotated[str, typer.Option(metavar="<name>", help="Name of the model. Default: that of the recipe.")] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+) -> None:
+    """Train a student by the scores and embeddings of a run's networks, and write a run with figures and model.
+
+    In each fold the student learns from the network of that fold, which has not heard its test speakers either.
+    """
+    _require()
+    from emovox.training.cache import cache_folder
+    from emovox.workflow import read_recipe
+
+    folders = [str(folder.absolute()) for folder in unlabelled or ()]
+    changes = [
+        *(assignments or ()),
+        f"teacher.run={json.dumps(str(teacher.absolute()))}",
+        *([f"teacher.unlabelled={json.dumps(folders)}"] if folders else []),
+        *([f"name={json.dumps(name)}"] if name else []),
+    ]
+    student = read_recipe(recipe, changes)
+    folder = output or cache_folder() / "runs" / student.name
+    _train(student, folder, resume=resume, workers=workers)
+    _compare(teacher, folder)
 
 
 def prune(
@@ -39,8 +83,7 @@ def prune(
 
     First stage and teacher are taken over from the run. The result is that of its recipe with the table [prune].
     """
-    for module in ("torch", "torch_pruning", "lightning_fabric", "sklearn"):
-        require(module, need=NEED, extra=EXTRA)
+    _require()
     from emovox.training.cache import cache_folder
     from emovox.training.network_recipe import Pruning
     from emovox.training.run import is_same_run
@@ -56,7 +99,12 @@ def prune(
     _compare(run, folder)
 
 
-def _train(recipe: NetworkRecipe, folder: Path, *, resume: bool, workers: int) -> None:
+def _require() -> None:
+    for module in ("torch", "torch_pruning", "lightning_fabric", "sklearn"):
+        require(module, need=NEED, extra=EXTRA)
+
+
+def _train(recipe: Recipe, folder: Path, *, resume: bool, workers: int) -> None:
     from emovox.cli.evaluate import evaluate
     from emovox.cli.watcher import Printer
     from emovox.workflow import train

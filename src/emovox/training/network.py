@@ -12,6 +12,7 @@ import numpy as np
 from emovox.augment.conditions import check_conditions
 from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold, speaker_key
+from emovox.corpora.manifest import Clip
 from emovox.corpora.provenance import card_corpora
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.adaptation.counts import AdaptationCounts
@@ -30,7 +31,8 @@ from emovox.training.data.views import SPEAKER, TILE, scored_views
 from emovox.training.fold_file import SPEECH_KEPT
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.run import MODEL
+from emovox.training.recipe import UNLABELLED
+from emovox.training.run import MODEL, model_folder
 from emovox.training.speech import held_groups
 from emovox.training.speech_material import SpeechMaterial, recipe_material
 from emovox.training.stages.adaptation import LearnAdaptation
@@ -43,6 +45,8 @@ from emovox.training.stages.prune import Prune
 from emovox.training.stages.speech import LearnSpeech
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
+from emovox.training.stages.unlabelled import unlabelled_clips
+from emovox.training.teacher import check_run, check_sizes_of_both
 
 LEAST_CORPORA = 2
 """Corpora that an adaptation learns from, at least: each is heard by a head that has not learnt from it."""
@@ -64,6 +68,7 @@ class NetworkMethod:
     report: Report | None = None
     teacher_inputs: Inputs | None = None
     sounds: SpeechMaterial | None = None
+    unlabelled: tuple[Clip, ...] = ()
     versions = ("emovox", "numpy", "scipy", "scikit-learn", "torch", "lightning-fabric", "soundfile", "soxr")
 
     @classmethod
@@ -90,7 +95,8 @@ class NetworkMethod:
         Raises:
             RecipeError: the recipe names corpora or classes that the clips lack, holds out speakers where there are too
                 few, starts from weights that were trained on one of the corpora, or learns an adaptation from a single
-                corpus or from clips without a speaker; or it learns speech, and there are no other sounds.
+                corpus or from clips without a speaker; its teacher is smaller than the student, or knows test clips; or
+                it learns speech, and there are no other sounds.
             WeightsError: the weights that the recipe starts from are missing, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
@@ -104,10 +110,12 @@ class NetworkMethod:
         sounds = None
         if recipe.speech:
             sounds = recipe_material(task.clips, folder=folder / "speech", progress=progress)
-        compute = partial(recipe_inputs, task.clips, folder=folder, workers=workers, progress=progress)
-        teacher_inputs = None if recipe.teacher is None else compute(recipe.teacher.recipe)
+        teacher = recipe.teacher
+        unlabelled = () if teacher is None else unlabelled_clips(teacher.unlabelled, task)
+        compute = partial(recipe_inputs, (*task.clips, *unlabelled), folder=folder, workers=workers, progress=progress)
+        teacher_inputs = None if teacher is None else compute(teacher.recipe)
         inputs = compute(recipe, conditions=recipe.conditions)
-        return cls(task, inputs, recipe, report, teacher_inputs, sounds)
+        return cls(task, inputs, recipe, report, teacher_inputs, sounds, unlabelled)
 
     def fold(self, fold: Fold, folder: Path) -> FoldScores:
         """Fit on the fold's training clips and score its test clips."""
@@ -132,6 +140,7 @@ class NetworkMethod:
         """Run the stages, and save the network."""
         report = named(self.report, "final model" if fold is None else f"fold {fold}")
         context = Context(self.task, self.inputs, self.recipe, trained, folder, report, self.teacher_inputs)
+        context = replace(context, fold=fold, unlabelled=self.unlabelled)
         if self.sounds is not None:
             n_folds = len(task_folds(self.task, self.recipe.data, seed=self.recipe.seed))
             context = replace(context, sounds=replace(self.sounds, held=held_groups(fold, n_folds)))
@@ -146,6 +155,10 @@ class NetworkMethod:
         starts = [recipe.start, *([] if recipe.teacher is None else [recipe.teacher.recipe.start])]
         before = [read_start(start).corpora for start in dict.fromkeys(starts) if start]
         labels = recipe.labels or task.classes
+        own = card_corpora([task.clips[clip] for clip in trained])
+        if recipe.teacher is not None and recipe.teacher.run:
+            taught = TrainedModel.load(model_folder(Path(recipe.teacher.run).expanduser(), fold)).card.corpora
+            before.append(tuple(corpus for corpus in taught if corpus.name not in {one.name for one in own}))
         return NetworkCard(
             name=recipe.name,
             recipe=msgspec.to_builtins(recipe),
@@ -156,7 +169,7 @@ class NetworkMethod:
             merge=tuple(map(tuple, merge_matrix(task.classes, labels))),
             temperature=fitted.temperature,
             adaptable=recipe.head_learning is not None,
-            corpora=(*card_corpora([task.clips[clip] for clip in trained]), *(one for each in before for one in each)),
+            corpora=(*own, *(one for each in before for one in each)),
             fold=fold,
             familiarity=fitted.familiarity,
             speech=None if fitted.speech is None else fitted.speech.about,
@@ -207,7 +220,7 @@ def _check_names(task: Task, recipe: NetworkRecipe) -> None:
     alphas = {
         f"{name}.loss.alpha": (plan.loss.alpha, task.classes, task.classes) for name, plan in recipe.plans.items()
     }
-    copies = {"copies": (recipe.copies, (*task.corpora, *CORPORA), task.corpora)}
+    copies = {"copies": (recipe.copies, (*task.corpora, *CORPORA, UNLABELLED), task.corpora)}
     for key, (names, known, expected) in (copies | alphas).items():
         if unknown := sorted(set(names) - set(known)):
             raise RecipeError(f"{recipe.name}: {key} has {', '.join(unknown)}, expected some of {', '.join(expected)}")
@@ -221,13 +234,17 @@ def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
         return
     if recipe.head_learning is not None and not build_encoder(recipe.encoder).learns:
         raise RecipeError(f"{recipe.name}: got a teacher, but nothing of the encoder learns; leave the teacher out")
+    check_sizes_of_both(recipe, recipe.teacher, len(task.classes))
+    if recipe.teacher.run:
+        check_run(task, recipe, recipe.teacher.run)
+        return
     _check_names(task, recipe.teacher.recipe)
     _check_start(task, recipe.teacher.recipe)
 
 
 def _check_held_out(task: Task, recipe: NetworkRecipe) -> None:
     """Refuse folds with too few speakers for the share that the first stage holds out."""
-    both = (recipe, *([] if recipe.teacher is None else [recipe.teacher.recipe]))
+    both = (recipe, *([] if recipe.teacher is None or recipe.teacher.run else [recipe.teacher.recipe]))
     holding = [each for each in both if each.learning.stopping.share]
     holding = [each for each in holding if each.head_learning is None or build_encoder(each.encoder).learns]
     for fold in task_folds(task, recipe.data, seed=recipe.seed) if holding else ():

@@ -121,12 +121,15 @@ def pruning_plan(pruning: Pruning, learning: Plan) -> Plan:
 class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The teacher of a distillation: a network that is trained first, on the training clips of the student.
 
+    With `run` the networks of a finished run teach instead, each in the fold that it was trained for.
     The target of a clip is (1 - `share`) · label + `share` · scores of the teacher at `temperature`.
 
     Attributes:
-        recipe: of the teacher; data and labels are those of the student.
+        recipe: of the teacher; data and labels are those of the student, unless `run` is given.
         share: in [0, 1].
         temperature: divides the teacher's logits, > 0.
+        run: run folder with the same folds as the student's; "": the teacher is trained by `recipe`.
+        unlabelled: folders of recordings without labels, whose targets are the teacher's scores alone.
 
     Reference:
         Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2.
@@ -135,6 +138,8 @@ class Teacher(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     recipe: NetworkRecipe
     share: float = 0.5
     temperature: float = 1.0
+    run: str = ""
+    unlabelled: tuple[str, ...] = ()
 
 
 def network_problems(recipe: NetworkRecipe) -> list[str]:
@@ -164,6 +169,7 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
         *([] if recipe.prune is None else _pruning_problems(recipe.prune, recipe.encoder)),
         *learning_problems(recipe.head, recipe.copies, recipe.augment, recipe.plans),
         *([] if recipe.teacher is None else _teacher_problems(recipe.teacher)),
+        *_unlabelled_problems(recipe),
     ]
 
 
@@ -188,10 +194,25 @@ def _teacher_problems(teacher: Teacher) -> list[str]:
         f"teacher.share is {share}, expected 0 to 1": 0 <= share <= 1,
         f"teacher.temperature is {temperature}, expected more than 0": 0 < temperature < math.inf,
         "teacher.recipe has a teacher, expected none": teacher.recipe.teacher is None,
-        "teacher.recipe has the table prune, expected none": teacher.recipe.prune is None,
+        "teacher.recipe has the table prune, expected none": teacher.recipe.prune is None or bool(teacher.run),
     }
+    if teacher.run:
+        return failed(checks)
     problems = [*recipe_problems(teacher.recipe), *network_problems(teacher.recipe)]
     return [*failed(checks), *(f"teacher.recipe.{problem}" for problem in problems)]
+
+
+def _unlabelled_problems(recipe: NetworkRecipe) -> list[str]:
+    teacher = recipe.teacher
+    if teacher is None or not teacher.unlabelled:
+        return []
+    return failed(
+        {
+            "teacher.unlabelled is set with an adversary, expected one of them: origins of these clips are unknown": (
+                not any(plan.adversary.on for plan in recipe.plans.values())
+            ),
+        }
+    )
 
 
 def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:

@@ -74,7 +74,7 @@ def write_embeddings(method: NetworkMethod, run: Run[TrainedModel]) -> list[Path
     """
     first = min(int(path.stem) for path in (run.folder / "folds").glob("*.json"))
     network = (run.model or TrainedModel.load(model_folder(run.folder, first))).network
-    rows = np.flatnonzero(method.inputs.view == WHOLE)
+    rows = method.inputs.select(np.arange(len(method.task.clips)), (WHOLE,))
     values = embeddings(network.head, pooled(network.encoder, method.inputs, rows))
     folder, owner = run.folder / FOLDER, method.inputs.owner[rows]
     return write_scatters(method.task, values, owner, folder, what="Embedding", seed=method.recipe.seed)

@@ -1,13 +1,18 @@
-"""Read recipes from TOML: `base` names the recipe that one builds on, `teacher.recipe` that of its teacher."""
+"""Read recipes from TOML: `base` names the recipe that one builds on, `teacher.recipe` that of its teacher.
+
+`teacher.run` names a finished run, whose networks teach.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from emovox.schema.config import override, read_toml
 from emovox.schema.errors import RecipeError
+from emovox.training.run import RESOLVED
 
 
 def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]:
@@ -55,6 +60,8 @@ def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
     """Replace the name of the teacher's recipe by the recipe; "" removes the teacher."""
     teacher = data.get("teacher")
+    if isinstance(teacher, dict) and teacher.get("run"):
+        return {**data, "teacher": {**teacher, "recipe": _run_recipe(teacher["run"], path)}}
     named = teacher.get("recipe") if isinstance(teacher, dict) else None
     if not isinstance(teacher, dict) or not isinstance(named, str):
         return data
@@ -71,10 +78,33 @@ def _with_teacher(data: dict[str, Any], path: Path, seen: tuple[Path, ...] = ())
     return {**data, "teacher": {**teacher, "recipe": recipe}}
 
 
+def _run_recipe(run: Any, path: Path) -> dict[str, Any]:
+    """Return the recipe of a run that teaches, without what only its training needs."""
+    try:
+        recipe: dict[str, Any] = json.loads((Path(run).expanduser() / RESOLVED).read_bytes())
+        if recipe["kind"] == "network":
+            unused = {
+                "teacher": None,
+                "copies": {},
+                "augment": {},
+                "export": False,
+                "adaptation": False,
+                "speech": False,
+            }
+            return {**recipe, **unused}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecipeError(
+            f"{path}: teacher.run is '{run}', not the folder of a run ({error}); expected one of emovox train"
+        ) from error
+    raise RecipeError(f"{path}: teacher.run is '{run}' of kind '{recipe['kind']}', expected a run of kind network")
+
+
 def _with_students_data(data: dict[str, Any]) -> dict[str, Any]:
     """Give the teacher the data and labels of the student, or remove a teacher without a recipe."""
     teacher = data.get("teacher")
     if not isinstance(teacher, dict) or not isinstance(teacher.get("recipe"), dict):
+        return data
+    if teacher.get("run"):
         return data
     if not teacher["recipe"]:
         return {key: value for key, value in data.items() if key != "teacher"}

@@ -16,6 +16,9 @@ Protocol = Literal["si", "si-fusion", "joint", "sd", "zero-shot", "auto"]
 AUTO: Protocol = "auto"
 """Speaker-independent folds where the clips allow them, else random ones (`emovox.training.settle`)."""
 
+UNLABELLED = "unlabelled"
+"""Name of the recordings without labels that a teacher alone gives targets for, in `copies` and `data.weights`."""
+
 MOST_SEED = 2**32 - 1
 """Highest seed: the limit of scikit-learn."""
 

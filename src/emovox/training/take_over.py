@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from emovox.corpora.load import load_clips
+from emovox.corpora.manifest import Clip
 from emovox.schema.errors import RecipeError
 from emovox.training.checkpoint import copy_checkpoint
 from emovox.training.data.task import Indices, Task, make_task, task_folds
@@ -20,6 +22,7 @@ from emovox.training.recipe import recipe_problems
 from emovox.training.run import RESOLVED, trained_clips
 from emovox.training.stages.encoder import ENCODER_FOLDER, TEACHER_FOLDER
 from emovox.training.stages.stage import fit_key, loop_key
+from emovox.training.stages.unlabelled import unlabelled_clips
 
 
 def run_recipe(run: Path) -> NetworkRecipe:
@@ -70,22 +73,31 @@ def take_over(run: Path, folder: Path, *, before: NetworkRecipe, after: NetworkR
         CorpusError: clips that cannot be read.
     """
     task = make_task(load_clips(before.data.corpora, name=before.data.name), before.data)
+    unlabelled = unlabelled_clips(before.teacher.unlabelled, task) if before.teacher is not None else ()
     for name, train in _fits(task, before).items():
         source, target = (place / "folds" / name for place in (run, folder))
         if not (is_done(source, adapts=False) or (name == "all" and source.is_dir())):
             raise RecipeError(f"{run}: fold {name} is not finished; continue it with emovox train --resume")
         if source.resolve() == target.resolve():
             raise RecipeError(f"{folder}: is the run that is to be pruned; name another folder by --output")
-        take_over_fit(source, target, train, before=before, after=after)
+        take_over_fit(source, target, train, before=before, after=after, unlabelled=unlabelled)
 
 
-def take_over_fit(source: Path, target: Path, train: Indices, *, before: NetworkRecipe, after: NetworkRecipe) -> None:
+def take_over_fit(
+    source: Path,
+    target: Path,
+    train: Indices,
+    *,
+    before: NetworkRecipe,
+    after: NetworkRecipe,
+    unlabelled: Sequence[Clip] = (),
+) -> None:
     """Copy the first stage of one fit, on the clips `train`; see `take_over`."""
     if (source / TEACHER_FOLDER).is_dir() and not (target / TEACHER_FOLDER).exists():
         shutil.copytree(source / TEACHER_FOLDER, target / TEACHER_FOLDER)
     place = Path(ENCODER_FOLDER) / CHECKPOINT
     if not (target / place).exists():
-        keys = [loop_key(fit_key(recipe, train), ENCODER_FOLDER) for recipe in (before, after)]
+        keys = [loop_key(fit_key(recipe, train, unlabelled), ENCODER_FOLDER) for recipe in (before, after)]
         copy_checkpoint(source / place, target / place, key=keys[0], new_key=keys[1])
 
 

@@ -15,7 +15,7 @@ from emovox.corpora.registry import CORPORA
 from emovox.corpora.views import classes_of, view
 from emovox.models.scores import class_mask
 from emovox.schema.errors import RecipeError
-from emovox.training.recipe import Data
+from emovox.training.recipe import UNLABELLED, Data
 
 Indices = npt.NDArray[np.int64]
 
@@ -90,7 +90,7 @@ def make_task(clips: Sequence[Clip], data: Data) -> Task:
     if len(classes) < 2:
         raise RecipeError(f"data.corpora has the classes {list(classes)}, expected at least two")
     corpora = dict.fromkeys(clip.corpus for clip in chosen)
-    if unknown := sorted(set(data.weights) - {*corpora, *CORPORA}):
+    if unknown := sorted(set(data.weights) - {*corpora, *CORPORA, UNLABELLED}):
         raise RecipeError(f"data.weights has {', '.join(unknown)}, expected some of {', '.join(corpora)}")
     make_folds(data.protocol, chosen, labels=names, target=data.target)
     allowed = class_mask([clip.corpus for clip in chosen], classes, names)

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from emovox.models.head import Head
-from emovox.models.network import Encoder, Network
+from emovox.models.network import BaseNetwork, Encoder, Network
 from emovox.models.scores import softmax
 from emovox.training.cache import load_arrays, save_arrays
 from emovox.training.data.examples import DistillationTargets
@@ -25,7 +25,14 @@ TARGETS = "targets.npz"
 
 
 def distillation_targets(
-    task: Task, inputs: Inputs, clips: Indices, network: Network, *, share: float, temperature: float
+    task: Task,
+    inputs: Inputs,
+    clips: Indices,
+    network: BaseNetwork,
+    *,
+    share: float,
+    temperature: float,
+    unlabelled: Indices | None = None,
 ) -> DistillationTargets:
     """Return targets and embeddings of unchanged clips by a teacher; changed copies have those of their clip.
 
@@ -36,6 +43,7 @@ def distillation_targets(
         network: the teacher, trained.
         share: of the target that comes from the teacher's scores, in [0, 1]; the rest is the label.
         temperature: divides the teacher's logits, > 0.
+        unlabelled: those of `clips` whose target comes from the scores alone.
 
     Returns:
         Targets on the classes of the clip's corpus, and embeddings. The embeddings are centred in each dimension and
@@ -48,8 +56,11 @@ def distillation_targets(
     means = clip_means(logits(network.head, statistics), owner, seconds, total)
     targets = np.zeros_like(means, dtype=np.float32)
     targets[clips, task.labels[clips]] = 1
-    targets[voiced] *= 1 - share
-    targets[voiced] += share * softmax(means[voiced] / temperature, task.allowed[voiced])
+    shares = np.full((total, 1), share, np.float32)
+    if unlabelled is not None:
+        shares[unlabelled] = 1
+    targets[voiced] *= 1 - shares[voiced]
+    targets[voiced] += shares[voiced] * softmax(means[voiced] / temperature, task.allowed[voiced])
     found = clip_means(embeddings(network.head, statistics), owner, seconds, total)[voiced].astype(np.float32)
     scale = measure(found)
     hints = np.zeros((total, found.shape[1]), np.float32)

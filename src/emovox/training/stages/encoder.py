@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from emovox.corpora.hold_out import hold_out
-from emovox.models.network import Network
+from emovox.models.network import BaseNetwork, Network
+from emovox.models.trained import TrainedModel
 from emovox.schema.errors import RecipeError
 from emovox.training.data.examples import DistillationTargets, Examples
+from emovox.training.data.inputs import Inputs
+from emovox.training.data.sampler import derived_seed
 from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Indices, Task
 from emovox.training.held_out import held_out_uar
 from emovox.training.loop import Validate
-from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.network_recipe import NetworkRecipe, Teacher
 from emovox.training.plan import Plan
+from emovox.training.run import model_folder
 from emovox.training.stages.distillation import (
     TARGETS,
     Student,
@@ -25,6 +31,7 @@ from emovox.training.stages.distillation import (
 )
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judged, named, run_stages
+from emovox.training.stages.unlabelled import files_key, voiced, with_pseudo_labels, with_unlabelled
 
 ENCODER_FOLDER, TEACHER_FOLDER = "encoder", "teacher"
 """Folders of the stage and of the recipe's teacher, in that of the fold."""
@@ -58,37 +65,62 @@ def fit_encoder(
         purpose: sets the random numbers.
         name: folder of the loop.
     """
-    targets, student = teach(context, learnt), network
-    if targets is not None and plan.loss.hint:
-        n_hints = targets.hints.shape[1]
+    examples, student = lessons(context, learnt), network
+    if examples.distillation is not None and plan.loss.hint:
+        n_hints = examples.distillation.hints.shape[1]
         student = context.seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, purpose)
-    rows = context.rows(learnt)
-    examples = Examples(context.task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
     validate = _validate(context, held) if len(held) else None
     context.learn(student, examples, plan, (purpose,), name, validate)
 
 
-def teach(context: Context, clips: Indices) -> DistillationTargets | None:
-    """Train the recipe's teacher on the training clips of the student, and return its targets for them.
+def lessons(context: Context, learnt: Indices) -> Examples:
+    """Return the rows of the clips `learnt` with the targets of the teacher, and those of recordings without labels."""
+    task, clips, first = context.task, learnt, len(context.task.clips)
+    targets = teach(context, learnt)
+    if targets is not None and context.unlabelled:
+        task = with_pseudo_labels(with_unlabelled(task, context.unlabelled), first, targets)
+        assert context.teacher_inputs is not None
+        clips = np.concatenate([learnt, voiced(context.teacher_inputs, np.arange(first, len(task.clips)))])
+    rows = context.rows(clips)
+    return Examples(task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
 
-    The targets are kept in the folder of the teacher, so that further stages and a resumed run need no teacher.
+
+def teach(context: Context, clips: Indices) -> DistillationTargets | None:
+    """Return the targets of the recipe's teacher for training clips of the student, and for recordings without labels.
+
+    They are kept in the folder of the teacher, so that further stages and a resumed run need no teacher.
     """
     teacher, inputs = context.recipe.teacher, context.teacher_inputs
     if teacher is None:
         return None
     if inputs is None:
         raise ValueError(f"{context.recipe.name}: got no inputs of the teacher, expected them as `teacher_inputs`")
-    folder, report = context.folder / TEACHER_FOLDER, named(context.report, "teacher")
-    classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
-    share, temperature = teacher.share, teacher.temperature
-    path, key = folder / TARGETS, f"{classroom.key} {share} {temperature}"
+    network, key = teacher_network(context, teacher, inputs, clips)
+    share, temperature, first = teacher.share, teacher.temperature, len(context.task.clips)
+    path = context.folder / TEACHER_FOLDER / TARGETS
+    key = f"{key} {share} {temperature}{files_key(context.unlabelled)}"
     known = read_targets(path, key=key)
     if known is not None:
         return known
-    network = run_stages((LearnEncoder(), LearnHead()), classroom).network
-    targets = distillation_targets(context.task, inputs, clips, network, share=share, temperature=temperature)
+    unlabelled = np.arange(first, first + len(context.unlabelled))
+    task, taught = with_unlabelled(context.task, context.unlabelled), np.concatenate([clips, unlabelled])
+    targets = distillation_targets(
+        task, inputs, taught, network(), share=share, temperature=temperature, unlabelled=unlabelled
+    )
     write_targets(path, targets, key=key)
     return targets
+
+
+def teacher_network(
+    context: Context, teacher: Teacher, inputs: Inputs, clips: Indices
+) -> tuple[Callable[[], BaseNetwork], str]:
+    """Return what trains the teacher on these clips, or reads that of its run for the fold, and a key of it."""
+    if teacher.run:
+        model = TrainedModel.load(model_folder(Path(teacher.run).expanduser(), context.fold))
+        return lambda: model.network, f"{model.card.weights_sha256} {derived_seed(0, *clips.tolist())}"
+    folder, report = context.folder / TEACHER_FOLDER, named(context.report, "teacher")
+    classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
+    return lambda: run_stages((LearnEncoder(), LearnHead()), classroom).network, classroom.key
 
 
 def judge(context: Context, network: Network, held: Indices) -> Judged:

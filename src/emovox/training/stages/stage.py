@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from emovox.adaptation.estimator import Adaptation
+from emovox.corpora.manifest import Clip
 from emovox.models.head import Head
 from emovox.models.head_scorer import HeadScorer
 from emovox.models.network import Encoder, Network
@@ -37,6 +38,7 @@ from emovox.training.speech import LearntSpeech
 from emovox.training.speech_material import SpeechMaterial
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
+from emovox.training.stages.unlabelled import files_key
 
 INITIAL, ENCODER, HEAD, INNER, PRUNE, UNHEARD = 0, 1, 2, 3, 50, 100
 """Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …, and likewise those without a corpus."""
@@ -96,6 +98,9 @@ class Context:
         report: called with the progress of the loop.
         teacher_inputs: rows of the teacher's inputs; None without a teacher.
         sounds: pieces of speech and of other sounds; None unless the recipe has `speech`.
+        fold: number of the fold; None: all clips.
+        unlabelled: recordings without labels, from which the student learns what its teacher says; in `inputs` and
+            `teacher_inputs` they are numbered after the clips of the task.
     """
 
     task: Task
@@ -106,11 +111,13 @@ class Context:
     report: Report | None = None
     teacher_inputs: Inputs | None = None
     sounds: SpeechMaterial | None = None
+    fold: int | None = None
+    unlabelled: tuple[Clip, ...] = ()
 
     @cached_property
     def key(self) -> str:
         """Return the key of this fit (`fit_key`)."""
-        return fit_key(self.recipe, self.train)
+        return fit_key(self.recipe, self.train, self.unlabelled)
 
     def rows(self, clips: Indices) -> Indices:
         """Return the training rows of clips: tiles, copies, and whole clips if the recipe has `whole`."""
@@ -158,9 +165,9 @@ class Context:
         return seeded(build, derived_seed(self.recipe.seed, *purpose))
 
 
-def fit_key(recipe: NetworkRecipe, train: Indices) -> str:
-    """Return a key of recipe, training clips and starting weights; a checkpoint with another key is refused."""
-    key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}"
+def fit_key(recipe: NetworkRecipe, train: Indices, unlabelled: Sequence[Clip] = ()) -> str:
+    """Return a key of recipe, clips and starting weights; a checkpoint with another key is refused."""
+    key = f"{recipe.sha256()} {derived_seed(0, *train.tolist())}{files_key(unlabelled)}"
     return f"{key} {read_start(recipe.start).weights_sha256}" if recipe.start else key
 
 
