@@ -16,7 +16,7 @@ from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.svm.recipe import SvmRecipe
 from emovox.workflow import read_recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
 MINIMAL = '[data]\ncorpora = ["emodb"]\nprotocol = "si"\n'
 
 
