@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from publish.fetch import write_list
 from publish.laboratory import RESULTS
 
 CLIPS = 60
-"""Clips of a speaker that are heard, drawn by chance."""
+"""Clips of a speaker that are heard."""
 
 STRANGER = "emovo"
 """Corpus on which the loss of confidence is fitted. TESS stays for the test of it."""
@@ -54,24 +55,25 @@ def measured(card: ModelCard, results: Path = RESULTS) -> ModelCard:
     return msgspec.structs.replace(card, trust=msgspec.structs.replace(found, familiarity=known))
 
 
-def heard(model: Model, corpus: str) -> dict[str, Any]:
+def heard(model: Model, corpus: str, clips_each: int = CLIPS) -> dict[str, Any]:
     """Return the tiles of a sample of a corpus as columns, and keep them in the cache folder.
 
     Args:
         model: hears the clips.
         corpus: name of a published corpus.
+        clips_each: clips of a speaker, drawn by chance.
 
     Returns:
         `statistics` [n, p], `speaker`, `clip` and `label` [n], `scores` [n, labels], without any loss of confidence.
     """
-    key = hashlib.sha256(f"{model.card.sha256} {corpus} {CLIPS}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{model.card.sha256} {corpus} {clips_each} plain".encode()).hexdigest()[:16]
     path = cache_folder() / "familiarity" / f"{model.card.name}-{corpus}-{key}.npz"
     if path.is_file():
         return dict(np.load(path))
-    rng, predictor = np.random.default_rng(0), Predictor(model)
+    rng, predictor = np.random.default_rng(0), Predictor(_sure(model))
     clips = load_clips([corpus])
     speakers = np.array([clip.speaker for clip in clips])
-    drawn = [rng.permutation(np.flatnonzero(speakers == name))[:CLIPS] for name in np.unique(speakers)]
+    drawn = [rng.permutation(np.flatnonzero(speakers == name))[:clips_each] for name in np.unique(speakers)]
     rows = []
     for number in np.concatenate(drawn).tolist():
         one, clip = predictor.hear(clips[number].path), clips[number]
@@ -85,6 +87,14 @@ def heard(model: Model, corpus: str) -> dict[str, Any]:
     }
     save_arrays(path, **found)
     return found
+
+
+def _sure(model: Model) -> Model:
+    """Return the model with a card that says nothing of familiarity, so that no score is lowered."""
+    sure = copy(model)
+    trust = None if model.card.trust is None else msgspec.structs.replace(model.card.trust, familiarity=None)
+    sure.card = msgspec.structs.replace(model.card, trust=trust)
+    return sure
 
 
 def familiarity_of(model: Model, results: Path = RESULTS) -> CardFamiliarity:
