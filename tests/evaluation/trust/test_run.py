@@ -227,6 +227,16 @@ def test_the_folds_of_a_run_hear_only_their_own_speakers(own: Sequence[Clip], tm
     assert outcomes(result, "adaptation.all") == {"not testable"}  # none of its labels is neutral
 
 
+@pytest.mark.parametrize(("heard", "n"), [(72, 72), (0, 144)])
+def test_a_corpus_that_no_fold_learnt_from_is_heard(own: Sequence[Clip], tmp_path: Path, heard: int, n: int) -> None:
+    """Its predictions on file know nothing of the confidence that unfamiliar recordings lose."""
+    model = load(str(write_toy(tmp_path, labels=LABELS, corpora=(CardCorpus("other", "CC0-1.0", 12, 144),))))
+    result = run_suite(from_folds("run", {"1": model}, {"own": _predictions(own)}), {"own": own[:heard]}, PLAN)
+    assert result.corpora["own"] == "unheard"
+    (uar,) = found_in(result, "correctness.uar")
+    assert uar.n == n
+
+
 def test_sounds_are_heard_by_the_fold_that_learnt_from_nothing_like_them(own: Sequence[Clip], tmp_path: Path) -> None:
     folder = tmp_path / "noise" / "nonspeech100"
     folder.mkdir(parents=True)

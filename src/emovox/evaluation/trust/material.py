@@ -108,7 +108,10 @@ def make_corpora(
     seed: int,
     progress: Progress = no_progress,
 ) -> tuple[CorpusUnderTest, ...]:
-    """Return the corpora under test; a system without out-of-fold predictions hears a sample of each.
+    """Return the corpora under test.
+
+    A system hears a sample of what it did not learn from, since unfamiliar recordings lose confidence on the path of
+    `predict`. Predictions on file stand for a corpus that it learnt from, or that has no recordings here.
 
     Args:
         system: the system.
@@ -122,7 +125,7 @@ def make_corpora(
     for name, of_corpus in clips.items():
         if why := system.why_seen(name):
             found.append(CorpusUnderTest(name, "", why=why))
-        elif name in system.out_of_fold:
+        elif name in system.out_of_fold and (name in system.learnt or not of_corpus):
             found.append(_known(system, name, of_corpus))
         else:
             sample = sample_clips(of_corpus, sizes.heard, seed=seed)
