@@ -33,11 +33,11 @@ from tests.models.small import MOBILE
 from tests.training.pieces import drawn_material, steps
 from tests.training.rows import drawn_inputs, drawn_task, plan, small_recipe
 
-TASK = drawn_task(takes=2)
+TASK = drawn_task(speakers=("ada", "bob", "dee"))
 INPUTS = drawn_inputs(TASK)
 TEST = [number for number, clip in enumerate(TASK.clips) if clip.speaker == "dee"]
 TRAIN = np.setdiff1d(np.arange(len(TASK.clips)), TEST)
-RECIPE = small_recipe(learning=plan(4), head_learning=plan(4), speech=True)
+RECIPE = small_recipe(learning=plan(2), head_learning=plan(2), speech=True)
 FRAMES = msgspec.structs.replace(MOBILE, frames=FrameInputsConfig(n_mels=16, f0=False))
 
 
@@ -89,7 +89,6 @@ def test_test_speakers_and_held_out_kinds_are_not_looked_at(fitted: Fitted, tmp_
 def test_the_exported_model_tells_speech_and_scores_as_before(fitted: Fitted, tmp_path: Path) -> None:
     loaded = TrainedModel.load(trained(fitted).save(tmp_path / "trained"))
     model = Model.load(export_trained(loaded, {}, tmp_path / "new"))
-    plain = TrainedModel(loaded.network, msgspec.structs.replace(loaded.card, speech=None))
     noise = 0.1 * np.random.default_rng(5).normal(size=16000)
     batch = np.stack([speech(150.0, seconds=1.0), noise]).astype(np.float32)
     found = model.run(batch)
@@ -98,9 +97,7 @@ def test_the_exported_model_tells_speech_and_scores_as_before(fitted: Fitted, tm
     assert model.card.speech is not None
     assert fitted.speech is not None
     assert (model.card.speech.kept, model.card.speech.refused) == (fitted.speech.about.kept, 1.0)
-    before = Model.load(export_trained(plain, {}, tmp_path / "plain"))
-    np.testing.assert_array_equal(found.scores, before.run(batch).scores)
-    assert before.card.speech is None
+    np.testing.assert_allclose(found.scores, loaded.recogniser()(torch.from_numpy(batch)).scores.detach(), atol=5e-3)
 
 
 def test_the_map_of_a_small_network_takes_frames(tmp_path: Path) -> None:
@@ -145,9 +142,9 @@ def test_a_finished_training_learns_it_afterwards_once(tmp_path: Path) -> None:
     assert (tmp_path / "run/folds/1/head/log.csv").read_bytes() == log
     for key, made in first.predictions.items():
         np.testing.assert_array_equal(second.predictions[key].scores, made.scores)
-    learnt = [TrainedModel.load(model_folder(tmp_path / "run", fold)).card.speech for fold in (1, 2, 3, 4)]
+    learnt = [TrainedModel.load(model_folder(tmp_path / "run", fold)).card.speech for fold in (1, 2, 3)]
     missing = [{kinds[0] for kinds in FOLDS.values()} - set(one.kinds) for one in learnt if one is not None]
-    assert missing == [{"dog", "fire"}, {"rain"}, {"helicopter"}, {"alarm"}]
+    assert missing == [{"dog", "alarm"}, {"rain", "fire"}, {"helicopter"}]
     with mock.patch.object(stage, "learn_speech", side_effect=AssertionError):
         train(TASK, RECIPE, tmp_path / "run", method, resume=True)
 
