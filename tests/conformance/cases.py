@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from emovox.adaptation.estimator import Adaptation, Gate
+from emovox.adaptation.familiarity import Familiarity, RunningDistance
 from emovox.adaptation.profile import Profile
 from emovox.adaptation.voice import AdaptedScorer
 from emovox.audio.encodings import decode
@@ -173,16 +174,35 @@ def adaptation(given: Case) -> Case:
     return {"scores": found}
 
 
-def recordings(given: Case) -> Case:
-    """A signal → its segments by `mobile`: start, end, scores; plain and adapted to the voice of the recording.
+def familiarity(given: Case) -> Case:
+    """Statistics of tiles, one after another → the distance with each, and its scores as that distance lowers them."""
+    known = given["familiarity"]
+    axes, centres, voices, spread = (
+        np.array(known[name], np.float64) for name in ("axes", "centres", "voices", "spread")
+    )
+    limits = tuple((tiles, distance) for tiles, distance in known["limits"])
+    strangers = Familiarity(known["step"], axes, centres, voices, spread, limits, known["slope"])
+    running, found = RunningDistance(strangers), []
+    for statistics, scores in zip(given["statistics"], given["scores"], strict=True):
+        running.add(np.array(statistics, np.float32))
+        lowered = running.tempered(np.array(scores, np.float32))
+        found.append([round(running.distance, 5), *(round(score, 5) for score in lowered.tolist())])
+    return {"tiles": found}
 
-    The page without a server does not ask whether a tile is speech, so the answer is that of a model that cannot tell.
+
+def recordings(given: Case) -> Case:
+    """A signal → its segments by `mobile`: start, end, code, scores; plain and adapted to the voice of the recording.
+
+    The codes are those of the model. The scores are those of a model that takes every sound for speech.
     """
-    predictor = load("mobile")
+    predictor, sound = load("mobile"), (signal(given["signal"]), given["signal"]["sample_rate"])
+    told = predictor.predict(sound)
+    assert isinstance(told, Result)
     predictor.model.card = msgspec.structs.replace(predictor.model.card, speech=None)
-    row = predictor.predict((signal(given["signal"]), given["signal"]["sample_rate"]), adapt="recording")
+    row = predictor.predict(sound, adapt="recording")
     assert isinstance(row, Result)
     return {
+        "codes": [segment.code for segment in told.segments],
         "segments": [
             {
                 "start": segment.start,
@@ -191,7 +211,7 @@ def recordings(given: Case) -> Case:
                 "adapted": [round(score, 4) for score in segment.scores.values()],
             }
             for segment in row.segments
-        ]
+        ],
     }
 
 
@@ -205,6 +225,7 @@ def summaries(given: Case) -> Case:
         segments=segments,
         threshold=given["threshold"],
         adapted=adapted,
+        unfamiliarity=given.get("unfamiliarity"),
     )
     return {"row": msgspec.to_builtins(row)}
 
@@ -224,6 +245,7 @@ ANSWERS: Mapping[str, Callable[[Case], Case]] = {
     "vad": vad,
     "pieces": pieces,
     "adaptation": adaptation,
+    "familiarity": familiarity,
     "recordings": recordings,
     "summaries": summaries,
     "exports": exports,

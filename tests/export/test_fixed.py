@@ -8,8 +8,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper
 
 from emovox.cli.main import main
+from emovox.export.fixed import speech_source
 from emovox.export.fixed_onnx import fixed_file, write
 from emovox.export.source import model_file
 from emovox.models.trained import NetworkCard, TrainedModel
@@ -44,6 +46,17 @@ def test_what_cannot_be_fixed_is_refused(tmp_path: Path) -> None:
         fixed_file(resolve("mobile"), tmp_path / "fixed.bin")
     with pytest.raises(ExportError, match="'permissive' is a head alone"):
         fixed_file(resolve("permissive"), tmp_path / "fixed.onnx")
+
+
+def test_speech_is_computed_from_one_tensor() -> None:
+    proto = onnx.load(resolve("mobile").with_suffix(".onnx"))
+    assert speech_source(proto).startswith("/encoder/front_end/")
+    for node in proto.graph.node:
+        node.output[:] = ["told" if name == "speech" else name for name in node.output]
+    inner = next(node.output[0] for node in proto.graph.node if node.output[0].startswith("/encoder/front_end/"))
+    proto.graph.node.append(helper.make_node("Add", ["told", inner], ["speech"]))
+    with pytest.raises(ExportError, match=r"'speech' is computed from \['/enc.*, '/enc.*'\], expected one tensor"):
+        speech_source(proto)
 
 
 @pytest.fixture(scope="module")

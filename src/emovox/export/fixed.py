@@ -29,7 +29,8 @@ class FixedGraphs(NamedTuple):
     Attributes:
         card: the card of the model.
         samples: length n of the input, in samples.
-        statistics: graph from `samples` [1, n] to `statistics` [1, p] and, if the card has `speech`, to `speech` [1].
+        statistics: graph from `samples` [1, n] to `statistics` [1, p] and other tensors, by default, if the card has
+            `speech`, to `speech` [1].
         scores: graph from `statistics`, `speaker_mean` and `speaker_scale`, [1, p] each, to `scores` [1, labels].
         mean, scale: the training set's `speaker_mean` and `speaker_scale`, tensors [1, p].
     """
@@ -42,12 +43,13 @@ class FixedGraphs(NamedTuple):
     scale: Any
 
 
-def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
+def fixed_graphs(path: Path, *, seconds: float = WINDOW, outputs: Sequence[str] = ()) -> FixedGraphs:
     """Return the two graphs of a model for input of one length.
 
     Args:
         path: path of the model's card or graph.
         seconds: length of the input, from `shortest` to `longest` of the card.
+        outputs: tensors that the first graph gives; none: those of `encoder_outputs`.
 
     Raises:
         CardError: the model cannot be read.
@@ -70,7 +72,7 @@ def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
     return FixedGraphs(
         card,
         n,
-        statistics=fixed(whole, {INPUT: [1, n]}, encoder_outputs(card), where=path),
+        statistics=fixed(whole, {INPUT: [1, n]}, outputs or encoder_outputs(card), where=path),
         scores=fixed(head, shapes, [SCORES], where=path),
         mean=mean,
         scale=scale,
@@ -80,6 +82,35 @@ def fixed_graphs(path: Path, *, seconds: float = WINDOW) -> FixedGraphs:
 def encoder_outputs(card: ModelCard) -> list[str]:
     """Return the names of what a model computes before its head."""
     return [STATISTICS] if card.speech is None else [STATISTICS, SPEECH]
+
+
+def speech_source(proto: Any) -> str:
+    """Return the name of the tensor from which a graph computes `speech`, and on the way to which no node is shared.
+
+    Args:
+        proto: a `ModelProto` with both outputs, `statistics` and `speech`.
+
+    Raises:
+        ExportError: `speech` depends on several tensors.
+    """
+    known = _needed(proto, STATISTICS)
+    made = {name for number in known for name in proto.graph.node[number].output}
+    own = _needed(proto, SPEECH) - known
+    read = {name for number in own for name in proto.graph.node[number].input} & made
+    if len(read) != 1:
+        raise ExportError(f"'{SPEECH}' is computed from {sorted(read)}, expected one tensor; export the model again")
+    return str(read.pop())
+
+
+def _needed(proto: Any, output: str) -> set[int]:
+    """Return the numbers of the nodes that an output depends on."""
+    wanted, found = {output}, set()
+    for number in reversed(range(len(proto.graph.node))):
+        node = proto.graph.node[number]
+        if not wanted.isdisjoint(node.output):
+            found.add(number)
+            wanted.update(node.input)
+    return found
 
 
 def check_length(card: ModelCard, seconds: float) -> None:
@@ -100,7 +131,7 @@ def fixed(proto: Any, shapes: dict[str, list[int]], outputs: Sequence[str], *, w
     Args:
         proto: a `ModelProto`, which stays as it is.
         shapes: shape of each input that remains; all other inputs become constants.
-        outputs: names of the outputs that remain.
+        outputs: names of the outputs that remain, or of float32 tensors inside.
         where: file of the graph, for messages.
         fuse: whether batch norm is folded into weights. They then fit halves no more.
 
@@ -111,6 +142,8 @@ def fixed(proto: Any, shapes: dict[str, list[int]], outputs: Sequence[str], *, w
     made.CopyFrom(proto)
     graph = made.graph
     _keep(graph.input, [value for value in graph.input if value.name in shapes])
+    inside = [name for name in outputs if name not in {value.name for value in graph.output}]
+    graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inside)
     _keep(graph.output, [value for value in graph.output if value.name in outputs])
     _keep(graph.initializer, [tensor for tensor in graph.initializer if tensor.name not in shapes])
     for value in graph.input:

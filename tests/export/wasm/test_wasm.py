@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import ctypes
 import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import numpy_helper
 
 import emovox
+from emovox.export import wasm
+from emovox.export.c.compiled import compiler, library
 from emovox.export.wasm.files import compiled
 from emovox.export.wasm.section import read_description, with_description
 from emovox.export.wasm.source import FORMAT, tile_lengths, wasm_source
-from emovox.export.wasm.speech import ANSWER, CHUNK, STATE, speech_step
+from emovox.export.wasm.speech import ANSWER, CHUNK, STATE, basis, speech_step
 from emovox.runtime.registry import read_card, resolve
 from emovox.runtime.speech_network import SHA256, speech_probabilities
 from emovox.schema.errors import ExportError
 from emovox.testing import speech
 
 SHIPPED = Path(emovox.__file__).parent / "serving" / "static" / "local" / "emovox.wasm"
+needs_compiler = pytest.mark.skipif(compiler() is None, reason="no C compiler 'cc' on the path")
 EMPTY = b"\0asm\1\0\0\0"
 
 
@@ -30,6 +36,10 @@ def test_the_shipped_file_is_of_the_shipped_model() -> None:
     assert found["card"]["sha256"] == card.sha256, "run make wasm"
     assert found["card"]["labels"] == list(card.labels)
     assert found["speech_sha256"] == SHA256
+    assert card.speech is not None
+    assert found["card"]["speech"] == {"threshold": card.speech.threshold}
+    assert [one["coverage"] for one in found["card"]["sets"]] == [80, 90, 95]
+    assert len(base64.b64decode(found["familiarity"]["axes"])) % len(found["familiarity"]["scales"]) == 0
     assert found["lengths"] == tile_lengths(card) == [1600 * count for count in range(3, 46)]
 
 
@@ -51,6 +61,23 @@ def test_a_chunk_at_a_time_finds_the_speech_that_the_sequence_finds() -> None:
         found.append(answer[0, 0])
         state = answer[:, 1:]
     np.testing.assert_allclose(found, speech_probabilities(samples, sample_rate=16000), atol=1e-4)
+
+
+def test_the_weights_that_the_file_computes_are_those_of_the_network() -> None:
+    arrays = [numpy_helper.to_array(tensor) for tensor in speech_step().graph.initializer]
+    (found,) = (array for array in arrays if array.shape == (258, 1, 256))
+    np.testing.assert_allclose(basis(), found.swapaxes(0, 1), atol=1e-6)
+
+
+@needs_compiler
+def test_the_file_computes_these_weights(tmp_path: Path) -> None:
+    source = tmp_path / "basis.c"
+    code = (Path(wasm.__file__).parent / "basis.c").read_text()
+    source.write_text(f"{code}float *made(void) {{ make_basis(); return basis; }}\n")
+    made = library(source).made
+    made.restype = ctypes.POINTER(ctypes.c_float)
+    tiles = np.ctypeslib.as_array(made(), (65, 256, 4))
+    np.testing.assert_allclose(tiles.swapaxes(1, 2).reshape(260, 256)[:258], basis()[0], atol=1e-6)
 
 
 def test_a_description_is_read_again() -> None:

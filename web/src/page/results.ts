@@ -163,7 +163,7 @@ export class Results {
     const finished = this.#finished;
     this.#showStage();
     showLines(finished ? (this.#relabelled(finished.row).lines ?? []) : [], this.#data.colours);
-    this.#stage.warn(finished ? this.#relabelled(finished.row).warnings : []);
+    this.#stage.warn(finished && this.#relabelled(finished.row));
     byId("exports").hidden = !finished;
     const { name, version } = finished?.model ?? { name: "", version: "" };
     setHint(byId("model"), finished && t("result.model", { model: `${name} ${version}` }));

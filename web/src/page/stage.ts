@@ -1,6 +1,7 @@
+import { UNFAMILIAR, VERY_UNFAMILIAR } from "../../packages/emovox/src/engine/familiarity.ts";
 import { byId, emsOf, make, setHint, setText } from "../dom/dom.ts";
 import { face } from "../dom/faces.ts";
-import type { LabelSets, Notice } from "../recogniser/protocol.ts";
+import type { LabelSets, Notice, Row } from "../recogniser/protocol.ts";
 import { percent } from "../text/format.ts";
 import { maybe, t } from "../text/i18n.ts";
 import { inkOn } from "../timeline/colours.ts";
@@ -39,11 +40,11 @@ export class Stage {
     setHint(byId("threshold"), threshold === null ? null : t("result.threshold", { threshold: percent(threshold) }));
   }
 
-  /** Show warnings in the user's language, or in the service's words if the page does not know the code. */
-  warn(all: readonly Notice[]): void {
-    const warnings = all.filter(({ code }) => !SHOWN.has(code));
+  /** Show the warnings of a result in the user's language, or in the service's words if the page does not know the code. */
+  warn(row: Row | null): void {
+    const warnings = row ? row.warnings.filter(({ code }) => !SHOWN.has(code)).map((one) => warningOf(one, row)) : [];
     const list = byId("warnings");
-    list.replaceChildren(...warnings.map(({ code, message }) => make("li", "", maybe(`warning.${code}`) ?? message)));
+    list.replaceChildren(...warnings.map((text) => make("li", "", text)));
     list.hidden = !warnings.length;
   }
 
@@ -55,6 +56,12 @@ export class Stage {
     byId("face").replaceChildren("label" in kind ? face({ label: kind.label, colour }, inkOn(colour)) : face(kind));
     this.#root.style.setProperty("--emotion", colour || "transparent");
   }
+}
+
+function warningOf({ code, message }: Notice, { adapted, unfamiliarity = 0 }: Row): string {
+  if (code !== UNFAMILIAR) return maybe(`warning.${code}`) ?? message;
+  if (adapted) return t("warning.unfamiliar_adapted");
+  return t(unfamiliarity >= VERY_UNFAMILIAR ? "warning.very_unfamiliar" : "warning.unfamiliar");
 }
 
 /** Return the width in ems of the widest word, so that the large letters fit without a break inside a word. */

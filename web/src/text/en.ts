@@ -221,7 +221,10 @@ export const en = {
   "warning.speech_uncertain": "No speech was found for certain, so the whole recording was analysed.",
   "warning.too_short": "The recording is very short: under 0.3 s.",
   "warning.unfamiliar":
-    "This sounds unlike the recordings that the model learned from, so its confidence is lowered. Adapting to the voice helps if its moods vary.",
+    "This is somewhat unlike the recordings that the model learned from, so its confidence is lowered. Adapting to the voice helps if its moods vary.",
+  "warning.very_unfamiliar":
+    "This is very unlike the recordings that the model learned from, so its confidence is lowered. Adapting to the voice helps if its moods vary.",
+  "warning.unfamiliar_adapted": "This is unlike the recordings that the model learned from. The scores are adapted.",
   "warning.uncertain": "The highest probability is below the threshold, so no label is given.",
   "warning.clipped": "The recording is clipped: it is too loud.",
   "warning.truncated": "The end of the file cannot be decoded; the part before it was analysed.",

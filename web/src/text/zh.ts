@@ -215,7 +215,10 @@ export const zh: Texts = {
   "warning.speech_uncertain": "未能确定录音中有语音，因此分析了整段录音。",
   "warning.too_short": "录音太短：不足 0.3 秒。",
   "warning.unfamiliar":
-    "这段声音与模型学习时用的录音不相像，因此降低了置信度。如果说话人的情绪有变化，适应这个声音会有帮助。",
+    "这段声音与模型学习时用的录音不太相像，因此降低了置信度。如果说话人的情绪有变化，适应这个声音会有帮助。",
+  "warning.very_unfamiliar":
+    "这段声音与模型学习时用的录音很不相像，因此降低了置信度。如果说话人的情绪有变化，适应这个声音会有帮助。",
+  "warning.unfamiliar_adapted": "这段声音与模型学习时用的录音不相像。得分已适应这个声音。",
   "warning.uncertain": "最高概率低于阈值，因此不给出标签。",
   "warning.clipped": "录音有削波：录制音量过大。",
   "warning.truncated": "文件末尾无法解码；已分析之前的部分。",

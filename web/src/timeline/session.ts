@@ -27,11 +27,20 @@ export interface Session {
   readonly latest: EmotionUpdated | SpeechEnded | null;
   /** What the scores are adapted to since the latest verdict; null: nothing. */
   readonly adapted: Adapted | null;
+  /** Channel → distance of its speech so far from the recordings in training. */
+  readonly distances: ReadonlyMap<number, number>;
 }
 
 export { bestOf };
 
-export const EMPTY_SESSION: Session = { segments: [], previews: [], speaking: new Map(), latest: null, adapted: null };
+export const EMPTY_SESSION: Session = {
+  segments: [],
+  previews: [],
+  speaking: new Map(),
+  latest: null,
+  adapted: null,
+  distances: new Map(),
+};
 
 export function reduce(session: Session, event: LiveEvent): Session {
   const { channel } = event;
@@ -47,6 +56,10 @@ export function reduce(session: Session, event: LiveEvent): Session {
         speaking: without(session.speaking, channel),
         latest: event,
         adapted: event.adapted ?? null,
+        distances:
+          event.unfamiliarity === undefined
+            ? session.distances
+            : new Map(session.distances).set(channel, event.unfamiliarity),
       };
     default:
       return session; // a newer service may send other events
@@ -74,7 +87,9 @@ export function strips(session: Session): readonly Strip[] {
 
 /** Return the result of a session, as `emovox predict` gives it for a recording; `threshold` is that of abstention. */
 export function rowOf(session: Session, about: { file: string; duration: number; threshold: number }): Row {
-  const row = summarise(session.segments, { ...about, adapted: session.adapted });
+  const distances = [...session.distances.values()];
+  const unfamiliarity = distances.length ? Math.max(...distances) : null;
+  const row = summarise(session.segments, { ...about, adapted: session.adapted, unfamiliarity });
   return relabelled(row, about.threshold);
 }
 

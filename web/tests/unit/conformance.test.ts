@@ -6,6 +6,7 @@ import { Resampler } from "../../packages/emovox/src/audio/resample.ts";
 import { frameBounds } from "../../packages/emovox/src/detector/frames.ts";
 import { DEAF } from "../../packages/emovox/src/detector/speech.ts";
 import { Vad } from "../../packages/emovox/src/detector/vad.ts";
+import { type Familiarity, RunningDistance } from "../../packages/emovox/src/engine/familiarity.ts";
 import type { Adaptation, Network } from "../../packages/emovox/src/engine/model.ts";
 import { analyse } from "../../packages/emovox/src/engine/recording.ts";
 import { RATE, Segmenter } from "../../packages/emovox/src/engine/segmenter.ts";
@@ -50,6 +51,7 @@ interface Summary {
   readonly threshold: number;
   readonly segments: readonly Segment[];
   readonly adapted?: Adapted | null;
+  readonly unfamiliarity?: number | null;
 }
 
 interface Export {
@@ -123,9 +125,10 @@ check("encoding", (given: Sound) => {
   return { s16le: Buffer.from(encodeS16le(samples)).toString("hex") };
 });
 
-check("summaries", ({ segments, adapted = null, ...about }: Summary) => ({
-  row: rowOf({ ...EMPTY_SESSION, segments, adapted } as Session, about),
-}));
+check("summaries", ({ segments, adapted = null, unfamiliarity, ...about }: Summary) => {
+  const distances = new Map(typeof unfamiliarity === "number" ? [[0, unfamiliarity]] : []);
+  return { row: rowOf({ ...EMPTY_SESSION, segments, adapted, distances } as Session, about) };
+});
 
 check("exports", ({ row, labels }: Export) => {
   const document = JSON.parse(jsonText([row], { name: "toy", version: "1" })) as { results: [Row] };
@@ -251,13 +254,33 @@ function toyHead({ weights, mean, scale }: Pick<Clips, "weights" | "mean" | "sca
 const WASM = readFileSync(new URL("../../../src/emovox/serving/static/local/emovox.wasm", import.meta.url));
 const loading = instantiate(WASM);
 
+interface Tiles {
+  readonly familiarity: Omit<Familiarity, "axes"> & { readonly axes: readonly (readonly number[])[] };
+  readonly statistics: readonly (readonly number[])[];
+  readonly scores: readonly (readonly number[])[];
+}
+
+check("familiarity", ({ familiarity, statistics, scores }: Tiles) => {
+  const running = new RunningDistance({ ...familiarity, axes: Float64Array.from(familiarity.axes.flat()) });
+  return {
+    tiles: statistics.map((row, index) => {
+      running.add(Float32Array.from(row));
+      const lowered = running.tempered(Float32Array.from(scores[index] ?? []));
+      return [running.distance ?? 0, ...lowered].map((value) => Number(value.toFixed(5)));
+    }),
+  };
+});
+
 check("recordings", async ({ signal: formula }: { signal: Formula }) => {
   const { card, adaptation, ...engine } = await loading;
   const resampler = new Resampler(formula.sample_rate, RATE);
   const samples = Float32Array.from([...resampler.feed(signal(formula)), ...resampler.flush()]);
   const about = { file: "a", threshold: card.threshold, adaptation };
-  const { segments } = await analyse({ card, ...engine }, [samples], about);
+  const { speech: _, ...credulous } = card;
+  const told = await analyse({ card, ...engine }, [samples], { ...about, adaptation: null });
+  const { segments } = await analyse({ card: credulous, ...engine }, [samples], about);
   return {
+    codes: told.segments.map(({ code = null }) => code),
     segments: segments.map(({ start, end, scores, plain_scores }) => ({
       start,
       end,

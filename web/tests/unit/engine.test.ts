@@ -99,7 +99,7 @@ test("a tile that is no speech has no label, does not count, and teaches no voic
   assert.deepEqual([row.label, row.shares, row.warnings.map(({ code }) => code)], ["b", { b: 1 }, ["not_speech"]]);
   const learnt: number[] = [];
   const voice = {
-    scores: () => null,
+    scores: (statistics: Float32Array) => network.scores(statistics),
     learn: (_: unknown, seconds: number) => learnt.push(seconds),
     clips: 0,
     seconds: 0,
@@ -117,6 +117,40 @@ test("a tile that is no speech has no label, does not count, and teaches no voic
 function quiet(samples: Float32Array): number {
   return Math.max(...samples.map(Math.abs)) < 0.3 ? 0.9 : 0.1;
 }
+
+test("unfamiliar speech has less confidence, its distance and a warning; adaptation takes the scores as they are", async () => {
+  const familiarity = {
+    step: 1,
+    axes: Float64Array.of(1),
+    centres: [[9]],
+    voices: [4],
+    spread: [0.1],
+    limits: [[1, 1] as const],
+    slope: 5,
+  };
+  const about = { file: "a.wav", threshold: 0.5, adaptation: null };
+  const plain = await analyse(ENGINE, [CALL], about);
+  const row = await analyse({ ...ENGINE, familiarity }, [CALL], about);
+  const lowered = plain.segments.map(
+    ({ scores: { a = 0, b = 0 } }) => Math.cbrt(Math.max(a, b)) / (Math.cbrt(a) + Math.cbrt(b)),
+  );
+  for (const [index, { confidence }] of row.segments.entries())
+    assert.ok(Math.abs(confidence - (lowered[index] ?? 0)) < 2e-3, `${confidence}, expected ${lowered[index]}`);
+  assert.ok((row.unfamiliarity ?? 0) > 1.5);
+  assert.deepEqual(
+    row.warnings.map(({ code, message }) => [code, message.split(" (")[0]]),
+    [["unfamiliar", "very unlike the recordings in training"]],
+  );
+  assert.deepEqual([plain.unfamiliarity, plain.warnings], [undefined, []]);
+  const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null, keep: true };
+  const analyser = new ChannelAnalyser({ ...ENGINE, familiarity }, options);
+  const ends = [...analyser.feed(CALL), ...analyser.flush()].filter(({ type }) => type === "speech.ended");
+  assert.deepEqual(
+    ends.map((event) => "confidence" in event && event.confidence),
+    plain.segments.map(({ confidence }) => confidence),
+  );
+  assert.equal(analyser.unfamiliarity, row.unfamiliarity);
+});
 
 test("channels have segments of their own", async () => {
   const row = await analyse(ENGINE, [CALL, chain(silence(6), buzz(2, 0.3))], {

@@ -84,9 +84,20 @@ def c_source(windows: Sequence[FixedGraphs], *, name: str, where: Path, store: s
     return Source("\n\n".join(parts), _template("header.h", fields), fields["bytes"], program.size + 8 * p)
 
 
-def lowered(program: Program, proto: Any, arguments: Mapping[str, Tensor], *, where: Path) -> Function:
-    """Return the C function of a fixed graph of one output."""
-    return Lowering(program, proto, arguments, where=where).run(in_depth(proto), HANDLERS)
+def lowered(
+    program: Program, proto: Any, arguments: Mapping[str, Tensor], *, where: Path, as_given: bool = False
+) -> Function:
+    """Return the C function of a fixed graph.
+
+    Args:
+        program: the file that it belongs to.
+        proto: the graph.
+        arguments: tensor of each input and each output.
+        where: file of the model, for messages.
+        as_given: whether the nodes keep their order; else it is one that needs little memory, and depends on sizes.
+    """
+    nodes = list(proto.graph.node) if as_given else in_depth(proto)
+    return Lowering(program, proto, arguments, where=where).run(nodes, HANDLERS)
 
 
 def function_text(signature: str, body: str) -> str:

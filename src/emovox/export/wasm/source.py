@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Sequence
 from functools import partial
@@ -10,24 +11,27 @@ from string import Template
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import onnx
 from onnx import numpy_helper
 
 from emovox.adaptation.estimator import Numbers
+from emovox.adaptation.familiarity import from_half
 from emovox.adaptation.parameters import from_arrays
-from emovox.export.c.program import Function, Program, argument
+from emovox.export.c.program import Computed, Function, Program, argument
 from emovox.export.c.weights import array_text
 from emovox.export.c.writer import lowered
-from emovox.export.fixed import SCORES, FixedGraphs, fixed, fixed_graphs
+from emovox.export.fixed import SCORES, FixedGraphs, fixed, fixed_graphs, speech_source
 from emovox.export.wasm.lengths import joined
-from emovox.export.wasm.speech import ANSWER, CHUNK, CHUNK_INPUT, STATE, STATE_INPUT, speech_step
-from emovox.runtime.graph_check import INPUT
-from emovox.runtime.graph_file import read_initialiser
+from emovox.export.wasm.speech import ANSWER, BASIS, CHUNK, CHUNK_INPUT, STATE, STATE_INPUT, basis, speech_step
+from emovox.runtime.graph_check import INPUT, SPEECH
+from emovox.runtime.graph_file import cut_graph, read_initialiser
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import read_part
 from emovox.runtime.speech_network import SHA256
 from emovox.schema.card import ModelCard
 
-FORMAT = 1
+FORMAT = 2
 """Version of the exports and the description; `description.ts` of the page's package has the same."""
 
 STORE = "wire"
@@ -40,10 +44,11 @@ CLASSES = 4
 """Functions, each for every fourth length: the network halves the number of frames again and again."""
 
 _INCLUDES = ("float.h", "math.h", "stddef.h", "stdint.h", "string.h")
-_ENCODER = "const float *samples, float *statistics, int m"
+_ENCODER = "const float *samples, float *statistics, float *frames, int m"
+_TOLD = "const float *frames, float *told, int m"
 _HEAD = "const float *statistics, const float *mean, const float *scale, float *scores"
 _SPEECH = "const float *chunk, const float *state, float *answer"
-_ENTRY = Path(__file__).parent / "entry.c"
+_ENTRY, _BASIS = (Path(__file__).parent / name for name in ("entry.c", "basis.c"))
 
 
 class WasmSource(NamedTuple):
@@ -74,13 +79,16 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
     Raises:
         ExportError: the model is a head alone, or an operator has no C code.
     """
-    program = Program(store=STORE)
+    program = Program(store=STORE, computed=[Computed(BASIS, basis())])
     lengths = tile_lengths(card)
     classes = [lengths[first::CLASSES] for first in range(CLASSES)]
     graphs = fixed_graphs(path, seconds=lengths[0] / card.sample_rate)
     p, labels = graphs.mean.dims[1], len(card.labels)
-    encoders = enumerate(_encoder(program, path, of, card) for of in classes)
+    source = STATISTICS if card.speech is None else speech_source(onnx.load_from_string(read_part(_graph(path))))
+    encoders = enumerate(_encoder(program, path, of, card, source=source) for of in classes)
     bodies = {f"statistics_{number}({_ENCODER})": encoder for number, encoder in encoders}
+    if card.speech is not None:
+        bodies[f"tell({_TOLD})"] = _told(program, path, lengths, card, source=source)
     bodies[f"score({_HEAD})"] = _head(program, graphs, path).text()
     bodies[f"speech({_SPEECH})"] = _speech(program).text()
     arena = max(size for _, size in bodies.values())
@@ -90,6 +98,8 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
         grid=lengths[1] - lengths[0],
         classes=CLASSES,
         statistics=p,
+        frames=math.prod(_shape(fixed_graphs(path, seconds=lengths[-1] / card.sample_rate, outputs=[source]), source)),
+        tell=f"tell({'statistics' if source == STATISTICS else 'frames'}, told, step);" if card.speech else "",
         labels=labels,
         chunk=CHUNK,
         state=STATE,
@@ -98,6 +108,7 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
     parts = [
         "\n".join(f"#include <{name}>" for name in _INCLUDES),
         f"static float arena[{arena}];",
+        _BASIS.read_text(),
         program.text(),
         array_text("default_mean", "FLOATS", numpy_helper.to_array(graphs.mean)),
         array_text("default_scale", "FLOATS", numpy_helper.to_array(graphs.scale)),
@@ -107,18 +118,46 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
     return WasmSource("\n\n".join(parts), _description(path, card, lengths=lengths, p=p))
 
 
-def _encoder(program: Program, where: Path, lengths: Sequence[int], card: ModelCard) -> tuple[str, int]:
-    """Return one function for these lengths, and the floats of its static block."""
-    places = sorted({0, 1, len(lengths) // 2, len(lengths) - 1})
-    functions = []
+def _encoder(program: Program, where: Path, lengths: Sequence[int], card: ModelCard, *, source: str) -> tuple[str, int]:
+    """Return one function for these lengths, and the floats of its static block; `source` is a second output."""
+    places, functions = _places(lengths), []
     for place in places:
-        graphs = fixed_graphs(where, seconds=lengths[place] / card.sample_rate)
+        graphs = fixed_graphs(where, seconds=lengths[place] / card.sample_rate, outputs=[STATISTICS, source])
         arguments = {
             INPUT: argument("samples", [1, graphs.samples]),
+            source: argument("frames", _shape(graphs, source)),
             STATISTICS: argument("statistics", [1, graphs.mean.dims[1]]),
         }
         functions.append(lowered(program, graphs.statistics, arguments, where=where))
     return joined(program, functions, places, where=where)
+
+
+def _told(program: Program, where: Path, lengths: Sequence[int], card: ModelCard, *, source: str) -> tuple[str, int]:
+    """Return one function for these lengths, from the frames to the probability of speech."""
+    whole = read_part(_graph(where))
+    part = onnx.load_from_string(cut_graph(whole, source=source, inputs=[], outputs=[SPEECH]))
+    places, functions = _places(lengths), []
+    for place in places:
+        shape = _shape(fixed_graphs(where, seconds=lengths[place] / card.sample_rate, outputs=[source]), source)
+        arguments = {source: argument("frames", shape), SPEECH: argument("told", [1])}
+        graph = fixed(part, {source: shape}, [SPEECH], where=where)
+        functions.append(lowered(program, graph, arguments, where=where, as_given=True))
+    return joined(program, functions, places, where=where)
+
+
+def _places(lengths: Sequence[int]) -> list[int]:
+    """Return the numbers of a few lengths, from which the function for all is made."""
+    return sorted({0, 1, len(lengths) // 2, len(lengths) - 1})
+
+
+def _shape(graphs: FixedGraphs, name: str) -> list[int]:
+    """Return the shape of an output of the first graph."""
+    (found,) = (value for value in graphs.statistics.graph.output if value.name == name)
+    return [size.dim_value for size in found.type.tensor_type.shape.dim]
+
+
+def _graph(path: Path) -> Path:
+    return path.with_suffix(".onnx")
 
 
 def _head(program: Program, graphs: FixedGraphs, where: Path) -> Function:
@@ -136,12 +175,17 @@ def _speech(program: Program) -> Function:
 
 
 def _case(number: int) -> str:
-    return f"    case {number}:\n        statistics_{number}(samples, statistics, step / {CLASSES});\n        break;"
+    call = f"statistics_{number}(samples, statistics, frames, step / {CLASSES});"
+    return f"    case {number}:\n        {call}\n        break;"
 
 
 def _description(path: Path, card: ModelCard, *, lengths: list[int], p: int) -> dict[str, Any]:
     names = ("name", "version", "description", "labels", "threshold", "window", "hop", "parameters", "licence")
     known = {name: getattr(card, name) for name in (*names, "licence_risk", "sha256", "adaptable")}
+    if card.speech is not None:
+        known["speech"] = {"threshold": card.speech.threshold}
+    if card.trust is not None:
+        known["sets"] = [{"coverage": one.coverage, "least": one.least} for one in card.trust.sets]
     figures = [
         {name: getattr(figure, name) for name in ("corpus", "protocol", "metric", "value", "low", "high")}
         for figure in card.figures
@@ -152,7 +196,8 @@ def _description(path: Path, card: ModelCard, *, lengths: list[int], p: int) -> 
         "card": msgspec.to_builtins({**known, "shortest": shortest, "figures": figures}),
         "statistics": p,
         "lengths": lengths,
-        "adaptation": _adaptation(read_part(path.with_suffix(".onnx")), p) if card.adaptable else None,
+        "adaptation": _adaptation(read_part(_graph(path)), p) if card.adaptable else None,
+        "familiarity": _familiarity(card),
         "speech_sha256": SHA256,
     }
 
@@ -163,6 +208,19 @@ def _adaptation(graph: bytes, p: int) -> dict[str, Any]:
     matrices = {name: _short(getattr(found, name), 5) for name in ("apart", "within")}
     matrices["axes"] = _short(found.axes, 3)  # halves
     return {**matrices, "variance": found.variance, "gate": {**gate, "bias": found.gate.bias}}
+
+
+def _familiarity(card: ModelCard) -> dict[str, Any] | None:
+    """Return how far recordings are from the training set, as in the card, with axes of 8 bits and a scale for each."""
+    known = None if card.trust is None else card.trust.familiarity
+    if known is None:
+        return None
+    axes = from_half(known.axes)
+    scales = np.abs(axes).max(axis=1) / 127
+    rounded = np.round(axes / scales[:, None]).astype(np.int8)
+    names = ("step", "centres", "voices", "spread", "limits", "slope")
+    given = msgspec.to_builtins({name: getattr(known, name) for name in names})
+    return {**given, "axes": base64.b64encode(rounded.tobytes()).decode(), "scales": _short(scales, 7)}
 
 
 def _short(values: Numbers, digits: int) -> list[float]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from emovox.export.c.tensor import Array
 from emovox.runtime.speech_network import NETWORK
 
 CHUNK, STATE = 576, 256
@@ -24,6 +25,22 @@ CHUNK_INPUT, STATE_INPUT, ANSWER = "chunk", "state", "answer"
 """Names of the inputs and of the output."""
 
 _HIDDEN, _EDGE = 128, 128
+
+BASIS = "basis"
+"""Name in basis.c of the first weights of the network: a Fourier transform of `_WINDOW` samples."""
+
+_WINDOW = 256
+
+
+def basis() -> Array:
+    """Return the weights [1, 258, 256] that basis.c computes: cosines and negative sines under a Hann window.
+
+    Source: the network's own are equal to them within 1e-7.
+    """
+    n = np.arange(_WINDOW)
+    turn = 2 * np.pi * np.arange(_WINDOW // 2 + 1)[:, None] * n / _WINDOW
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / _WINDOW)
+    return np.concatenate([hann * np.cos(turn), -hann * np.sin(turn)])[None]
 
 
 def speech_step() -> Any:

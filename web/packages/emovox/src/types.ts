@@ -46,6 +46,8 @@ export interface Row {
   readonly segments: readonly Segment[];
   readonly adapted?: Adapted;
   readonly plain_scores?: Scores;
+  /** Distance of the speech from the recordings in training; above 1 it is unfamiliar. */
+  readonly unfamiliarity?: number;
   readonly modalities?: Modalities;
   /** The lines of a transcript, if one was given. */
   readonly lines?: readonly SpokenLine[];
@@ -81,6 +83,8 @@ export interface SpeechEnded extends Segment {
   readonly utterance: number;
   readonly segments: readonly Segment[];
   readonly adapted?: Adapted;
+  /** That of the channel so far, as in a row. */
+  readonly unfamiliarity?: number;
 }
 
 export type LiveEvent = SpeechStarted | EmotionUpdated | SpeechEnded;

@@ -1,6 +1,7 @@
 // One channel of a stream: tiles and previews with their scores become events.
 import type { SpeechNetwork } from "../detector/speech.ts";
 import type { Adapted, EmotionUpdated, LiveEvent, Scores, Segment, SpeechEnded } from "../types.ts";
+import { type Familiarity, RunningDistance } from "./familiarity.ts";
 import type { Card, Network, Scored } from "./model.ts";
 import { halfToEven } from "./pcm_buffer.ts";
 import { type Piece, RATE, type RegionEnded, Segmenter, type SegmenterEvent } from "./segmenter.ts";
@@ -11,6 +12,8 @@ import type { Voice } from "./voice.ts";
 export interface Engine {
   readonly card: Card;
   readonly network: Network;
+  /** Tells how far a recording is from those in training; null or left out if nothing is known of that. */
+  readonly familiarity?: Familiarity | null;
   /** Make what finds speech in one channel. */
   readonly speech: () => SpeechNetwork;
 }
@@ -24,7 +27,10 @@ export interface ChannelOptions {
   readonly threshold: number;
   /** Learns each tile after it is scored, and adapts the scores; null leaves them as they are. */
   readonly voice: Voice | null;
-  /** Keep what is heard in the tiles, for a second pass; a live stream does not, so that its memory stays the same. */
+  /**
+   * Keep what is heard in the tiles, for a second pass, and leave the scores as they are. A live stream does not, so
+   * that its memory stays the same.
+   */
   readonly keep?: boolean;
 }
 
@@ -33,6 +39,7 @@ export class ChannelAnalyser {
   /** Scores and statistics of the tiles so far, in the order of their segments, if they are kept. */
   readonly heard: Scored[] = [];
   readonly #segmenter: Segmenter;
+  readonly #distance: RunningDistance | null;
   #segments: Segment[] = [];
   #before: Float32Array | null = null;
 
@@ -42,11 +49,18 @@ export class ChannelAnalyser {
   ) {
     const { window, shortest } = engine.card;
     this.#segmenter = new Segmenter({ window, shortest, hop: options.hop }, engine.speech());
+    this.#distance = engine.familiarity ? new RunningDistance(engine.familiarity) : null;
   }
 
   /** Seconds of audio so far. */
   get seconds(): number {
     return this.#segmenter.total / RATE;
+  }
+
+  /** Distance of the speech so far from the recordings in training, above 1: unfamiliar; null: unknown. */
+  get unfamiliarity(): number | null {
+    const distance = this.#distance?.distance ?? null;
+    return distance === null ? null : halfToEven(distance * 100) / 100;
   }
 
   /** Take the next samples at 16 kHz and return the events that are now certain. */
@@ -76,13 +90,16 @@ export class ChannelAnalyser {
   }
 
   #adapted(scored: Scored): Float32Array {
-    return this.options.voice?.scores(scored.statistics) ?? scored.scores;
+    const { voice, keep } = this.options;
+    if (voice) return voice.scores(scored.statistics);
+    return keep || !this.#distance ? scored.scores : this.#distance.tempered(scored.scores);
   }
 
   #segment(tile: Piece, scored: Scored): Segment {
     const { voice } = this.options;
     if (this.options.keep) this.heard.push(scored);
     if (!this.#tellsSpeech(scored)) return this.#other(tile, this.#named(scored.scores));
+    this.#distance?.add(scored.statistics);
     const plain = voice ? { plain_scores: this.#named(scored.scores) } : {};
     const segment = { ...this.#judged(tile, this.#named(this.#adapted(scored))), ...plain };
     voice?.learn(scored, (tile.end - tile.start) / RATE);
@@ -116,6 +133,7 @@ export class ChannelAnalyser {
       segments,
       ...(voice ? { adapted: adaptedTo(voice, "stream") } : {}),
       ...(plain ? { plain_scores: plain } : {}),
+      ...(this.unfamiliarity === null ? {} : { unfamiliarity: this.unfamiliarity }),
     };
   }
 

@@ -31,8 +31,11 @@ export async function analyse(
 ): Promise<Row> {
   const { file, threshold, adaptation, notices = [], onProgress = () => undefined } = options;
   const heard: Heard[][] = [];
+  const plain: Segment[] = [];
+  let unfamiliarity: number | null = null;
   for (const [channel, samples] of channels.entries()) {
-    const settings = { channel, channels: channels.length, hop: null, threshold, voice: null, keep: true };
+    const keep = adaptation !== null;
+    const settings = { channel, channels: channels.length, hop: null, threshold, voice: null, keep };
     const analyser = new ChannelAnalyser(engine, settings);
     const events: LiveEvent[] = [];
     for (let first = 0; first < samples.length; first += BLOCK) {
@@ -41,15 +44,14 @@ export async function analyse(
     }
     events.push(...analyser.flush());
     const segments = events.flatMap((event) => (event.type === "speech.ended" ? event.segments : []));
-    heard.push(segments.map((segment, index) => ({ segment, scored: scoredAt(analyser.heard, index) })));
+    plain.push(...segments);
+    if (keep) heard.push(segments.map((segment, index) => ({ segment, scored: scoredAt(analyser.heard, index) })));
+    const distance = analyser.unfamiliarity;
+    if (distance !== null) unfamiliarity = Math.max(unfamiliarity ?? 0, distance);
   }
   const duration = rounded((channels[0]?.length ?? 0) / RATE);
-  const about = { file, duration, threshold, notices };
-  if (!adaptation)
-    return summarise(
-      heard.flat().map(({ segment }) => segment),
-      about,
-    );
+  const about = { file, duration, threshold, notices, unfamiliarity };
+  if (!adaptation) return summarise(plain, about);
   const again = heard.map((channel) => adapted(engine, adaptation, channel, threshold));
   const segments = again.flatMap((channel) => channel.segments);
   const source = channels.length > 1 ? "channel" : "recording";

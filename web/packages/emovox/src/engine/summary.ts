@@ -1,5 +1,6 @@
 // Segments of a recording → its result, as `emovox predict` gives it.
 import type { Adapted, Notice, Row, Scores, Segment } from "../types.ts";
+import { UNFAMILIAR, VERY_UNFAMILIAR } from "./familiarity.ts";
 
 const SHORT_SECONDS = 0.3; // a shorter recording holds no whole syllable
 
@@ -13,6 +14,8 @@ export interface About {
   readonly threshold: number;
   readonly notices?: readonly Notice[];
   readonly adapted?: Adapted | null;
+  /** Distance of the speech from the recordings in training; null: unknown. */
+  readonly unfamiliarity?: number | null;
 }
 
 /** Return the label with the highest score. */
@@ -33,7 +36,7 @@ export function isSpeech({ code }: { readonly code?: string }): boolean {
 
 /** Return the result of a recording; segments may come in any order. */
 export function summarise(segments: readonly Segment[], about: About): Row {
-  const { file, duration, threshold, notices = [], adapted } = about;
+  const { file, duration, threshold, notices = [], adapted, unfamiliarity = null } = about;
   const whose = adapted ? { adapted } : {};
   const heard = segments.filter(isSpeech);
   const scores = meanScores(heard, (segment) => segment.scores);
@@ -64,10 +67,11 @@ export function summarise(segments: readonly Segment[], about: About): Row {
     confidence: scores[bestOf(scores)] ?? 0,
     scores,
     shares: sharesOf(heard),
-    warnings: [...notices, ...refused],
+    warnings: [...notices, ...refused, ...strangeness(unfamiliarity, Boolean(adapted))],
     segments: ordered,
     ...whose,
     ...(plain ? { plain_scores: plain } : {}),
+    ...(unfamiliarity === null ? {} : { unfamiliarity }),
   };
   return judged(row, threshold);
 }
@@ -102,6 +106,14 @@ function sharesOf(segments: readonly Segment[]): Scores {
   const total = [...seconds.values()].reduce((sum, value) => sum + value, 0);
   const ordered = [...seconds].sort(([, a], [, b]) => b - a);
   return Object.fromEntries(ordered.map(([label, value]) => [label, value / total]));
+}
+
+function strangeness(distance: number | null, isAdapted: boolean): Notice[] {
+  if (distance === null || distance <= 1) return [];
+  const how = distance >= VERY_UNFAMILIAR ? "very" : "somewhat";
+  const remedy = isAdapted ? "the scores are adapted" : "confidence is lowered; --adapt recording may help";
+  const distances = `(distance ${distance.toFixed(2)}, limit 1)`;
+  return [{ code: UNFAMILIAR, message: `${how} unlike the recordings in training ${distances}: ${remedy}` }];
 }
 
 function refusal(seconds: number, segments: readonly Segment[]): Notice {

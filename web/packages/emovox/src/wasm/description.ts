@@ -1,9 +1,10 @@
 // The section "emovox" of the wasm file: the model's card and the parameters of its adaptation, as JSON.
+import type { Familiarity } from "../engine/familiarity.ts";
 import type { Adaptation, Card } from "../engine/model.ts";
 import { EmovoxError } from "../errors.ts";
 
 /** Version of the interface between this code and the wasm file; `emovox.export.wasm` writes the same. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 const SECTION = "emovox";
 
@@ -27,6 +28,8 @@ export interface ModelInfo extends Card {
   readonly licence_risk: string;
   readonly parameters: number;
   readonly figures: readonly Figure[];
+  /** Promises for sets of labels: those whose score reaches `least` hold the true one in `coverage` percent of the cases. */
+  readonly sets?: readonly { readonly coverage: number; readonly least: number }[];
 }
 
 interface Description {
@@ -42,6 +45,10 @@ interface Description {
         readonly gate: Readonly<Record<"mean" | "scale" | "weights", readonly number[]>> & { readonly bias: number };
       })
     | null;
+  /** The axes are bytes in base64; each has a scale. */
+  readonly familiarity:
+    | (Omit<Familiarity, "axes"> & { readonly axes: string; readonly scales: readonly number[] })
+    | null;
 }
 
 export interface Contents {
@@ -49,6 +56,7 @@ export interface Contents {
   readonly statistics: number;
   readonly lengths: readonly number[];
   readonly adaptation: Adaptation | null;
+  readonly familiarity: Familiarity | null;
 }
 
 /**
@@ -63,7 +71,7 @@ export function contentsOf(module: WebAssembly.Module): Contents {
       "wasm_damaged",
       "the wasm file holds no model of emovox; serve the emovox.wasm that came with this package",
     );
-  const { format, card, statistics, lengths, adaptation } = JSON.parse(
+  const { format, card, statistics, lengths, adaptation, familiarity } = JSON.parse(
     new TextDecoder().decode(section),
   ) as Description;
   if (format !== FORMAT)
@@ -72,7 +80,19 @@ export function contentsOf(module: WebAssembly.Module): Contents {
       `the wasm file has format ${format}, this code reads format ${FORMAT}: code and file are of different versions; ` +
         "serve both from the same package, and reload the page without its cache",
     );
-  return { card, statistics, lengths, adaptation: adaptation && parametersOf(adaptation) };
+  return {
+    card,
+    statistics,
+    lengths,
+    adaptation: adaptation && parametersOf(adaptation),
+    familiarity: familiarity && withAxes(familiarity),
+  };
+}
+
+function withAxes({ axes, scales, ...known }: NonNullable<Description["familiarity"]>): Familiarity {
+  const bytes = Int8Array.from(atob(axes), (letter) => letter.charCodeAt(0));
+  const width = bytes.length / scales.length;
+  return { ...known, axes: Float64Array.from(bytes, (byte, index) => byte * (scales[Math.floor(index / width)] ?? 0)) };
 }
 
 function parametersOf({ axes, apart, within, variance, gate }: NonNullable<Description["adaptation"]>): Adaptation {

@@ -14,6 +14,8 @@ interface Exports {
   emovox_samples(): number;
   emovox_statistics(): number;
   emovox_scores(): number;
+  /** Its probability [1] of speech in the samples of the latest run. */
+  emovox_speech(): number;
   emovox_mean(): number;
   emovox_scale(): number;
   /** Score `count` samples; 0 if the network takes no such length. */
@@ -29,6 +31,7 @@ interface Exports {
 /** A loaded file. */
 export interface Loaded extends Engine, Contents {
   readonly card: Contents["card"];
+  readonly familiarity: Contents["familiarity"];
 }
 
 /**
@@ -106,6 +109,7 @@ function networkOf(native: Exports, { card, statistics: width, lengths }: Conten
   const samples = view(native.emovox_samples(), longest);
   const statistics = view(native.emovox_statistics(), width);
   const scores = view(native.emovox_scores(), card.labels.length);
+  const speech = view(native.emovox_speech(), 1);
   const [mean, scale] = [view(native.emovox_mean(), width), view(native.emovox_scale(), width)];
   const profile: Profile = { mean: mean.slice(), scale: scale.slice() };
   const use = (chosen: Profile): void => {
@@ -130,7 +134,8 @@ function networkOf(native: Exports, { card, statistics: width, lengths }: Conten
         samples[place] = piece[2 * piece.length - 2 - place] ?? 0;
       native.emovox_run(length);
       const found = statistics.slice();
-      return { scores: scored(found, profile), statistics: found };
+      const told = card.speech ? { speech: speech[0] ?? 1 } : {};
+      return { scores: scored(found, profile), statistics: found, ...told };
     },
     scores: scored,
   };
