@@ -3,13 +3,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
+from emovox.adaptation.familiarity import to_half
+from emovox.batch import plan
 from emovox.batch.job import Answer, Settings
 from emovox.batch.table import METADATA_KEY, row_schema, to_table
+from emovox.batch.voices import Adapting
+from emovox.runtime.predictor import load
+from emovox.schema.errors import ArchiveError, ConfigError, NoSetsError
 from emovox.schema.result import Notice, Result, Segment
-from tests.batch.archives import analysed, rows_of, write_archive, write_bad
+from emovox.schema.trust import CardFamiliarity, CardSets, CardTrust
+from emovox.testing import write_toy
+from tests.batch.archives import analysed, opened, rows_of, stopped_after, write_archive, write_bad
 
 SETTINGS = Settings(
     emovox="1",
@@ -45,6 +55,7 @@ def test_columns_and_types() -> None:
         "score_low": "float",
         "score_high": "float",
         "code": "string",
+        "unfamiliarity": "float",
         "warnings": "list<element: string>" if "element" in str(pa.list_(pa.string())) else "list<item: string>",
         "error_code": "string",
         "error_message": "string",
@@ -57,10 +68,20 @@ def test_a_row_a_segment() -> None:
     base = {"file": "b/a.wav", "duration": 4.0, "channel": 1, "error_code": None, "error_message": None}
     assert table.to_pylist() == [
         {**base, "start": 0.5, "end": 2.0, "label": "low", "confidence": 0.75, "score_low": 0.75, "score_high": 0.25}
-        | {"code": None, "warnings": ["clipped"]},
+        | {"code": None, "unfamiliarity": None, "warnings": ["clipped"]},
         {**base, "start": 2.0, "end": 3.0, "label": None, "confidence": 0.5, "score_low": 0.5, "score_high": 0.5}
-        | {"code": "not_speech", "warnings": ["clipped"]},
+        | {"code": "not_speech", "unfamiliarity": None, "warnings": ["clipped"]},
     ]
+
+
+def test_sets_of_labels_and_the_distance_have_columns() -> None:
+    schema = row_schema(("low", "high"), msgspec.structs.replace(SETTINGS, coverage=90, least=0.2))
+    assert schema.names.index("label_set") == schema.names.index("code") + 1
+    far = msgspec.structs.replace(result(*SEGMENTS), unfamiliarity=1.25)
+    bad = Answer(1, None, error=Notice("unreadable", "got no such file"))
+    rows = to_table([(b"a.wav", Answer(0, (1, 2), far)), (b"b.wav", bad)], schema).to_pylist()
+    assert [row["label_set"] for row in rows] == [["low", "high"], None, None]
+    assert [row["unfamiliarity"] for row in rows] == [1.25, 1.25, None]
 
 
 def test_a_row_without_speech_and_a_row_for_an_error() -> None:
@@ -120,3 +141,51 @@ def test_bad_recordings_are_rows_and_harm_no_other(tmp_path: Path) -> None:
     assert message.startswith("got no such file")  # the name stands in a column of its own
     (silent,) = [row for row in rows if row["file"] == "silent.wav"]
     assert (silent["duration"], silent["warnings"], silent["label"]) == (1.0, ["no_speech"], None)
+
+
+TRUST = CardTrust(
+    sets=(CardSets(coverage=90, least=0.05, mean=90.0, worst=80.0, size=2.0, speakers=20),),
+    familiarity=CardFamiliarity(
+        step=1,
+        axes=to_half(np.eye(2)),
+        centres=((5.0, 5.0),),
+        voices=(4,),
+        spread=(0.1, 0.1),
+        limits=((1, 1.0),),
+        slope=0.1,
+        known=2.5,
+        unheard=90.0,
+    ),
+)
+
+
+@pytest.mark.parametrize("adapt", ["off", "recording", "folder"])
+def test_sets_and_distance_are_those_of_predict(tmp_path: Path, adapt: str) -> None:
+    calls = write_archive(tmp_path, files=2)
+    write_toy(tmp_path, trust=TRUST)
+    analysed(calls, tmp_path / "out.parquet", coverage=90, adapting=Adapting(adapt))  # type: ignore[arg-type]
+    predictor = load(str(tmp_path / "toy.onnx"))
+    how = "off" if adapt == "off" else "recording"  # each folder has one recording
+    for row in rows_of(tmp_path / "out.parquet"):
+        expected = predictor.predict(str(calls / row["file"]), adapt=how, coverage=90)  # type: ignore[arg-type]
+        assert row["label_set"] == list(expected.segments[0].label_set or ())
+        assert row["unfamiliarity"] == pytest.approx(expected.unfamiliarity)
+        assert row["unfamiliarity"] > 1
+        assert row["warnings"] == [notice.code for notice in expected.warnings]
+    stored = json.loads(pq.read_schema(tmp_path / "out.parquet").metadata[METADATA_KEY])
+    assert (stored["coverage"], stored["least"]) == (90, 0.05)
+
+
+def test_a_coverage_that_the_model_lacks_or_that_changes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "GROUP_FILES", 1)
+    calls, output = write_archive(tmp_path, files=2), tmp_path / "out.parquet"
+    with pytest.raises(NoSetsError, match="has no sets of labels"), opened(calls, output, coverage=90):
+        raise AssertionError("was not refused")
+    write_toy(tmp_path, trust=TRUST)
+    with pytest.raises(ConfigError, match="coverage is 85, expected"), opened(calls, output, coverage=85):
+        raise AssertionError("was not refused")
+    stopped_after(2, calls, output, coverage=90)
+    with pytest.raises(ArchiveError, match="coverage was 90, is None"), opened(calls, output, resume=True):
+        raise AssertionError("was not refused")

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         licence_risk: open questions about that licence.
         channels: which channels are analysed.
         threshold: abstention threshold in [0, 1].
+        coverage: percent of the cases in which a set of labels holds the true one; None makes no sets.
+        least: lowest score of a label in a set; None without.
         vad: whether speech is detected; otherwise all audio counts as speech.
         track: audio track of videos, from 0; None is the default one.
         raw: encoding and rate of bare samples; None recognises forms by content.
@@ -67,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     adapt: BatchAdapt = "off"
     column: str | None = None
     table: str = ""
+    coverage: int | None = None
+    least: float | None = None
 
     @property
     def adapts(self) -> bool:

@@ -26,6 +26,7 @@ from emovox.runtime.adapted import adapted_predictor
 from emovox.runtime.predictor import Predictor, load
 from emovox.runtime.registry import heads, resolve, shipped
 from emovox.schema.errors import ArchiveError, ConfigError, UnreadableError
+from emovox.schema.label_sets import sets_of
 
 Observer = Callable[[Item, Answer], None]
 """Called after each recording, with its answer."""
@@ -153,6 +154,7 @@ def open_archive(
     model: str | None = None,
     channels: ChannelChoice = "mix",
     threshold: float | None = None,
+    coverage: int | None = None,
     vad: bool = True,
     track: int | None = None,
     raw: RawFormat | None = None,
@@ -167,6 +169,7 @@ def open_archive(
         model: as `name` in `emovox.load`.
         channels: as in `Predictor.predict`.
         threshold: as in `Predictor.predict`.
+        coverage: as in `Predictor.predict`.
         vad: as in `Predictor.predict`.
         track: audio track of videos, from 0; None takes the default one.
         raw: what bare samples are; None recognises forms by content.
@@ -176,7 +179,9 @@ def open_archive(
     Raises:
         ModelError: the model cannot be loaded.
         AudioError: the folder cannot be listed or has no recording.
-        ConfigError: `output` cannot be written, or the table of recordings cannot be used.
+        ConfigError: `output` cannot be written, the table of recordings cannot be used, or the model has no sets of
+            this coverage.
+        NoSetsError: `coverage` is given, and the model has no sets of labels.
         SpeakerError: a speaker or a source is unknown, damaged, or belongs to another model.
         AdaptError: the model cannot adapt.
         ArchiveError: there is unfinished work without `resume` or with other settings, another process works on it,
@@ -185,7 +190,15 @@ def open_archive(
     predictor = _adapted(model, adapting)
     table = None if adapting.table is None else VoiceTable(adapting.table, adapting.column or "")
     settings = _settings(
-        predictor, adapting, table, channels=channels, threshold=threshold, vad=vad, track=track, raw=raw
+        predictor,
+        adapting,
+        table,
+        channels=channels,
+        threshold=threshold,
+        coverage=coverage,
+        vad=vad,
+        track=track,
+        raw=raw,
     )
     parts = Parts(output)
     with parts.locked():
@@ -225,11 +238,13 @@ def _settings(
     *,
     channels: ChannelChoice,
     threshold: float | None,
+    coverage: int | None,
     vad: bool,
     track: int | None,
     raw: RawFormat | None,
 ) -> Settings:
     card, profiles = predictor.card, _profiles(predictor)
+    sets = None if coverage is None else sets_of(card, coverage)
     return Settings(
         emovox=__version__,
         model=card.name,
@@ -248,6 +263,8 @@ def _settings(
         adapt=adapting.adapt,
         column=adapting.column,
         table="" if table is None else table.digest,
+        coverage=None if sets is None else sets.coverage,
+        least=None if sets is None else sets.least,
     )
 
 

@@ -9,7 +9,8 @@ import msgspec
 import pyarrow as pa
 
 from emovox.batch.job import Answer, Settings
-from emovox.schema.result import Result
+from emovox.schema.label_sets import label_set
+from emovox.schema.result import Result, Segment
 from emovox.schema.text import printable_name
 
 METADATA_KEY = b"emovox.batch"
@@ -20,9 +21,6 @@ SCORE_PREFIX = "score_"
 
 PLAIN_PREFIX = "plain_"
 """Starts the names of the columns with scores that are not adapted; the label follows."""
-
-ADAPTED = "adapted_source"
-"""First of the columns that say what scores are adapted to. Without adaptation they are left out."""
 
 Cells = tuple[Any, ...]
 
@@ -40,6 +38,8 @@ def row_schema(labels: Sequence[str], settings: Settings) -> pa.Schema:
         *(pa.field(f"{SCORE_PREFIX}{label}", pa.float32()) for label in labels),
         *(_adapted_fields(labels) if settings.adapts else ()),
         pa.field("code", pa.string()),
+        *(() if settings.coverage is None else (pa.field("label_set", pa.list_(pa.string())),)),
+        pa.field("unfamiliarity", pa.float32()),
         pa.field("warnings", pa.list_(pa.string()), nullable=False),
         pa.field("error_code", pa.string()),
         pa.field("error_message", pa.string()),
@@ -55,8 +55,8 @@ def to_table(named: Iterable[tuple[bytes, Answer]], schema: pa.Schema) -> pa.Tab
         schema: the schema from `row_schema`.
     """
     labels = [name.removeprefix(SCORE_PREFIX) for name in schema.names if name.startswith(SCORE_PREFIX)]
-    adapts = ADAPTED in schema.names
-    rows = [row for name, answer in named for row in _rows(printable_name(name), answer, labels, adapts=adapts)]
+    settings = msgspec.json.decode(schema.metadata[METADATA_KEY], type=Settings)
+    rows = [row for name, answer in named for row in _rows(printable_name(name), answer, labels, settings)]
     columns = zip(*rows, strict=True) if rows else ([] for _ in schema.names)
     arrays = [pa.array(column, type=field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -65,30 +65,43 @@ def to_table(named: Iterable[tuple[bytes, Answer]], schema: pa.Schema) -> pa.Tab
 def _adapted_fields(labels: Sequence[str]) -> list[pa.Field]:
     return [
         *(pa.field(f"{PLAIN_PREFIX}{label}", pa.float32()) for label in labels),
-        pa.field(ADAPTED, pa.string()),
+        pa.field("adapted_source", pa.string()),
         pa.field("adapted_clips", pa.int32()),
         pa.field("adapted_seconds", pa.float64()),
     ]
 
 
-def _rows(name: str, answer: Answer, labels: Sequence[str], *, adapts: bool) -> Iterator[Cells]:
-    blank = (None,) * len(labels)
+def _rows(name: str, answer: Answer, labels: Sequence[str], settings: Settings) -> Iterator[Cells]:
+    blank, adapts = (None,) * len(labels), settings.adapts
     result, error = answer.result, answer.error
     if error is not None:
         nothing = (*blank, None, None, None) if adapts else ()
-        yield (name, None, None, None, None, None, None, *blank, *nothing, None, [], error.code, error.message)
+        told = _told(None, None, settings)
+        yield (name, None, None, None, None, None, None, *blank, *nothing, *told, [], error.code, error.message)
     if result is None:
         return
     warnings = [notice.code for notice in result.warnings]
     if not result.segments:
         changed = (*blank, *_adapted_cells(result)) if adapts else ()
-        yield (name, result.duration, None, None, None, None, None, *blank, *changed, None, warnings, None, None)
+        told = _told(None, result, settings)
+        yield (name, result.duration, None, None, None, None, None, *blank, *changed, *told, warnings, None, None)
     for segment in result.segments:
         place = segment.channel, segment.start, segment.end, segment.label, segment.confidence
         scores = (segment.scores[label] for label in labels)
         plain = segment.plain_scores or segment.scores
         changed = (*(plain[label] for label in labels), *_adapted_cells(result)) if adapts else ()
-        yield (name, result.duration, *place, *scores, *changed, segment.code, warnings, None, None)
+        told = _told(segment, result, settings)
+        yield (name, result.duration, *place, *scores, *changed, *told, warnings, None, None)
+
+
+def _told(segment: Segment | None, result: Result | None, settings: Settings) -> Cells:
+    """Return the code of a segment, its set of labels if there are sets, and the unfamiliarity of the recording."""
+    code = None if segment is None else segment.code
+    distance = None if result is None else result.unfamiliarity
+    if settings.least is None:
+        return code, distance
+    own = None if segment is None or segment.code else label_set(segment.scores, settings.least)
+    return code, own, distance
 
 
 def _adapted_cells(result: Result) -> Cells:

@@ -16,6 +16,7 @@ from emovox.cli.choices import channel_choice, reading_choice
 from emovox.cli.console import (
     Bar,
     ChannelsOption,
+    CoverageOption,
     HeadOption,
     InputFiles,
     ModelOption,
@@ -69,6 +70,7 @@ def batch(
     head: HeadOption = None,
     channels: ChannelsOption = "mix",
     threshold: ThresholdOption = None,
+    coverage: CoverageOption = None,
     vad: Annotated[
         bool, typer.Option("--vad/--no-vad", help="Analyse the speech that VAD finds, or the whole recording.")
     ] = True,
@@ -120,6 +122,7 @@ def batch(
         model=named,
         channels=choice,
         threshold=threshold,
+        coverage=coverage,
         vad=vad,
         track=track,
         raw=reading.raw,
