@@ -13,7 +13,7 @@ from emovox.fusion.text.emotion import TextEmotion
 from emovox.fusion.text.encoder import SentenceEncoder
 from emovox.schema.labels import EMOTIONS
 from emovox.testing import RATE, speech, write_toy
-from emovox.training.text import LabelledLines, learn_text
+from emovox.training.text import BOTH, LabelledLines, learn_text
 from tests.sentence_encoder import make_sentence_encoder
 from tests.tiny_whisper import make_whisper
 
@@ -23,9 +23,10 @@ SAID = ["i am", "so glad", "so sad", "no !", "why ?", "you !", "here ?"]
 @pytest.fixture(scope="module")
 def emotion(tmp_path_factory: pytest.TempPathFactory) -> TextEmotion:
     """A text model that knows a few words."""
-    part = LabelledLines(SAID * 3, list(EMOTIONS) * 3)
+    conversations = [str(number) for number in range(10) for _ in SAID]
+    part = LabelledLines(SAID * 10, list(EMOTIONS) * 10, conversations)
     encoder = SentenceEncoder.load(make_sentence_encoder(tmp_path_factory.mktemp("encoder")))
-    return TextEmotion(encoder, learn_text(part, part, encoder=encoder, labels=EMOTIONS))
+    return TextEmotion(encoder, learn_text(part, encoder=encoder, labels=EMOTIONS).heads[BOTH])
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from emovox.fusion.text.encoder import SentenceEncoder
 from emovox.fusion.text.modality import words_of
 from emovox.fusion.text.ngrams import NgramRows, plain
 from emovox.fusion.transcript import Line
-from emovox.schema.errors import WeightsError
+from emovox.schema.errors import TrainingError, WeightsError
 from emovox.schema.result import Segment
-from emovox.training.text import LabelledLines, learn_text, text_figures
+from emovox.training.text import BOTH, ENCODER_ALONE, NGRAMS_ALONE, LabelledLines, learn_text, text_figures
 from tests.sentence_encoder import make_sentence_encoder
 
 LABELS = ("happy", "sad")
@@ -26,16 +26,18 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> SentenceEncoder:
 
 
 def part(times: int) -> LabelledLines:
-    return LabelledLines([*GLAD, *SAD] * times, [*["happy"] * 3, *["sad"] * 3] * times)
+    """Return lines of as many conversations, each with all of them."""
+    conversations = [str(number) for number in range(times) for _ in (*GLAD, *SAD)]
+    return LabelledLines([*GLAD, *SAD] * times, [*["happy"] * 3, *["sad"] * 3] * times, conversations)
 
 
 @pytest.fixture(scope="module")
 def head(encoder: SentenceEncoder) -> TextHead:
-    return learn_text(part(8), part(1), encoder=encoder, labels=LABELS)
+    return learn_text(part(20), encoder=encoder, labels=LABELS).heads[BOTH]
 
 
 def test_a_head_learns_words_and_keeps_them_in_a_file(encoder: SentenceEncoder, head: TextHead, tmp_path: Path) -> None:
-    assert text_figures(head, part(1), encoder=encoder) == (1.0, 1.0)
+    assert text_figures({"all": head}, part(1), encoder=encoder) == {"all": (1.0, 1.0)}
     write_head(tmp_path / "text.safetensors", head, {"learnt_from": "six lines"})
     kept = read_head(tmp_path / "text.safetensors")
     assert (kept.labels, kept.share) == (LABELS, head.share)
@@ -46,6 +48,23 @@ def test_a_head_learns_words_and_keeps_them_in_a_file(encoder: SentenceEncoder, 
     assert nothing == {"happy": 0.5, "sad": 0.5}
     assert sum(happy.values()) == pytest.approx(1.0, abs=1e-6)
     assert emotion.scores([]) == []
+
+
+def test_parts_are_compared_out_of_fold(encoder: SentenceEncoder) -> None:
+    learnt = learn_text(part(20), encoder=encoder, labels=LABELS)
+    assert (learnt.heads[ENCODER_ALONE].share, learnt.heads[NGRAMS_ALONE].share) == (0.0, 1.0)
+    assert learnt.figures[NGRAMS_ALONE] == (1.0, 1.0)
+    assert sum(learnt.figures[BOTH]) >= sum(learnt.figures[ENCODER_ALONE])
+    labels = np.random.default_rng(0).permutation(["happy", "sad"] * 30).tolist()
+    noise = LabelledLines([f"w{number}" for number in range(60)], labels, [f"{number // 2}" for number in range(60)])
+    assert learn_text(noise, encoder=encoder, labels=LABELS).figures[BOTH].weighted_f1 < 0.8
+
+
+def test_lines_to_learn_from_need_all_labels_and_five_conversations(encoder: SentenceEncoder) -> None:
+    with pytest.raises(TrainingError, match="the lines have the labels happy, sad, expected all of happy, sad, fear"):
+        learn_text(part(5), encoder=encoder, labels=(*LABELS, "fear"))
+    with pytest.raises(TrainingError, match="got lines of 4 conversations, expected at least 5"):
+        learn_text(part(4), encoder=encoder, labels=LABELS)
 
 
 def test_the_prior_shifts_all_lines(encoder: SentenceEncoder, head: TextHead) -> None:

@@ -52,10 +52,8 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chance(*shape: int) -> Any:
         return rng.normal(size=shape).astype(np.float32)
 
-    n, columns = encoder.size, 64
-    head = TextHead(
-        EMOTIONS, chance(n), chance(n, 7), chance(7), chance(columns), chance(columns, 7), chance(7), chance(7), 0.5
-    )
+    shapes = [(encoder.size,), (encoder.size, 4), (4,), (4, 7), (7,), (64,), (64, 7), (7,), (7,)]
+    head = TextHead(EMOTIONS, *(chance(*shape) for shape in shapes), share=0.5)
     monkeypatch.setattr(beside, "text_emotion", lambda: TextEmotion(encoder, head))
 
 

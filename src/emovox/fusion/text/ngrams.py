@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from zlib import crc32
 
@@ -29,6 +29,14 @@ class NgramRows:
         found = [sorted(Counter(crc32(gram.encode()) % columns for gram in _ngrams(line)).items()) for line in lines]
         self.columns = [np.array([column for column, _ in row], np.int64) for row in found]
         self.values = [1 + np.log(np.array([count for _, count in row], np.float32)) for row in found]
+
+    def of(self, lines: Iterable[int]) -> NgramRows:
+        """Return the rows of some lines, by their numbers."""
+        rows = object.__new__(NgramRows)
+        chosen = list(lines)
+        rows.columns = [self.columns[line] for line in chosen]
+        rows.values = [self.values[line] for line in chosen]
+        return rows
 
     def weighted(self, rarity: NDArray[np.float32]) -> NgramRows:
         """Return the rows times `rarity` [columns] (inverse document frequency), each scaled to norm 1."""
