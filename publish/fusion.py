@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from publish.tables import table
 
-FOLDS = {"five": "five published folds", "six": "six folds"}
+FOLDS = {"five": "five published folds", "five-full": "five, full heads", "six": "six folds"}
 """Sets of folds: the name of the file, and words."""
 
 SYSTEMS = {"voice": "voice alone", "face": "action units alone", "both": "both"}

@@ -1,13 +1,13 @@
 """Voice and face on RAVDESS: one decision from the voice's scores and from 35 action units of the face.
 
-    python -m studies.fusion ACTION_UNITS.csv [--folds five six]
+    python -m studies.fusion ACTION_UNITS.csv [--folds five six] [--size small full]
 
 The action units are clip means of OpenFace, which emovox does not ship: a table with `;`, whose names 01-… are those of
 the audio's 03-…. The heads of the voice come from `python -m studies.fusion_voice`. In each outer fold all choices (the
 weight of the face, the temperature, how far a new voice or face is trusted) minimise the log loss on training speakers
 that the scores did not learn from. Adapted figures: ten clips of a speaker, without labels and never scored, give the
 mean and the deviation that voice and face are normalised by; five draws. The predictions go to
-results/fusion/FOLDS.csv.
+results/fusion/FOLDS.csv; with `--size full` to FOLDS-full.csv.
 """
 
 from __future__ import annotations
@@ -37,12 +37,13 @@ from emovox.training.data.task import Indices
 from emovox.training.data.views import TILE
 from emovox.training.stages.head import logits
 from studies.fusion_voice import (
-    KINDS,
     PROTOCOLS,
     ROOT,
+    SIZES,
+    SMALL,
     Material,
     OuterFold,
-    load_head,
+    load_heads,
     outer_folds,
     read_components,
     read_voice,
@@ -88,19 +89,19 @@ class Study:
         self.classes = np.flatnonzero(material.task.allowed[self.clips[0]])
         self.rows = material.inputs.select(self.clips, (TILE,))
         self.owner = material.inputs.owner[self.rows]
-        self.components = read_components()
+        self.components = read_components(material.size)
         self.tiles = pooled(material.encoder, material.inputs, self.rows).astype(np.float64)
         self.units = np.zeros((len(material.task.clips), 35))
         known = read_units(units)
         for clip in self.clips:
             self.units[clip] = known["01" + material.task.clips[clip].id[2:]]
 
-    def voice(self, head: Head, clips: Indices, scale: tuple[Values, Values] | None = None) -> Floats:
-        """Return the log scores [n, 8] of clips; `scale` is the mean and the deviation of a speaker."""
+    def voice(self, heads: Sequence[Head], clips: Indices, scale: tuple[Values, Values] | None = None) -> Floats:
+        """Return the log scores [n, 8] of clips, of the members' mean; `scale` is a speaker's mean and deviation."""
         here = np.isin(self.owner, clips)
         tiles = self.components(self.tiles[here].astype(np.float32), None if scale is None else Standardizer(*scale))
-        values = logits(head, tiles)[:, self.classes]
-        means = self.material.inputs.clip_means(softmax(values), self.rows[here], clips)
+        values = np.mean([softmax(logits(head, tiles)[:, self.classes]) for head in heads], axis=0)
+        means = self.material.inputs.clip_means(values, self.rows[here], clips)
         found: Floats = np.log(np.nan_to_num(means, nan=1 / len(self.classes)) + 1e-9)
         return found
 
@@ -188,7 +189,7 @@ class Part:
     """
 
     study: Study
-    heads: tuple[Head, ...]
+    heads: tuple[tuple[Head, ...], ...]
     learnt: Indices
     clips: Indices
     published: Path | None = None
@@ -196,7 +197,7 @@ class Part:
     def plain(self) -> tuple[Floats, Floats]:
         """Return the log scores of voice and face, [n, 8] each."""
         faces = Faces(self.study, self.learnt, by_speaker=False)
-        scores = [self.study.voice(head, self.clips) for head in self.heads]
+        scores = [self.study.voice(members, self.clips) for members in self.heads]
         if self.published is not None:
             scores[0] = self.study.published(self.published, self.clips)
         voice = np.mean(scores, axis=0)
@@ -215,7 +216,7 @@ class Part:
                 own = study.speakers[self.clips] == speaker
                 scale = normalised(prior, study.tiles[np.isin(study.owner, known)], trust)
                 single = scale[0].astype(np.float32), scale[1].astype(np.float32)
-                voice[own] = np.mean([study.voice(head, self.clips[own], single) for head in self.heads], axis=0)
+                voice[own] = np.mean([study.voice(each, self.clips[own], single) for each in self.heads], axis=0)
                 units = study.units[self.clips[own]]
                 face[own] = faces.log_scores(units, normalised(faces.prior, study.units[known], trust))
             found.setdefault(trust, []).append((voice, face))
@@ -242,7 +243,7 @@ def parts_of(study: Study, fold: OuterFold) -> list[Part]:
     return [
         Part(
             study,
-            tuple(load_head(fold, kind, number, study.material) for kind in KINDS),
+            load_heads(fold, number, study.material),
             learnt,
             held,
             PUBLISHED.get(fold.name.split("-")[0]) if number == 0 else None,
@@ -318,14 +319,16 @@ def main() -> None:
     parser.add_argument("units", type=Path, help="table of action units")
     parser.add_argument("--folds", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS))
     parser.add_argument("--plain", action="store_true", help="leave out what is adapted to a person")
+    parser.add_argument("--size", choices=SIZES, default=SMALL, help="of the heads of the voice")
     options = parser.parse_args()
-    study = Study(read_voice(), options.units)
+    study = Study(read_voice(options.size), options.units)
     RESULTS.mkdir(parents=True, exist_ok=True)
+    end = "" if options.size == SMALL else f"-{options.size}"
     for folds in options.folds:
         rows = [
             row for fold in outer_folds(study.material, folds) for row in run_fold(study, fold, plain=options.plain)
         ]
-        with (RESULTS / f"{folds}.csv").open("w", encoding="utf-8", newline="") as file:
+        with (RESULTS / f"{folds}{end}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerows([["utterance", "speaker", "fold", "draw", "label", *SYSTEMS, "confidence"], *rows])
 

@@ -1,12 +1,13 @@
 """Train the voice heads of the study of voice and face: on every training set, and on two parts of it.
 
-    python -m studies.fusion_voice [--folds five six]
+    python -m studies.fusion_voice [--folds five six] [--size small full]
 
-The recipe is that of `accurate`, made cheaper: three frozen Whisper blocks, the 768 main components of their statistics
-(from clips that are not of RAVDESS), and a head that learns these, plain and standardised by speaker. *Joint* heads
-learn from RAVDESS, CASIA and EMO-DB, *alone* from RAVDESS. In each outer fold a kind has one of all training clips, and
-one of each half of the training speakers, which scores the other half: from these all choices are made. Heads are kept
-in the cache folder, so a run that was stopped goes on.
+The recipe is that of `accurate`: three frozen Whisper blocks, and heads that learn their statistics, plain and
+standardised by speaker. *Joint* heads learn from several corpora, *alone* heads from RAVDESS. `full` heads are those of
+the recipe: all statistics, its five corpora, three members. `small` ones are cheaper: the 768 main components of the
+statistics (from clips that are not of RAVDESS), RAVDESS, CASIA and EMO-DB, one member. In each outer fold a kind has
+heads of all training clips, and of each half of the training speakers, which score the other half: from these all
+choices are made. Heads are kept in the cache folder, so a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -41,8 +43,21 @@ from emovox.workflow import read_recipe
 
 ROOT = Path(__file__).parent.parent
 
-CORPORA = ("ravdess", "casia", "emodb")
-"""The corpora of joint heads."""
+
+class HeadSize(NamedTuple):
+    """The corpora of joint heads, the width of the components (None: all statistics), and the number of members."""
+
+    corpora: tuple[str, ...]
+    width: int | None
+    members: int
+
+
+SMALL, FULL = "small", "full"
+
+SIZES = {
+    SMALL: HeadSize(("ravdess", "casia", "emodb"), 768, 1),
+    FULL: HeadSize(("ravdess", "casia", "emodb", "nemo", "emovo"), None, 3),
+}
 
 PROTOCOLS = {"five": "si-fusion", "six": "si"}
 """Sets of folds of RAVDESS: the five that papers on fusion use, and the six of EmoBox."""
@@ -50,9 +65,6 @@ PROTOCOLS = {"five": "si-fusion", "six": "si"}
 KINDS = ("joint", "alone")
 
 INNER_FOLDS = 2
-
-WIDTH = 768
-"""Number of components: a quarter of the statistics, and of the time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +75,12 @@ class Material:
     inputs: Inputs
     encoder: Encoder
     recipe: NetworkRecipe
+    size: str
+
+    @property
+    def members(self) -> range:
+        """Return the numbers of the members of each kind of heads."""
+        return range(SIZES[self.size].members)
 
     @property
     def ravdess(self) -> Indices:
@@ -72,7 +90,7 @@ class Material:
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """All rows to learn from: `rows` [n] are numbers of the inputs, `values` [2 n, 768] their main components.
+    """All rows to learn from: `rows` [n] are numbers of the inputs, `values` [2 n, width] their main components.
 
     They are standardised by `Components.scale`, then by their speaker.
     """
@@ -86,12 +104,15 @@ class Components:
     """Main components of statistics, from clips that are not of RAVDESS: they know no test clip."""
 
     scale: Standardizer
-    axes: Values
+    axes: Values | None
 
     def __call__(self, values: Values, scale: Standardizer | None = None) -> Values:
-        """Return the components [n, 768] of statistics [n, p], standardised by `scale`, or by those clips."""
-        found: Values = (scale or self.scale)(values) @ self.axes
-        return found
+        """Return the components [n, width] of statistics [n, p], standardised by `scale`, or by those clips."""
+        return self.turned((scale or self.scale)(values))
+
+    def turned(self, values: Values) -> Values:
+        """Return the components of standardised statistics; without axes, these themselves."""
+        return values if self.axes is None else np.asarray(values @ self.axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +125,18 @@ class OuterFold:
     inner: tuple[tuple[Indices, Indices], ...]
 
 
-def read_voice() -> Material:
+def read_voice(size: str) -> Material:
     """Return the clips without statistics; inputs that the cache lacks are computed first, for hours."""
     recipe = read_recipe(ROOT / "recipes" / "accurate.toml", [])
     assert isinstance(recipe, NetworkRecipe)
-    recipe = msgspec.structs.replace(recipe, data=msgspec.structs.replace(recipe.data, corpora=CORPORA))
-    task = make_task(load_clips(CORPORA), recipe.data)
+    corpora = SIZES[size].corpora
+    weights = {name: weight for name, weight in recipe.data.weights.items() if name in corpora}
+    recipe = msgspec.structs.replace(
+        recipe, data=msgspec.structs.replace(recipe.data, corpora=corpora, weights=weights)
+    )
+    task = make_task(load_clips(corpora), recipe.data)
     inputs = recipe_inputs(task.clips, recipe, folder=cache_folder(), workers=1)
-    return Material(task, inputs, build_encoder(recipe.encoder), recipe)
+    return Material(task, inputs, build_encoder(recipe.encoder), recipe, size)
 
 
 def read_lessons(material: Material) -> Lessons:
@@ -120,24 +145,28 @@ def read_lessons(material: Material) -> Lessons:
     everything = np.arange(len(task.clips))
     rows = inputs.learnt(everything, whole=everything, narrow=everything[:0])
     values = pooled(material.encoder, inputs, rows)
-    components = read_components(values[~np.isin(inputs.owner[rows], material.ravdess)])
-    both = components(values), by_speaker(task, inputs, rows, values) @ components.axes
+    components = read_components(material.size, values[~np.isin(inputs.owner[rows], material.ravdess)])
+    both = components(values), components.turned(by_speaker(task, inputs, rows, values))
     return Lessons(rows, np.concatenate(both).astype(np.float16))
 
 
-def read_components(values: Values | None = None) -> Components:
+def read_components(size: str, values: Values | None = None) -> Components:
     """Return the main components of statistics [n, p], or those that were kept."""
-    path = cache_folder() / "fusion" / "components.npz"
+    width = SIZES[size].width
+    path = cache_folder() / "fusion" / ("components.npz" if size == SMALL else f"components-{size}.npz")
     if values is not None and not path.is_file():
         scale = measure(values)
+        if width is None:
+            save_arrays(path, mean=scale.mean, deviation=scale.deviation)
+            return Components(scale, None)
         standard = scale(values)
         _, axes = np.linalg.eigh(standard.T @ standard / len(standard))
         # turned at random, so that dropout takes as much from each
-        turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((WIDTH, WIDTH)))
-        kept = (axes[:, -WIDTH:] @ turn * np.sqrt(len(axes) / WIDTH)).astype(np.float32)
+        turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((width, width)))
+        kept = (axes[:, -width:] @ turn * np.sqrt(len(axes) / width)).astype(np.float32)
         save_arrays(path, mean=scale.mean, deviation=scale.deviation, axes=kept)
     found = load_arrays(path)
-    return Components(Standardizer(found["mean"], found["deviation"]), found["axes"])
+    return Components(Standardizer(found["mean"], found["deviation"]), found.get("axes"))
 
 
 def outer_folds(material: Material, folds: str) -> Iterator[OuterFold]:
@@ -150,39 +179,56 @@ def outer_folds(material: Material, folds: str) -> Iterator[OuterFold]:
         yield OuterFold(f"{folds}-{fold.number}", train, test, tuple(parts))
 
 
-def head_path(fold: OuterFold, kind: str, part: int) -> Path:
-    """Return the file of a head; part 0 learnt from all training clips, 1 and 2 from a half each."""
-    return cache_folder() / "fusion" / f"{fold.name}-{kind}-{part}.pt"
+@dataclass(frozen=True)
+class HeadName:
+    """A head of a fold: its kind, its part (0 learnt from all training clips, 1 and 2 from a half each), its member."""
+
+    kind: str
+    part: int
+    member: int
+
+    def path(self, fold: OuterFold, size: str) -> Path:
+        """Return the file of the head."""
+        end = "" if size == SMALL else f"-{size}-{self.member}"
+        return cache_folder() / "fusion" / f"{fold.name}-{self.kind}-{self.part}{end}.pt"
 
 
-def new_head(material: Material) -> Head:
+def new_head(material: Material, member: int) -> Head:
     """Return a head of components with random weights."""
-    torch.manual_seed(material.recipe.seed)
-    return Head(WIDTH, len(material.task.classes), material.recipe.head)
+    torch.manual_seed(material.recipe.seed + member)
+    width = SIZES[material.size].width or material.encoder.n_statistics
+    return Head(width, len(material.task.classes), material.recipe.head)
 
 
-def load_head(fold: OuterFold, kind: str, part: int, material: Material) -> Head:
-    """Return a head that was kept."""
-    head = new_head(material)
-    head.load_state_dict(torch.load(head_path(fold, kind, part), weights_only=True))
+def load_heads(fold: OuterFold, part: int, material: Material) -> tuple[tuple[Head, ...], ...]:
+    """Return the members of each kind that were kept."""
+    return tuple(
+        tuple(_load(fold, HeadName(kind, part, member), material) for member in material.members) for kind in KINDS
+    )
+
+
+def _load(fold: OuterFold, name: HeadName, material: Material) -> Head:
+    head = new_head(material, name.member)
+    head.load_state_dict(torch.load(name.path(fold, material.size), weights_only=True))
     return head.eval()
 
 
-def learn(material: Material, lessons: Lessons, fold: OuterFold, kind: str, part: int) -> None:
+def learn(material: Material, lessons: Lessons, fold: OuterFold, name: HeadName) -> None:
     """Train a head and keep it."""
-    learnt = fold.train if part == 0 else fold.inner[part - 1][0]
+    learnt = fold.train if name.part == 0 else fold.inner[name.part - 1][0]
     others = np.setdiff1d(np.arange(len(material.task.clips)), material.ravdess)
-    clips = np.sort(np.concatenate([learnt, others])) if kind == "joint" else learnt
+    clips = np.sort(np.concatenate([learnt, others])) if name.kind == "joint" else learnt
     chosen = np.flatnonzero(np.isin(material.inputs.owner[lessons.rows], clips))
     both, load = np.concatenate([chosen, chosen + len(lessons.rows)]), vectors(lessons.values)
     owner = np.tile(material.inputs.owner[lessons.rows[chosen]], 2)
     examples = Examples(material.task, owner, lambda rows: load(both[rows]))
-    path = head_path(fold, kind, part)
+    path = name.path(fold, material.size)
     context = Context(material.task, material.inputs, material.recipe, clips, path.with_suffix(""))
-    head = new_head(material)
+    head = new_head(material, name.member)
     plan = material.recipe.head_learning
     assert plan is not None
-    context.learn(HeadAlone(head), examples, plan, (HEAD if part == 0 else INNER + part,), "head")
+    seeds = (HEAD if name.part == 0 else INNER + name.part, *([name.member] if name.member else []))
+    context.learn(HeadAlone(head), examples, plan, seeds, "head")
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(head.state_dict(), path)
 
@@ -191,16 +237,18 @@ def main() -> None:
     """Train the heads that are missing."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folds", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS))
-    chosen = parser.parse_args().folds
+    parser.add_argument("--size", choices=SIZES, default=SMALL)
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    material = read_voice()
+    material = read_voice(options.size)
     lessons = read_lessons(material)
-    folds = [fold for name in chosen for fold in outer_folds(material, name)]
-    for fold, kind, part in product(folds, KINDS, range(INNER_FOLDS + 1)):
-        if not head_path(fold, kind, part).is_file():
+    folds = [fold for name in options.folds for fold in outer_folds(material, name)]
+    for member, fold, kind, part in product(material.members, folds, KINDS, range(INNER_FOLDS + 1)):
+        name = HeadName(kind, part, member)
+        if not name.path(fold, options.size).is_file():
             start = time.monotonic()
-            learn(material, lessons, fold, kind, part)
-            print(f"{fold.name} {kind} {part}: {time.monotonic() - start:.0f} s", flush=True)
+            learn(material, lessons, fold, name)
+            print(f"{fold.name} {name}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
