@@ -51,8 +51,8 @@ def learn_network(features: Array, truth: NDArray[np.intp], *, n_labels: int) ->
         mean,
         np.concatenate(hidden, 1) / deviation[:, None],
         np.concatenate(hidden_bias),
-        np.concatenate(output) / MEMBERS,
-        np.asarray(np.mean(output_bias, 0), np.float32),
+        np.asarray(np.concatenate(output) / MEMBERS, np.float32),
+        np.stack(output_bias).mean(0).astype(np.float32),
     )
 
 

@@ -52,8 +52,19 @@ def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def chance(*shape: int) -> Any:
         return rng.normal(size=shape).astype(np.float32)
 
-    shapes = [(encoder.size,), (encoder.size, 4), (4,), (4, 7), (7,), (64,), (64, 7), (7,), (7,)]
-    head = TextHead(EMOTIONS, *(chance(*shape) for shape in shapes), share=0.5)
+    head = TextHead(
+        EMOTIONS,
+        mean=chance(encoder.size),
+        hidden=chance(encoder.size, 4),
+        hidden_bias=chance(4),
+        encoder=chance(4, 7),
+        encoder_bias=chance(7),
+        rarity=chance(64),
+        ngrams=chance(64, 7),
+        ngrams_bias=chance(7),
+        offset=chance(7),
+        share=0.5,
+    )
     monkeypatch.setattr(beside, "text_emotion", lambda: TextEmotion(encoder, head))
 
 
