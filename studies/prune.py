@@ -2,12 +2,16 @@
 
     python -m studies.prune RUN [--fold 1] [--keep 1.0 0.8 0.6 0.4] [--born …] [--steps 300] --output FOLDER
     python -m studies.prune RUN --first 500 --keep 0.6 --born 0.6 --steps 250 --output FOLDER
+    python -m studies.prune recipes/mobile.toml
+
+The last form trains nothing: sizes, work and time, which do not depend on weights.
 
 All rows are one fold of a run of `emovox train`. A pruned network begins with the encoder of that fold, and learns
 `--steps` further; keep 1.0 does the same without pruning. A born network has the small sizes from the start, and learns
 as many steps as both together. All have the same teacher. With `--first` the encoder is trained here first, with that
 many steps: born networks are then compared in less time. The scores are those of the fold's test speakers on the path
-of `predict`. Times are those of ONNX Runtime on one core, in one run, in turn; the ratios to keep 1.0 are what counts.
+of `predict`. Times are those of ONNX Runtime on one core, all rows in turn in one run, as multiples of keep 1.0: the
+fastest tenth of the rounds counts, since other work on the machine only slows down.
 """
 
 from __future__ import annotations
@@ -15,8 +19,10 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +37,8 @@ from emovox.corpora.load import load_clips
 from emovox.evaluation.figures.metrics import uar
 from emovox.export.onnx import to_onnx
 from emovox.models.cost import multiply_adds
+from emovox.models.encoders import build_encoder
+from emovox.models.head import Head
 from emovox.models.network import Network, Recogniser, count_parameters
 from emovox.models.scores import softmax
 from emovox.schema.text import json_document
@@ -44,8 +52,9 @@ from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.prune import Prune
 from emovox.training.stages.stage import Context, run_stages
 from emovox.training.take_over import run_recipe, take_over_fit
+from emovox.workflow import read_recipe
 
-ROUNDS, SECONDS, RATE = 60, 3, 16000
+ROUNDS, SECONDS, RATE, CLASSES = 400, 3, 16000, 9
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +75,7 @@ class Bench:
             take_teacher(self.source, folder)
         context = Context(self.method.task, self.method.inputs, recipe, train, folder, say, self.method.teacher_inputs)
         network = run_stages((LearnEncoder(), Prune(), LearnHead()), context).network
-        front_end, rest = multiply_adds(network.encoder)
-        found = {
-            "row": name,
-            "parameters": count_parameters(network),
-            "multiply_adds": rest,
-            "front_end_multiply_adds": front_end,
-            "uar": self.figures(network),
-        }
+        found = {**measured(name, network), "uar": self.figures(network)}
         print(json.dumps(found), flush=True)
         return network, found
 
@@ -137,17 +139,20 @@ class FromFrames(nn.Module):
         return torch.softmax(self.network(frames)["logits"], dim=1)
 
 
-def sessions(network: Network, classes: tuple[str, ...], folder: Path) -> dict[str, Callable[[], object]]:
+def sessions(network: Network, folder: Path) -> dict[str, Callable[[], object]]:
     """Return what runs 3 s through the whole graph, and through the network alone."""
     import onnxruntime
 
+    classes = tuple(map(str, range(network.head.classify.out_features)))
     merge = np.eye(len(classes)).tolist()
     whole, alone = folder / "whole.onnx", folder / "alone.onnx"
     recogniser = Recogniser(network, merge, 1.0).eval()
     whole.write_bytes(to_onnx(recogniser, labels=classes, metadata=""))
     samples = np.random.default_rng(0).normal(scale=0.1, size=(1, SECONDS * RATE)).astype(np.float32)
     frames = network.encoder.inputs(torch.from_numpy(samples))
-    torch.onnx.export(FromFrames(network).eval(), (frames,), str(alone), dynamo=False, opset_version=17)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, which emovox.export.onnx uses too
+        torch.onnx.export(FromFrames(network).eval(), (frames,), str(alone), dynamo=False, opset_version=17)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     found: dict[str, Callable[[], object]] = {}
@@ -158,21 +163,48 @@ def sessions(network: Network, classes: tuple[str, ...], folder: Path) -> dict[s
     return found
 
 
-def times(works: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median of milliseconds of each work, all in turn in one run."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(ROUNDS + 5):
-        for name, work in works.items():
+def ratios(works: Sequence[Mapping[str, Callable[[], object]]]) -> list[dict[str, float]]:
+    """Return the times of each row as multiples of the first row's; all run in turn, in `ROUNDS` rounds."""
+    taken = {(row, part): np.empty(ROUNDS) for row, parts in enumerate(works) for part in parts}
+    for number in range(-5, ROUNDS):  # the first rounds warm up
+        for row, part in taken:
             began = time.perf_counter()
-            work()
-            if number >= 5:
-                taken[name].append(time.perf_counter() - began)
-    return {name: 1000 * float(np.median(values)) for name, values in taken.items()}
+            works[row][part]()
+            if number >= 0:
+                taken[row, part][number] = time.perf_counter() - began
+    fast = {key: float(np.quantile(values, 0.1)) for key, values in taken.items()}
+    return [{part: round(fast[row, part] / fast[0, part], 3) for part in parts} for row, parts in enumerate(works)]
+
+
+def untrained(recipe: NetworkRecipe, keeps: Sequence[float]) -> list[tuple[Network, dict[str, Any]]]:
+    """Return networks of the sizes that pruning leaves, with random weights, and their sizes."""
+    rows = []
+    for keep in keeps:
+        small = msgspec.structs.replace(recipe, prune=Pruning(keep=keep))
+        encoder = build_encoder(small.final_encoder)
+        network = Network(encoder, Head(encoder.n_statistics, CLASSES, recipe.head)).eval()
+        rows.append((network, measured(f"keep-{keep:g}", network)))
+    return rows
+
+
+def measured(name: str, network: Network) -> dict[str, Any]:
+    """Return the size of a network and its work on 3 s."""
+    front_end, rest = multiply_adds(network.encoder)
+    work = {"multiply_adds": rest, "front_end_multiply_adds": front_end}
+    return {"row": name, "parameters": count_parameters(network), **work}
 
 
 def say(done: int, total: int, message: str) -> None:
     """Print the progress of the loop."""
     print(f"{done}/{total} {message}", flush=True)
+
+
+def print_timed(rows: Sequence[tuple[Network, dict[str, Any]]], folder: Path) -> None:
+    """Add the times of all rows, as multiples of the first, and print them."""
+    found = ratios([sessions(network, folder) for network, _ in rows])
+    for (_, row), times in zip(rows, found, strict=True):
+        row["time"] = times
+        print(json.dumps(row), flush=True)
 
 
 def main() -> None:
@@ -185,9 +217,15 @@ def main() -> None:
     parser.add_argument("--criterion", default="l2")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("prune"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.run.suffix == ".toml":
+        recipe = read_recipe(arguments.run)
+        assert isinstance(recipe, NetworkRecipe)
+        with tempfile.TemporaryDirectory() as folder:
+            print_timed(untrained(recipe, arguments.keep), Path(folder))
+        return
     before = run_recipe(arguments.run)
     task = make_task(load_clips(before.data.corpora, name=before.data.name), before.data)
     (fold,) = (fold for fold in task_folds(task, before.data, seed=before.seed) if fold.number == arguments.fold)
@@ -203,16 +241,7 @@ def main() -> None:
         rows.append(bench.row(f"keep-{keep:g}", msgspec.structs.replace(before, prune=pruning), taken=True))
     for keep in arguments.born:
         rows.append(bench.row(f"born-{keep:g}", born_recipe(before, keep, arguments.steps), taken=False))
-    works = {}
-    for network, found in rows:
-        for part, work in sessions(network, task.classes, arguments.output / found["row"]).items():
-            works[f"{found['row']} {part}"] = work
-    found_times = times(works)
-    for _, found in rows:
-        for part in ("whole", "network"):
-            own = found_times[f"{found['row']} {part}"]
-            found[part] = {"ms": round(own, 3), "ratio": round(own / found_times[f"{rows[0][1]['row']} {part}"], 3)}
-        print(json.dumps(found))
+    print_timed(rows, arguments.output)
     (arguments.output / "prune.json").write_text(json_document([found for _, found in rows]), encoding="utf-8")
 
 
