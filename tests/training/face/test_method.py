@@ -91,7 +91,9 @@ def test_one_command_measures_voice_face_and_both(videos: Path, capsys: pytest.C
         assert both.scores.sum(axis=1) == pytest.approx(np.ones(24))
     assert np.abs(conditions[SHIPPED].scores[seen] - conditions[VOICE_ALONE].scores[seen]).max() > 0.01
     faces = conditions[FACE_ALONE].select(seen)
-    assert (faces.predicted == faces.label).mean() > 0.55  # sizes differ by emotion, and nobody is in training
+    # Sizes differ by emotion, and nobody is in training. A guess is right for half of the clips. Four drawn actors are
+    # few to learn from: 16 of 23 clips are right (0.70). The limit leaves room for other processors: 13 of 23 are 0.57.
+    assert (faces.predicted == faces.label).mean() > 0.55
 
 
 @pytest.mark.slow
