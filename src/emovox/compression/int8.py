@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,10 @@ import onnx
 
 from emovox.audio.types import Samples
 from emovox.compression.folding import folded
+from emovox.compression.learnt import Learnt, overrides
 from emovox.compression.operators import PRODUCTS, integer_operators, operators
-from emovox.compression.quantisation import TARGETS, Overrides, quantised
+from emovox.compression.quantisation import TARGETS, quantised
+from emovox.export.network import export_trained
 from emovox.runtime.golden import golden_input
 from emovox.runtime.model import Model
 from emovox.runtime.registry import read_card, read_part
@@ -57,7 +60,7 @@ def quantise(
     output: Path,
     *,
     target: str = "cpu",
-    overrides: Overrides | None = None,
+    learnt: Learnt | None = None,
 ) -> Quantised:
     """Write the INT8 form of a model as `output` (NAME.onnx) and its card (NAME.json).
 
@@ -66,7 +69,7 @@ def quantise(
         tiles: [n] float32 each, that give the ranges (`emovox.compression.calibration`).
         output: path of the new file; its name becomes that of the model.
         target: a name in `TARGETS`.
-        overrides: scales from quantisation-aware training.
+        learnt: the same model after quantisation-aware training; its weights and ranges are used.
 
     Raises:
         CompressionError: the model cannot be quantised, or loses more than a tenth of the labels.
@@ -74,7 +77,7 @@ def quantise(
         ConfigError: the file cannot be written.
     """
     card, graph = _checked(source, output), read_part(source.with_suffix(".onnx"))
-    proto = quantised(folded(graph), tiles, TARGETS[target], overrides)
+    proto = _encoded(graph, tiles, target, learnt)
     made = proto.SerializeToString()
     found = operators(made)
     unchanged, largest = parity(graph, made, tiles, where=source)
@@ -86,7 +89,7 @@ def quantise(
     about = CardQuantisation(
         precision="int8",
         target=target,
-        method="trained" if overrides else "calibrated",
+        method="trained" if learnt else "calibrated",
         tiles=len(tiles),
         unchanged=round(unchanged, 4),
         largest_change=round(largest, 4),
@@ -98,6 +101,14 @@ def quantise(
     _write(output, final, card)
     floats = {name: number for name, number in sorted(found.items()) if name in PRODUCTS}
     return Quantised(output, card, len(graph), len(final), floats)
+
+
+def _encoded(graph: bytes, tiles: Sequence[Samples], target: str, learnt: Learnt | None) -> Any:
+    if learnt is None:
+        return quantised(folded(graph), tiles, TARGETS[target])
+    with tempfile.TemporaryDirectory() as folder:
+        proto = folded(export_trained(learnt.model, {}, Path(folder)).read_bytes())
+    return quantised(proto, tiles, TARGETS[target], overrides(learnt, proto, TARGETS[target]))
 
 
 def parity(before: bytes, after: bytes, tiles: Sequence[Samples], *, where: Path) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Post-training quantisation to INT8 (static, with QuantizeLinear and DequantizeLinear around each product).
 
-Recipe, from measurements (docs/compression.md): ranges by minimum and maximum over calibration clips; convolutions and
-affine maps of the encoder, one scale per output channel; front end and head in float.
+Recipe, from measurements (docs/compression.md): layer norms smoothed, ranges by minimum and maximum over calibration
+clips; convolutions and affine maps of the encoder, one scale per output channel; front end and head in float.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 
 from emovox.audio.types import Samples
 from emovox.compression.folding import keep_unused, products
+from emovox.compression.smoothing import smoothed
 from emovox.compression.storage import store_compactly
 from emovox.runtime.graph_check import INPUT
 from emovox.runtime.session import NO_LOG
@@ -53,6 +54,9 @@ TARGETS: Mapping[str, Target] = {
 LOG_WARNINGS = 2
 """ONNX Runtime's default log level."""
 
+_AS_LEARNT = {"QDQDisableWeightAdjustForInt32Bias": True}
+"""Options that keep learnt scales of weights as they are."""
+
 Overrides = Mapping[str, list[dict[str, Any]]]
 """Scales and zero points by tensor, as ONNX Runtime's `TensorQuantOverrides`."""
 
@@ -73,7 +77,7 @@ def quantised(proto: Any, tiles: Sequence[Samples], target: Target, overrides: O
         proto: a `ModelProto` from `folded`.
         tiles: [n] float32 each; they give the ranges of the activations.
         target: what will run the file.
-        overrides: scales that were learnt, in place of those of the tiles.
+        overrides: scales that were learnt, in place of those of the tiles; the graph is then smoothed already.
 
     Raises:
         CompressionError: the graph has no product to quantise.
@@ -84,6 +88,7 @@ def quantised(proto: Any, tiles: Sequence[Samples], target: Target, overrides: O
             "the model has no convolution or affine map between front end and statistics, expected a network such as "
             "mobile, hybrid or accurate"
         )
+    proto = proto if overrides else smoothed(proto, tiles)
     rest = [node.name for node in proto.graph.node if node.name not in names]
     with tempfile.TemporaryDirectory() as folder, _silent():
         source, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -105,7 +110,8 @@ def quantised(proto: Any, tiles: Sequence[Samples], target: Target, overrides: O
                 "ActivationSymmetric": target.symmetric,
                 "WeightSymmetric": True,
                 "QuantizeBias": not target.symmetric,  # TensorRT takes no integers of 32 bits here
-                **({"TensorQuantOverrides": dict(overrides)} if overrides else {}),
+                "OpTypesToExcludeOutputQuantization": ["MatMul"],  # its sum goes on in float, for nothing
+                **({"TensorQuantOverrides": dict(overrides), **_AS_LEARNT} if overrides else {}),
             },
         )
         made = onnx.load(path)

@@ -32,9 +32,10 @@ from emovox.training.fold_file import SPEECH_KEPT
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.recipe import UNLABELLED
-from emovox.training.run import MODEL, model_folder
+from emovox.training.run import MODEL, QUANTISED, model_folder
 from emovox.training.speech import held_groups
 from emovox.training.speech_material import SpeechMaterial, recipe_material
+from emovox.training.quantisation import save_quantised
 from emovox.training.stages.adaptation import LearnAdaptation
 from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
@@ -43,6 +44,7 @@ from emovox.training.stages.familiarity import LearnFamiliarity
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.prune import Prune
 from emovox.training.stages.speech import LearnSpeech
+from emovox.training.stages.quantise import LearnQuantisation
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import unlabelled_clips
@@ -53,7 +55,7 @@ LEAST_CORPORA = 2
 
 STAGES: tuple[Stage, ...] = (
     *(LearnEncoder(), Prune(), LearnHead(), Calibrate()),
-    *(LearnAdaptation(), LearnFamiliarity(), LearnSpeech()),
+    *(LearnAdaptation(), LearnFamiliarity(), LearnSpeech(), LearnQuantisation()),
 )
 """Stages of a network, run in each fold and once on all clips."""
 
@@ -147,6 +149,8 @@ class NetworkMethod:
         fitted = run_stages(STAGES, context)
         speech = None if fitted.speech is None else fitted.speech.map
         model = TrainedModel(fitted.network, self._card(trained, fitted, fold), fitted.adaptation, speech)
+        if fitted.quantised is not None:
+            save_quantised(fitted.quantised, model, folder / QUANTISED)
         model.save(folder / MODEL)
         return fitted, model
 

@@ -12,6 +12,7 @@ from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
 from emovox.models.pruning import Criterion, prunable, pruned_config
 from emovox.training.plan import Plan, Stopping, plan_problems
+from emovox.training.quantise_plan import Quantise, quantise_problems
 from emovox.training.recipe import Recipe, failed, recipe_problems
 
 
@@ -39,6 +40,8 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         prune: removes channels of the encoder after the first stage, and trains it further; None: all channels stay.
         head_learning: the second stage.
         inner_folds: number of splits of the training speakers for the temperature, at least 2.
+        quantise: quantisation-aware training of a copy of the network. `emovox compress quantize RUN --train` then
+            writes INT8 files. The training changes neither the network nor its figures.
         adaptation: whether the parameters that adapt the network to a voice are learnt too. They change neither the
             network nor its figures.
         speech: whether the output that tells speech from other sounds is learnt too, from the noises in $EMOVOX_NOISE.
@@ -58,6 +61,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     prune: Pruning | None = None
     head_learning: Plan | None = None
     inner_folds: int = 3
+    quantise: Quantise | None = None
     adaptation: bool = False
     speech: bool = False
 
@@ -168,6 +172,7 @@ def network_problems(recipe: NetworkRecipe) -> list[str]:
         ),
         *([] if recipe.prune is None else _pruning_problems(recipe.prune, recipe.encoder)),
         *learning_problems(recipe.head, recipe.copies, recipe.augment, recipe.plans),
+        *([] if recipe.quantise is None else (f"quantise.{one}" for one in quantise_problems(recipe.quantise))),
         *([] if recipe.teacher is None else _teacher_problems(recipe.teacher)),
         *_unlabelled_problems(recipe),
     ]

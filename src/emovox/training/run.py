@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 MODEL = "model"
 """Name of the folder of the trained network, within that of a fold."""
 
+QUANTISED = "quantised"
+"""Name of the folder of its copy for INT8, within that of a fold."""
+
 ADAPTATION = "adaptation.csv"
 """The counts of the adaptation protocol of all folds."""
 

@@ -36,11 +36,12 @@ from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Plan
 from emovox.training.speech import LearntSpeech
 from emovox.training.speech_material import SpeechMaterial
+from emovox.training.quantisation import QuantisedNetwork
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import files_key
 
-INITIAL, ENCODER, HEAD, INNER, PRUNE, UNHEARD = 0, 1, 2, 3, 50, 100
+INITIAL, ENCODER, HEAD, INNER, PRUNE, UNHEARD, QUANTISE = 0, 1, 2, 3, 50, 100, 200
 """Purposes of the random numbers of a fit; inner heads have `INNER` + 1, + 2 …, and likewise those without a corpus."""
 
 UNCALIBRATED = 1.0
@@ -66,6 +67,7 @@ class Fitted:
         strangers: corpus → scores of a head that has not heard it; none without an adaptation.
         familiarity: how far recordings are from the voices in training; None: not measured.
         speech: the map that tells speech; None: not learnt.
+        quantised: a copy of the network that learnt to compute in INT8; None: not learnt.
     """
 
     network: Network
@@ -76,6 +78,7 @@ class Fitted:
     strangers: Mapping[str, HeadScorer] = field(default_factory=dict)
     familiarity: CardFamiliarity | None = None
     speech: LearntSpeech | None = None
+    quantised: QuantisedNetwork | None = None
 
 
 class Stage(Protocol):

@@ -1,0 +1,52 @@
+"""The table [quantise] of a recipe."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from emovox.training.plan import Draw, Optimiser, Plan
+
+
+class Quantise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The table [quantise]: quantisation-aware training after the other stages.
+
+    Attributes:
+        steps: number of steps, at least 1.
+        batch: tiles of a step, at least 1.
+        learning_rate: highest learning rate, > 0, in steps of the weights: 0.01 moves a weight by a hundredth of the
+            distance of two levels.
+        clips: number of training clips that are drawn, at least 1.
+        scores: weight >= 0 of the distance of the probabilities (Kullback-Leibler divergence); that of the statistics
+            (mean square, in their deviations) is 1.
+    """
+
+    steps: int = 300
+    batch: int = 8
+    learning_rate: float = 0.01
+    clips: int = 400
+    scores: float = 10.0
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan of the loop."""
+        optimiser = Optimiser(
+            steps=self.steps, batch=self.batch, learning_rate=self.learning_rate, weight_decay=0.0, grad_clip=0.0
+        )
+        return Plan(optimiser=optimiser, draw=Draw(balance="corpus"))
+
+
+def quantise_problems(quantise: Quantise) -> list[str]:
+    """Return a message for each value out of range.
+
+    >>> quantise_problems(Quantise(steps=0))
+    ['steps is 0, expected 1 or more']
+    """
+    counts = {"steps": quantise.steps, "batch": quantise.batch, "clips": quantise.clips}
+    rate, scores = quantise.learning_rate, quantise.scores
+    return [
+        *(f"{name} is {value}, expected 1 or more" for name, value in counts.items() if value < 1),
+        *([] if 0 < rate < 1 else [f"learning_rate is {rate}, expected more than 0 and less than 1"]),
+        *([] if 0 <= scores < math.inf else [f"scores is {scores}, expected 0 or more"]),
+    ]
