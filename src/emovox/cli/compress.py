@@ -29,15 +29,21 @@ def quantize(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="Name of a model, path of a NAME.onnx, or a run folder.")
     ],
+    output: Annotated[Path, typer.Option(metavar="<NAME.onnx>", help="The new file; NAME.json is written beside it.")],
     calibrate: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="<path>",
             help="Recordings that give the ranges of INT8: a folder (labels are not needed), a manifest (.jsonl), a "
-            "table (.csv), or the name of a published corpus.",
+            "table (.csv), or the name of a published corpus. Default for a run folder: its training clips.",
         ),
-    ],
-    output: Annotated[Path, typer.Option(metavar="<NAME.onnx>", help="The new file; NAME.json is written beside it.")],
+    ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train", help="Train weights and scales of the run's network for INT8 first (quantisation-aware)."
+        ),
+    ] = False,
     target: Annotated[
         Literal["cpu", "tensorrt"],
         typer.Option(help="What runs the file: ONNX Runtime on a CPU or in a browser, or TensorRT."),
@@ -54,14 +60,21 @@ def quantize(
 
     for module in ("onnx", "sympy"):
         require(module, need=NEED, extra=EXTRA)
+    from emovox.cli.watcher import Printer
     from emovox.compression.calibration import calibration_paths, calibration_tiles
     from emovox.compression.int8 import quantise
+    from emovox.compression.run_models import learnt_network, training_paths
     from emovox.runtime.registry import read_card
 
     path = resolve(model)
-    tiles = calibration_tiles(calibration_paths(calibrate, clips=clips, seed=seed), read_card(path))
+    if calibrate is None:
+        paths = training_paths(Path(model), clips=clips, seed=seed)
+    else:
+        paths = calibration_paths(calibrate, clips=clips, seed=seed)
+    tiles = calibration_tiles(paths, read_card(path))
+    learnt = learnt_network(Path(model), report=Printer().steps) if train else None
     complain(f"calibrating on {len(tiles)} tiles")
-    made = quantise(path, tiles, output, target=target)
+    made = quantise(path, tiles, output, target=target, learnt=learnt)
     about = made.card.quantisation
     assert about is not None
     rows = [

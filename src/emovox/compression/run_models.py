@@ -1,0 +1,116 @@
+"""The networks of a run for INT8: read where a recipe's stage has made them, else trained now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from emovox.compression.learnt import Learnt
+from emovox.corpora.load import load_clips
+from emovox.models.network import Network
+from emovox.models.trained import ABOUT, TrainedModel
+from emovox.schema.errors import CompressionError
+from emovox.training.data.sampler import derived_seed
+from emovox.training.data.task import Indices, Task, make_task, task_folds
+from emovox.training.log import Report
+from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.quantisation import learn_quantisation, load_quantised, save_quantised
+from emovox.training.quantise_plan import Quantise
+from emovox.training.run import QUANTISED, RESOLVED, model_folder, trained_clips
+from emovox.training.stages.stage import QUANTISE
+
+
+def learnt_network(
+    folder: Path, fold: int | None = None, *, quantise: Quantise | None = None, report: Report | None = None
+) -> Learnt:
+    """Return a network of a run after quantisation-aware training on its own training clips.
+
+    What was trained once is kept in the run folder, beside the network, and read again.
+
+    Args:
+        folder: the run folder.
+        fold: number of the fold. Default: the network of all clips.
+        quantise: steps and learning rate; None: those of the recipe, or the defaults.
+        report: called with the progress.
+
+    Raises:
+        CompressionError: the folder is not that of a run of a network, or has no such network.
+        ModelError: the encoder has nothing to quantise.
+        TrainingError: the clips hold too little speech.
+        CorpusError: the clips of the run cannot be read.
+    """
+    trained = model_folder(folder, fold)
+    recipe = _recipe(folder)
+    if not (trained / ABOUT).is_file():
+        raise CompressionError(
+            f"{folder}: has no trained network, expected {trained / ABOUT}; set export = true in the recipe, and train "
+            "with --resume"
+        )
+    place = trained.with_name(QUANTISED)
+    if (place / ABOUT).is_file():
+        return Learnt(*load_quantised(place))
+    model = TrainedModel.load(trained)
+    if not isinstance(model.network, Network):
+        raise CompressionError(f"{folder}: its model is no network, expected one such as mobile, hybrid or accurate")
+    task, clips = training_clips(folder, fold)
+    plan = quantise or recipe.quantise or Quantise()
+    key = f"{recipe.sha256()} {derived_seed(0, *clips.tolist())} {msgspec.json.encode(plan).decode()}"
+    seed = derived_seed(recipe.seed, QUANTISE)
+    made = learn_quantisation(
+        task, model.network, clips, plan, seed=seed, folder=trained.with_name("quantise"), key=key, report=report
+    )
+    return Learnt(save_quantised(made, model.card, model.adaptation, place), made.ranges)
+
+
+def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:
+    """Return recordings that a run's network of all clips learnt from, drawn without repetition.
+
+    Raises:
+        CompressionError: there is no such run, so it has no clips to calibrate on.
+        CorpusError: the clips cannot be read.
+    """
+    if not folder.is_dir():
+        raise CompressionError(
+            f"calibration data: got none for '{folder}', which is no run folder; give recordings by "
+            "--calibrate: a folder, a manifest (.jsonl), a table (.csv) or the name of a corpus"
+        )
+    task, learnt = training_clips(folder)
+    chosen = np.random.default_rng(seed).permutation(learnt)[:clips]
+    return [Path(task.clips[i].path) for i in sorted(chosen.tolist())]
+
+
+def training_clips(folder: Path, fold: int | None = None) -> tuple[Task, Indices]:
+    """Return the clips of a run, and the numbers of those that the network of a fold, or of all clips, learnt from.
+
+    Raises:
+        CompressionError: the folder is not that of a run of a network, or the run has no such fold.
+        CorpusError: the clips cannot be read.
+    """
+    recipe = _recipe(folder)
+    task = make_task(load_clips(recipe.data.corpora, name=recipe.data.name), recipe.data)
+    folds = task_folds(task, recipe.data, seed=recipe.seed)
+    if fold is None:
+        return task, trained_clips(folds)
+    chosen = next((one for one in folds if one.number == fold), None)
+    if chosen is None:
+        raise CompressionError(f"{folder}: got fold {fold}, expected 1 to {len(folds)}")
+    return task, np.array(chosen.train, np.int64)
+
+
+def _recipe(folder: Path) -> NetworkRecipe:
+    try:
+        content = (folder / RESOLVED).read_bytes()
+        kind = json.loads(content)["kind"]
+        if kind == "network":
+            return msgspec.json.decode(content, type=NetworkRecipe)
+    except (OSError, ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
+        raise CompressionError(
+            f"{folder}: not the folder of a run ({error}); expected one that emovox train has made"
+        ) from error
+    raise CompressionError(
+        f"{folder}: is a run of the kind '{kind}', expected a network with layers to quantise, such as mobile, hybrid "
+        "or accurate"
+    )
