@@ -1,16 +1,18 @@
 """INT8 beside float32, out of fold: the fold models of a run, quantised on training clips of their fold.
 
     python -m studies.int8 RUN --clips 1500 --output int8.csv
+    python -m studies.int8 RUN --train --folds 1,2 --output int8.csv
 
 Each fold's model hears test clips of speakers that it did not learn from. UAR is over the model's labels, with those
-that a corpus lacks masked. Both models hear the same tiles in turn, so the ratio of their times is that of one run.
+that a corpus lacks masked. All models hear the same tiles in turn, so the ratio of their times is that of one run. With
+`--train` quantisation-aware training on training clips of the fold is a further column.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -20,6 +22,7 @@ import numpy as np
 from emovox.audio.reader import load_audio
 from emovox.compression.calibration import calibration_tiles
 from emovox.compression.int8 import quantise
+from emovox.compression.run_models import learnt_network
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures.predictions import Predictions
@@ -32,7 +35,7 @@ from emovox.schema.figure import SEVEN, TILE
 from emovox.training.run import Run, model_folder
 
 CALIBRATE = 60
-COLUMNS = ("corpus", "fold", "utterance", "label", "float", "int8", "change", "float_s", "int8_s")
+FLOAT, CALIBRATED, TRAINED = "float", "calibrated", "trained"
 
 
 def drawn(run: Run[TrainedModel], clips: int, seed: int) -> Iterator[tuple[str, str, str, str]]:
@@ -49,17 +52,23 @@ def drawn(run: Run[TrainedModel], clips: int, seed: int) -> Iterator[tuple[str, 
                 yield tuple(str(getattr(made, name)[row]) for name in ("corpus", "utterance", "label", "fold"))  # type: ignore[misc]
 
 
-def pair(folder: Path, run: Run[TrainedModel], fold: str, train: list[Clip], work: Path) -> tuple[Model, Model]:
-    """Return the float32 and the INT8 model of a fold; training clips of the fold give the ranges."""
+def forms(
+    folder: Path, run: Run[TrainedModel], fold: str, train: list[Clip], work: Path, *, trains: bool
+) -> dict[str, Model]:
+    """Return the float32 and the INT8 models of a fold; training clips of the fold give the ranges."""
     path = export_trained(TrainedModel.load(model_folder(folder, int(fold))), run.predictions, work / fold)
     model = Model.load(path)
     chosen = np.random.default_rng(int(fold)).permutation(len(train))[:CALIBRATE]
     tiles = calibration_tiles([Path(train[i].path) for i in chosen], model.card)
-    return model, Model.load(quantise(path, tiles, work / fold / "int8.onnx").path)
+    made = {FLOAT: model, CALIBRATED: Model.load(quantise(path, tiles, work / fold / "int8.onnx").path)}
+    if trains:
+        learnt = learnt_network(folder, int(fold))
+        made[TRAINED] = Model.load(quantise(path, tiles, work / fold / "trained.onnx", learnt=learnt).path)
+    return made
 
 
-def heard(models: tuple[Model, Model], path: str) -> tuple[list[np.ndarray], list[float]] | None:
-    """Return the scores of both models for a clip, and their seconds; None: no speech."""
+def heard(models: Sequence[Model], path: str) -> tuple[list[np.ndarray], list[float]] | None:
+    """Return the scores of all models for a clip, and their seconds; None: no speech."""
     audio, rate = load_audio(path)
     tiles = cut_tiles([audio[0]], SegmenterConfig(sample_rate=rate))
     shortest = round(models[0].card.shortest * rate)
@@ -81,12 +90,15 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--clips", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--train", action="store_true")
+    parser.add_argument("--folds", default="", help="numbers of folds, such as 1,2; default: all")
     parser.add_argument("--output", type=Path, default=Path("int8.csv"))
     options = parser.parse_args()
     run = Run.load(options.run)
     corpora, name = run_corpora(options.run)
     clips = {(clip.corpus, clip.id): clip for clip in load_clips(corpora, name=name)}
     rows = list(drawn(run, options.clips, options.seed))
+    rows = [row for row in rows if not options.folds or row[3] in options.folds.split(",")]
     tested = {
         (corpus, utterance): fold
         for key, made in run.predictions.items()
@@ -99,40 +111,50 @@ def main() -> None:
         clip for clip in tested if clip[0] not in {key.corpus for key in run.predictions if key.protocol == "unheard"}
     }
     with options.output.open("w", newline="") as file, TemporaryDirectory() as work:
+        names = (FLOAT, CALIBRATED, *([TRAINED] if options.train else []))
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
+        writer.writerow(
+            [
+                "corpus",
+                "fold",
+                "utterance",
+                "label",
+                *names,
+                *(f"{name}_{of}" for of in ("change", "s") for name in names),
+            ]
+        )
         for fold in sorted({row[3] for row in rows}):
             train = [clips[key] for key in sorted(learnt) if tested[key] != fold]
-            models = pair(options.run, run, fold, train, Path(work))
-            labels = models[0].card.labels
+            models = forms(options.run, run, fold, train, Path(work), trains=options.train)
+            labels = models[FLOAT].card.labels
             for corpus, utterance, label, _ in (row for row in rows if row[3] == fold):
                 known = {row[2] for row in rows if row[0] == corpus}
-                answer = heard(models, clips[corpus, utterance].path)
+                answer = heard(list(models.values()), clips[corpus, utterance].path)
                 if answer is None:
                     continue
                 mask = np.array([one in known for one in labels])
-                names = [labels[int(np.argmax(np.where(mask, scores, -1)))] for scores in answer[0]]
-                change = float(np.abs(answer[0][0] - answer[0][1]).max())
-                writer.writerow([corpus, fold, utterance, label, *names, f"{change:.4f}", *answer[1]])
+                said = [labels[int(np.argmax(np.where(mask, scores, -1)))] for scores in answer[0]]
+                changes = [f"{np.abs(scores - answer[0][0]).max():.4f}" for scores in answer[0]]
+                writer.writerow([corpus, fold, utterance, label, *said, *changes, *answer[1]])
             file.flush()
     print_table(options.output)
 
 
 def print_table(path: Path) -> None:
-    """Print UAR of both models for each corpus, unchanged labels, change of scores, and the ratio of times."""
+    """Print for each corpus and form the UAR, the unchanged labels, the change of scores, and the ratio of times."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
-    print("corpus    clips  float32  INT8  unchanged  p95 change  × time")
+    print("corpus    clips  float32  form        INT8  unchanged  p95 change  × time")
     for corpus in [*sorted({row["corpus"] for row in rows}), ""]:
         part = [row for row in rows if corpus in ("", row["corpus"])]
-        uar = [_uar(part, column) for column in ("float", "int8")]
-        same = np.mean([row["float"] == row["int8"] for row in part])
-        change = np.quantile([float(row["change"]) for row in part], 0.95)
-        ratio = np.median([float(row["int8_s"]) / float(row["float_s"]) for row in part])
-        print(
-            f"{corpus or 'all':9} {len(part):5} {uar[0]:8.1f} {uar[1]:5.1f} {100 * same:10.1f} {change:11.3f} "
-            f"{ratio:7.2f}"
-        )
+        for form in (name for name in (CALIBRATED, TRAINED) if name in rows[0]):
+            same = np.mean([row[FLOAT] == row[form] for row in part])
+            change = np.quantile([float(row[f"{form}_change"]) for row in part], 0.95)
+            ratio = np.median([float(row[f"{form}_s"]) / float(row[f"{FLOAT}_s"]) for row in part])
+            print(
+                f"{corpus or 'all':9} {len(part):5} {_uar(part, FLOAT):8.1f}  {form:10} {_uar(part, form):5.1f} "
+                f"{100 * same:10.1f} {change:11.3f} {ratio:7.2f}"
+            )
 
 
 def _uar(rows: list[dict[str, str]], column: str) -> float:
