@@ -1,7 +1,8 @@
 """Post-training quantisation to INT8 (static, with QuantizeLinear and DequantizeLinear around each product).
 
-Recipe, from measurements (docs/compression.md): layer norms smoothed, ranges by minimum and maximum over calibration
-clips; convolutions and affine maps of the encoder, one scale per output channel; front end and head in float.
+Recipe, from measurements (docs/compression.md): layer norms smoothed, biases corrected, ranges by minimum and maximum
+over calibration clips; convolutions and affine maps of the encoder, one scale per output channel; front end and head in
+float.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from emovox.audio.types import Samples
+from emovox.compression.bias_correction import corrected
 from emovox.compression.folding import keep_unused, products
 from emovox.compression.smoothing import smoothed
 from emovox.compression.storage import store_compactly
@@ -88,7 +90,9 @@ def quantised(proto: Any, tiles: Sequence[Samples], target: Target, overrides: O
             "the model has no convolution or affine map between front end and statistics, expected a network such as "
             "mobile, hybrid or accurate"
         )
-    proto = proto if overrides else smoothed(proto, tiles)
+    if not overrides:
+        proto = smoothed(proto, tiles)
+        proto = corrected(proto, tiles, reduced=target.reduce_range, symmetric=target.symmetric)
     rest = [node.name for node in proto.graph.node if node.name not in names]
     with tempfile.TemporaryDirectory() as folder, _silent():
         source, path = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import NamedTuple, cast
 
 import torch
@@ -17,6 +18,9 @@ from emovox.schema.errors import ModelError
 
 SMOOTHING = 0.5
 """Share, in [0, 1], of the spread of an activation's channels that moves into the weights."""
+
+CORRECTED = 20
+"""Number of tiles, at most, that correct the biases."""
 
 Product = nn.Linear | nn.Conv1d | nn.Conv2d
 
@@ -74,6 +78,7 @@ def prepare(encoder: Encoder, tiles: Sequence[Tensor]) -> None:
         source = norm if norm is not None else before.get(id(group[0]))
         if source is not None and all(isinstance(module, nn.Linear) for module in group):
             _smooth(source, [cast("nn.Linear", module) for module in group], peaks)
+    true = deepcopy(encoder)
     owners = {id(layer.conv): layer for layer in encoder.modules() if isinstance(layer, ConvNorm)}
     for _, group, _ in groups:
         incoming = Activation()
@@ -84,6 +89,52 @@ def prepare(encoder: Encoder, tiles: Sequence[Tensor]) -> None:
     for part in encoder.modules():
         if isinstance(part, Activation):
             part.settle()
+    order = {id(module): number for number, (_, group, _) in enumerate(groups) for module in group}
+    _correct_biases(encoder, true, order, tiles[:CORRECTED])
+
+
+def _correct_biases(encoder: Encoder, true: Encoder, order: Mapping[int, int], tiles: Sequence[Tensor]) -> None:
+    """Give the outputs of each product the means that they have in float, from the first product to the last.
+
+    Reference:
+        Nagel et al., "Data-free quantization through weight equalization and bias correction", ICCV 2019, section 4.2.
+    """
+    places = _biased(encoder)
+    wanted = _mean_outputs(true, _biased(true), tiles)
+    for number in sorted(set(order.values())):
+        found = _mean_outputs(encoder, places, tiles)
+        for path, module in products(encoder).items():
+            place = places[path]
+            if order.get(id(module)) == number and place.bias is not None:
+                bias = cast("nn.ModuleDict", place.parametrizations)["bias"]
+                units = cast("Units", cast("nn.ModuleList", bias)[0])
+                cast("Tensor", bias.original).add_((wanted[path] - found[path]) / units.first)
+
+
+def _biased(encoder: nn.Module) -> dict[str, nn.Module]:
+    """Return the module that adds the bias of each product, by the path of the product."""
+    norms = {id(layer.conv): layer.norm for layer in encoder.modules() if isinstance(layer, ConvNorm)}
+    return {path: norms.get(id(module), module) for path, module in products(encoder).items()}
+
+
+def _mean_outputs(encoder: Encoder, places: Mapping[str, nn.Module], tiles: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Return the mean of each channel of the outputs of modules, over all frames of the tiles."""
+    sums: dict[str, Tensor] = {}
+
+    def add(path: str, module: nn.Module, output: Tensor) -> None:
+        channel = output.ndim - 1 if isinstance(module, nn.Linear) else 1
+        mean = output.mean([axis for axis in range(output.ndim) if axis != channel]) / len(tiles)
+        sums[path] = sums[path] + mean if path in sums else mean
+
+    handles = [
+        module.register_forward_hook(lambda module, _, output, path=path: add(path, module, output))
+        for path, module in places.items()
+    ]
+    for tile in tiles:
+        encoder(tile[None])
+    for handle in handles:
+        handle.remove()
+    return sums
 
 
 def _fold_norms(encoder: nn.Module) -> None:
