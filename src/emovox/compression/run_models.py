@@ -62,7 +62,7 @@ def learnt_network(
     made = learn_quantisation(
         task, model.network, clips, plan, seed=seed, folder=trained.with_name("quantise"), key=key, report=report
     )
-    return Learnt(save_quantised(made, model.card, model.adaptation, place), made.ranges)
+    return Learnt(save_quantised(made, model, place), made.ranges)
 
 
 def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:

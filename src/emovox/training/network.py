@@ -31,11 +31,11 @@ from emovox.training.data.views import SPEAKER, TILE, scored_views
 from emovox.training.fold_file import SPEECH_KEPT
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.quantisation import save_quantised
 from emovox.training.recipe import UNLABELLED
 from emovox.training.run import MODEL, QUANTISED, model_folder
 from emovox.training.speech import held_groups
 from emovox.training.speech_material import SpeechMaterial, recipe_material
-from emovox.training.quantisation import save_quantised
 from emovox.training.stages.adaptation import LearnAdaptation
 from emovox.training.stages.adversary import origins
 from emovox.training.stages.calibrate import Calibrate
@@ -43,8 +43,8 @@ from emovox.training.stages.encoder import LearnEncoder, held_out
 from emovox.training.stages.familiarity import LearnFamiliarity
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.prune import Prune
-from emovox.training.stages.speech import LearnSpeech
 from emovox.training.stages.quantise import LearnQuantisation
+from emovox.training.stages.speech import LearnSpeech
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import unlabelled_clips

@@ -34,9 +34,9 @@ from emovox.training.log import Report
 from emovox.training.loop import Validate, learn
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Plan
+from emovox.training.quantisation import QuantisedNetwork
 from emovox.training.speech import LearntSpeech
 from emovox.training.speech_material import SpeechMaterial
-from emovox.training.quantisation import QuantisedNetwork
 from emovox.training.stages.adversary import make_guess, opposed
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import files_key
