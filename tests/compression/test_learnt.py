@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from emovox.compression.folding import folded
-from emovox.compression.learnt import Learnt, overrides
+from emovox.compression.learnt import LearntModel, overrides
 from emovox.compression.quantisation import TARGETS, quantised, zero_points
 from emovox.export.network import export_trained
 from emovox.models.encoders import EncoderConfig
@@ -56,7 +56,7 @@ def test_the_graph_computes_what_the_encoder_computed_in_training(config: Encode
             if one.requires_grad:
                 one.add_(torch.randn(one.shape, generator=torch.Generator().manual_seed(1)))
         expected, true = (one(torch.from_numpy(tiles[0][None])).numpy() for one in (prepared, network.encoder))
-    learnt = Learnt(TrainedModel(made.eval(), card(config)), learnt_encoder(prepared, made.encoder))
+    learnt = LearntModel(TrainedModel(made.eval(), card(config)), learnt_encoder(prepared, made.encoder))
     proto = folded(export_trained(learnt.model, {}, tmp_path).read_bytes())
     errors = {}
     for name, target in TARGETS.items():
@@ -67,6 +67,6 @@ def test_the_graph_computes_what_the_encoder_computed_in_training(config: Encode
         assert not target.symmetric or zero_points(graph) == {0}
     assert errors["cpu"] < 0.3
     assert errors["tensorrt"] < 1
-    other = Learnt(TrainedModel(network, card(config)), learnt.ranges)
+    other = LearntModel(TrainedModel(network, card(config)), learnt.ranges)
     with pytest.raises(CompressionError, match="has weights of no trained module; train its quantisation again"):
         overrides(other, proto, TARGETS["cpu"])

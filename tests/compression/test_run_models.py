@@ -17,7 +17,7 @@ from emovox.cli.main import main
 from emovox.compression.calibration import calibration_tiles
 from emovox.compression.folding import folded
 from emovox.compression.int8 import quantise
-from emovox.compression.learnt import Learnt, overrides
+from emovox.compression.learnt import LearntModel, overrides
 from emovox.compression.quantisation import TARGETS, zero_points
 from emovox.compression.run_models import learnt_network, training_clips, training_paths
 from emovox.export.network import export_trained
@@ -92,7 +92,7 @@ def test_a_graph_of_another_network_is_refused(run: Path, tmp_path: Path) -> Non
         overrides(learnt_network(run), other, TARGETS["cpu"])
     same = learnt_network(run)
     proto = folded(export_trained(same.model, {}, tmp_path).read_bytes())
-    assert len(overrides(Learnt(same.model, same.ranges), proto, TARGETS["cpu"])) > 2 * len(same.ranges)
+    assert len(overrides(LearntModel(same.model, same.ranges), proto, TARGETS["cpu"])) > 2 * len(same.ranges)
 
 
 def test_the_command_trains_and_writes(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

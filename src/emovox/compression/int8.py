@@ -15,7 +15,7 @@ import onnx
 
 from emovox.audio.types import Samples
 from emovox.compression.folding import folded
-from emovox.compression.learnt import Learnt, overrides
+from emovox.compression.learnt import LearntModel, overrides
 from emovox.compression.operators import PRODUCTS, integer_operators, operators
 from emovox.compression.quantisation import TARGETS, quantised
 from emovox.export.network import export_trained
@@ -60,7 +60,7 @@ def quantise(
     output: Path,
     *,
     target: str = "cpu",
-    learnt: Learnt | None = None,
+    learnt: LearntModel | None = None,
 ) -> Quantised:
     """Write the INT8 form of a model as `output` (NAME.onnx) and its card (NAME.json).
 
@@ -103,7 +103,7 @@ def quantise(
     return Quantised(output, card, len(graph), len(final), floats)
 
 
-def _encoded(graph: bytes, tiles: Sequence[Samples], target: str, learnt: Learnt | None) -> Any:
+def _encoded(graph: bytes, tiles: Sequence[Samples], target: str, learnt: LearntModel | None) -> Any:
     if learnt is None:
         return quantised(folded(graph), tiles, TARGETS[target])
     with tempfile.TemporaryDirectory() as folder:

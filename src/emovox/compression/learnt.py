@@ -28,14 +28,14 @@ SIGNED = 127
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class LearntModel:
     """What quantisation-aware training has made: a network whose weights lie on levels, and its ranges by path."""
 
     model: TrainedModel
     ranges: Mapping[str, LearntRanges]
 
 
-def overrides(learnt: Learnt, proto: Any, target: Target) -> Overrides:
+def overrides(learnt: LearntModel, proto: Any, target: Target) -> Overrides:
     """Return scales and zero points by tensor, as `TensorQuantOverrides`.
 
     Args:

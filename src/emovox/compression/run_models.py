@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from emovox.compression.learnt import Learnt
+from emovox.compression.learnt import LearntModel
 from emovox.corpora.load import load_clips
 from emovox.models.network import Network
 from emovox.models.trained import ABOUT, TrainedModel
@@ -25,7 +25,7 @@ from emovox.training.stages.stage import QUANTISE
 
 def learnt_network(
     folder: Path, fold: int | None = None, *, quantise: Quantise | None = None, report: Report | None = None
-) -> Learnt:
+) -> LearntModel:
     """Return a network of a run after quantisation-aware training on its own training clips.
 
     What was trained once is kept in the run folder, beside the network, and read again.
@@ -51,7 +51,7 @@ def learnt_network(
         )
     place = trained.with_name(QUANTISED)
     if (place / ABOUT).is_file():
-        return Learnt(*load_quantised(place))
+        return LearntModel(*load_quantised(place))
     model = TrainedModel.load(trained)
     if not isinstance(model.network, Network):
         raise CompressionError(f"{folder}: its model is no network, expected one such as mobile, hybrid or accurate")
@@ -62,7 +62,7 @@ def learnt_network(
     made = learn_quantisation(
         task, model.network, clips, plan, seed=seed, folder=trained.with_name("quantise"), key=key, report=report
     )
-    return Learnt(save_quantised(made, model, place), made.ranges)
+    return LearntModel(save_quantised(made, model, place), made.ranges)
 
 
 def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:

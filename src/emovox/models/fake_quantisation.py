@@ -119,7 +119,7 @@ class WeightLevels(nn.Module):
         return weight / by_output(self.first, weight)
 
 
-class Units(nn.Module):
+class BiasUnits(nn.Module):
     """Parametrisation of a bias [outputs], which learns in units of the first steps of the weights."""
 
     first: Tensor

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from emovox.models.fake_quantisation import Activation, Range, Units, WeightLevels, by_output
+from emovox.models.fake_quantisation import Activation, BiasUnits, Range, WeightLevels, by_output
 from emovox.models.masked import ConvNorm
 from emovox.models.network import Encoder
 from emovox.models.whisper import Attention
@@ -107,7 +107,7 @@ def _correct_biases(encoder: Encoder, true: Encoder, order: Mapping[int, int], t
             place = places[path]
             if order.get(id(module)) == number and place.bias is not None:
                 bias = cast("nn.ModuleDict", place.parametrizations)["bias"]
-                units = cast("Units", cast("nn.ModuleList", bias)[0])
+                units = cast("BiasUnits", cast("nn.ModuleList", bias)[0])
                 cast("Tensor", bias.original).add_((wanted[path] - found[path]) / units.first)
 
 
@@ -206,7 +206,7 @@ def _quantise(module: Product, owner: ConvNorm | None, incoming: Activation) -> 
     biased: nn.Module = module if owner is None else owner.norm
     parametrize.register_parametrization(module, "weight", levels)
     if biased.bias is not None:
-        parametrize.register_parametrization(biased, "bias", Units(levels.first))
+        parametrize.register_parametrization(biased, "bias", BiasUnits(levels.first))
         biased.parametrizations.requires_grad_(True)
     module.parametrizations.requires_grad_(True)
     module.add_module("incoming", incoming)
