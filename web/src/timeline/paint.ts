@@ -168,10 +168,10 @@ function drawFace(context: CanvasRenderingContext2D, label: string | null, middl
   context.restore();
 }
 
-/** Draw the stacked scores of each strip, with the first label at the bottom. */
+/** Draw the stacked scores of each strip of speech, with the first label at the bottom. */
 function paintScores(painting: Painting, strips: readonly Strip[], { top, height }: Band): void {
   const { context, data, theme, view } = painting;
-  for (const strip of strips) {
+  for (const strip of strips.filter(isSpeech)) {
     let floor = top + height;
     context.globalAlpha = strip.preview ? PREVIEW_ALPHA + 0.2 : 1;
     for (const [label, colour] of data.colours) {

@@ -73,6 +73,8 @@ test("it works in Chinese, at the width of a phone, and by keyboard", async ({ p
   await expect(page.locator("#lead")).toContainText("声音不会离开本设备");
   await analyse(page, SPEECH);
   await expectNoOverflow(page);
+  const panel = await page.locator("#sources .source").first().boundingBox();
+  expect(panel?.width).toBeGreaterThan(300); // nothing beside the panel of files makes it narrow
   await page.locator('.segment[tabindex="0"]').focus();
   await page.keyboard.press("Enter");
   await expect(page.locator("#chosen")).toBeVisible();
