@@ -26,7 +26,7 @@ PICTURE = ROOT / "docs" / "demo.png"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EMOVOX = [sys.executable, "-c", "from emovox.cli.main import main; main()"]
 
-GROUPS = ("data", "speaker", "benchmark")
+GROUPS = ("compress", "data", "speaker", "benchmark")
 """Commands that have commands."""
 
 DEMO = "make demo"
