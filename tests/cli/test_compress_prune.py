@@ -42,14 +42,14 @@ def emovox(*arguments: str, status: int = 0) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the run `mobile`, of two speakers."""
+    """A folder with the run `mobile`, of three speakers."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch, mock.patch.object(loop, "save_figure"):
         patch.chdir(folder)
         patch.setenv("EMOVOX_CACHE", str(folder / "cache"))
-        table = write_sounds(folder / "voices", takes=1)
+        table = write_sounds(folder / "voices", takes=2)
         lines = table.read_text(encoding="utf-8").splitlines()
-        table.write_text("\n".join(lines[: 1 + 3 * len(MOODS)]) + "\n", encoding="utf-8")
+        table.write_text("\n".join(lines[: 1 + 3 * 2 * len(MOODS)]) + "\n", encoding="utf-8")
         emovox("data", "index", "table", str(table), "--output", "own.jsonl")
         Path("mobile.toml").write_text(RECIPE, encoding="utf-8")
         emovox("train", "mobile.toml", "--output", "mobile", "--workers", "1")
@@ -93,6 +93,19 @@ def test_a_run_becomes_a_smaller_one_that_equals_a_training_of_its_recipe(
     capsys.readouterr()
     emovox("compress", "prune", "mobile", *options, "--output", "half", status=1)
     assert "holds a run already; continue it with --resume" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_chain_is_pruned_and_learns_its_int8_form_in_one_recipe(there: Path) -> None:
+    stages = "\n[prune]\nkeep = 0.5\nmultiple = 4\nsteps = 3\n\n[quantise]\nsteps = 2\nbatch = 4\nclips = 9\n"
+    Path("chain.toml").write_text(RECIPE + stages, encoding="utf-8")
+    with mock.patch.object(loop, "save_figure"):
+        emovox("train", "chain.toml", "--output", "chain", "--workers", "1")
+        emovox("compress", "quantize", "chain", "--train", "--output", "chain-int8.onnx")
+    float32, int8 = (Model.load(Path(name)).card for name in ("chain/chain.onnx", "chain-int8.onnx"))
+    assert float32.parameters == int8.parameters
+    assert int8.quantisation is not None
+    assert int8.quantisation.method == "trained"
 
 
 @pytest.mark.slow
