@@ -90,6 +90,8 @@ def test_a_run_becomes_a_smaller_one_that_equals_a_training_of_its_recipe(
     assert report["after"]["parameters"] < report["before"]["parameters"]
     assert report["after"]["multiply_adds"] < report["before"]["multiply_adds"]
     assert max(report["parity"].values()) < 1e-4
+    assert f"{report['after']['uar']['own']:.1f}" in shown
+    assert report["after"]["uar"]["own"] > 1  # in percent
     capsys.readouterr()
     emovox("compress", "prune", "mobile", *options, "--output", "half", status=1)
     assert "holds a run already; continue it with --resume" in capsys.readouterr().err

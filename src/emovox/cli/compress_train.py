@@ -126,7 +126,7 @@ def _compare(before: Path, after: Path) -> None:
         ("… front end", _millions(old.front_end_multiply_adds), _millions(new.front_end_multiply_adds)),
         ("file", _megabytes(old.size), _megabytes(new.size)),
         *(
-            (f"UAR, {corpus}", f"{100 * old.uar[corpus]:.1f}" if corpus in old.uar else "–", f"{100 * value:.1f}")
+            (f"UAR, {corpus}", f"{old.uar[corpus]:.1f}" if corpus in old.uar else "–", f"{value:.1f}")
             for corpus, value in new.uar.items()
         ),
     ]

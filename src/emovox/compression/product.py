@@ -82,7 +82,7 @@ def _product(run: Run[TrainedModel]) -> Product:
         multiply_adds=rest,
         front_end_multiply_adds=front_end,
         size=file.stat().st_size if file.is_file() else None,
-        uar={key.corpus: uar(made.label, made.predicted) for key, made in shown.items()},
+        uar={key.corpus: 100 * uar(made.label, made.predicted) for key, made in shown.items()},
     )
 
 
