@@ -3,9 +3,9 @@
     python -m studies.fusion_voice [--folds five six] [--size small full]
 
 The recipe is that of `accurate`: three frozen Whisper blocks, and heads that learn their statistics, plain and
-standardised by speaker. *Joint* heads learn from several corpora, *alone* heads from RAVDESS. `full` heads are those of
-the recipe: all statistics, its five corpora, three members. `small` ones are cheaper: the 768 main components of the
-statistics (from clips that are not of RAVDESS), RAVDESS, CASIA and EMO-DB, one member. In each outer fold a kind has
+standardised by speaker. *Joint* heads learn from several corpora, *alone* heads from RAVDESS. `full` heads have the
+size and the five corpora of the recipe, but one member of its three. `small` ones are cheaper: the 768 main components
+of the statistics (from clips that are not of RAVDESS), and RAVDESS, CASIA and EMO-DB. In each outer fold a kind has
 heads of all training clips, and of each half of the training speakers, which score the other half: from these all
 choices are made. Heads are kept in the cache folder, so a run that was stopped goes on.
 """
@@ -56,7 +56,7 @@ SMALL, FULL = "small", "full"
 
 SIZES = {
     SMALL: HeadSize(("ravdess", "casia", "emodb"), 768, 1),
-    FULL: HeadSize(("ravdess", "casia", "emodb", "nemo", "emovo"), None, 3),
+    FULL: HeadSize(("ravdess", "casia", "emodb", "nemo", "emovo"), None, 1),
 }
 
 PROTOCOLS = {"five": "si-fusion", "six": "si"}
