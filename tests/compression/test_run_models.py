@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from emovox.models.trained import TrainedModel
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.errors import CompressionError
 from emovox.testing import write_voices
+from emovox.training.quantisation import is_made_from
 from emovox.training.run import QUANTISED, model_folder
 
 pytestmark = pytest.mark.slow
@@ -66,7 +68,22 @@ def test_the_stage_keeps_the_network_and_adds_its_copy_for_int8(run: Path) -> No
     assert (run / "folds" / "1" / QUANTISED / "network.json").is_file()
     weights = [one.network.encoder.state_dict()["last.conv.weight"] for one in (float32, int8)]
     assert not torch.equal(*weights)
-    assert torch.equal(float32.network.head.classify.weight, int8.network.head.classify.weight)
+    heads = [list(one.network.head.parameters()) for one in (float32, int8)]
+    assert all(torch.equal(one, other) for one, other in zip(*heads, strict=True))
+
+
+def test_a_copy_of_an_earlier_network_is_not_used(run: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(run, again)
+    trained = TrainedModel.load(model_folder(again))
+    assert is_made_from(model_folder(again).with_name(QUANTISED), model_folder(again))
+    with torch.no_grad():
+        next(trained.network.head.parameters()).mul_(2)
+    trained.save(model_folder(again))
+    assert not is_made_from(model_folder(again).with_name(QUANTISED), model_folder(again))
+    learnt = learnt_network(again).model.network.head
+    assert torch.equal(next(learnt.parameters()), next(trained.network.head.parameters()))
+    assert is_made_from(model_folder(again).with_name(QUANTISED), model_folder(again))
 
 
 def test_the_file_has_the_learnt_scales_and_weights(run: Path, tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_before_it_learns_an_encoder_computes_nearly_as_in_float(encoders: dict[
 def test_what_was_learnt_goes_back_into_an_ordinary_encoder(encoders: dict[str, Encoder], kind: str) -> None:
     prepared, made = deepcopy(encoders[kind]), deepcopy(encoders[kind])
     prepare(prepared, tiles())
-    learning = [one for one in prepared.parameters() if one.requires_grad]
+    learning = [weights for weights in prepared.parameters() if weights.requires_grad]
     with torch.no_grad():
-        for one in learning:
-            one.add_(torch.randn(one.shape, generator=torch.Generator().manual_seed(0)))
+        for weights in learning:
+            weights.add_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(0)))
     ranges = from_tensors(to_tensors(learnt_encoder(prepared, made)))
     for path, one in ranges.items():
         exact = products(made)[path].weight / one.steps.reshape(-1, *[1] * (products(made)[path].weight.ndim - 1))

@@ -11,29 +11,27 @@ import numpy as np
 from emovox.compression.learnt import LearntModel
 from emovox.corpora.load import load_clips
 from emovox.models.network import Network
-from emovox.models.trained import ABOUT, TrainedModel
+from emovox.models.trained import ABOUT, TrainedModel, weights_hash
 from emovox.schema.errors import CompressionError
 from emovox.training.data.sampler import derived_seed
 from emovox.training.data.task import Indices, Task, make_task, task_folds
 from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
-from emovox.training.quantisation import learn_quantisation, load_quantised, save_quantised
+from emovox.training.quantisation import is_made_from, learn_quantisation, load_quantised, save_quantised
 from emovox.training.quantise_plan import Quantise
 from emovox.training.run import QUANTISED, RESOLVED, model_folder, trained_clips
 from emovox.training.stages.stage import QUANTISE
 
 
-def learnt_network(
-    folder: Path, fold: int | None = None, *, quantise: Quantise | None = None, report: Report | None = None
-) -> LearntModel:
+def learnt_network(folder: Path, fold: int | None = None, *, report: Report | None = None) -> LearntModel:
     """Return a network of a run after quantisation-aware training on its own training clips.
 
-    What was trained once is kept in the run folder, beside the network, and read again.
+    What was trained once is kept in the run folder, beside the network, and read again. If the network has changed
+    since, it is trained anew.
 
     Args:
         folder: the run folder.
         fold: number of the fold. Default: the network of all clips.
-        quantise: steps and learning rate; None: those of the recipe, or the defaults.
         report: called with the progress.
 
     Raises:
@@ -50,19 +48,16 @@ def learnt_network(
             "with --resume"
         )
     place = trained.with_name(QUANTISED)
-    if (place / ABOUT).is_file():
+    if is_made_from(place, trained):
         return LearntModel(*load_quantised(place))
     model = TrainedModel.load(trained)
     if not isinstance(model.network, Network):
         raise CompressionError(f"{folder}: its model is no network, expected one such as mobile, hybrid or accurate")
     task, clips = training_clips(folder, fold)
-    plan = quantise or recipe.quantise or Quantise()
-    key = f"{recipe.sha256()} {derived_seed(0, *clips.tolist())} {msgspec.json.encode(plan).decode()}"
-    seed = derived_seed(recipe.seed, QUANTISE)
-    made = learn_quantisation(
-        task, model.network, clips, plan, seed=seed, folder=trained.with_name("quantise"), key=key, report=report
-    )
-    return LearntModel(save_quantised(made, model, place), made.ranges)
+    plan, key = recipe.quantise or Quantise(), weights_hash(trained)
+    seed, checkpoint = derived_seed(recipe.seed, QUANTISE), trained.with_name(f"quantise-{key[:16]}")
+    made = learn_quantisation(task, model.network, clips, plan, seed=seed, folder=checkpoint, key=key, report=report)
+    return LearntModel(save_quantised(made, model, place, source=trained), made.ranges)
 
 
 def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:

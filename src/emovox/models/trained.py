@@ -179,6 +179,15 @@ class TrainedModel:
         return Recogniser(network, self.card.merge, self.card.temperature)
 
 
+def weights_hash(folder: Path) -> str:
+    """Return the hash of the weights of a trained network, as its card has it.
+
+    Raises:
+        WeightsError: there is no trained network, or its card is damaged.
+    """
+    return _read_card(folder / ABOUT).weights_sha256
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

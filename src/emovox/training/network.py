@@ -149,9 +149,9 @@ class NetworkMethod:
         fitted = run_stages(STAGES, context)
         speech = None if fitted.speech is None else fitted.speech.map
         model = TrainedModel(fitted.network, self._card(trained, fitted, fold), fitted.adaptation, speech)
-        if fitted.quantised is not None:
-            save_quantised(fitted.quantised, model, folder / QUANTISED)
         model.save(folder / MODEL)
+        if fitted.quantised is not None:
+            save_quantised(fitted.quantised, model, folder / QUANTISED, source=folder / MODEL)
         return fitted, model
 
     def _card(self, trained: Indices, fitted: Fitted, fold: int | None) -> NetworkCard:

@@ -20,7 +20,7 @@ from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
 from emovox.models.network import Encoder, Network
 from emovox.models.quantised_encoder import LearntRanges, from_tensors, learnt_encoder, prepare, to_tensors
-from emovox.models.trained import TrainedModel
+from emovox.models.trained import TrainedModel, weights_hash
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import TrainingError, WeightsError
 from emovox.schema.files import write_whole
@@ -37,8 +37,8 @@ CALIBRATE = 60
 LEAST = 8
 """Tiles, at least: the ranges of fewer are those of a few voices."""
 
-RANGES = "ranges.safetensors"
-"""Name of the file of the ranges, beside the network."""
+RANGES, SOURCE = "ranges.safetensors", "source.txt"
+"""Names of the files of the ranges, and of the hash of the network that the copy was made from."""
 
 SHORTEST = 0.5
 """Seconds of a tile, at least, as `predict` takes them."""
@@ -100,8 +100,14 @@ def learn_quantisation(
     return QuantisedNetwork(made, ranges)
 
 
-def save_quantised(made: QuantisedNetwork, model: TrainedModel, folder: Path) -> TrainedModel:
+def save_quantised(made: QuantisedNetwork, model: TrainedModel, folder: Path, *, source: Path) -> TrainedModel:
     """Write a network for INT8, made from a trained one, as a `TrainedModel` with its ranges beside it; return it.
+
+    Args:
+        made: the network and its ranges.
+        model: the trained one.
+        folder: for the files.
+        source: folder of the trained one; its hash is kept.
 
     Raises:
         ConfigError: a file cannot be written.
@@ -111,7 +117,16 @@ def save_quantised(made: QuantisedNetwork, model: TrainedModel, folder: Path) ->
     model = TrainedModel(made.network, model.card, model.adaptation, model.speech)
     model.save(folder)
     write_whole(folder / RANGES, save(to_tensors(made.ranges)))
+    write_whole(folder / SOURCE, weights_hash(source).encode())
     return model
+
+
+def is_made_from(folder: Path, source: Path) -> bool:
+    """Return whether `save_quantised` made a folder from the trained network that is in `source` now."""
+    try:
+        return (folder / SOURCE).read_text(encoding="utf-8") == weights_hash(source)
+    except OSError:
+        return False
 
 
 def load_quantised(folder: Path) -> tuple[TrainedModel, dict[str, LearntRanges]]:

@@ -83,7 +83,7 @@ def _run_recipe(run: Any, path: Path) -> dict[str, Any]:
     try:
         recipe: dict[str, Any] = json.loads((Path(run).expanduser() / RESOLVED).read_bytes())
         if recipe["kind"] == "network":
-            unused = {
+            unused: dict[str, Any] = {
                 "teacher": None,
                 "copies": {},
                 "augment": {},

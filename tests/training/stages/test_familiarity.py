@@ -24,7 +24,7 @@ from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan,
 
 TASK = joined(drawn_task(corpus="one", takes=4), drawn_task(corpus="two", takes=4))
 INPUTS = drawn_inputs(TASK)
-TEST = np.array([number for number, clip in enumerate(TASK.clips) if clip.speaker == "dee"])
+TEST = [number for number, clip in enumerate(TASK.clips) if clip.speaker == "dee"]
 TRAIN = np.setdiff1d(np.arange(len(TASK.clips)), TEST)
 RECIPE = small_recipe(data=Data(corpora=("one", "two"), protocol="joint"), learning=plan(4), adaptation=True)
 
