@@ -66,8 +66,10 @@ docs-browser: docs web/node_modules  ## test the documentation site in Chromium:
 benchmark: $(VENV)/dev.done  ## measure the speed on this machine: features, models, streams, archives, start
 	for what in features latency stream throughput cold-start; do $(BIN)/emovox benchmark $$what || exit; echo; done
 
-web: web/node_modules  ## check, test and build the page (needs Node 20)
+web: web/node_modules $(VENV)/dev.done  ## check, test and build the page, and a folder for any static host (needs Node 20)
 	cd web && npm run --silent check && npm test --silent && npm run --silent build
+	rm -rf build/models && $(BIN)/emovox export hybrid --to web --output build/models
+	cd web && node build.mjs --host ../build/local ../build/models
 
 wasm: $(VENV)/dev.done  ## compile the model of the page without a server (needs Emscripten)
 	$(BIN)/emovox export mobile --to wasm --output src/emovox/serving/static/local/emovox.wasm

@@ -1,8 +1,9 @@
-// Bundle the pages into the Python package; with --check, check that the committed bundles are those of the sources.
+// Bundle the pages into the Python package; with --check, check that the committed bundles are those of the sources; with
+// --host FOLDER MODELS, write the page without a server for a static host, with the models of a folder to choose from.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
@@ -13,6 +14,11 @@ const EXAMPLE = fileURLToPath(new URL("../examples/demo.flac", import.meta.url))
 const ENGINE = "../packages/emovox/src";
 const LOCAL = "local"; // folder of the page without a server, for any static host
 const MODEL = "emovox.wasm"; // `make wasm` writes it
+const CARD = ".web.json"; // end of the name of a card that `emovox export --to web` writes
+const LIST = "models.json";
+const LIST_TAG = `<meta name="emovox-models" content="${LIST}">\n`;
+const RUNTIME = ["ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"];
+const RUNTIME_FOLDER = fileURLToPath(new URL("node_modules/onnxruntime-web/dist/", import.meta.url));
 const LARGEST = 113_000; // bytes of the service's page, so that it loads quickly on a slow line
 const LARGEST_LOCAL = 800_000; // bytes of the page without a server, by gzip, with its model
 
@@ -30,7 +36,7 @@ async function bundle(folder) {
   await copyFile(EXAMPLE, join(folder, basename(EXAMPLE)));
 }
 
-async function bundleLocal(folder) {
+async function bundleLocal(folder, models = null) {
   await bundle(folder);
   const worker = `${ENGINE}/worker/worker.ts`;
   const define = { "import.meta.url": "document.baseURI" }; // the files of the package are beside the page
@@ -40,19 +46,45 @@ async function bundleLocal(folder) {
     .replace(/<dialog id="key"[\s\S]*?<\/dialog>\n/, "")
     .replace(/<p><a href="docs"[\s\S]*?<\/p>\n/, "")
     .replace(/(<p id="lead".*\n)/, '$1<p id="offline" class="hint" hidden></p>\n');
-  await writeFile(join(folder, "index.html"), changed);
+  await writeFile(join(folder, "index.html"), models ? changed.replace("</head>", `${LIST_TAG}</head>`) : changed);
   await copyFile(join(BUNDLE, LOCAL, MODEL), join(folder, MODEL)).catch(ignoreSame);
+  const later = models ? await copyModels(models, folder) : [];
   const files = (await readdir(folder)).filter((name) => name !== "service-worker.js").sort();
   const hash = createHash("sha256");
   for (const name of files) hash.update(await readFile(join(folder, name)));
-  const unstored = ["index.html", basename(EXAMPLE)]; // "./" is the page; the example is fetched if it is asked for
+  const unstored = ["index.html", basename(EXAMPLE), ...later]; // "./" is the page; others are fetched if asked for
   const stored = ["./", ...files.filter((name) => !unstored.includes(name))];
   await build({
     ...SCRIPTS,
-    define: { VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)), FILES: JSON.stringify(stored) },
+    define: {
+      VERSION: JSON.stringify(hash.digest("hex").slice(0, 16)),
+      FILES: JSON.stringify(stored),
+      LATER: JSON.stringify(later),
+    },
     entryPoints: { "service-worker": "local/service_worker.ts" },
     outdir: folder,
   });
+}
+
+/** Copy models that `emovox export --to web` wrote, and onnxruntime-web; list them, and return their names. */
+async function copyModels(from, folder) {
+  const names = (await readdir(from)).sort();
+  const cards = names.filter((name) => name.endsWith(CARD));
+  if (!cards.length) throw new Error(`got no *${CARD} in ${from}; run emovox export hybrid --to web --output ${from}`);
+  for (const name of names) await copyFile(join(from, name), join(folder, name));
+  for (const name of RUNTIME) await copyFile(join(RUNTIME_FOLDER, name), join(folder, name));
+  const [script, wasm] = RUNTIME;
+  const list = cards.map(async (card) => {
+    const { card: info } = JSON.parse(await readFile(join(folder, card), "utf8"));
+    const model = { kind: "onnx", url: `${info.name}.onnx`, head: `${info.name}-head.onnx`, card };
+    const files = await Promise.all(
+      [model.url, model.head, card, ...RUNTIME].map((name) => readFile(join(folder, name))),
+    );
+    const bytes = files.reduce((sum, file) => sum + gzipSync(file, { level: 9 }).length, 0);
+    return { info, megabytes: Math.round(bytes / 1e5) / 10, model, onnxruntime: { script, wasm } };
+  });
+  await writeFile(join(folder, LIST), JSON.stringify(await Promise.all(list)));
+  return [...names, ...RUNTIME];
 }
 
 function ignoreSame(error) {
@@ -103,7 +135,15 @@ async function report(folder) {
 
 async function main() {
   const local = join(BUNDLE, LOCAL);
-  if (!process.argv.includes("--check")) {
+  const [action, folder, models] = process.argv.slice(2);
+  if (action === "--host") {
+    if (!folder || !models) throw new Error("got too few folders, expected --host FOLDER MODELS");
+    await rm(folder, { recursive: true, force: true });
+    await bundleLocal(resolve(folder), models);
+    process.stdout.write(`${folder}: copy it to any static host\n`);
+    return;
+  }
+  if (action !== "--check") {
     await clear(BUNDLE);
     await clear(local);
     await bundle(BUNDLE);

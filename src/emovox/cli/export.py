@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NEED, EXTRA = "emovox export", "train"
 
-Target = Literal["onnx", "c", "wasm", "tensorrt"]
+Target = Literal["onnx", "c", "wasm", "web", "tensorrt"]
 
 
 def export(
@@ -30,13 +30,16 @@ def export(
         Target,
         typer.Option(
             help="onnx: one file for ONNX Runtime; with --seconds, of fixed shapes. c: one C99 file and its header. "
-            "wasm: one WebAssembly file for a page. tensorrt: an ONNX file of fixed shapes that TensorRT lists, and a "
+            "wasm: one WebAssembly file for a page. web: three files for onnxruntime-web in a page. "
+            "tensorrt: an ONNX file of fixed shapes that TensorRT lists, and a "
             "script that builds the engine."
         ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(metavar="<file>", help="The new file, [default: name of the model, in this folder]"),
+        typer.Option(
+            metavar="<file>", help="The new file, for web a folder, [default: name of the model, in this folder]"
+        ),
     ] = None,
     seconds: Annotated[
         str | None,
@@ -70,7 +73,8 @@ def export(
             if to == "c":
                 rows = _c(path, output, lengths, store)
             else:
-                rows = _wasm(path, output) if to == "wasm" else _fixed(path, output, lengths, to)
+                pages = {"wasm": _wasm, "web": _web}
+                rows = pages[to](path, output) if to in pages else _fixed(path, output, lengths, to)
     say(columns([[name, value] for name, value in rows]), nl=False)
     complain(f"model: {rows[0][1]}")
 
@@ -157,6 +161,14 @@ def _wasm(path: Path, output: Path | None) -> list[tuple[str, str]]:
         ("lengths", f"{', '.join(f'{length:g}' for length in made.seconds)} s"),
         ("size", f"{made.size / 1e6:.2f} MB, {made.compressed / 1e6:.2f} MB by gzip"),
     ]
+
+
+def _web(path: Path, output: Path | None) -> list[tuple[str, str]]:
+    from emovox.export.web import write_web
+
+    made = write_web(path, output)
+    sizes = [(file, file.stat().st_size / 1e6) for file in made]
+    return [("file", f"{file} ({size:.2f} MB)") for file, size in sizes]
 
 
 def _lengths(text: str) -> list[float]:

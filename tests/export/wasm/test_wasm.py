@@ -15,9 +15,10 @@ from onnx import numpy_helper
 import emovox
 from emovox.export import wasm
 from emovox.export.c.compiled import compiler, library
+from emovox.export.wasm.description import FORMAT, tile_lengths
 from emovox.export.wasm.files import compiled
 from emovox.export.wasm.section import read_description, with_description
-from emovox.export.wasm.source import FORMAT, tile_lengths, wasm_source
+from emovox.export.wasm.source import wasm_source
 from emovox.export.wasm.speech import ANSWER, CHUNK, STATE, basis, speech_step
 from emovox.runtime.registry import read_card, resolve
 from emovox.runtime.speech_network import SHA256, speech_probabilities

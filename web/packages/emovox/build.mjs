@@ -34,7 +34,8 @@ await build({
   entryPoints: { index: "src/index.ts", worker: "src/worker/worker.ts", worklet: "src/audio/worklet.ts" },
   outdir: DIST,
   bundle: true,
-  minify: true,
+  minifyIdentifiers: true,
+  minifySyntax: true, // spaces stay, and with them the comments that tell bundlers to leave an import alone
   format: "esm",
   target: "es2022",
   charset: "utf8",

@@ -8,18 +8,22 @@ import {
   type Recogniser,
   RecogniserError,
 } from "../recogniser/recogniser.ts";
+import { type Choice, choices } from "./choices.ts";
 
-/** Recognises in a Worker of this page. The model is loaded once; after a failure, the next call tries again. */
+/** Recognises in a Worker of this page for each model. A model is loaded once, when it is first used; after a failure, the next call tries again. */
 export class LocalRecogniser implements Recogniser {
-  #opening: Promise<EmotionRecogniser> | null = null;
+  readonly #opening = new Map<string | null, Promise<EmotionRecogniser>>();
+  #choices: readonly Choice[] = [];
 
   async models(): Promise<readonly ModelCard[]> {
-    const { model } = await this.#open();
-    return [{ ...model, default: true, offered: true }];
+    const { model } = await this.#open(null);
+    this.#choices = await choices();
+    const more = this.#choices.map(({ info, megabytes }) => ({ ...info, megabytes, default: false, offered: true }));
+    return [{ ...model, default: true, offered: true }, ...more];
   }
 
-  async recognise(file: File, { channels, adapt, signal, onProgress }: FileOptions): Promise<Answer> {
-    const recogniser = await this.#open();
+  async recognise(file: File, { channels, model, adapt, signal, onProgress }: FileOptions): Promise<Answer> {
+    const recogniser = await this.#open(model);
     const report = (share: number) => onProgress({ stage: "analyse", share });
     report(0);
     const row = await recogniser.analyse(file, { channels, adapt, signal, onProgress: report }).catch(refused);
@@ -27,7 +31,7 @@ export class LocalRecogniser implements Recogniser {
   }
 
   async listen({ sampleRate, adapt, signal, onEvent, onLost }: ListenOptions): Promise<LiveStream> {
-    const recogniser = await this.#open();
+    const recogniser = await this.#open(null);
     const onFailure = (error: EmovoxError) => onLost(asRecogniserError(error));
     const stream = await recogniser.stream(sampleRate, { adapt, onEvent, onFailure }).catch(refused);
     signal.addEventListener("abort", () => stream.close());
@@ -50,12 +54,14 @@ export class LocalRecogniser implements Recogniser {
     };
   }
 
-  async #open(): Promise<EmotionRecogniser> {
-    this.#opening ??= createRecogniser();
+  /** @param name of a choice; null is the model in emovox.wasm. */
+  async #open(name: string | null): Promise<EmotionRecogniser> {
+    const opening = this.#opening.get(name) ?? createRecogniser(this.#choices.find(({ info }) => info.name === name));
+    this.#opening.set(name, opening);
     try {
-      return await this.#opening;
+      return await opening;
     } catch (error) {
-      this.#opening = null;
+      this.#opening.delete(name);
       return refused(error);
     }
   }

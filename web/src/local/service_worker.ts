@@ -3,6 +3,7 @@ import type { StoreProblem } from "./offline.ts";
 
 declare const VERSION: string; // hash of the files
 declare const FILES: readonly string[];
+declare const LATER: readonly string[]; // files of models to choose, which are stored once they are fetched
 
 interface ExtendableEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
@@ -18,6 +19,7 @@ interface Client {
 }
 
 interface Scope {
+  readonly location: Location;
   readonly clients: {
     claim(): Promise<void>;
     matchAll(options: { includeUncontrolled: boolean }): Promise<readonly Client[]>;
@@ -50,7 +52,12 @@ async function dropOthers(): Promise<void> {
 
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(NAME);
-  return (await cache.match(request, { ignoreSearch: true })) ?? (await fetch(request));
+  const stored = await cache.match(request, { ignoreSearch: true });
+  if (stored) return stored;
+  const response = await fetch(request);
+  const isLater = LATER.some((name) => request.url === new URL(name, scope.location.href).href);
+  if (isLater && response.ok) await cache.put(request, response.clone()).catch(() => undefined); // a full cache: not offline
+  return response;
 }
 
 scope.addEventListener("install", (event) => event.waitUntil(store()));

@@ -11,6 +11,9 @@ export type LocalKey =
   | "error.wasm_unreachable"
   | "error.wasm_damaged"
   | "error.wasm_version"
+  | "error.model_unreachable"
+  | "error.model_damaged"
+  | "error.runtime_unreachable"
   | "error.worker_unreachable"
   | "error.worker_failed"
   | "error.bad_rate";
@@ -39,6 +42,13 @@ export const EN: LocalTexts = {
     "The model's file is damaged, or forbidden by the server's policy. Load the page again without its cache.",
   "error.wasm_version":
     "The model's file is of another version than this page. Load the page again without its cache (Ctrl+Shift+R).",
+  "settings.model_hint":
+    "The microphone always uses {model}. Another model is fetched once you analyse a file with it; its size is beside its name.",
+  "error.model_unreachable": "The chosen model cannot be fetched. Check the network, or choose another model.",
+  "error.model_damaged":
+    "The file of the chosen model is damaged. Load the page again without its cache, or choose another model.",
+  "error.runtime_unreachable":
+    "The program that runs the chosen model cannot be loaded. Check the network, or choose another model.",
   "error.worker_unreachable": "A part of the page cannot be fetched. Check the network, then load the page again.",
   "error.worker_failed": "The recogniser has failed. Load the page again.",
   "error.bad_rate": "The sample rate of this sound is not supported: expected 4 to 384 kHz.",
@@ -62,6 +72,10 @@ export const ZH: LocalTexts = {
   "error.wasm_unreachable": "无法获取模型。请检查网络，然后重新加载本页。",
   "error.wasm_damaged": "模型文件已损坏，或被服务器的策略禁止。请不使用缓存重新加载本页。",
   "error.wasm_version": "模型文件与本页的版本不同。请不使用缓存重新加载本页（Ctrl+Shift+R）。",
+  "settings.model_hint": "麦克风始终使用 {model} 模型。其他模型在您用它分析文件时才获取；大小见其名称旁。",
+  "error.model_unreachable": "无法获取所选模型。请检查网络，或选择其他模型。",
+  "error.model_damaged": "所选模型的文件已损坏。请不使用缓存重新加载本页，或选择其他模型。",
+  "error.runtime_unreachable": "无法加载运行所选模型的程序。请检查网络，或选择其他模型。",
   "error.worker_unreachable": "无法获取本页的一部分。请检查网络，然后重新加载本页。",
   "error.worker_failed": "识别器出错。请重新加载本页。",
   "error.bad_rate": "不支持此声音的采样率：应为 4 至 384 kHz。",

@@ -92,8 +92,8 @@ export class Settings {
   #list(): void {
     const options = this.#cards
       .filter(({ offered, ...card }) => offered || card.default)
-      .map(({ name }) => {
-        const option = make("option", "", name);
+      .map(({ name, megabytes }) => {
+        const option = make("option", "", megabytes ? `${name} · ${megabytes} MB` : name);
         option.value = name;
         return option;
       });

@@ -58,6 +58,8 @@ export interface ModelCard extends ModelName {
   readonly licence: string;
   readonly licence_risk: string;
   readonly parameters: number;
+  /** MB that are fetched once the model is chosen; left out if none are. */
+  readonly megabytes?: number;
   readonly figures: readonly Figure[];
 }
 

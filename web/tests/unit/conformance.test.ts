@@ -211,7 +211,7 @@ interface Clips {
   readonly statistics: readonly (readonly number[])[];
 }
 
-check("adaptation", ({ adaptation, statistics, ...head }: Clips) => {
+check("adaptation", async ({ adaptation, statistics, ...head }: Clips) => {
   const network = toyHead(head);
   const { axes, apart, within, variance, gate } = adaptation;
   const flat = (rows: readonly (number | readonly number[])[]) => Float64Array.from(rows.flat());
@@ -222,14 +222,13 @@ check("adaptation", ({ adaptation, statistics, ...head }: Clips) => {
     variance,
     gate: { mean: flat(gate.mean), scale: flat(gate.scale), weights: flat(gate.weights), bias: gate.bias },
   });
-  return {
-    scores: statistics.map((row) => {
-      const clip = Float32Array.from(row);
-      const scores = [...voice.scores(clip)].map((score) => Number(score.toFixed(5)));
-      voice.learn({ statistics: clip, scores: network.scores(clip, network.profile) }, 3);
-      return scores;
-    }),
-  };
+  const scores: number[][] = [];
+  for (const row of statistics) {
+    const clip = Float32Array.from(row);
+    scores.push([...(await voice.scores(clip))].map((score) => Number(score.toFixed(5))));
+    voice.learn({ statistics: clip, scores: await network.scores(clip, network.profile) }, 3);
+  }
+  return { scores };
 });
 
 /** A head of one affine map: softmax of weights [p, labels] times standardised statistics. */

@@ -46,22 +46,22 @@ function chain(...parts: readonly Float32Array[]): Float32Array {
 
 const CALL = chain(silence(1), buzz(4, 0.5), silence(1), buzz(1, 0.05), silence(1));
 
-test("events do not depend on the chunking", () => {
-  const listen = (chunk: number) => {
+test("events do not depend on the chunking", async () => {
+  const listen = async (chunk: number) => {
     const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null };
     const analyser = new ChannelAnalyser(ENGINE, options);
     const events = [];
     for (let first = 0; first < CALL.length; first += chunk)
-      events.push(...analyser.feed(CALL.subarray(first, first + chunk)));
-    return [...events, ...analyser.flush()];
+      events.push(...(await analyser.feed(CALL.subarray(first, first + chunk))));
+    return [...events, ...(await analyser.flush())];
   };
-  const whole = listen(CALL.length);
+  const whole = await listen(CALL.length);
   assert.deepEqual(
     whole.map(({ type }) => type).filter((type) => type !== "emotion.updated"),
     ["speech.started", "speech.ended", "speech.started", "speech.ended"],
   );
   assert.equal(whole.filter(({ type }) => type === "emotion.updated").length > 6, true);
-  for (const chunk of [128, 1601, 48_000]) assert.deepEqual(listen(chunk), whole);
+  for (const chunk of [128, 1601, 48_000]) assert.deepEqual(await listen(chunk), whole);
 });
 
 test("a recording has segments, shares and the label of its speech", async () => {
@@ -106,7 +106,7 @@ test("a tile that is no speech has no label, does not count, and teaches no voic
   };
   const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: voice as never };
   const analyser = new ChannelAnalyser(engine, options);
-  const events = [...analyser.feed(CALL), ...analyser.flush()];
+  const events = [...(await analyser.feed(CALL)), ...(await analyser.flush())];
   const ends = events.flatMap((event) => (event.type === "speech.ended" ? [event.code] : []));
   assert.deepEqual([ends, learnt], [["not_speech", undefined], [1.4]]);
   const previews = events.flatMap((event) => (event.type === "emotion.updated" ? [event.code] : []));
@@ -144,7 +144,9 @@ test("unfamiliar speech has less confidence, its distance and a warning; adaptat
   assert.deepEqual([plain.unfamiliarity, plain.warnings], [undefined, []]);
   const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null, keep: true };
   const analyser = new ChannelAnalyser({ ...ENGINE, familiarity }, options);
-  const ends = [...analyser.feed(CALL), ...analyser.flush()].filter(({ type }) => type === "speech.ended");
+  const ends = [...(await analyser.feed(CALL)), ...(await analyser.flush())].filter(
+    ({ type }) => type === "speech.ended",
+  );
   assert.deepEqual(
     ends.map((event) => "confidence" in event && event.confidence),
     plain.segments.map(({ confidence }) => confidence),
@@ -238,10 +240,10 @@ function resampled(samples: Float32Array, rate: number, chunk: number): Float32A
   return chain(...parts, resampler.flush());
 }
 
-test("a live stream keeps nothing of its tiles", () => {
+test("a live stream keeps nothing of its tiles", async () => {
   const options = { channel: 0, channels: 1, hop: 0.5, threshold: 0.5, voice: null };
   const analyser = new ChannelAnalyser(ENGINE, options);
-  analyser.feed(CALL);
-  analyser.flush();
+  await analyser.feed(CALL);
+  await analyser.flush();
   assert.deepEqual(analyser.heard, []);
 });

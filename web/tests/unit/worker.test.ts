@@ -151,9 +151,9 @@ test("between two lengths of the network, the sound goes on backwards", async ()
   const { network } = await instantiate(WASM);
   const piece = VOICE.subarray(9000, 26_000);
   const mirrored = Float32Array.from({ length: 17_600 }, (_, at) => piece[at < 17_000 ? at : 33_998 - at] ?? 0);
-  const found = network.run(piece);
-  assert.deepEqual(found, network.run(mirrored));
-  assert.deepEqual(found.scores, network.scores(found.statistics, network.profile));
+  const found = await network.run(piece);
+  assert.deepEqual(found, await network.run(mirrored));
+  assert.deepEqual(found.scores, await network.scores(found.statistics, network.profile));
   for (const length of [4799, 72_001])
     assert.throws(() => network.run(new Float32Array(length)), /samples, expected 4800 to 72000/);
 });

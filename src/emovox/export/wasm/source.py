@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
-import msgspec
-import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from emovox.adaptation.estimator import Numbers
-from emovox.adaptation.familiarity import from_half
-from emovox.adaptation.parameters import from_arrays
 from emovox.export.c.program import Computed, Function, Program, argument
 from emovox.export.c.weights import array_text
 from emovox.export.c.writer import lowered
 from emovox.export.fixed import SCORES, FixedGraphs, fixed, fixed_graphs, speech_source
+from emovox.export.wasm.description import description, tile_lengths
 from emovox.export.wasm.lengths import joined
 from emovox.export.wasm.speech import ANSWER, BASIS, CHUNK, CHUNK_INPUT, STATE, STATE_INPUT, basis, speech_step
 from emovox.runtime.graph_check import INPUT, SPEECH
-from emovox.runtime.graph_file import cut_graph, read_initialiser
+from emovox.runtime.graph_file import cut_graph
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import read_part
-from emovox.runtime.speech_network import SHA256
 from emovox.schema.card import ModelCard
-
-FORMAT = 2
-"""Version of the exports and the description; `description.ts` of the page's package has the same."""
 
 STORE = "wire"
 """Weights in 8 bits: with halves the file is a third larger over the wire, and the labels are the same."""
-
-GRID = 0.1
-"""Seconds between two lengths that the file takes."""
 
 CLASSES = 4
 """Functions, each for every fourth length: the network halves the number of frames again and again."""
@@ -61,12 +48,6 @@ class WasmSource(NamedTuple):
 
     code: str
     description: dict[str, Any]
-
-
-def tile_lengths(card: ModelCard) -> list[int]:
-    """Return the lengths in samples that the file takes: multiples of 0.1 s, up to one and a half windows."""
-    grid, longest = round(GRID * card.sample_rate), 1.5 * card.window
-    return list(range(math.ceil(card.shortest / GRID - 1e-9) * grid, round(longest * card.sample_rate) + 1, grid))
 
 
 def wasm_source(path: Path, card: ModelCard) -> WasmSource:
@@ -115,7 +96,7 @@ def wasm_source(path: Path, card: ModelCard) -> WasmSource:
         *(f"static void {signature}\n{{\n{body}\n}}" for signature, (body, _) in bodies.items()),
         entry,
     ]
-    return WasmSource("\n\n".join(parts), _description(path, card, lengths=lengths, p=p))
+    return WasmSource("\n\n".join(parts), description(path, card, lengths=lengths, p=p))
 
 
 def _encoder(program: Program, where: Path, lengths: Sequence[int], card: ModelCard, *, source: str) -> tuple[str, int]:
@@ -177,51 +158,3 @@ def _speech(program: Program) -> Function:
 def _case(number: int) -> str:
     call = f"statistics_{number}(samples, statistics, frames, step / {CLASSES});"
     return f"    case {number}:\n        {call}\n        break;"
-
-
-def _description(path: Path, card: ModelCard, *, lengths: list[int], p: int) -> dict[str, Any]:
-    names = ("name", "version", "description", "labels", "threshold", "window", "hop", "parameters", "licence")
-    known = {name: getattr(card, name) for name in (*names, "licence_risk", "sha256", "adaptable")}
-    if card.speech is not None:
-        known["speech"] = {"threshold": card.speech.threshold}
-    if card.trust is not None:
-        known["sets"] = [{"coverage": one.coverage, "least": one.least} for one in card.trust.sets]
-    figures = [
-        {name: getattr(figure, name) for name in ("corpus", "protocol", "metric", "value", "low", "high")}
-        for figure in card.figures
-    ]
-    shortest = lengths[0] / card.sample_rate
-    return {
-        "format": FORMAT,
-        "card": msgspec.to_builtins({**known, "shortest": shortest, "figures": figures}),
-        "statistics": p,
-        "lengths": lengths,
-        "adaptation": _adaptation(read_part(_graph(path)), p) if card.adaptable else None,
-        "familiarity": _familiarity(card),
-        "speech_sha256": SHA256,
-    }
-
-
-def _adaptation(graph: bytes, p: int) -> dict[str, Any]:
-    found = from_arrays(partial(read_initialiser, graph), n_statistics=p)
-    gate = {name: _short(getattr(found.gate, name), 7) for name in ("mean", "scale", "weights")}
-    matrices = {name: _short(getattr(found, name), 5) for name in ("apart", "within")}
-    matrices["axes"] = _short(found.axes, 3)  # halves
-    return {**matrices, "variance": found.variance, "gate": {**gate, "bias": found.gate.bias}}
-
-
-def _familiarity(card: ModelCard) -> dict[str, Any] | None:
-    """Return how far recordings are from the training set, as in the card, with axes of 8 bits and a scale for each."""
-    known = None if card.trust is None else card.trust.familiarity
-    if known is None:
-        return None
-    axes = from_half(known.axes)
-    scales = np.abs(axes).max(axis=1) / 127
-    rounded = np.round(axes / scales[:, None]).astype(np.int8)
-    names = ("step", "centres", "voices", "spread", "limits", "slope")
-    given = msgspec.to_builtins({name: getattr(known, name) for name in names})
-    return {**given, "axes": base64.b64encode(rounded.tobytes()).decode(), "scales": _short(scales, 7)}
-
-
-def _short(values: Numbers, digits: int) -> list[float]:
-    return [float(f"{value:.{digits}g}") for value in values.ravel()]

@@ -6,6 +6,8 @@ export {
   type EmotionStream,
   type ListenOptions,
   type LiveSession,
+  type OnnxModel,
+  type OnnxRuntime,
   type RecogniserOptions,
   type ScoreOptions,
   type StreamOptions,

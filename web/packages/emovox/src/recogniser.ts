@@ -3,15 +3,38 @@ import { decode, mixed, soundOf } from "./audio/decode.ts";
 import { isMicrophoneOffered, Microphone, MicrophoneError, type MicrophoneProblem } from "./audio/microphone.ts";
 import { HIGHEST_RATE, LOWEST_RATE } from "./audio/resample.ts";
 import { EmovoxError } from "./errors.ts";
+import type { OnnxFiles } from "./onnx/model.ts";
 import type { EmotionUpdated, LiveEvent, Row, SpeechEnded, SpeechStarted } from "./types.ts";
 import type { ModelInfo } from "./wasm/description.ts";
 import { Client, type Port } from "./worker/client.ts";
 import type { Finished, Settings, Sound } from "./worker/messages.ts";
 
+/** Addresses of the files that `emovox export MODEL --to web` writes. */
+export interface OnnxModel {
+  readonly kind: "onnx";
+  /** `MODEL.onnx`. */
+  readonly url: string | URL;
+  /** `MODEL-head.onnx`. */
+  readonly head: string | URL;
+  /** `MODEL.web.json`. */
+  readonly card: string | URL;
+}
+
+export interface OnnxRuntime {
+  /** `ort.wasm.bundle.min.mjs`. */
+  readonly script: string | URL;
+  /** `ort-wasm-simd-threaded.wasm`. */
+  readonly wasm: string | URL;
+}
+
 /** Where the files of the package are; by default beside its script, where bundlers find them. */
 export interface RecogniserOptions {
   /** Address of `emovox.wasm`. */
   readonly wasm?: string | URL;
+  /** Another model in place of that in `emovox.wasm`, run by onnxruntime-web; it needs `onnxruntime`. */
+  readonly model?: OnnxModel;
+  /** Addresses of two files in the folder `dist` of the package onnxruntime-web. */
+  readonly onnxruntime?: OnnxRuntime;
   /** Address of `worker.js`, or a Worker that runs it. */
   readonly worker?: string | URL | Worker;
   /** Address of `worklet.js`. */
@@ -172,18 +195,31 @@ export class EmotionRecogniser {
 /**
  * Load the model and start its Worker.
  *
- * @throws EmovoxError `no_simd`, `wasm_unreachable`, `wasm_damaged`, `wasm_version` or `worker_unreachable`.
+ * @throws EmovoxError `no_simd`, `wasm_unreachable`, `wasm_damaged`, `wasm_version` or `worker_unreachable`; with
+ *   `model` also `model_unreachable`, `model_damaged` or `runtime_unreachable`.
  */
 export async function createRecogniser(options: RecogniserOptions = {}): Promise<EmotionRecogniser> {
   const wasm = absolute(options.wasm ?? new URL("./emovox.wasm", import.meta.url));
   const worklet = new URL(absolute(options.worklet ?? new URL("./worklet.js", import.meta.url)));
+  const onnx = onnxFilesOf(options);
   const client = new Client(workerOf(options.worker) as unknown as Port);
   try {
-    return new EmotionRecogniser(await client.ask("load", { wasm }), client, worklet);
+    return new EmotionRecogniser(await client.ask("load", { wasm, ...(onnx ? { onnx } : {}) }), client, worklet);
   } catch (error) {
     client.close();
     throw error;
   }
+}
+
+function onnxFilesOf({ model, onnxruntime }: RecogniserOptions): OnnxFiles | null {
+  if (!model) return null;
+  if (!onnxruntime)
+    throw new EmovoxError(
+      "runtime_unreachable",
+      "got `model` without `onnxruntime`; install onnxruntime-web and give the addresses of its script and wasm",
+    );
+  const [script, wasm] = [absolute(onnxruntime.script), absolute(onnxruntime.wasm)];
+  return { url: absolute(model.url), head: absolute(model.head), card: absolute(model.card), script, wasm };
 }
 
 function workerOf(given: RecogniserOptions["worker"]): Worker {

@@ -34,7 +34,7 @@ export interface ChannelOptions {
   readonly keep?: boolean;
 }
 
-/** The analyser of a channel. The events and their order do not depend on the chunking. */
+/** The analyser of a channel. The events and their order do not depend on the chunking. Calls must wait for each other. */
 export class ChannelAnalyser {
   /** Scores and statistics of the tiles so far, in the order of their segments, if they are kept. */
   readonly heard: Scored[] = [];
@@ -64,51 +64,58 @@ export class ChannelAnalyser {
   }
 
   /** Take the next samples at 16 kHz and return the events that are now certain. */
-  feed(samples: Float32Array): LiveEvent[] {
-    return this.#events(this.#segmenter.feed(samples));
+  async feed(samples: Float32Array): Promise<LiveEvent[]> {
+    return await this.#events(this.#segmenter.feed(samples));
   }
 
   /** End the audio and return the last events. */
-  flush(): LiveEvent[] {
-    return this.#events(this.#segmenter.flush());
+  async flush(): Promise<LiveEvent[]> {
+    return await this.#events(this.#segmenter.flush());
   }
 
-  #events(marks: readonly SegmenterEvent[]): LiveEvent[] {
-    return marks.flatMap((mark): LiveEvent[] => {
-      const about = { utterance: mark.region * this.options.channels + this.options.channel, ...this.#channel };
-      if (mark.kind === "started") return [{ type: "speech.started", ...about, start: secondsOf(mark.start) }];
-      if (mark.kind === "ended") return [this.#ended(mark, about.utterance)];
-      const scored = this.engine.network.run(mark.samples);
-      if (mark.kind === "preview") return [this.#updated(mark, about.utterance, scored)];
-      this.#segments.push(this.#segment(mark, scored));
-      return [];
-    });
+  async #events(marks: readonly SegmenterEvent[]): Promise<LiveEvent[]> {
+    const events: LiveEvent[] = [];
+    for (const mark of marks) {
+      const event = await this.#event(mark);
+      if (event) events.push(event);
+    }
+    return events;
+  }
+
+  async #event(mark: SegmenterEvent): Promise<LiveEvent | null> {
+    const about = { utterance: mark.region * this.options.channels + this.options.channel, ...this.#channel };
+    if (mark.kind === "started") return { type: "speech.started", ...about, start: secondsOf(mark.start) };
+    if (mark.kind === "ended") return this.#ended(mark, about.utterance);
+    const scored = await this.engine.network.run(mark.samples);
+    if (mark.kind === "preview") return await this.#updated(mark, about.utterance, scored);
+    this.#segments.push(await this.#segment(mark, scored));
+    return null;
   }
 
   get #channel(): { readonly channel: number } {
     return { channel: this.options.channel };
   }
 
-  #adapted(scored: Scored): Float32Array {
+  async #adapted(scored: Scored): Promise<Float32Array> {
     const { voice, keep } = this.options;
-    if (voice) return voice.scores(scored.statistics);
+    if (voice) return await voice.scores(scored.statistics);
     return keep || !this.#distance ? scored.scores : this.#distance.tempered(scored.scores);
   }
 
-  #segment(tile: Piece, scored: Scored): Segment {
+  async #segment(tile: Piece, scored: Scored): Promise<Segment> {
     const { voice } = this.options;
     if (this.options.keep) this.heard.push(scored);
     if (!this.#tellsSpeech(scored)) return this.#other(tile, this.#named(scored.scores));
     this.#distance?.add(scored.statistics);
     const plain = voice ? { plain_scores: this.#named(scored.scores) } : {};
-    const segment = { ...this.#judged(tile, this.#named(this.#adapted(scored))), ...plain };
+    const segment = { ...this.#judged(tile, this.#named(await this.#adapted(scored))), ...plain };
     voice?.learn(scored, (tile.end - tile.start) / RATE);
     return segment;
   }
 
   /** A preview has the mean scores of the latest two windows: one window alone seldom changes the label. */
-  #updated(preview: Piece, utterance: number, scored: Scored): EmotionUpdated {
-    const scores = this.#adapted(scored);
+  async #updated(preview: Piece, utterance: number, scored: Scored): Promise<EmotionUpdated> {
+    const scores = await this.#adapted(scored);
     const before = this.#before ?? scores;
     this.#before = scores;
     const smooth = scores.map((score, index) => Math.fround((before[index] ?? 0) + score) / 2);

@@ -19,9 +19,9 @@ export interface Network {
   /** Mean and scale of the training set. */
   readonly profile: Profile;
   /** Score samples at 16 kHz, 0.3 to 4.5 s. */
-  run(samples: Float32Array): Scored;
+  run(samples: Float32Array): Scored | Promise<Scored>;
   /** Score statistics with a profile. */
-  scores(statistics: Float32Array, profile: Profile): Float32Array;
+  scores(statistics: Float32Array, profile: Profile): Float32Array | Promise<Float32Array>;
 }
 
 /** Parameters that adapt a model to a voice, as `emovox.adaptation.estimator.Adaptation`; matrices are row by row. */

@@ -40,9 +40,9 @@ export async function analyse(
     const events: LiveEvent[] = [];
     for (let first = 0; first < samples.length; first += BLOCK) {
       await onProgress((channel + first / samples.length) / channels.length);
-      events.push(...analyser.feed(samples.subarray(first, first + BLOCK)));
+      events.push(...(await analyser.feed(samples.subarray(first, first + BLOCK))));
     }
-    events.push(...analyser.flush());
+    events.push(...(await analyser.flush()));
     const segments = events.flatMap((event) => (event.type === "speech.ended" ? event.segments : []));
     plain.push(...segments);
     if (keep) heard.push(segments.map((segment, index) => ({ segment, scored: scoredAt(analyser.heard, index) })));
@@ -52,7 +52,8 @@ export async function analyse(
   const duration = rounded((channels[0]?.length ?? 0) / RATE);
   const about = { file, duration, threshold, notices, unfamiliarity };
   if (!adaptation) return summarise(plain, about);
-  const again = heard.map((channel) => adapted(engine, adaptation, channel, threshold));
+  const again = [];
+  for (const channel of heard) again.push(await adapted(engine, adaptation, channel, threshold));
   const segments = again.flatMap((channel) => channel.segments);
   const source = channels.length > 1 ? "channel" : "recording";
   return summarise(segments, {
@@ -64,18 +65,19 @@ export async function analyse(
   });
 }
 
-function adapted(engine: Engine, fit: Adaptation, heard: readonly Heard[], threshold: number) {
+async function adapted(engine: Engine, fit: Adaptation, heard: readonly Heard[], threshold: number) {
   const voice = new Voice(engine.network, fit);
   const said = heard.filter(({ segment }) => isSpeech(segment));
   for (const { segment, scored } of said) voice.add(scored, segment.end - segment.start);
   if (said.length) voice.prepare();
-  const segments = heard.map(({ segment, scored }): Segment => {
+  const again = async ({ segment, scored }: Heard): Promise<Segment> => {
     if (!isSpeech(segment)) return segment;
-    const scores = namedScores(engine.card.labels, voice.scores(scored.statistics));
+    const scores = namedScores(engine.card.labels, await voice.scores(scored.statistics));
     const label = labelOf(scores, threshold);
     const confidence = Math.max(...Object.values(scores));
     return { ...segment, label, confidence, scores, plain_scores: segment.scores };
-  });
+  };
+  const segments = await Promise.all(heard.map(again));
   return { voice, segments };
 }
 

@@ -53,11 +53,11 @@ export class Voice {
   }
 
   /** Return the adapted scores of a clip's statistics. */
-  scores(statistics: Float32Array): Float32Array {
+  async scores(statistics: Float32Array): Promise<Float32Array> {
     const found = new Float64Array(this.#scores.length);
     for (const { weight, profile } of this.#mixture) {
       if (!weight) continue;
-      for (const [index, score] of this.network.scores(statistics, profile).entries())
+      for (const [index, score] of (await this.network.scores(statistics, profile)).entries())
         found[index] = (found[index] ?? 0) + weight * score;
     }
     return Float32Array.from(found);

@@ -32,7 +32,7 @@ export interface ModelInfo extends Card {
   readonly sets?: readonly { readonly coverage: number; readonly least: number }[];
 }
 
-interface Description {
+export interface Description {
   readonly format: number;
   readonly card: ModelInfo;
   /** Width p of the statistics. */
@@ -45,9 +45,13 @@ interface Description {
         readonly gate: Readonly<Record<"mean" | "scale" | "weights", readonly number[]>> & { readonly bias: number };
       })
     | null;
-  /** The axes are bytes in base64; each has a scale. */
+  /** The axes are numbers, or bytes in base64; then each has a scale. */
   readonly familiarity:
-    | (Omit<Familiarity, "axes"> & { readonly axes: string; readonly scales: readonly number[] })
+    | (Omit<Familiarity, "axes"> &
+        (
+          | { readonly axes: readonly number[]; readonly scales?: never }
+          | { readonly axes: string; readonly scales: readonly number[] }
+        ))
     | null;
 }
 
@@ -71,13 +75,21 @@ export function contentsOf(module: WebAssembly.Module): Contents {
       "wasm_damaged",
       "the wasm file holds no model of emovox; serve the emovox.wasm that came with this package",
     );
-  const { format, card, statistics, lengths, adaptation, familiarity } = JSON.parse(
-    new TextDecoder().decode(section),
-  ) as Description;
+  return contentsIn(JSON.parse(new TextDecoder().decode(section)) as Description, "the wasm file");
+}
+
+/**
+ * Return what a description says.
+ *
+ * @param file its file, for messages.
+ * @throws EmovoxError `wasm_version` if the file is for another version of this code.
+ */
+export function contentsIn(description: Description, file: string): Contents {
+  const { format, card, statistics, lengths, adaptation, familiarity } = description;
   if (format !== FORMAT)
     throw new EmovoxError(
       "wasm_version",
-      `the wasm file has format ${format}, this code reads format ${FORMAT}: code and file are of different versions; ` +
+      `${file} has format ${format}, this code reads format ${FORMAT}: code and file are of different versions; ` +
         "serve both from the same package, and reload the page without its cache",
     );
   return {
@@ -90,6 +102,7 @@ export function contentsOf(module: WebAssembly.Module): Contents {
 }
 
 function withAxes({ axes, scales, ...known }: NonNullable<Description["familiarity"]>): Familiarity {
+  if (!scales) return { ...known, axes: Float64Array.from(axes) };
   const bytes = Int8Array.from(atob(axes), (letter) => letter.charCodeAt(0));
   const width = bytes.length / scales.length;
   return { ...known, axes: Float64Array.from(bytes, (byte, index) => byte * (scales[Math.floor(index / width)] ?? 0)) };

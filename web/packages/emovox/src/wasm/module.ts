@@ -62,15 +62,20 @@ export async function instantiate(bytes: BufferSource): Promise<Loaded> {
   return { ...contents, network, speech: () => speechOf(native) };
 }
 
-async function bytesOf(url: string): Promise<ArrayBuffer> {
-  const advice = "check the address in the option `wasm`, and that the server has the file";
+/** Fetch a file. */
+export async function bytesOf(
+  url: string,
+  code: "wasm_unreachable" | "model_unreachable" = "wasm_unreachable",
+): Promise<ArrayBuffer> {
+  const option = code === "wasm_unreachable" ? "wasm" : "model";
+  const advice = `check the address in the option \`${option}\`, and that the server has the file`;
   let response: Response;
   try {
     response = await fetch(url);
   } catch (error) {
-    throw new EmovoxError("wasm_unreachable", `${url} cannot be fetched; ${advice}`, { cause: error });
+    throw new EmovoxError(code, `${url} cannot be fetched; ${advice}`, { cause: error });
   }
-  if (!response.ok) throw new EmovoxError("wasm_unreachable", `${url} answers with HTTP ${response.status}; ${advice}`);
+  if (!response.ok) throw new EmovoxError(code, `${url} answers with HTTP ${response.status}; ${advice}`);
   return await response.arrayBuffer();
 }
 

@@ -6,6 +6,8 @@ import { analyse } from "../engine/recording.ts";
 import { RATE } from "../engine/segmenter.ts";
 import { Voice } from "../engine/voice.ts";
 import { EmovoxError } from "../errors.ts";
+import type { OnnxFiles } from "../onnx/model.ts";
+import type { LiveEvent } from "../types.ts";
 import type { Loaded } from "../wasm/module.ts";
 import type { Finished, Kind, Reply, Request, Requests, Settings, Sound } from "./messages.ts";
 
@@ -13,6 +15,8 @@ interface Stream {
   readonly resampler: Resampler;
   readonly analyser: ChannelAnalyser;
   readonly voice: Voice | null;
+  /** Ends with the work so far: a network may answer later, and samples must stay in order. */
+  work: Promise<unknown>;
 }
 
 /** Answers requests. Streams are numbered by the request that opened them. */
@@ -22,11 +26,11 @@ export class Host {
   readonly #cancelled = new Set<number>();
 
   /**
-   * @param load loads a wasm file by its address.
+   * @param load loads a wasm file by its address, and another model if it has files.
    * @param reply sends a message to the page.
    */
   constructor(
-    private readonly load: (url: string) => Promise<Loaded>,
+    private readonly load: (wasm: string, onnx?: OnnxFiles) => Promise<Loaded>,
     private readonly reply: (reply: Reply) => void,
   ) {}
 
@@ -48,7 +52,7 @@ export class Host {
   #answer(request: Request): Promise<Requests[Kind]["answer"]> | Requests[Kind]["answer"] {
     switch (request.kind) {
       case "load":
-        return this.#load(request.wasm);
+        return this.#load(request);
       case "analyse":
         return this.#analyse(request);
       case "cancel":
@@ -67,8 +71,8 @@ export class Host {
     }
   }
 
-  async #load(url: string): Promise<Requests["load"]["answer"]> {
-    this.#loaded = await this.load(url);
+  async #load({ wasm, onnx }: Request<"load">): Promise<Requests["load"]["answer"]> {
+    this.#loaded = await this.load(wasm, onnx);
     return this.#loaded.card;
   }
 
@@ -94,21 +98,33 @@ export class Host {
     const voice = adaptation && new Voice(loaded.network, adaptation);
     const threshold = settings.threshold ?? loaded.card.threshold;
     const options = { channel: 0, channels: 1, hop: loaded.card.hop, threshold, voice };
-    return { resampler: new Resampler(sampleRate, RATE), analyser: new ChannelAnalyser(loaded, options), voice };
+    return {
+      resampler: new Resampler(sampleRate, RATE),
+      analyser: new ChannelAnalyser(loaded, options),
+      voice,
+      work: Promise.resolve(),
+    };
   }
 
-  #feed({ stream, samples }: Request<"feed">): null {
-    const { resampler, analyser } = this.#stream(stream);
-    for (const event of analyser.feed(resampler.feed(samples))) this.reply({ kind: "event", id: stream, event });
+  async #feed({ stream, samples }: Request<"feed">): Promise<null> {
+    const found = this.#stream(stream);
+    await inOrder(found, async () => this.#tell(stream, await found.analyser.feed(found.resampler.feed(samples))));
     return null;
   }
 
-  #finish(stream: number): Finished {
-    const { resampler, analyser, voice } = this.#stream(stream);
+  async #finish(stream: number): Promise<Finished> {
+    const found = this.#stream(stream);
     this.#streams.delete(stream);
-    for (const event of [...analyser.feed(resampler.flush()), ...analyser.flush()])
-      this.reply({ kind: "event", id: stream, event });
+    const { resampler, analyser, voice } = found;
+    await inOrder(found, async () => {
+      this.#tell(stream, await analyser.feed(resampler.flush()));
+      this.#tell(stream, await analyser.flush());
+    });
     return { seconds: analyser.seconds, adapted: voice && adaptedTo(voice, "stream") };
+  }
+
+  #tell(stream: number, events: readonly LiveEvent[]): void {
+    for (const event of events) this.reply({ kind: "event", id: stream, event });
   }
 
   get #model(): Loaded {
@@ -129,6 +145,13 @@ export class Host {
     if (!found) throw new EmovoxError("closed", `stream ${stream} has ended; open another one`);
     return found;
   }
+}
+
+/** Do a task after those before it, whether or not they failed. */
+function inOrder(stream: Stream, task: () => Promise<void>): Promise<void> {
+  const done = stream.work.then(task, task);
+  stream.work = done.catch(() => undefined);
+  return done;
 }
 
 function resampled({ sampleRate, channels }: Sound): Float32Array[] {

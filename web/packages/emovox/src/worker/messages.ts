@@ -1,5 +1,6 @@
 // What the page and the Worker say to each other.
 import type { ErrorCode } from "../errors.ts";
+import type { OnnxFiles } from "../onnx/model.ts";
 import type { Adapted, LiveEvent, Row } from "../types.ts";
 import type { ModelInfo } from "../wasm/description.ts";
 
@@ -18,7 +19,11 @@ export interface Sound {
 
 /** What can be asked of the Worker: request → the fields of its question and its answer. */
 export interface Requests {
-  readonly load: { readonly question: { readonly wasm: string }; readonly answer: ModelInfo };
+  /** Load emovox.wasm, and in place of its model that of other files, if there are any. */
+  readonly load: {
+    readonly question: { readonly wasm: string; readonly onnx?: OnnxFiles };
+    readonly answer: ModelInfo;
+  };
   readonly analyse: {
     readonly question: { readonly file: string; readonly sound: Sound; readonly settings: Settings };
     readonly answer: Row;
