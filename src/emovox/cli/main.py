@@ -40,7 +40,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command("emovox.cli.train", "train", "Train a model from a recipe."),
     "evaluate": Command("emovox.cli.evaluate", "evaluate", "Evaluate a model, or recompute figures from predictions."),
     "transfer": Command("emovox.cli.transfer", "transfer", "Measure how a recipe carries over from corpus to corpus."),
-    "compress": Command("emovox.cli.compress", "app", "Make a model smaller and faster: INT8."),
+    "compress": Command("emovox.cli.compress", "app", "Make a model smaller and faster: distillation, pruning, INT8."),
     "export": Command("emovox.cli.export", "export", "Write a model for other programs: C, ONNX, wasm, TensorRT."),
     "models": Command("emovox.cli.models", "models", "List the models that come with emovox, with their figures."),
     "doctor": Command("emovox.cli.doctor", "doctor", "Check this installation: what works here, and what does not."),
