@@ -76,7 +76,7 @@ def channel_spread(activations: Values, weights: Values, share: float = SHARE) -
         weights: [c] the largest absolute weight that reads it.
         share: see `SHARE`.
 
-    >>> channel_spread(np.array([4.0, 1.0]), np.array([1.0, 1.0])).round(3).tolist()
+    >>> [round(float(one), 3) for one in channel_spread(np.array([4.0, 1.0]), np.array([1.0, 1.0]))]
     [1.414, 0.707]
     """
     spread = np.maximum(activations, LEAST) ** share / np.maximum(weights, LEAST) ** (1 - share)
