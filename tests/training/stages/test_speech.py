@@ -1,4 +1,4 @@
-"""Speech is told from other sounds by training clips alone; nothing else of a training changes."""
+"""Training clips alone teach what is speech; nothing else of a training changes."""
 
 from __future__ import annotations
 
