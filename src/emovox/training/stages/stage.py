@@ -1,7 +1,7 @@
 """The common parts of the stages of a training: their context, and the network that one hands to the next.
 
-The stages run one after another in each fold. A new stage (pruning, quantisation) is a class with `run` that is added
-to `STAGES` of a method; nothing else changes.
+The stages run one after another in each fold. A new stage is a class with `run` that is added to `STAGES` in
+`emovox.training.network`; nothing else changes.
 """
 
 from __future__ import annotations
