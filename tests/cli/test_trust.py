@@ -100,6 +100,7 @@ def test_a_function_of_the_user_is_tested(capsys: pytest.CaptureFixture[str]) ->
         (["toy.onnx"], "expected the corpora to test toy.onnx on"),
         (["-", "--predictions", "x.csv"], "expected one model, run or"),
         (["toy.onnx", "--corpus", "own.jsonl", "--noise", "nowhere"], "expected a folder of noises"),
+        (["toy.onnx", "--corpus", "own.jsonl", "--views"], "expected another: it has no views"),
     ],
 )
 def test_wrong_use_is_explained(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,6 +114,35 @@ def test_other_errors_have_a_code(capsys: pytest.CaptureFixture[str]) -> None:
     (Path("empty")).mkdir()
     assert run("empty") == 1
     assert "not the folder of a run" in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_an_error_before_any_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As is a cache folder; half an hour of work would be lost."""
+    (folder / "noting.py").write_text("def hear(samples, rate):\n    open('asked', 'w')\n", encoding="utf-8")
+    (folder / "own").write_bytes(b"mine")
+    (folder / "out" / "trust.json").mkdir(parents=True)
+    for output in ("own", "own/out", "out"):
+        assert run("noting:hear", "--corpus", "own.jsonl", "--output", output) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {output}")
+    monkeypatch.setenv("EMOVOX_CACHE", str(folder / "own"))
+    assert run("noting:hear", "--corpus", "own.jsonl") == 1
+    assert "the answers cannot be kept (Not a directory)" in capsys.readouterr().err
+    assert not (folder / "asked").exists()
+    assert (folder / "own").read_bytes() == b"mine"
+
+
+def test_the_report_is_written_where_nobody_reads_standard_output(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("emovox.cli.trust.say", gone)
+    assert run("toy.onnx", "--corpus", "own.jsonl", "--output", "out") == 1
+    assert len(list((folder / "out").iterdir())) == 3
 
 
 def test_options_of_the_suite_belong_to_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -165,16 +165,24 @@ def say_limits(card: ModelCard) -> None:
         complain(f"note: model '{card.name}': {card.limits}")
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for output, with its parents. A folder that exists stays as it is.
+def make_folder(folder: Path, *, file: str = ".emovox") -> None:
+    """Make a folder for output, with its parents, and check that a file can be written in it, before long work.
+
+    A folder that exists stays as it is.
+
+    Args:
+        folder: the folder.
+        file: name of the first file that will be written; it does not appear yet.
 
     Raises:
-        ConfigError: it cannot be made.
+        ConfigError: the folder cannot be made, or the file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made ({error.strerror}); give another --output") from error
+    with replacing(folder / file):
+        pass  # what is empty does not replace a file
 
 
 class InputFiles:

@@ -79,7 +79,7 @@ def evaluate(
 
     named = models or [NO_MODEL]
     if protocol == TRUST:
-        _check_trust(named, corpus=corpus, predictions=predictions)
+        _check_trust(named, corpus=corpus, predictions=predictions, views=views)
         command = _trust_command(named[0], corpus=corpus, noise=noise, quick=quick, output=output, seed=seed)
         evaluate_trust(
             named[0], corpus=corpus, noise=noise, strict=strict, quick=quick, resume=resume, output=output,
@@ -150,7 +150,11 @@ def _check(
         raise typer.BadParameter(f"got none, expected the corpora to run {alone[0]} on", param_hint="--corpus")
 
 
-def _check_trust(named: Sequence[str], *, corpus: str | None, predictions: Sequence[Path] | None) -> None:
+def _check_trust(
+    named: Sequence[str], *, corpus: str | None, predictions: Sequence[Path] | None, views: bool | None
+) -> None:
+    if views is not None:
+        raise typer.BadParameter("got --protocol trust, expected another: it has no views", param_hint="--views")
     if predictions or list(named) == [NO_MODEL] or len(named) > 1:
         raise typer.BadParameter(
             "got several, or predictions alone, expected one model, run or module:function", param_hint="MODEL"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from emovox.cli.console import Form, columns, complain, say
+from emovox.cli.console import Form, columns, complain, make_folder, say
 from emovox.cli.progress import counting
-from emovox.schema.errors import CorpusError, EmovoxError
+from emovox.schema.errors import EmovoxError
 from emovox.schema.extras import require
 from emovox.schema.text import json_document, printable
 
@@ -41,13 +41,15 @@ def evaluate_trust(
     """Run the suite, and print or write its result; exit with 1 if `strict` and a test fails."""
     require("numba", need="--protocol trust", extra="evaluate")
     from emovox.augment.sources import VARIABLE
-    from emovox.evaluation.report.trust import write_trust
+    from emovox.evaluation.report.trust import JSON_FILE, write_trust
     from emovox.evaluation.trust.outcome import tally
     from emovox.evaluation.trust.run import SuitePlan, run_suite
     from emovox.training.cache import cache_folder
 
     if noise is not None and not noise.is_dir():
         raise typer.BadParameter(f"got {noise}, expected a folder of noises", param_hint="--noise")
+    if output is not None:
+        make_folder(output, file=JSON_FILE)
     named = os.environ.get(VARIABLE)
     work = cache_folder() / "trust"
     system = _system(name, work)
@@ -61,9 +63,10 @@ def evaluate_trust(
         command=command,
     )
     result = run_suite(system, clips, plan, watch=lambda part: counting(f"of {part}"))
+    page = write_trust(result, output) if output is not None else None
     say(json_document(result) if form is Form.JSON else _text(result), nl=False, safe=form is Form.JSON)
-    if output is not None:
-        complain(f"report: {write_trust(result, output)}")
+    if page is not None:
+        complain(f"report: {page}")
     found = tally(result.tests)
     if strict and found.passed < found.testable:
         raise typer.Exit(1)
@@ -98,7 +101,7 @@ def _clips(name: str, corpus: str | None, system: System) -> Mapping[str, Sequen
         try:
             for clip in load_clips([source], name=renamed):
                 found.setdefault(clip.corpus, []).append(clip)
-        except (CorpusError, EmovoxError) as error:
+        except EmovoxError as error:
             complain(f"note: tests with sound leave out {source}: {error}")
     return {each: found.get(each, []) for each in dict.fromkeys((*system.out_of_fold, *found))}
 

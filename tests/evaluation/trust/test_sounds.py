@@ -45,6 +45,18 @@ def test_recordings_are_those_of_their_kind(tmp_path: Path) -> None:
         sounds("wind", most=4, seed=0, noise=None)
 
 
+def test_recordings_that_cannot_be_read_are_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "nonspeech100"
+    folder.mkdir()
+    for number in range(18, 24):
+        (folder / f"n{number}.wav").write_text("no sound", encoding="utf-8")
+    with pytest.raises(NoSoundsError, match=r"none of 6 recordings can be read, the last: .*n\d\d\.wav: got bytes"):
+        sounds("machine", most=2, seed=0, noise=tmp_path)
+    for number in (18, 22):
+        soundfile.write(folder / f"n{number}.wav", speech(200.0, seconds=1.0), RATE)
+    assert {item.id for item in sounds("machine", most=2, seed=0, noise=tmp_path)} == {"n18", "n22"}
+
+
 def test_programs_are_used_if_they_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for kind, message in (("music", "no fluidsynth with a soundfont"), ("espeak", "espeak-ng is not installed")):

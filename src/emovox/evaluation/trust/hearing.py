@@ -6,10 +6,12 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from emovox.audio.reader import load_audio
@@ -19,9 +21,11 @@ from emovox.augment.sources import VARIABLE
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.trust.sample import order_key
 from emovox.evaluation.trust.system import System, SystemAnswer
-from emovox.schema.errors import AudioError, EmovoxError
+from emovox.schema.errors import AudioError, ConfigError, EmovoxError, MissingExtraError
 from emovox.schema.figure import TILE
+from emovox.schema.files import write_whole
 from emovox.schema.progress import Progress, no_progress, tracked
+from emovox.schema.text import some
 
 
 class Key(NamedTuple):
@@ -40,6 +44,9 @@ class Trouble(NamedTuple):
 
 
 Heard: TypeAlias = dict[Key, SystemAnswer | Trouble]
+
+_Line: TypeAlias = tuple[str, str, str, str | None, tuple[float, ...] | None, float]
+"""A line of a store: the key, then the answer."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ class Hearing:
         seed: of the changes.
         store: file that keeps the answers; None keeps them in memory only.
         known: answers so far.
+        unreadable: corpus and name of each recording that cannot be read → the reason.
     """
 
     system: System
@@ -130,10 +138,21 @@ class Hearing:
     seed: int
     store: Path | None
     known: Heard
+    unreadable: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence about recordings that cannot be read, if there are any."""
+        if not self.unreadable:
+            return ()
+        reasons = some(self.unreadable.values(), most=3)
+        return (f"{len(self.unreadable)} recordings cannot be read, and count as clips without an answer: {reasons}",)
 
     @classmethod
     def opened(cls, system: System, noise: Path | None, *, seed: int, folder: Path | None, resume: bool) -> Hearing:
         """Return a hearing whose answers are kept in a folder, by the digest of the system and the folder of noises.
+
+        Lines of a damaged file are left out; what they said is asked again.
 
         Args:
             system: the system.
@@ -141,15 +160,20 @@ class Hearing:
             seed: of the changes.
             folder: folder of the answers; None keeps none.
             resume: whether to use the answers of an earlier hearing; otherwise they are forgotten.
+
+        Raises:
+            ConfigError: the answers cannot be kept.
         """
         changes = changes_in(noise)
         if folder is None:
             return cls(system, changes, seed, None, {})
-        folder.mkdir(parents=True, exist_ok=True)
         store = folder / f"{system.digest[:16]}-{seed}-{zlib.crc32(str(noise).encode()):08x}.jsonl"
-        if not resume:
-            store.unlink(missing_ok=True)
-        return cls(system, changes, seed, store, _read(store))
+        with _kept_in(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not resume:
+                store.unlink(missing_ok=True)
+            store.touch()
+            return cls(system, changes, seed, store, _read(store, system.labels))
 
     def hear(self, items: Sequence[Stimulus], conditions: Sequence[str], progress: Progress = no_progress) -> Heard:
         """Return the answers for all items under all conditions; those that are known are not asked again.
@@ -172,7 +196,8 @@ class Hearing:
         hear = self.system.hear[item.fold]
         try:
             samples, rate = item.load()
-        except AudioError:
+        except (AudioError, MissingExtraError) as error:
+            self.unreadable[item.corpus, item.id] = str(error)
             return {self._key(name, item): SystemAnswer(None, None, 0.0) for name in conditions}
         return {self._key(name, item): self._answer(hear, name, item, samples, rate) for name in conditions}
 
@@ -191,25 +216,42 @@ class Hearing:
     def _keep(self, found: Heard) -> None:
         if self.store is None:
             return
-        with self.store.open("a", encoding="utf-8") as lines:
-            for key, answer in found.items():
-                if isinstance(answer, SystemAnswer):  # a failure is tried again
-                    lines.write(json.dumps([*key, *answer]) + "\n")
+        lines = [
+            json.dumps([*key, *answer]) + "\n"
+            for key, answer in found.items()
+            if isinstance(answer, SystemAnswer) and (key.corpus, key.id) not in self.unreadable  # others: tried again
+        ]
+        with _kept_in(self.store.parent), self.store.open("a", encoding="utf-8") as file:
+            file.write("".join(lines))
 
 
-def _read(store: Path) -> Heard:
-    """Return the answers of a store, and cut off a last line that a kill has left unfinished."""
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or folder}: the answers cannot be kept ({error.strerror or error}), expected a folder "
+            "that you may write to, with room; set $EMOVOX_CACHE to another"
+        ) from error
+
+
+def _read(store: Path, labels: Sequence[str]) -> Heard:
+    """Return the answers of a store, and take lines out of it that a kill or a bad disk has left damaged."""
+    whole: list[bytes] = []
     found: Heard = {}
-    if not store.exists():
-        return found
     data = store.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        store.write_bytes(whole)
-    for line in whole.splitlines():
-        condition, corpus, name, label, scores, seconds = json.loads(line)
-        kept = None if scores is None else tuple(scores)
-        found[Key(condition, corpus, name)] = SystemAnswer(label, kept, seconds)
+    for line in data.splitlines(keepends=True):
+        try:
+            condition, corpus, name, label, scores, seconds = msgspec.json.decode(line, type=_Line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        if line.endswith(b"\n") and label in (None, *labels) and len(scores or labels) == len(labels):
+            whole.append(line)
+            found[Key(condition, corpus, name)] = SystemAnswer(label, scores, seconds)
+    if len(b"".join(whole)) < len(data):
+        store.unlink()
+        write_whole(store, b"".join(whole))
     return found
 
 

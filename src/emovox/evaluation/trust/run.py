@@ -82,7 +82,7 @@ def run_suite(
         seed=plan.seed,
         corpora={corpus.name: corpus.how or corpus.why for corpus in corpora},
         command=plan.command,
-        notes=system.notes,
+        notes=(*system.notes, *hearing.notes),
         tests=tuple(tests),
     )
 

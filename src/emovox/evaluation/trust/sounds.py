@@ -20,7 +20,7 @@ from emovox.augment.conditions import NOISE_FILES
 from emovox.evaluation.trust.hearing import Stimulus
 from emovox.evaluation.trust.sample import order_key
 from emovox.evaluation.trust.system import ANY
-from emovox.schema.errors import AudioError
+from emovox.schema.errors import AudioError, MissingExtraError
 
 RATE, SECONDS = 16000, 5.0
 """Sample rate in Hz and length in seconds of sounds by formula."""
@@ -129,8 +129,23 @@ def _files(kind: str, most: int, seed: int, noise: Path | None) -> list[Stimulus
     if not found:
         where = "esc10" if kind in CLASSES else "nonspeech100"
         raise NoSoundsError(f"no recordings of this kind in {noise / where}")
-    chosen = sorted(found, key=lambda path: order_key(seed, path.name))[:most]
-    return [_item(kind, path.stem, *_load(path)) for path in chosen]
+    return _readable(kind, sorted(found, key=lambda path: order_key(seed, path.name)), most)
+
+
+def _readable(kind: str, paths: Sequence[Path], most: int) -> list[Stimulus]:
+    """Return the first `most` recordings that can be read."""
+    found: list[Stimulus] = []
+    reason = ""
+    for path in paths:
+        if len(found) == most:
+            break
+        try:
+            found.append(_item(kind, path.stem, *_load(path)))
+        except NoSoundsError as error:
+            reason = str(error)
+    if not found:
+        raise NoSoundsError(f"none of {len(paths)} recordings can be read, the last: {reason}")
+    return found
 
 
 def _audio(folder: Path) -> list[Path]:
@@ -143,7 +158,7 @@ def _audio(folder: Path) -> list[Path]:
 def _load(path: Path) -> tuple[Samples, int]:
     try:
         audio, rate = load_audio(path)
-    except AudioError as error:
+    except (AudioError, MissingExtraError) as error:
         raise NoSoundsError(str(error)) from error
     return audio[0, : round(LONGEST * rate)], rate
 
@@ -152,7 +167,7 @@ def _music(most: int, noise: Path | None) -> list[Stimulus]:
     """Return music of a folder, as in MUSAN, or pieces that fluidsynth plays."""
     found = _audio(noise / "music") if noise is not None else []
     if found:
-        return [_item("music", path.stem, *_load(path)) for path in found[:: -(-len(found) // most)]]
+        return _readable("music", found[:: -(-len(found) // most)], most)
     fonts = [font for folder in SOUNDFONTS for font in sorted(Path(folder).glob("*.sf*"))]
     if shutil.which("fluidsynth") is None or not fonts:
         raise NoSoundsError("no folder music with the noises, and no fluidsynth with a soundfont")
