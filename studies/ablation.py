@@ -39,7 +39,8 @@ from emovox.training.data.task import Task, make_task, task_folds
 from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Mixup, Plan, SpecAugment
-from emovox.training.run import all_predictions, open_folder, run_fold, trained_clips
+from emovox.training.run import all_predictions, run_fold, trained_clips
+from emovox.training.run_folder import open_folder
 from emovox.workflow import read_recipe
 from publish.ablation import ALL, CONDITIONS, NONE, WITHOUT, ablation_table, model_of, read_runs
 

@@ -32,7 +32,8 @@ from emovox.models.trained import TrainedModel
 from emovox.runtime.model import Model
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.figure import SEVEN, TILE
-from emovox.training.run import Run, model_folder
+from emovox.training.run import Run
+from emovox.training.run_folder import model_folder
 
 CALIBRATE = 60
 FLOAT, CALIBRATED, TRAINED = "float", "calibrated", "trained"

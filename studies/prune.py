@@ -46,12 +46,12 @@ from emovox.training.cache import cache_folder
 from emovox.training.data.statistics import pooled
 from emovox.training.data.task import make_task, task_folds
 from emovox.training.network import NetworkMethod
-from emovox.training.network_recipe import NetworkRecipe, Pruning
+from emovox.training.network_recipe import NetworkRecipe, Pruning, recipe_of_run
 from emovox.training.stages.encoder import LearnEncoder
 from emovox.training.stages.head import LearnHead, logits
 from emovox.training.stages.prune import Prune
 from emovox.training.stages.stage import Context, run_stages
-from emovox.training.take_over import run_recipe, take_over_fit
+from emovox.training.take_over import take_over_fit
 from emovox.workflow import read_recipe
 
 ROUNDS, SECONDS, RATE, CLASSES = 400, 3, 16000, 9
@@ -226,7 +226,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             print_timed(untrained(recipe, arguments.keep), Path(folder))
         return
-    before = run_recipe(arguments.run)
+    before = recipe_of_run(arguments.run, need="prune")
     task = make_task(load_clips(before.data.corpora, name=before.data.name), before.data)
     (fold,) = (fold for fold in task_folds(task, before.data, seed=before.seed) if fold.number == arguments.fold)
     method = NetworkMethod.prepared(task, before, folder=cache_folder(), workers=1)

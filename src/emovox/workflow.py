@@ -239,7 +239,7 @@ def transfer(
     from emovox.corpora.load import load_clips
     from emovox.evaluation.report.transfer import write_transfer_report
     from emovox.training.data.task import make_task
-    from emovox.training.run import is_same_run, open_folder
+    from emovox.training.run_folder import is_same_run, open_folder
     from emovox.training.settle import settle
     from emovox.training.transfer import lesson_recipe, lessons, transferred
 
@@ -337,7 +337,7 @@ def _run_folds(job: TrainingJob[Any]) -> tuple[Any, Run[Any]]:
 
 def _run_pretraining(job: TrainingJob[PretrainingRecipe]) -> Run[Any]:
     from emovox.training.pretraining import Pretraining, speaker_task
-    from emovox.training.run import is_same_run
+    from emovox.training.run_folder import is_same_run
 
     is_same_run(job.folder, job.recipe, resume=job.resume)  # before inputs are computed for hours
     task = speaker_task(job.clips)

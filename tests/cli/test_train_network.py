@@ -20,7 +20,8 @@ from emovox.export.network import export_network
 from emovox.models.trained import TrainedModel
 from emovox.runtime.model import Model
 from emovox.testing import RATE
-from emovox.training.run import Run, model_folder
+from emovox.training.run import Run
+from emovox.training.run_folder import model_folder
 from tests.cli import dying
 from tests.models.small import write_whisper
 from tests.sounds import MOODS, utterance, write_sounds

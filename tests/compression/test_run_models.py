@@ -25,10 +25,10 @@ from emovox.export.network import export_trained
 from emovox.models.fake_quantisation import WEIGHT_LEVELS
 from emovox.models.trained import TrainedModel
 from emovox.runtime.registry import read_card, resolve
-from emovox.schema.errors import CompressionError
+from emovox.schema.errors import CompressionError, RecipeError
 from emovox.testing import write_voices
 from emovox.training.quantisation import is_made_from
-from emovox.training.run import QUANTISED, model_folder
+from emovox.training.run_folder import QUANTISED, model_folder
 
 pytestmark = pytest.mark.slow
 """A run is trained first; test_learnt.py has the same for a network that has not learnt."""
@@ -120,10 +120,10 @@ def test_the_command_trains_and_writes(run: Path, tmp_path: Path, capsys: pytest
 
 
 def test_what_has_nothing_to_train_is_refused(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(CompressionError, match="not the folder of a run"):
+    with pytest.raises(RecipeError, match="not the folder of a run"):
         learnt_network(tmp_path)
     (tmp_path / "recipe.json").write_text(json.dumps({"kind": "svm"}), encoding="utf-8")
-    with pytest.raises(CompressionError, match="run of the kind 'svm', expected a network"):
+    with pytest.raises(RecipeError, match="of kind 'svm', which has no layers to quantise, expected kind 'network'"):
         learnt_network(tmp_path)
     (tmp_path / "recipe.json").write_bytes((run / "recipe.json").read_bytes())
     with pytest.raises(CompressionError, match=r"has no trained network, expected .*network.json; set export = true"):

@@ -17,7 +17,8 @@ from emovox.schema.errors import RecipeError
 from emovox.training import loop
 from emovox.training.network import NetworkMethod
 from emovox.training.recipe import Data
-from emovox.training.run import ADAPTATION, RESOLVED, Run, model_folder, train
+from emovox.training.run import ADAPTATION, Run, train
+from emovox.training.run_folder import RESOLVED, model_folder
 from tests.training.rows import drawn_inputs, drawn_task, joined, plan, small_recipe
 
 TASK = joined(*(drawn_task(corpus=name, takes=4, speakers=("ada", "bob")) for name in ("one", "two")))

@@ -28,7 +28,8 @@ from emovox.training.network import NetworkMethod
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.plan import Adversary, Loss
 from emovox.training.recipe import Data
-from emovox.training.run import MODEL, train
+from emovox.training.run import train
+from emovox.training.run_folder import MODEL
 from emovox.training.stages.head import logits
 from tests.training.rows import changed, drawn_inputs, drawn_task, joined, plan, small_recipe
 

@@ -26,7 +26,8 @@ from emovox.training.cross_validation import FoldScores
 from emovox.training.data.task import Indices, Task, task_folds
 from emovox.training.fold_file import read_fold
 from emovox.training.recipe import Data
-from emovox.training.run import Run, all_predictions, open_folder, train, trained_clips
+from emovox.training.run import Run, all_predictions, train, trained_clips
+from emovox.training.run_folder import open_folder
 from emovox.training.svm.recipe import Svm, SvmRecipe
 from tests.corpora.trees import clip
 from tests.training import killed

@@ -14,10 +14,11 @@ from emovox.schema.errors import CheckpointError, RecipeError
 from emovox.training import loop
 from emovox.training import take_over as taking
 from emovox.training.network import NetworkMethod
-from emovox.training.network_recipe import NetworkRecipe, Pruning, Teacher
+from emovox.training.network_recipe import NetworkRecipe, Pruning, Teacher, recipe_of_run
 from emovox.training.plan import Loss, Stopping
-from emovox.training.run import RESOLVED, train
-from emovox.training.take_over import pruned_recipe, run_recipe, take_over
+from emovox.training.run import train
+from emovox.training.run_folder import RESOLVED
+from emovox.training.take_over import pruned_recipe, take_over
 from tests.training.rows import drawn_inputs, drawn_task, plan, small_recipe
 
 TASK = drawn_task(speakers=("ada", "bob", "cy"))
@@ -51,7 +52,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_result_is_that_of_the_recipe_and_the_first_stage_is_not_run_again(run: Path, tmp_path: Path) -> None:
-    before = run_recipe(run)
+    before = recipe_of_run(run, need="prune")
     after = pruned_recipe(before, HALF, name="")
     assert (after.name, after.prune) == ("small-50", HALF)
     take_over(run, tmp_path / "taken", before=before, after=after)
@@ -68,7 +69,7 @@ def test_the_result_is_that_of_the_recipe_and_the_first_stage_is_not_run_again(r
 
 
 def test_clips_that_have_changed_are_refused(run: Path, tmp_path: Path) -> None:
-    before = run_recipe(run)
+    before = recipe_of_run(run, need="prune")
     after = pruned_recipe(before, HALF, name="other")
     fewer = TASK.clips[1:]
     with (
@@ -79,7 +80,7 @@ def test_clips_that_have_changed_are_refused(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_folder_of_the_run_itself_is_refused(run: Path) -> None:
-    before = run_recipe(run)
+    before = recipe_of_run(run, need="prune")
     with pytest.raises(RecipeError, match="is the run that is to be pruned; name another folder by --output"):
         take_over(run, run, before=before, after=pruned_recipe(before, HALF, name=""))
 
@@ -88,6 +89,6 @@ def test_a_checkpoint_that_is_gone_is_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "folds/1").mkdir(parents=True)
     (tmp_path / "folds/1.json").write_text("{}")
     (tmp_path / RESOLVED).write_bytes((run / RESOLVED).read_bytes())
-    before = run_recipe(tmp_path)
+    before = recipe_of_run(tmp_path, need="prune")
     with pytest.raises(CheckpointError, match="there is no such checkpoint; train the run on this machine"):
         take_over(tmp_path, tmp_path / "new", before=before, after=pruned_recipe(before, HALF, name=""))

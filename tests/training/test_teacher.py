@@ -26,7 +26,8 @@ from emovox.training.network_recipe import NetworkRecipe, Teacher, network_probl
 from emovox.training.plan import Adversary, Loss, Stopping
 from emovox.training.read import read_document
 from emovox.training.recipe import UNLABELLED
-from emovox.training.run import model_folder, train
+from emovox.training.run import train
+from emovox.training.run_folder import model_folder
 from emovox.training.stages.distillation import distillation_targets
 from emovox.training.stages.encoder import lessons, teach
 from emovox.training.stages.stage import Context

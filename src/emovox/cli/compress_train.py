@@ -85,11 +85,11 @@ def prune(
     """
     _require()
     from emovox.training.cache import cache_folder
-    from emovox.training.network_recipe import Pruning
-    from emovox.training.run import is_same_run
-    from emovox.training.take_over import pruned_recipe, run_recipe, take_over
+    from emovox.training.network_recipe import Pruning, recipe_of_run
+    from emovox.training.run_folder import is_same_run
+    from emovox.training.take_over import pruned_recipe, take_over
 
-    before = run_recipe(run)
+    before = recipe_of_run(run, need="prune")
     pruning = Pruning(keep=keep, criterion=criterion, multiple=multiple, steps=steps, learning_rate=learning_rate)
     after = pruned_recipe(before, pruning, name=name)
     folder = output or cache_folder() / "runs" / after.name

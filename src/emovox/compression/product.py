@@ -14,7 +14,8 @@ from emovox.models.trained import TrainedModel
 from emovox.schema.figure import SEVEN, TILE
 from emovox.schema.files import write_whole
 from emovox.schema.text import json_document
-from emovox.training.run import Run, model_folder
+from emovox.training.run import Run
+from emovox.training.run_folder import model_folder
 
 REPORT = "compression.json"
 """File of the report, in the folder of the new run."""

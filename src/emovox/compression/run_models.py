@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from emovox.compression.learnt import LearntModel
@@ -16,10 +14,11 @@ from emovox.schema.errors import CompressionError
 from emovox.training.data.sampler import derived_seed
 from emovox.training.data.task import Indices, Task, make_task, task_folds
 from emovox.training.log import Report
-from emovox.training.network_recipe import NetworkRecipe
+from emovox.training.network_recipe import recipe_of_run
 from emovox.training.quantisation import is_made_from, learn_quantisation, load_quantised, save_quantised
 from emovox.training.quantise_plan import Quantise
-from emovox.training.run import QUANTISED, RESOLVED, model_folder, trained_clips
+from emovox.training.run import trained_clips
+from emovox.training.run_folder import QUANTISED, model_folder
 from emovox.training.stages.stage import QUANTISE
 
 
@@ -35,13 +34,14 @@ def learnt_network(folder: Path, fold: int | None = None, *, report: Report | No
         report: called with the progress.
 
     Raises:
-        CompressionError: the folder is not that of a run of a network, or has no such network.
+        RecipeError: the folder holds no run of a network.
+        CompressionError: the run has no such network.
         ModelError: the encoder has nothing to quantise.
         TrainingError: the clips hold too little speech.
         CorpusError: the clips of the run cannot be read.
     """
     trained = model_folder(folder, fold)
-    recipe = _recipe(folder)
+    recipe = recipe_of_run(folder, need="quantise")
     if not (trained / ABOUT).is_file():
         raise CompressionError(
             f"{folder}: has no trained network, expected {trained / ABOUT}; set export = true in the recipe, and train "
@@ -64,7 +64,8 @@ def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:
     """Return recordings that a run's network of all clips learnt from, drawn without repetition.
 
     Raises:
-        CompressionError: there is no such run, so it has no clips to calibrate on.
+        CompressionError: there is no such folder, so it has no clips to calibrate on.
+        RecipeError: the folder holds no run of a network.
         CorpusError: the clips cannot be read.
     """
     if not folder.is_dir():
@@ -81,10 +82,11 @@ def training_clips(folder: Path, fold: int | None = None) -> tuple[Task, Indices
     """Return the clips of a run, and the numbers of those that the network of a fold, or of all clips, learnt from.
 
     Raises:
-        CompressionError: the folder is not that of a run of a network, or the run has no such fold.
+        RecipeError: the folder holds no run of a network.
+        CompressionError: the run has no such fold.
         CorpusError: the clips cannot be read.
     """
-    recipe = _recipe(folder)
+    recipe = recipe_of_run(folder, need="quantise")
     task = make_task(load_clips(recipe.data.corpora, name=recipe.data.name), recipe.data)
     folds = task_folds(task, recipe.data, seed=recipe.seed)
     if fold is None:
@@ -93,19 +95,3 @@ def training_clips(folder: Path, fold: int | None = None) -> tuple[Task, Indices
     if chosen is None:
         raise CompressionError(f"{folder}: got fold {fold}, expected 1 to {len(folds)}")
     return task, np.array(chosen.train, np.int64)
-
-
-def _recipe(folder: Path) -> NetworkRecipe:
-    try:
-        content = (folder / RESOLVED).read_bytes()
-        kind = json.loads(content)["kind"]
-        if kind == "network":
-            return msgspec.json.decode(content, type=NetworkRecipe)
-    except (OSError, ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
-        raise CompressionError(
-            f"{folder}: not the folder of a run ({error}); expected one that emovox train has made"
-        ) from error
-    raise CompressionError(
-        f"{folder}: is a run of the kind '{kind}', expected a network with layers to quantise, such as mobile, hybrid "
-        "or accurate"
-    )

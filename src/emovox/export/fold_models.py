@@ -18,7 +18,8 @@ from emovox.runtime.predictor import Predictor, load
 from emovox.schema.errors import RecipeError
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.schema.labels import SEVEN_MAP
-from emovox.training.run import RESOLVED, Run, model_folder
+from emovox.training.run import Run
+from emovox.training.run_folder import RESOLVED, model_folder, no_run
 from emovox.training.speech_sounds import FOLDS
 
 INDEPENDENT = ("si", "si-fusion", "joint", "unheard", "zero-shot")
@@ -62,9 +63,7 @@ def run_corpora(folder: Path) -> tuple[tuple[str, ...], str]:
         data = json.loads((folder / RESOLVED).read_bytes())["data"]
         return tuple(data["corpora"]), str(data.get("name", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError(
-            f"{folder}: not the folder of a run ({error}); expected one that emovox train has made"
-        ) from error
+        raise no_run(folder, error) from error
 
 
 def _has_model(folder: Path, number: int) -> bool:

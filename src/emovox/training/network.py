@@ -33,7 +33,7 @@ from emovox.training.log import Report
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.quantisation import save_quantised
 from emovox.training.recipe import UNLABELLED
-from emovox.training.run import MODEL, QUANTISED, model_folder
+from emovox.training.run_folder import MODEL, QUANTISED, model_folder
 from emovox.training.speech import held_groups
 from emovox.training.speech_material import SpeechMaterial, recipe_material
 from emovox.training.stages.adaptation import LearnAdaptation

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -11,9 +13,11 @@ from emovox.augment.config import Augment, problems
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
 from emovox.models.pruning import Criterion, prunable, pruned_config
+from emovox.schema.errors import RecipeError
 from emovox.training.plan import Plan, Stopping, plan_problems
 from emovox.training.quantise_plan import Quantise, quantise_problems
 from emovox.training.recipe import Recipe, failed, recipe_problems
+from emovox.training.run_folder import RESOLVED, no_run
 
 
 class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -91,6 +95,26 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         """Return the plans of the stages, by key."""
         second = {} if self.head_learning is None else {"head_learning": self.head_learning}
         return {"learning": self.learning, **second}
+
+
+def recipe_of_run(folder: Path, *, need: str) -> NetworkRecipe:
+    """Return the recipe of a run of a network.
+
+    Args:
+        folder: the run folder.
+        need: what is to be done to its layers, for the message.
+
+    Raises:
+        RecipeError: the folder holds no run, or one of another kind.
+    """
+    try:
+        data = (folder / RESOLVED).read_bytes()
+        kind = json.loads(data)["kind"]
+        if kind == "network":
+            return msgspec.json.decode(data, type=NetworkRecipe)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise no_run(folder, error) from error
+    raise RecipeError(f"{folder}: the run is of kind '{kind}', which has no layers to {need}, expected kind 'network'")
 
 
 class Pruning(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

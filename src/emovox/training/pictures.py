@@ -15,7 +15,8 @@ from emovox.training.data.statistics import pooled
 from emovox.training.data.task import Indices, Task
 from emovox.training.data.views import WHOLE
 from emovox.training.network import NetworkMethod
-from emovox.training.run import Run, model_folder
+from emovox.training.run import Run
+from emovox.training.run_folder import model_folder
 from emovox.training.stages.head import embeddings
 
 FOLDER = "pictures"

@@ -38,7 +38,7 @@ from emovox.training.loop import learn
 from emovox.training.network_recipe import learning_problems
 from emovox.training.plan import Plan, Stopping
 from emovox.training.recipe import Data, Recipe, failed
-from emovox.training.run import open_folder
+from emovox.training.run_folder import open_folder
 from emovox.training.stages.head import logits
 from emovox.training.stages.stage import seeded
 from emovox.training.stages.start import Start, encoder_bytes, write_start

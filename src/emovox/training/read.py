@@ -12,7 +12,7 @@ from typing import Any
 
 from emovox.schema.config import override, read_toml
 from emovox.schema.errors import RecipeError
-from emovox.training.run import RESOLVED
+from emovox.training.run_folder import RESOLVED
 
 
 def read_document(path: Path, assignments: Sequence[str] = ()) -> dict[str, Any]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-import msgspec
 import numpy as np
 
 from emovox.corpora.folds import Fold
@@ -19,31 +16,21 @@ from emovox.corpora.views import label_space
 from emovox.evaluation.adaptation.counts import write_counts
 from emovox.evaluation.figures.files import read_predictions, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
-from emovox.runtime.vad import VAD_VERSION
 from emovox.schema.errors import ProtocolError, RecipeError
 from emovox.schema.figure import SEVEN, FigureKey
-from emovox.schema.files import write_whole
 from emovox.schema.labels import merge_matrix
-from emovox.schema.text import in_words, json_document
+from emovox.schema.text import in_words
 from emovox.training.cross_validation import FoldScores, masked_predictions, merged_predictions
 from emovox.training.data.task import Indices, Task, task_folds
 from emovox.training.fold_file import is_done, read_fold, write_fold
 from emovox.training.recipe import Recipe
+from emovox.training.run_folder import RESOLVED, is_same_recipe, is_same_run, model_folder, no_run, open_folder
 
 if TYPE_CHECKING:
     from emovox.models.trained import TrainedModel
 
-MODEL = "model"
-"""Name of the folder of the trained network, within that of a fold."""
-
-QUANTISED = "quantised"
-"""Name of the folder of its copy for INT8, within that of a fold."""
-
 ADAPTATION = "adaptation.csv"
 """The counts of the adaptation protocol of all folds."""
-
-RESOLVED, VERSIONS = "recipe.json", "versions.json"
-"""Files of a run folder: the recipe with all defaults written out; the versions of packages."""
 
 Report = Callable[[int, int, str], None]
 """Called with the folds done, all folds, and a message about the last one."""
@@ -117,19 +104,12 @@ class Run(Generic[Model]):
             folds = [json.loads(path.read_bytes()) for path in folder.glob("folds/*.json")]
             temperatures = {int(fold["fold"]): float(fold["temperature"]) for fold in folds}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RecipeError(
-                f"{folder}: not the folder of a run ({error}); expected one that emovox train has made"
-            ) from error
+            raise no_run(folder, error) from error
         files = sorted((folder / "predictions").glob("*.csv"))
         predictions = {FigureKey.parse(name, path.stem): read_predictions(path) for path in files}
         last = model_folder(folder)
         model = TrainedModel.load(last) if last.is_dir() else None
         return Run(folder, tuple(temperatures[n] for n in sorted(temperatures)), predictions, np.arange(0), model)
-
-
-def model_folder(folder: Path, fold: int | None = None) -> Path:
-    """Return the folder of the trained network of a fold. Default: that of all clips."""
-    return folder / "folds" / ("all" if fold is None else str(fold)) / MODEL
 
 
 def train(
@@ -270,63 +250,6 @@ def check_classes(task: Task, folds: Sequence[Fold]) -> None:
             )
 
 
-def open_folder(folder: Path, recipe: Recipe, distributions: Sequence[str], *, resume: bool) -> None:
-    """Write recipe and versions of distributions into a new run folder; leave that of the same run as it is.
-
-    Raises:
-        RecipeError: the folder holds a run of another recipe, or one of this recipe and `resume` is false.
-    """
-    if is_same_run(folder, recipe, resume=resume):
-        write_whole(folder / RESOLVED, recipe.to_json().encode())  # it may learn an adaptation, or speech, now
-        return
-    versions = {name: version(name) for name in distributions}
-    about = {
-        "python": platform.python_version(),
-        **versions,
-        "detector": str(VAD_VERSION),
-        "recipe_sha256": recipe.sha256(),
-    }
-    write_whole(folder / VERSIONS, json_document(about).encode(), make_folder=True)
-    write_whole(folder / RESOLVED, recipe.to_json().encode())
-
-
-def is_same_run(folder: Path, recipe: Recipe, *, resume: bool) -> bool:
-    """Return whether a folder holds a run of this recipe to resume; False: it holds no run.
-
-    A run of another recipe that failed before it kept any work does not count.
-
-    Raises:
-        RecipeError: as by `open_folder`.
-    """
-    resolved = folder / RESOLVED
-    if not resolved.exists():
-        return False
-    same = _is_same(resolved, recipe)
-    if not same and not _has_work(folder):
-        return False
-    if not resume:
-        raise RecipeError(
-            f"{folder}: holds a run already; continue it with --resume, or name another folder by --output"
-        )
-    if not same:
-        raise RecipeError(f"{folder}: holds a run of another recipe; name another folder by --output")
-    return True
-
-
-def _is_same(resolved: Path, recipe: Recipe) -> bool:
-    """Return whether a resolved recipe equals this one; keys that a later version added have their defaults."""
-    try:
-        return msgspec.json.decode(resolved.read_bytes(), type=type(recipe)).sha256() == recipe.sha256()
-    except msgspec.DecodeError:
-        return False
-
-
-def _has_work(folder: Path) -> bool:
-    """Return whether there is a fold, a checkpoint, or anything but recipe, versions and logs."""
-    files = (path.name for path in folder.rglob("*") if path.is_file())
-    return any(name not in (RESOLVED, VERSIONS, "log.csv") and not name.startswith("events.") for name in files)
-
-
 def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe: Recipe) -> FoldScores:
     """Run one fold in an open run folder, or read it if it is done.
 
@@ -339,7 +262,7 @@ def run_fold(task: Task, method: Method[Model], fold: Fold, folder: Path, recipe
     if known is not None:
         return known
     scores = method.fold(fold, stem)
-    if not _is_same(folder / RESOLVED, recipe):  # another recipe may replace a run that has no work yet
+    if not is_same_recipe(folder, recipe):  # another recipe may replace a run that has no work yet
         raise RecipeError(f"{folder}: another training has started there meanwhile; name another folder by --output")
     write_fold(stem, task, scores)
     # read back, so that a resumed run gives the same figures to the last digit

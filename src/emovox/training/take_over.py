@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,28 +18,10 @@ from emovox.training.fold_file import is_done
 from emovox.training.loop import CHECKPOINT
 from emovox.training.network_recipe import NetworkRecipe, Pruning, network_problems
 from emovox.training.recipe import recipe_problems
-from emovox.training.run import RESOLVED, trained_clips
+from emovox.training.run import trained_clips
 from emovox.training.stages.encoder import ENCODER_FOLDER, TEACHER_FOLDER
 from emovox.training.stages.stage import fit_key, loop_key
 from emovox.training.stages.unlabelled import unlabelled_clips
-
-
-def run_recipe(run: Path) -> NetworkRecipe:
-    """Return the recipe of a run of a network.
-
-    Raises:
-        RecipeError: the folder holds no run, or one of another kind.
-    """
-    try:
-        data = (run / RESOLVED).read_bytes()
-        kind = json.loads(data)["kind"]
-        if kind == "network":
-            return msgspec.json.decode(data, type=NetworkRecipe)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError(
-            f"{run}: not the folder of a run ({error}); expected one that emovox train has made"
-        ) from error
-    raise RecipeError(f"{run}: the run is of kind '{kind}', which has no layers to prune, expected kind 'network'")
 
 
 def pruned_recipe(before: NetworkRecipe, pruning: Pruning, *, name: str) -> NetworkRecipe:

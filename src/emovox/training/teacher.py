@@ -15,7 +15,7 @@ from emovox.models.trained import TrainedModel
 from emovox.schema.errors import RecipeError, WeightsError
 from emovox.training.data.task import Task, task_folds
 from emovox.training.network_recipe import NetworkRecipe, Teacher
-from emovox.training.run import model_folder
+from emovox.training.run_folder import model_folder
 
 
 def check_sizes_of_both(recipe: NetworkRecipe, teacher: Teacher, n_classes: int) -> None:

@@ -25,7 +25,8 @@ from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Indices, Task
 from emovox.training.network_recipe import NetworkRecipe
 from emovox.training.recipe import Recipe
-from emovox.training.run import MODEL, Report
+from emovox.training.run import Report
+from emovox.training.run_folder import MODEL
 from emovox.training.tile_scorer import Tiles, TileScorer
 
 SOURCE_CLIPS, SPEAKER_CLIPS, DRAWS = 60, 10, 5

@@ -23,7 +23,8 @@ from emovox.training import loop
 from emovox.training.network import STAGES, NetworkMethod
 from emovox.training.read import read_document
 from emovox.training.recipe import Data
-from emovox.training.run import model_folder, train
+from emovox.training.run import train
+from emovox.training.run_folder import model_folder
 from emovox.training.speech_material import SpeechMaterial
 from emovox.training.speech_sounds import FOLDS
 from emovox.training.stages import speech as stage

@@ -21,7 +21,7 @@ from emovox.training.held_out import held_out_uar
 from emovox.training.loop import Validate
 from emovox.training.network_recipe import NetworkRecipe, Teacher
 from emovox.training.plan import Plan
-from emovox.training.run import model_folder
+from emovox.training.run_folder import model_folder
 from emovox.training.stages.distillation import (
     TARGETS,
     Student,

@@ -26,7 +26,7 @@ from emovox.training.data.inputs import Inputs, recipe_inputs
 from emovox.training.data.statistics import Values, pooled
 from emovox.training.data.task import Indices, Task
 from emovox.training.data.views import scored_views
-from emovox.training.run import MODEL
+from emovox.training.run_folder import MODEL
 from emovox.training.stages.head import logits
 from emovox.training.svm.fit import Fit, FittedSvm
 from emovox.training.svm.recipe import SvmRecipe
