@@ -21,7 +21,7 @@ import numpy as np
 
 from emovox.corpora.load import load_clips
 from emovox.evaluation.figures.files import read_predictions
-from emovox.evaluation.trust.familiarity import Stranger, VoiceTiles, fit_slope, measure_familiarity
+from emovox.evaluation.trust.familiarity import ScoredTiles, VoiceTiles, fit_slope, measure_familiarity
 from emovox.export.card import measured_trust
 from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
@@ -37,7 +37,7 @@ from publish.laboratory import RESULTS
 CLIPS = 60
 """Clips of a speaker that are heard."""
 
-STRANGER = "emovo"
+UNHEARD = "emovo"
 """Corpus on which the loss of confidence is fitted. TESS stays for the test of it."""
 
 
@@ -100,25 +100,25 @@ def _sure(model: Model) -> Model:
 def familiarity_of(model: Model, results: Path = RESULTS) -> CardFamiliarity:
     """Return how far recordings are from the training corpora of a shipped model, and what that costs confidence.
 
-    If the model has learnt from `STRANGER`, the confidence is fitted on the predictions of its twin that has not.
+    If the model has learnt from `UNHEARD`, the confidence is fitted on the predictions of its twin that has not.
     """
     card, profile = model.card, model.default_profile
     corpora = {}
     for corpus in card.corpora:
         tiles = heard(model, corpus.name)
         corpora[corpus.name] = VoiceTiles(tiles["statistics"], tiles["speaker"])
-    tiles = heard(model, STRANGER)
+    tiles = heard(model, UNHEARD)
     scores, known = tiles["scores"], np.isin(tiles["label"], EMOTIONS)
-    if STRANGER in corpora:
-        twin = read_predictions(results / card.name / f"{STRANGER}_own_zero-shot_{TILE}.csv")
+    if UNHEARD in corpora:
+        twin = read_predictions(results / card.name / f"{UNHEARD}_own_zero-shot_{TILE}.csv")
         place = {name: row for row, name in enumerate(twin.utterance.tolist())}
         order = [twin.classes.index(label) for label in card.labels]
         scores = np.stack([twin.scores[place[name]][order] for name in tiles["clip"].tolist()])
     known &= ~np.isnan(scores).any(axis=1)
     labels = np.array([card.labels.index(label) for label in tiles["label"][known].tolist()])
-    stranger = Stranger(VoiceTiles(tiles["statistics"][known], tiles["speaker"][known]), scores[known], labels)
+    unheard = ScoredTiles(VoiceTiles(tiles["statistics"][known], tiles["speaker"][known]), scores[known], labels)
     found = measure_familiarity(corpora, profile)
-    slope = fit_slope(corpora, profile, {STRANGER: stranger}, axes=found.axes.shape[0])
+    slope = fit_slope(corpora, profile, {UNHEARD: unheard}, axes=found.axes.shape[0])
     return msgspec.structs.replace(found, slope=slope)
 
 

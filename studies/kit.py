@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -29,18 +30,17 @@ from emovox.training.loop import learn
 from emovox.training.objectives import Weighted, make_objectives
 from emovox.training.plan import Adversary, Loss, Mixup, Optimiser, Plan
 from emovox.training.recipe import Data
-from emovox.training.stages.adversary import make_guess, opposed
+from emovox.training.stages.adversary import adversary_attached, origin_classifier
 from emovox.training.stages.head import HeadAlone, logits, merged
 from studies.adaptation import clip_statistics, kept_clips
 
 FOLDS = 3
-
+"""Test sets of a study."""
 
 BLOCKS = 3
-
+"""Equal parts of the statistics, each projected on its own."""
 
 NONE = Adversary()
-
 
 HALF = {"emovo": 0.5, "tess": 0.5}
 """Weights of corpora with few speakers."""
@@ -164,19 +164,18 @@ def fit(kit: Kit, train: Indices, variant: Variant, seed: int) -> Head:
         mixup=Mixup(probability=0.5),
     )
     for member in range(variant.members):
-        torch.manual_seed(100 * seed + member)
+        member_seed = 100 * seed + member
+        torch.manual_seed(member_seed)
         head = Head(kit.statistics.shape[1], len(kit.task.classes), HeadConfig(hidden=128))
         head.set_statistics(torch.from_numpy(standardize.mean), torch.from_numpy(standardize.deviation))
         columns = variant.columns or (lambda _, width: np.ones(width, np.bool_))
         seen = torch.from_numpy(columns(member, kit.statistics.shape[1])).float()
         network, objectives = Part(head, seen), variant.terms(kit, plan)
-        with tempfile.TemporaryDirectory() as folder:
-            settings = {"seed": 100 * seed + member, "folder": Path(folder), "key": "study", "objectives": objectives}
-            if plan.adversary.on:
-                with opposed(network, make_guess(network, plan.adversary, kit.task)):
-                    learn(network, examples, plan, **settings)  # type: ignore[arg-type]
-            else:
-                learn(network, examples, plan, **settings)  # type: ignore[arg-type]
+        adversary: AbstractContextManager[None] = nullcontext()
+        if plan.adversary.on:
+            adversary = adversary_attached(network, origin_classifier(network, plan.adversary, kit.task))
+        with tempfile.TemporaryDirectory() as folder, adversary:
+            learn(network, examples, plan, seed=member_seed, folder=Path(folder), key="study", objectives=objectives)
         with torch.no_grad():
             head.hidden[1].weight.mul_(seen)  # type: ignore[operator]
         heads.append(head)

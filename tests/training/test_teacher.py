@@ -29,7 +29,7 @@ from emovox.training.recipe import UNLABELLED
 from emovox.training.run import train
 from emovox.training.run_folder import model_folder
 from emovox.training.stages.distillation import distillation_targets
-from emovox.training.stages.encoder import lessons, teach
+from emovox.training.stages.encoder import teacher_targets, training_examples
 from emovox.training.stages.stage import Context
 from emovox.training.stages.unlabelled import unlabelled_clips
 from emovox.training.teacher import check_run, check_sizes_of_both
@@ -74,7 +74,7 @@ def context(run: Path, folder: Path, *, fold: int | None = 2, **teacher: Any) ->
 @pytest.mark.parametrize("fold", [2, None])
 def test_the_network_of_the_fold_teaches_and_no_other_is_trained(run: Path, tmp_path: Path, fold: int | None) -> None:
     here = context(run, tmp_path, fold=fold)
-    found = teach(here, here.train)
+    found = teacher_targets(here, here.train)
     assert found is not None
     network = TrainedModel.load(model_folder(run, fold)).network
     expected = distillation_targets(TASK, INPUTS, here.train, network, share=0.5, temperature=2.0)
@@ -85,18 +85,18 @@ def test_the_network_of_the_fold_teaches_and_no_other_is_trained(run: Path, tmp_
 
 def test_outputs_on_disk_are_used_again_unless_they_are_of_others_or_damaged(run: Path, tmp_path: Path) -> None:
     here, file = context(run, tmp_path), tmp_path / "teacher" / "targets.npz"
-    first = teach(here, here.train)
+    first = teacher_targets(here, here.train)
     with mock.patch("emovox.training.stages.encoder.distillation_targets", side_effect=KeyError):
-        again = teach(here, here.train)
+        again = teacher_targets(here, here.train)
         assert first is not None
         assert again is not None
         np.testing.assert_array_equal(again.targets, first.targets)
         for other in (context(run, tmp_path, share=1.0), context(run, tmp_path, fold=1)):
             with pytest.raises(KeyError):
-                teach(other, other.train)
+                teacher_targets(other, other.train)
         file.write_bytes(file.read_bytes()[:100])
         with pytest.raises(KeyError):
-            teach(here, here.train)
+            teacher_targets(here, here.train)
 
 
 def test_a_student_of_a_run_is_trained_and_its_card_names_the_corpora_of_both(run: Path, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_recordings_without_labels_have_the_scores_of_the_teacher_alone(run: Pat
                         silent=[first + 1])  # fmt: skip
     here = context(run, tmp_path, share=0.5)
     here = replace(here, inputs=both, teacher_inputs=both, unlabelled=others.clips)
-    examples = lessons(here, here.train)
+    examples = training_examples(here, here.train)
     told = examples.distillation
     assert told is not None
     rows = np.flatnonzero(examples.owner >= first)

@@ -65,7 +65,7 @@ def fit_adaptation(
 ) -> Adaptation:
     """Return the adaptation of a model.
 
-    The gate learns from sets of clips of each corpus as a model sees them that has not heard the corpus.
+    The gate learns from sets of clips of each corpus, scored by a model that did not learn from this corpus.
 
     Args:
         clips: the training clips of the model.
@@ -82,10 +82,10 @@ def fit_adaptation(
         raise RecipeError(f"adaptation got {len(unheard)} corpora to learn from, expected at least two")
     rng, features, targets, weights = np.random.default_rng(seed), [], [], []
     n_labels = scorer.scores(clips.statistics[:1]).shape[1]
-    for corpus, stranger in unheard.items():
+    for corpus, other in unheard.items():
         here = clips.corpora == corpus
-        shape = fit_moods(clips.select(~here), stranger.default_profile, n_labels)
-        found, diverse = _simulate(shape, stranger, clips.select(here), neutral=neutral, draws=draws, rng=rng)
+        shape = fit_moods(clips.select(~here), other.default_profile, n_labels)
+        found, diverse = _simulate(shape, other, clips.select(here), neutral=neutral, draws=draws, rng=rng)
         features.append(found)
         targets.append(diverse)
         weights.append(_balance(diverse))
@@ -168,7 +168,7 @@ def _averages(groups: npt.NDArray[np.int64], weights: npt.NDArray[np.number], kn
 
 def _simulate(
     shape: Adaptation,
-    stranger: StatisticsScorer,
+    scorer: StatisticsScorer,
     clips: LabelledStatistics,
     *,
     neutral: int,
@@ -178,10 +178,10 @@ def _simulate(
     """Return the features [sets, f] of simulated sets of two clips or more, and which are diverse, [sets]."""
     sizes = [size for size in SIZES if size > 1]
     found, diverse = [np.empty((0, 5))], []
-    profile = stranger.default_profile
+    profile = scorer.default_profile
     for speaker in np.unique(clips.speakers):
         voice = clips.select(clips.speakers == speaker)
-        scores = stranger.scores(voice.statistics)
+        scores = scorer.scores(voice.statistics)
         for _ in range(draws):
             for drawn in draw_sets(list(voice.labels), neutral=neutral, rng=rng, sizes=sizes):
                 sums = shape.sums(voice.statistics[drawn.clips], scores[drawn.clips], (), profile)

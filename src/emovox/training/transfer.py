@@ -183,9 +183,9 @@ def _adapted(
 
 
 def _adaptation(task: Task, lesson: Lesson, scorers: Mapping[str, TileScorer]) -> Adaptation | None:
-    """Return the adaptation that a model in other languages learns from its own corpora, to which it is no stranger.
+    """Return the adaptation of a model that learnt from other languages; None without models of its single corpora.
 
-    The stranger to each of them is the model of another one alone, which is there already. None without such models.
+    It needs scores of each of its corpora by a model that did not learn from it: that of another corpus alone serves.
     """
     learnt = dict.fromkeys(task.clips[clip].corpus for clip in lesson.train)
     corpora = [name for name in learnt if name in scorers]
@@ -197,8 +197,8 @@ def _adaptation(task: Task, lesson: Lesson, scorers: Mapping[str, TileScorer]) -
     names = np.array([task.clips[clip].corpus for clip in clips])
     speakers = np.array([speaker_key(task.clips[clip]) for clip in clips])
     labelled = LabelledStatistics(statistics, task.labels[clips], speakers, names).select(known)
-    strangers = {name: scorers[corpora[place - 1]] for place, name in enumerate(corpora)}
-    return fit_adaptation(labelled, scorer, strangers, neutral=_neutral(task))
+    unheard = {name: scorers[corpora[place - 1]] for place, name in enumerate(corpora)}
+    return fit_adaptation(labelled, scorer, unheard, neutral=_neutral(task))
 
 
 def _some(task: Task, clips: Indices) -> Indices:

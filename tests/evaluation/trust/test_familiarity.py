@@ -10,7 +10,7 @@ from emovox.adaptation.profile import Profile
 from emovox.evaluation.trust.familiarity import (
     EXCEED,
     SLOPES,
-    Stranger,
+    ScoredTiles,
     VoiceTiles,
     distances,
     fit_slope,
@@ -57,7 +57,7 @@ def test_a_model_that_is_sure_of_wrong_labels_far_away_loses_confidence() -> Non
     sure = np.full((n, 4), 0.02)
     sure[:, 0] = 0.94  # whatever the label
     axes = 16
-    assert fit_slope(KNOWN, PROFILE, {"new": Stranger(strange, sure, labels)}, axes=axes) > 0
+    assert fit_slope(KNOWN, PROFILE, {"new": ScoredTiles(strange, sure, labels)}, axes=axes) > 0
     right = np.full((n, 4), 0.02)
     right[np.arange(n), labels] = 0.94
-    assert fit_slope(KNOWN, PROFILE, {"new": Stranger(strange, right, labels)}, axes=axes) == SLOPES[0]
+    assert fit_slope(KNOWN, PROFILE, {"new": ScoredTiles(strange, right, labels)}, axes=axes) == SLOPES[0]

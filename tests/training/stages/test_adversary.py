@@ -15,7 +15,7 @@ from emovox.training.data.task import Task
 from emovox.training.loop import learn
 from emovox.training.objectives import adversarial, make_objectives, weighted_loss
 from emovox.training.plan import Adversary, Plan
-from emovox.training.stages.adversary import Guess, Reverse, make_guess, opposed, origins
+from emovox.training.stages.adversary import OriginClassifier, Reverse, adversary_attached, origin_classifier, origins
 from tests.training.tiny import CLASSES, batch_of, clips, network, small_plan, task
 
 ON_CORPUS = Adversary(on="corpus", strength=3.0)
@@ -44,7 +44,7 @@ def test_its_loss_rises_and_leaves_out_unknown_origins() -> None:
 
 
 def test_it_learns_to_guess_and_the_network_learns_to_prevent_that() -> None:
-    learner, guess = network(plain=True).train(), Guess(6, 2)
+    learner, guess = network(plain=True).train(), OriginClassifier(6, 2)
     batch = replace(batch_of(list(range(48))), progress=0.5)
     objective = adversarial("corpus")
 
@@ -68,7 +68,7 @@ def test_it_learns_to_guess_and_the_network_learns_to_prevent_that() -> None:
 def test_nothing_of_it_is_left_in_the_network() -> None:
     learner, batch = network(), batch_of([0, 1])
     before = set(learner.state_dict())
-    with opposed(learner, make_guess(learner, ON_CORPUS, task())):
+    with adversary_attached(learner, origin_classifier(learner, ON_CORPUS, task())):
         assert learner.train()(batch.inputs, batch.mask)["origin"].shape == (2, 2)
         assert "origin" not in learner.eval()(batch.inputs, batch.mask)
         assert set(learner.state_dict()) > before
@@ -78,7 +78,7 @@ def test_nothing_of_it_is_left_in_the_network() -> None:
 
 @pytest.mark.parametrize(("on", "n"), [("language", 2), ("corpus", 2), ("speaker", 6)])
 def test_it_has_an_output_for_each_origin(on: str, n: int) -> None:
-    guess = make_guess(network(), Adversary(on=on), task())  # type: ignore[arg-type]
+    guess = origin_classifier(network(), Adversary(on=on), task())  # type: ignore[arg-type]
     assert guess(torch.zeros(3, 6)).shape == (3, n)
 
 
@@ -91,11 +91,11 @@ def test_one_origin_is_nothing_to_guess() -> None:
 
 def test_an_adversary_that_diverges_is_named(tmp_path: Path) -> None:
     learner, plan = network(), msgspec.structs.replace(small_plan(), adversary=ON_CORPUS)
-    guess = Guess(6, 2)
+    guess = OriginClassifier(6, 2)
     torch.nn.init.constant_(guess.layers[0].weight, 1e38)  # type: ignore[arg-type]
     torch.nn.init.constant_(guess.layers[2].weight, 1e38)  # type: ignore[arg-type]
     with (
-        opposed(learner, guess),
+        adversary_attached(learner, guess),
         pytest.raises(TrainingError, match=r"learning_rate or adversary\.strength"),
     ):
         learn(learner, clips(), plan, seed=0, folder=tmp_path, key="k")

@@ -76,7 +76,7 @@ def measure_familiarity(corpora: Mapping[str, VoiceTiles], profile: Profile, *, 
         profile: the default profile of the model.
         seed: of the recordings that are drawn.
     """
-    found = {k: _unheard(corpora, profile, k, seed) for k in AXES}
+    found = {k: _share_above(corpora, profile, k, seed) for k in AXES}
     best = max(found.values())
     axes = min(k for k, share in found.items() if share >= best - NEARLY)
     limits, known = _limits(corpora, profile, axes, seed)
@@ -142,7 +142,7 @@ def _diagonal(within: Numbers, between: Numbers) -> tuple[Numbers, Numbers]:
 
 
 def _some(table: Numbers, rows: int) -> Numbers:
-    """Return evenly spaced rows, at most so many."""
+    """Return at most `rows` rows, evenly spaced."""
     return np.asarray(table[np.unique(np.linspace(0, len(table) - 1, min(rows, len(table))).astype(int))])
 
 
@@ -178,7 +178,7 @@ def _limits(
     return limits, round(100 * float(np.concatenate(above).mean()), 1)
 
 
-def _unheard(corpora: Mapping[str, VoiceTiles], profile: Profile, k: int, seed: int) -> float:
+def _share_above(corpora: Mapping[str, VoiceTiles], profile: Profile, k: int, seed: int) -> float:
     """Return the share of recordings of left-out corpora above the limit, the mean over corpora."""
     shares = []
     for number, (name, part) in enumerate(corpora.items()):
@@ -190,8 +190,8 @@ def _unheard(corpora: Mapping[str, VoiceTiles], profile: Profile, k: int, seed: 
     return float(np.mean(shares))
 
 
-class Stranger(NamedTuple):
-    """Tiles of a corpus that a model does not know, with their plain scores [n, labels] and true labels [n]."""
+class ScoredTiles(NamedTuple):
+    """Tiles of a corpus that a model did not learn from, with their plain scores [n, labels] and true labels [n]."""
 
     voices: VoiceTiles
     scores: Floats
@@ -199,7 +199,7 @@ class Stranger(NamedTuple):
 
 
 def fit_slope(
-    corpora: Mapping[str, VoiceTiles], profile: Profile, strangers: Mapping[str, Stranger], *, axes: int, seed: int = 0
+    corpora: Mapping[str, VoiceTiles], profile: Profile, unheard: Mapping[str, ScoredTiles], *, axes: int, seed: int = 0
 ) -> float:
     """Return the rise of the temperature that gives the scores of unknown recordings the least cross entropy.
 
@@ -208,27 +208,27 @@ def fit_slope(
     Args:
         corpora: tiles of the corpora that the model knows.
         profile: the default profile of the model.
-        strangers: corpus → what a model says that does not know it. All weigh the same.
+        unheard: corpus → its tiles, scored by a model that did not learn from it. Corpora have equal weight.
         axes: number of axes.
         seed: of the recordings that are drawn.
     """
     costs = []
-    for name, stranger in strangers.items():
+    for name, corpus in unheard.items():
         others = {other: voices for other, voices in corpora.items() if other != name}
         limits, _ = _limits(others, profile, axes, seed)
-        costs.append(_costs(replace(_fit(others, profile, axes), limits=limits), stranger, seed))
+        costs.append(_costs(replace(_fit(others, profile, axes), limits=limits), corpus, seed))
     return float(SLOPES[int(np.argmin(np.mean(costs, axis=0)))])
 
 
-def _costs(fitted: Familiarity, stranger: Stranger, seed: int) -> Floats:
+def _costs(fitted: Familiarity, corpus: ScoredTiles, seed: int) -> Floats:
     """Return the cross entropy of the scores of a corpus with each of `SLOPES`."""
-    found, rows = running_distances(fitted, stranger.voices, np.random.default_rng(seed))
+    found, rows = running_distances(fitted, corpus.voices, np.random.default_rng(seed))
     costs = []
     for slope in SLOPES:
         changed = replace(fitted, slope=float(slope))
         temperatures = np.array([changed.temperature(distance) for distance in found])
-        powers = np.maximum(stranger.scores[rows], LEAST_SCORE) ** (1 / temperatures[:, None])
-        right = powers[np.arange(len(rows)), stranger.labels[rows]] / powers.sum(axis=1)
+        powers = np.maximum(corpus.scores[rows], LEAST_SCORE) ** (1 / temperatures[:, None])
+        right = powers[np.arange(len(rows)), corpus.labels[rows]] / powers.sum(axis=1)
         costs.append(-np.log(right).mean())
     return np.array(costs)
 

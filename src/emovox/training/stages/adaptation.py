@@ -19,7 +19,7 @@ from emovox.training.stages.stage import UNHEARD, Context, Fitted
 
 @dataclass(frozen=True)
 class LearnAdaptation:
-    """Learns the adaptation, with heads that have not heard one corpus each; skipped unless the recipe wants it.
+    """Learns the adaptation, with heads that each leave one corpus out; skipped unless the recipe has `adaptation`.
 
     These heads have one member. The scores of all heads are those of an exported model.
     """
@@ -32,9 +32,9 @@ class LearnAdaptation:
         labels = context.recipe.labels or context.task.classes
         neutral = labels.index(NEUTRAL) if NEUTRAL in labels else -1
         clips = labelled_statistics(context, fitted)
-        strangers = dict(_strangers(context, fitted))
-        found = fit_adaptation(clips, scorer, strangers, neutral=neutral)
-        return replace(fitted, adaptation=found, strangers=strangers)
+        unheard = dict(_unheard_scorers(context, fitted))
+        found = fit_adaptation(clips, scorer, unheard, neutral=neutral)
+        return replace(fitted, adaptation=found, unheard=unheard)
 
 
 def exported_scorer(context: Context, head: Head, temperature: float) -> HeadScorer:
@@ -62,7 +62,7 @@ def label_of_class(context: Context) -> list[list[float]]:
     return merge_matrix(classes, context.recipe.labels or classes)
 
 
-def _strangers(context: Context, fitted: Fitted) -> Iterator[tuple[str, HeadScorer]]:
+def _unheard_scorers(context: Context, fitted: Fitted) -> Iterator[tuple[str, HeadScorer]]:
     """Yield each training corpus with a head that learnt from the others."""
     plan, encoder = context.recipe.head_learning, fitted.network.encoder
     assert plan is not None

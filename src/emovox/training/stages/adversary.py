@@ -36,7 +36,7 @@ class Reverse(torch.autograd.Function):
         return -gradients[0]
 
 
-class Guess(nn.Module):
+class OriginClassifier(nn.Module):
     """The adversary: embeddings [b, d] → one hidden layer → logits [b, n] of n origins; the gradient is reversed."""
 
     def __init__(self, width: int, n: int) -> None:
@@ -49,9 +49,9 @@ class Guess(nn.Module):
         return logits
 
 
-def make_guess(network: Network, adversary: Adversary, task: Task) -> Guess:
+def origin_classifier(network: Network, adversary: Adversary, task: Task) -> OriginClassifier:
     """Return the adversary of a plan with random weights."""
-    return Guess(network.head.classify.in_features, 1 + int(origins(task, adversary).max()))
+    return OriginClassifier(network.head.classify.in_features, 1 + int(origins(task, adversary).max()))
 
 
 def origins(task: Task, adversary: Adversary) -> Indices:
@@ -70,17 +70,17 @@ def origins(task: Task, adversary: Adversary) -> Indices:
 
 
 @contextmanager
-def opposed(network: Network, guess: Guess) -> Iterator[None]:
+def adversary_attached(network: Network, classifier: OriginClassifier) -> Iterator[None]:
     """Give a network the output "origin" [b, n] in training; the optimiser and the checkpoint see the adversary too.
 
     The adversary is no part of the network afterwards.
     """
 
-    def guessed(module: nn.Module, _: object, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {**outputs, "origin": guess(outputs["embedding"])} if module.training else outputs
+    def with_origin(module: nn.Module, _: object, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {**outputs, "origin": classifier(outputs["embedding"])} if module.training else outputs
 
-    network.guess_of_origin = guess
-    hook = network.register_forward_hook(guessed)
+    network.guess_of_origin = classifier  # this name is in checkpoints
+    hook = network.register_forward_hook(with_origin)
     try:
         yield
     finally:

@@ -65,7 +65,7 @@ def fit_encoder(
         purpose: sets the random numbers.
         name: folder of the loop.
     """
-    examples, student = lessons(context, learnt), network
+    examples, student = training_examples(context, learnt), network
     if examples.distillation is not None and plan.loss.hint:
         n_hints = examples.distillation.hints.shape[1]
         student = context.seeded(lambda: Student(network.encoder, network.head, n_hints), INITIAL, purpose)
@@ -73,10 +73,10 @@ def fit_encoder(
     context.learn(student, examples, plan, (purpose,), name, validate)
 
 
-def lessons(context: Context, learnt: Indices) -> Examples:
+def training_examples(context: Context, learnt: Indices) -> Examples:
     """Return the rows of the clips `learnt` with the targets of the teacher, and those of recordings without labels."""
     task, clips, first = context.task, learnt, len(context.task.clips)
-    targets = teach(context, learnt)
+    targets = teacher_targets(context, learnt)
     if targets is not None and context.unlabelled:
         task = with_pseudo_labels(with_unlabelled(task, context.unlabelled), first, targets)
         assert context.teacher_inputs is not None
@@ -85,7 +85,7 @@ def lessons(context: Context, learnt: Indices) -> Examples:
     return Examples(task, context.inputs.owner[rows], context.inputs.loader(rows), targets)
 
 
-def teach(context: Context, clips: Indices) -> DistillationTargets | None:
+def teacher_targets(context: Context, clips: Indices) -> DistillationTargets | None:
     """Return the targets of the recipe's teacher for training clips of the student, and for recordings without labels.
 
     They are kept in the folder of the teacher, so that further stages and a resumed run need no teacher.
@@ -119,8 +119,8 @@ def teacher_network(
         model = TrainedModel.load(model_folder(Path(teacher.run).expanduser(), context.fold))
         return lambda: model.network, f"{model.card.weights_sha256} {derived_seed(0, *clips.tolist())}"
     folder, report = context.folder / TEACHER_FOLDER, named(context.report, "teacher")
-    classroom = Context(context.task, inputs, teacher.recipe, clips, folder, report)
-    return lambda: run_stages((LearnEncoder(), LearnHead()), classroom).network, classroom.key
+    teacher_context = Context(context.task, inputs, teacher.recipe, clips, folder, report)
+    return lambda: run_stages((LearnEncoder(), LearnHead()), teacher_context).network, teacher_context.key
 
 
 def judge(context: Context, network: Network, held: Indices) -> Judged:

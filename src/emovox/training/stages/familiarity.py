@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from emovox.corpora.folds import speaker_key
-from emovox.evaluation.trust.familiarity import FEWEST_VOICES, Stranger, VoiceTiles, fit_slope, measure_familiarity
+from emovox.evaluation.trust.familiarity import FEWEST_VOICES, ScoredTiles, VoiceTiles, fit_slope, measure_familiarity
 from emovox.models.head_scorer import HeadScorer
 from emovox.training.stages.adaptation import exported_scorer, label_of_class
 from emovox.training.stages.stage import Context, Fitted
@@ -29,14 +29,14 @@ class LearnFamiliarity:
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
         """Return the network with what its card says of familiarity; see `Stage`."""
-        tiles = dict(_tiles(context, fitted)) if fitted.strangers else {}
+        tiles = dict(_tiles(context, fitted)) if fitted.unheard else {}
         if len(tiles) < LEAST_CORPORA:
             return fitted
         corpora = {name: one.voices for name, one in tiles.items()}
         profile = exported_scorer(context, fitted.network.head, fitted.temperature).default_profile
         found = measure_familiarity(corpora, profile)
-        strangers = {name: _scored(one, fitted.strangers[name]) for name, one in tiles.items()}
-        slope = fit_slope(corpora, profile, strangers, axes=found.axes.shape[0])
+        unheard = {name: _scored(one, fitted.unheard[name]) for name, one in tiles.items()}
+        slope = fit_slope(corpora, profile, unheard, axes=found.axes.shape[0])
         return replace(fitted, familiarity=msgspec.structs.replace(found, slope=slope))
 
 
@@ -61,7 +61,7 @@ def _tiles(context: Context, fitted: Fitted) -> Iterator[tuple[str, _Tiles]]:
             yield str(corpus), _Tiles(VoiceTiles(values, speakers), label[task.labels[inputs.owner[rows]]])
 
 
-def _scored(tiles: _Tiles, scorer: HeadScorer) -> Stranger:
+def _scored(tiles: _Tiles, scorer: HeadScorer) -> ScoredTiles:
     known = tiles.labels >= 0
     voices = tiles.voices.select(known)
-    return Stranger(voices, scorer.scores(voices.statistics).astype(np.float64), tiles.labels[known])
+    return ScoredTiles(voices, scorer.scores(voices.statistics).astype(np.float64), tiles.labels[known])

@@ -37,7 +37,7 @@ from emovox.training.plan import Plan
 from emovox.training.quantisation import QuantisedNetwork
 from emovox.training.speech import LearntSpeech
 from emovox.training.speech_material import SpeechMaterial
-from emovox.training.stages.adversary import make_guess, opposed
+from emovox.training.stages.adversary import adversary_attached, origin_classifier
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import files_key
 
@@ -64,7 +64,7 @@ class Fitted:
         temperature: divides the logits.
         held_out_uar: UAR in percent on held-out training speakers; NaN: no speaker was held out.
         adaptation: parameters that adapt the network to a voice; None: not learnt.
-        strangers: corpus → scores of a head that has not heard it; none without an adaptation.
+        unheard: corpus → scores by a head that did not learn from it; none without an adaptation.
         familiarity: how far recordings are from the voices in training; None: not measured.
         speech: the map that tells speech; None: not learnt.
         quantised: a copy of the network that learnt to compute in INT8; None: not learnt.
@@ -75,7 +75,7 @@ class Fitted:
     temperature: float = UNCALIBRATED
     held_out_uar: float = float("nan")
     adaptation: Adaptation | None = None
-    strangers: Mapping[str, HeadScorer] = field(default_factory=dict)
+    unheard: Mapping[str, HeadScorer] = field(default_factory=dict)
     familiarity: CardFamiliarity | None = None
     speech: LearntSpeech | None = None
     quantised: QuantisedNetwork | None = None
@@ -153,8 +153,8 @@ class Context:
         key, folder = loop_key(self.key, name), self.folder / name
         adversary: AbstractContextManager[None] = nullcontext()
         if plan.adversary.on:
-            guess = self.seeded(lambda: make_guess(network, plan.adversary, self.task), *purpose)
-            adversary = opposed(network, guess)
+            classifier = self.seeded(lambda: origin_classifier(network, plan.adversary, self.task), *purpose)
+            adversary = adversary_attached(network, classifier)
         with adversary:
             learn(network, examples, plan, seed=seed, folder=folder, key=key, validate=validate, report=report)
 
