@@ -62,16 +62,16 @@ def quantize(
         require(module, need=NEED, extra=EXTRA)
     from emovox.cli.watcher import Printer
     from emovox.compression.calibration import calibration_paths, calibration_tiles
-    from emovox.compression.int8 import quantise
+    from emovox.compression.int8 import checked_card, quantise
     from emovox.compression.run_models import learnt_network, training_paths
-    from emovox.runtime.registry import read_card
 
     path = resolve(model)
+    card = checked_card(path, output)
     if calibrate is None:
         paths = training_paths(Path(model), clips=clips, seed=seed)
     else:
         paths = calibration_paths(calibrate, clips=clips, seed=seed)
-    tiles = calibration_tiles(paths, read_card(path))
+    tiles = calibration_tiles(paths, card)
     learnt = learnt_network(Path(model), report=Printer().steps) if train else None
     complain(f"calibrating on {len(tiles)} tiles")
     made = quantise(path, tiles, output, target=target, learnt=learnt)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emovox.schema.errors import ConfigError
-from emovox.schema.files import replacing
+from emovox.schema.files import check_writable, replacing
 from emovox.schema.text import json_document, printable
 
 if TYPE_CHECKING:
@@ -181,8 +181,7 @@ def make_folder(folder: Path, *, file: str = ".emovox") -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be made ({error.strerror}); give another --output") from error
-    with replacing(folder / file):
-        pass  # what is empty does not replace a file
+    check_writable(folder / file)
 
 
 class InputFiles:

@@ -19,13 +19,14 @@ from emovox.compression.learnt import LearntModel, overrides
 from emovox.compression.operators import PRODUCTS, integer_operators, operators
 from emovox.compression.quantisation import TARGETS, quantised
 from emovox.export.network import export_trained
+from emovox.export.output import model_files
 from emovox.runtime.golden import golden_input
 from emovox.runtime.model import Model
 from emovox.runtime.registry import read_card, read_part
 from emovox.runtime.session import open_session
-from emovox.schema.card import METADATA_KEY, CardQuantisation, Golden, ModelCard, embedded_card, encode_card
+from emovox.schema.card import METADATA_KEY, CardQuantisation, Golden, ModelCard, embedded_card
 from emovox.schema.errors import CompressionError
-from emovox.schema.files import replacing
+from emovox.schema.files import check_writable
 from emovox.schema.text import is_file_name
 
 GOLDEN_TOLERANCE = 3e-2
@@ -76,7 +77,7 @@ def quantise(
         CardError: the model cannot be read.
         ConfigError: the file cannot be written.
     """
-    card, graph = _checked(source, output), read_part(source.with_suffix(".onnx"))
+    card, graph = checked_card(source, output), read_part(source.with_suffix(".onnx"))
     proto = _encoded(graph, tiles, target, learnt)
     made = proto.SerializeToString()
     found = operators(made)
@@ -124,7 +125,13 @@ def _scores(graph: bytes, tiles: Sequence[Samples], *, where: Path) -> Samples:
     return rows
 
 
-def _checked(source: Path, output: Path) -> ModelCard:
+def checked_card(source: Path, output: Path) -> ModelCard:
+    """Return the card of a model after a check that it can be quantised to this output, before long work.
+
+    Raises:
+        CompressionError: it is INT8 already or has no layers, or the output is none of an ONNX file, or the model.
+        ConfigError: the output cannot be written.
+    """
     card = read_card(source.with_suffix(".json"))
     if card.quantisation is not None:
         raise CompressionError(f"{source}: is INT8 already, expected a float32 model")
@@ -136,6 +143,10 @@ def _checked(source: Path, output: Path) -> ModelCard:
         )
     if output.suffix != ".onnx" or not is_file_name(output.stem):
         raise CompressionError(f"output is '{output}', expected a path that ends in NAME.onnx")
+    if output.resolve() == source.with_suffix(".onnx").resolve():
+        raise CompressionError(f"{output}: is the model itself, expected another file; it would be lost")
+    for path in (output, output.with_suffix(".json")):
+        check_writable(path, make_folder=True)
     return card
 
 
@@ -156,15 +167,6 @@ def _with_card(proto: Any, card: ModelCard) -> tuple[bytes, ModelCard]:
 
 
 def _write(output: Path, graph: bytes, card: ModelCard) -> None:
-    """Write both files after a check that they load; a stop between the two is found by the hash."""
-    draft = output.with_name(f".{output.stem}.draft.onnx")
-    try:
-        with replacing(draft, make_folder=True) as file, replacing(draft.with_suffix(".json")) as about:
-            file.write(graph)
-            about.write(encode_card(card))
+    """Write both files after a check that they load."""
+    with model_files(output, graph, card) as draft:
         Model.load(draft)
-        draft.with_suffix(".json").replace(output.with_suffix(".json"))
-        draft.replace(output)
-    finally:
-        draft.unlink(missing_ok=True)
-        draft.with_suffix(".json").unlink(missing_ok=True)

@@ -11,6 +11,7 @@ import onnx
 
 from emovox.audio.types import Samples
 from emovox.export.fixed import SCORES, WINDOW, check_length, fixed
+from emovox.export.output import check_output
 from emovox.runtime.golden import golden_input
 from emovox.runtime.graph_check import INPUT
 from emovox.runtime.model import Model
@@ -57,11 +58,13 @@ def fixed_file(path: Path, output: Path, *, seconds: float = WINDOW) -> FixedFil
 
     Raises:
         CardError: the model cannot be read.
-        ExportError: the path is none of an ONNX file, the model does not take this length, keeps shapes that depend on
-            the input, or the graph gives other scores.
+        ConfigError: the file cannot be written.
+        ExportError: the path is none of an ONNX file, or is another model; the model does not take this length, keeps
+            shapes that depend on the input, or the graph gives other scores.
     """
     if output.suffix != ".onnx":
         raise ExportError(f"output is '{output}', expected NAME.onnx")
+    check_output(output)
     model = Model.load(path)
     card = model.card
     if card.encoder is not None:

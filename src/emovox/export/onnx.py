@@ -19,12 +19,13 @@ from onnx import TensorProto, helper, numpy_helper
 from emovox.adaptation.estimator import Adaptation
 from emovox.adaptation.parameters import to_arrays
 from emovox.audio.types import Samples
+from emovox.export.output import model_files
 from emovox.models.network import Recogniser
 from emovox.runtime.golden import FORMULA, golden_input
 from emovox.runtime.graph_check import INPUT, OUTPUTS
 from emovox.runtime.model import Model
 from emovox.runtime.model_head import SPEAKER_INPUTS
-from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card, encode_card
+from emovox.schema.card import METADATA_KEY, Golden, ModelCard, embedded_card
 from emovox.schema.errors import ExportError
 
 OPSET = 17
@@ -67,6 +68,7 @@ def export(network: Recogniser, card: ModelCard, folder: Path, *, adaptation: Ad
 
     Raises:
         ExportError: the scores of the graph differ from those of the network.
+        ConfigError: a file cannot be written.
     """
     network = network.eval()
     seconds = np.array(golden_input(seconds=GOLDEN_SECONDS, sample_rate=card.sample_rate))
@@ -74,18 +76,9 @@ def export(network: Recogniser, card: ModelCard, folder: Path, *, adaptation: Ad
     card = msgspec.structs.replace(card, sha256="", golden=golden)
     graph = to_onnx(network, labels=card.labels, metadata=embedded_card(card), adaptation=adaptation)
     card = msgspec.structs.replace(card, sha256=hashlib.sha256(graph).hexdigest())
-    folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f".{card.name}.draft.onnx"
-    try:
-        draft.write_bytes(graph)
-        draft.with_suffix(".json").write_bytes(encode_card(card))
+    target = folder / f"{card.name}.onnx"
+    with model_files(target, graph, card) as draft:
         check_parity(network, Model.load(draft))
-        target = folder / f"{card.name}.onnx"
-        draft.with_suffix(".json").replace(target.with_suffix(".json"))
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-        draft.with_suffix(".json").unlink(missing_ok=True)
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +9,13 @@ import msgspec
 import numpy as np
 import onnx
 
+from emovox.export.output import check_output
 from emovox.export.wasm.description import description, short, tile_lengths
 from emovox.runtime.graph_file import cut_graph, read_initialiser
 from emovox.runtime.model_head import SPEAKER_INPUTS, STATISTICS
 from emovox.runtime.registry import read_card, read_part
 from emovox.schema.errors import ExportError
+from emovox.schema.files import write_whole
 
 
 class WebFiles(NamedTuple):
@@ -39,7 +40,8 @@ def write_web(path: Path, folder: Path | None = None) -> WebFiles:
         folder: folder of the new files, which is made if it is missing; None: this folder.
 
     Raises:
-        ExportError: the model is a head alone, or the new files would replace its own.
+        ExportError: the model is a head alone, or the new files would replace its own or those of another.
+        ConfigError: a file cannot be written.
         CardError: the model cannot be read.
     """
     card, source = read_card(path.with_suffix(".json")), path.with_suffix(".onnx")
@@ -56,10 +58,11 @@ def write_web(path: Path, folder: Path | None = None) -> WebFiles:
         raise ExportError(f"{source}: the graph has no {error}; take a network, such as hybrid") from error
     known = description(path, card, lengths=tile_lengths(card), p=mean.size, exact=True)
     profile = {"mean": short(mean.astype(np.float64), 9), "scale": short(scale.astype(np.float64), 9)}
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, made.graph)
-    made.head.write_bytes(_with_inputs(head))
-    made.card.write_bytes(msgspec.json.encode({**known, "profile": profile}))
+    for file in made:
+        check_output(file, make_folder=True)
+    write_whole(made.graph, source.read_bytes())
+    write_whole(made.head, _with_inputs(head))
+    write_whole(made.card, msgspec.json.encode({**known, "profile": profile}))
     return made
 
 

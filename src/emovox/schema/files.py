@@ -120,6 +120,16 @@ def write_whole(path: str | os.PathLike[str], data: bytes, *, make_folder: bool 
         file.write(data)
 
 
+def check_writable(path: str | os.PathLike[str], *, make_folder: bool = False) -> None:
+    """Check that a file can be written, before long work; an older file stays, and none appears.
+
+    Raises:
+        ConfigError: it cannot be created there.
+    """
+    with replacing(path, make_folder=make_folder):
+        pass
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Wait until no other process or thread is in this block with the same path, and keep others out of it.

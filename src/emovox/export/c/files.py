@@ -11,6 +11,7 @@ from typing import NamedTuple
 from emovox.export.c.compiled import Compiled, check_inputs, compiler, largest_differences
 from emovox.export.c.writer import c_source
 from emovox.export.fixed import WINDOW, FixedGraphs, fixed_graphs
+from emovox.export.output import check_output
 from emovox.runtime.model import Model
 from emovox.schema.errors import ExportError
 from emovox.schema.files import replacing
@@ -56,11 +57,14 @@ def write_c(
     Raises:
         ExportError: an operator has no C code, the name is none of C, or the compiled file gives other scores.
         CardError: the model cannot be read.
+        ConfigError: the files cannot be written.
     """
     windows = [fixed_graphs(path, seconds=length) for length in sorted(set(seconds))]
     output = output or Path(re.sub(r"\W", "_", windows[0].card.name, flags=re.ASCII) + ".c")
     if output.suffix != ".c" or not re.fullmatch(r"[A-Za-z]\w*", output.stem, re.ASCII):
         raise ExportError(f"output is '{output}', expected NAME.c, where NAME has letters, digits and _ alone")
+    for file in (output, output.with_suffix(".h")):
+        check_output(file)
     source = c_source(windows, name=output.stem, where=path, store=store)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / output.name

@@ -11,10 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from emovox.export.output import check_output
 from emovox.export.wasm.section import with_description
 from emovox.export.wasm.source import wasm_source
 from emovox.runtime.registry import read_card
 from emovox.schema.errors import ExportError
+from emovox.schema.files import write_whole
 
 COMPILER = "emcc"
 
@@ -58,16 +60,33 @@ def write_wasm(path: Path, output: Path | None = None) -> WasmFile:
     Raises:
         ExportError: there is no Emscripten, it fails, or the model has no C code.
         CardError: the model cannot be read.
+        ConfigError: the file cannot be written.
     """
     card = read_card(path.with_suffix(".json"))
     output = output or Path(f"{card.name}.wasm")
+    check_output(output, make_folder=True)
+    find_compiler()
     source = wasm_source(path, card)
     digest = hashlib.sha256(source.code.encode()).hexdigest()
     whole = with_description(compiled(source.code), {**source.description, "source_sha256": digest})
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(whole)
+    write_whole(output, whole)
     seconds = tuple(length / card.sample_rate for length in source.description["lengths"])
     return WasmFile(output, len(whole), len(gzip.compress(whole, 9)), seconds)
+
+
+def find_compiler() -> str:
+    """Return the path of Emscripten.
+
+    Raises:
+        ExportError: there is none.
+    """
+    compiler = shutil.which(COMPILER)
+    if compiler is None:
+        raise ExportError(
+            f"got no '{COMPILER}' on the path, which compiles C to WebAssembly; install Emscripten "
+            "(Debian, Ubuntu: apt install emscripten)"
+        )
+    return compiler
 
 
 def compiled(code: str) -> bytes:
@@ -76,12 +95,7 @@ def compiled(code: str) -> bytes:
     Raises:
         ExportError: there is no Emscripten, or it fails.
     """
-    compiler = shutil.which(COMPILER)
-    if compiler is None:
-        raise ExportError(
-            f"got no '{COMPILER}' on the path, which compiles C to WebAssembly; install Emscripten "
-            "(Debian, Ubuntu: apt install emscripten)"
-        )
+    compiler = find_compiler()
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "model.c", Path(folder) / "model.wasm"
         source.write_text(code, encoding="utf-8")
