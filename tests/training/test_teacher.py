@@ -32,7 +32,7 @@ from emovox.training.stages.distillation import distillation_targets
 from emovox.training.stages.encoder import teacher_targets, training_examples
 from emovox.training.stages.stage import Context
 from emovox.training.stages.unlabelled import unlabelled_clips
-from emovox.training.teacher import check_run, check_sizes_of_both
+from emovox.training.teacher import check_teacher_run, check_teacher_size
 from tests.training.rows import drawn_inputs, drawn_task, plan, small_recipe, task_of
 
 TASK = drawn_task(speakers=("ada", "bob", "cy"))
@@ -128,28 +128,28 @@ def test_a_student_larger_than_its_teacher_is_refused(run: Path) -> None:
     large = msgspec.structs.replace(student(run), head=HeadConfig(hidden=17))
     assert large.teacher is not None
     with pytest.raises(RecipeError, match=r"small: has [\d,]+ parameters, its teacher big has [\d,]+; expected a stud"):
-        check_sizes_of_both(large, large.teacher, len(TASK.classes))
+        check_teacher_size(large, large.teacher, len(TASK.classes))
     assert student(run).teacher is not None
-    check_sizes_of_both(student(run), large.teacher, len(TASK.classes))
+    check_teacher_size(student(run), large.teacher, len(TASK.classes))
 
 
 def test_a_run_that_cannot_teach_is_refused(run: Path, tmp_path: Path) -> None:
     plans = msgspec.structs.replace(student(run), export=True)
-    check_run(TASK, plans, str(run))
+    check_teacher_run(TASK, plans, str(run))
     swapped = tmp_path / "swapped"
     shutil.copytree(run, swapped)
     (swapped / "folds/1.csv").write_bytes((run / "folds/2.csv").read_bytes())
     with pytest.raises(RecipeError, match="whose network of fold 1 may have learnt from own"):
-        check_run(TASK, plans, str(swapped))
+        check_teacher_run(TASK, plans, str(swapped))
     (swapped / "folds/1.csv").unlink()
     with pytest.raises(RecipeError, match=r"1\.csv has no test clips"):
-        check_run(TASK, plans, str(swapped))
+        check_teacher_run(TASK, plans, str(swapped))
     shutil.rmtree(swapped / "folds/1/model")
     with pytest.raises(RecipeError, match="which lacks a network"):
-        check_run(TASK, plans, str(swapped))
+        check_teacher_run(TASK, plans, str(swapped))
     fewer = task_of([clip for clip in TASK.clips if clip.label != TASK.classes[0]])
     with pytest.raises(RecipeError, match="with the classes bored, cross, keen, expected those of the student"):
-        check_run(fewer, plans, str(run))
+        check_teacher_run(fewer, plans, str(run))
 
 
 def test_recordings_without_labels_have_the_scores_of_the_teacher_alone(run: Path, tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def _train(recipe: Recipe, folder: Path, *, resume: bool, workers: int) -> None:
 
 def _compare(before: Path, after: Path) -> None:
     """Print what compression changed, and write it beside the new model."""
-    from emovox.compression.product import REPORT, compression_report
+    from emovox.compression.report import REPORT, compression_report
 
     report = compression_report(before, after)
     old, new = report.before, report.after

@@ -48,7 +48,7 @@ from emovox.training.stages.speech import LearnSpeech
 from emovox.training.stages.stage import Context, Fitted, Stage, named, run_stages
 from emovox.training.stages.start import read_start, starting_encoder
 from emovox.training.stages.unlabelled import unlabelled_clips
-from emovox.training.teacher import check_run, check_sizes_of_both
+from emovox.training.teacher import check_teacher_run, check_teacher_size
 
 LEAST_CORPORA = 2
 """Corpora that an adaptation learns from, at least: each is heard by a head that has not learnt from it."""
@@ -238,9 +238,9 @@ def _check_teacher(task: Task, recipe: NetworkRecipe) -> None:
         return
     if recipe.head_learning is not None and not build_encoder(recipe.encoder).learns:
         raise RecipeError(f"{recipe.name}: got a teacher, but nothing of the encoder learns; leave the teacher out")
-    check_sizes_of_both(recipe, recipe.teacher, len(task.classes))
+    check_teacher_size(recipe, recipe.teacher, len(task.classes))
     if recipe.teacher.run:
-        check_run(task, recipe, recipe.teacher.run)
+        check_teacher_run(task, recipe, recipe.teacher.run)
         return
     _check_names(task, recipe.teacher.recipe)
     _check_start(task, recipe.teacher.recipe)

@@ -29,7 +29,7 @@ from emovox.training.data.task import Indices, Task
 from emovox.training.log import Report
 from emovox.training.loop import learn
 from emovox.training.objectives import Outputs, Weighted
-from emovox.training.quantise_plan import Quantise
+from emovox.training.quantise_plan import SHORTEST, Quantise
 
 CALIBRATE = 60
 """Number of tiles that give the first ranges."""
@@ -39,9 +39,6 @@ LEAST = 8
 
 RANGES, SOURCE = "ranges.safetensors", "source.txt"
 """Names of the files of the ranges, and of the hash of the network that the copy was made from."""
-
-SHORTEST = 0.5
-"""Seconds of a tile, at least, as `predict` takes them."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ RATE = 16000
 """Samples of a second."""
 
 SHORTEST, LONGEST = 0.5, 5.0
-"""Seconds that a step hears of a tile; tiles are about 3 s long."""
+"""Seconds of a tile that a step takes, at least and at most. `predict` scores no shorter tiles; most have about 3 s."""
 
 
 class Quantise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -18,7 +18,7 @@ from emovox.training.network_recipe import NetworkRecipe, Teacher
 from emovox.training.run_folder import model_folder
 
 
-def check_sizes_of_both(recipe: NetworkRecipe, teacher: Teacher, n_classes: int) -> None:
+def check_teacher_size(recipe: NetworkRecipe, teacher: Teacher, n_classes: int) -> None:
     """Refuse a student that is larger than its teacher.
 
     Raises:
@@ -39,8 +39,8 @@ def _parameters(recipe: NetworkRecipe, n_classes: int) -> int:
     return count_parameters(encoder) + recipe.members * count_parameters(head)
 
 
-def check_run(task: Task, recipe: NetworkRecipe, run: str) -> None:
-    """Refuse a run whose networks cannot teach in the folds of a recipe.
+def check_teacher_run(task: Task, recipe: NetworkRecipe, run: str) -> None:
+    """Refuse a run whose networks cannot be the teachers of a recipe.
 
     Raises:
         RecipeError: a network is missing, has other classes, or has learnt from clips that the student is tested on.

@@ -19,7 +19,7 @@ from emovox.evaluation.figures.transfer import OTHERS, Transfer, measure_transfe
 from emovox.models.scores import Matrix
 from emovox.models.trained import TrainedModel
 from emovox.schema.errors import ProtocolError
-from emovox.schema.labels import SEVEN_MAP, merge_matrix
+from emovox.schema.labels import NEUTRAL, SEVEN_MAP, merge_matrix
 from emovox.training.adaptation import LabelledStatistics, fit_adaptation
 from emovox.training.data.inputs import Inputs
 from emovox.training.data.task import Indices, Task
@@ -214,7 +214,7 @@ def _some(task: Task, clips: Indices) -> Indices:
 
 
 def _neutral(task: Task) -> int:
-    return task.classes.index("neutral") if "neutral" in task.classes else -1
+    return task.classes.index(NEUTRAL) if NEUTRAL in task.classes else -1
 
 
 class _Shared:

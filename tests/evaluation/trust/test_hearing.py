@@ -11,7 +11,7 @@ import pytest
 
 from emovox.audio.types import Samples
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.trust.hearing import Hearing, clip_item
+from emovox.evaluation.trust.hearing import Hearing, clip_stimulus
 from emovox.evaluation.trust.material import make_corpora
 from emovox.evaluation.trust.system import ANY, System, SystemAnswer
 from emovox.schema.errors import ConfigError, MissingExtraError
@@ -51,7 +51,7 @@ def test_damaged_lines_of_a_store_are_asked_again(
 ) -> None:
     """A computer that lost power leaves zeros; a bad disk leaves anything."""
     asked = Asked()
-    items = [clip_item(clip, asked.system) for clip in own[:6]]
+    items = [clip_stimulus(clip, asked.system) for clip in own[:6]]
     first = asked.opened(tmp_path, resume=False).hear(items, ["tile"])
     (store,) = tmp_path.glob("*.jsonl")
     lines = store.read_bytes().splitlines(keepends=True)
@@ -69,7 +69,7 @@ def test_a_store_that_cannot_be_written_is_an_error(own: Sequence[Clip], tmp_pat
     full = replace(asked.opened(tmp_path), store=Path("/dev/full"))
     message = r"/dev: the answers cannot be kept \(No space left on device\), expected a folder that you may write to"
     with pytest.raises(ConfigError, match=message):
-        full.hear([clip_item(own[0], asked.system)], ["tile"])
+        full.hear([clip_stimulus(own[0], asked.system)], ["tile"])
 
 
 def test_recordings_that_cannot_be_read_are_noted_and_tried_again(own: Sequence[Clip], tmp_path: Path) -> None:
@@ -96,6 +96,6 @@ def test_a_recording_whose_decoder_is_not_installed_cannot_be_read(own: Sequence
 
     asked = Asked()
     hearing = Hearing.opened(asked.system, None, seed=0, folder=None, resume=False)
-    (found,) = hearing.hear([replace(clip_item(own[0], asked.system), load=missing)], ["tile"]).values()
+    (found,) = hearing.hear([replace(clip_stimulus(own[0], asked.system), load=missing)], ["tile"]).values()
     assert found == SystemAnswer(None, None, 0.0)
     assert "needs the extra 'media'" in hearing.notes[0]

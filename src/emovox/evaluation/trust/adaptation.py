@@ -22,13 +22,11 @@ from emovox.runtime.model import Model
 from emovox.runtime.predictor import Predictor
 from emovox.runtime.segmenter import SegmenterConfig, cut_tiles
 from emovox.schema.errors import AudioError, EmovoxError, ModelError
-from emovox.schema.labels import EMOTIONS
+from emovox.schema.labels import NEUTRAL
 from emovox.schema.progress import Progress, tracked
 
 SIZES, ROUNDS = (5, 10, 20), 3
 """Numbers of clips for adaptation, and draws of each."""
-
-NEUTRAL = EMOTIONS[0]
 
 
 class VoiceGain(NamedTuple):

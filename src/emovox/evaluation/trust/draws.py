@@ -1,4 +1,4 @@
-"""Intervals: speakers are drawn again, or utterances where fewer than five speakers are known."""
+"""Bootstrap intervals over speakers, or over utterances where fewer than five speakers are known."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from emovox.evaluation.figures.bootstrap import Interval
 from emovox.evaluation.figures.predictions import Floats, Integers, Predictions
 
 DRAWS = 400
-"""Draws of an interval."""
+"""Number of bootstrap samples of an interval."""
 
 SLOW_DRAWS = 100
-"""Draws of an interval whose value is computed draw by draw."""
+"""The same for values that are computed sample by sample, which is slow."""
 
 
 def confusions(predictions: Predictions, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return confusion counts [classes, classes + 1], and those of draws [draws, classes, classes + 1]."""
+    """Return confusion counts [classes, classes + 1], and those of bootstrap samples [DRAWS, classes, classes + 1]."""
     drawn = bootstrap.units(predictions)
     rows = per_unit(predictions, drawn.index, len(drawn.stratum))
     shape = (-1, len(predictions.classes), len(predictions.classes) + 1)
@@ -35,19 +35,19 @@ def per_unit(predictions: Predictions, unit: Integers, n_units: int) -> Floats:
 
 
 def precision(table: Floats) -> Floats:
-    """Compute the share of right ones among the answers with each label, [..., classes]; NaN without such answers."""
+    """Return the precision of each label, [..., classes]; NaN for a label that is never given."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)
     return counts.divide(hits, table.sum(axis=-2)[..., :-1], missing=np.nan)
 
 
 def interval_of(predictions: Predictions, value: Callable[[Predictions], float], rng: np.random.Generator) -> Interval:
-    """Return the 95 % interval of a value that is computed draw by draw."""
+    """Return the 95 % interval of a value that is computed for each bootstrap sample."""
     values = [value(predictions.select(rows)) for rows in row_draws(predictions, rng)]
     return bootstrap.interval(np.array(values))
 
 
 def row_draws(predictions: Predictions, rng: np.random.Generator) -> Iterator[Integers]:
-    """Yield the rows of each draw: all rows of the units that it holds, once for each time."""
+    """Yield the rows of each bootstrap sample: all rows of its units; a unit that is drawn twice counts twice."""
     drawn = bootstrap.units(predictions)
     order = np.argsort(drawn.index, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(drawn.index))[:-1])
@@ -61,6 +61,6 @@ def row_draws(predictions: Predictions, rng: np.random.Generator) -> Iterator[In
 
 
 def mean_interval(values: Floats, rng: np.random.Generator) -> Interval:
-    """Return the 95 % interval of the mean of values [n], drawn again one by one."""
+    """Return the 95 % interval of the mean of values [n], by bootstrap over single values."""
     drawn = rng.integers(0, len(values), size=(DRAWS, len(values)))
     return bootstrap.interval(values[drawn].mean(axis=1))

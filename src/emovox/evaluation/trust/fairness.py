@@ -1,4 +1,4 @@
-"""Fairness: the same figures for women and men, for low and high voices, in all languages and accents."""
+"""Fairness: differences between women and men, low and high voices, languages, and accents."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ def fairness_tests(checks: Sequence[Check], material: Material) -> Iterator[Trus
 def _compare(
     corpus: CorpusUnderTest, predictions: Predictions, by: str, material: Material, number: int
 ) -> Compared | str:
+    """Return the confusions of each group of speakers, or why the groups cannot be compared."""
     if "" in predictions.speaker.tolist():
         return "the speakers of some clips are unknown"
     if by == "sex":
@@ -69,36 +70,34 @@ def _compare(
     members = group_index(predictions, groups)
     names, unit = np.unique(predictions.speaker, return_inverse=True)
     stratum = np.array([members[unit == place][0] for place in range(len(names))])
-    rows = per_unit(predictions, unit, len(names))
-    shape = (len(groups.names), -1)
-    apart = np.stack([np.where((stratum == n)[:, None], rows, 0) for n in range(shape[0])], axis=1).reshape(
-        len(names), -1
-    )
-    every = bootstrap.draw(apart, stratum, rng=material.rng(2, number), draws=DRAWS)
+    in_group = stratum[:, None] == np.arange(len(groups.names))
+    by_group = in_group[:, :, None] * per_unit(predictions, unit, len(names))[:, None]  # [speakers, groups, cells]
+    rows = by_group.reshape(len(names), -1)
+    every = bootstrap.draw(rows, stratum, rng=material.rng(2, number), draws=DRAWS)
     table = (len(groups.names), len(predictions.classes), len(predictions.classes) + 1)
-    return Compared(
-        predictions,
-        groups,
-        apart.sum(axis=0).reshape(table),
-        every.reshape(-1, *table),
-        simulated_limits(predictions, groups, seed=material.seed),
-    )
+    limits = simulated_limits(predictions, groups, seed=material.seed)
+    return Compared(predictions, groups, rows.sum(axis=0).reshape(table), every.reshape(-1, *table), limits)
 
 
 def _of_corpus(check: Check, corpus: str, figure: str, found: Compared | str) -> Iterator[TrustTest]:
     if isinstance(found, str):
         yield not_testable(check, Where(corpus), found)
-        return
+    elif figure == "uar":
+        yield _uar_difference(check, Where(corpus), found)
+    else:
+        yield from _label_differences(check, corpus, figure, found)
+
+
+def _uar_difference(check: Check, where: Where, found: Compared) -> TrustTest:
+    value, draws = differences(found.tables)["uar"], differences(found.draws)["uar"]
+    parts = dict(zip(found.groups.names, counts.uar(found.tables).tolist(), strict=True))
+    n, interval, limit = len(found.predictions), bootstrap.interval(draws), max(check.limit, float(found.limits["uar"]))
+    return judged(check, where, float(value), n=n, interval=interval, limit=limit, parts=parts)
+
+
+def _label_differences(check: Check, corpus: str, figure: str, found: Compared) -> Iterator[TrustTest]:
     names, tables = found.groups.names, found.tables
     values, draws = differences(tables)[figure], differences(found.draws)[figure]
-    if figure == "uar":
-        parts = dict(zip(names, counts.uar(tables).tolist(), strict=True))
-        limit = max(check.limit, float(found.limits["uar"]))
-        interval = bootstrap.interval(draws)
-        yield judged(
-            check, Where(corpus), float(values), n=len(found.predictions), interval=interval, limit=limit, parts=parts
-        )
-        return
     shown = counts.recall(tables) if figure == "recall" else precision(tables)
     sizes = tables.sum(axis=-1) if figure == "recall" else tables.sum(axis=-2)[:, :-1]
     for label in found.predictions.present:
@@ -117,7 +116,7 @@ def _of_corpus(check: Check, corpus: str, figure: str, found: Compared | str) ->
 
 
 def _shares(check: Check, material: Material, by: str) -> Iterator[TrustTest]:
-    """Yield the tests of languages or accents: how unlike their biases towards a label are."""
+    """Yield the tests of languages or accents: how far their biases towards a label differ."""
     parts = _parts(material, by)
     if len(parts) < 2:
         known = f"only {', '.join(parts)}" if parts else "none"
@@ -143,7 +142,7 @@ def _shares(check: Check, material: Material, by: str) -> Iterator[TrustTest]:
 
 
 def _unlike(biases: Floats) -> Floats:
-    """Return the largest distance of a bias from the mean of all, [...]."""
+    """Return the largest distance of a bias [..., groups] from their mean, [...]."""
     return np.asarray(np.abs(biases - biases.mean(axis=-1, keepdims=True)).max(axis=-1))
 
 

@@ -1,4 +1,4 @@
-"""What a system says about clips under conditions: seeded, kept on disk line by line, continued after a kill."""
+"""The answers of a system to clips under conditions. They are kept in a file, so that a killed run can continue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from emovox.schema.text import some
 
 
 class Key(NamedTuple):
-    """What was heard: a clip of a corpus, or a sound of a kind, under a condition (`tile`: unchanged)."""
+    """Names an answer: a clip of a corpus, or a sound of a kind, under a condition (`tile`: unchanged)."""
 
     condition: str
     corpus: str
@@ -51,9 +51,9 @@ _Line: TypeAlias = tuple[str, str, str, str | None, tuple[float, ...] | None, fl
 
 @dataclass(frozen=True)
 class Stimulus:
-    """Something to hear: its names, the fold whose model hears it, and how to load samples [n] and rate in Hz.
+    """A recording for the system: its names, the fold whose model scores it, and `load`: samples [n] and rate in Hz.
 
-    `kind` is that of a sound as a training names it: `System.kinds` has the fold for it.
+    `kind` is the kind of a sound as a training names it; `System.kinds` has the fold for it.
     """
 
     corpus: str
@@ -63,8 +63,8 @@ class Stimulus:
     kind: str = ""
 
 
-def clip_item(clip: Clip, system: System) -> Stimulus:
-    """Return a clip as an item; its channels are averaged."""
+def clip_stimulus(clip: Clip, system: System) -> Stimulus:
+    """Return a clip as a stimulus; its channels are averaged."""
 
     def load() -> tuple[Samples, int]:
         """Return the samples of the clip."""
@@ -75,9 +75,9 @@ def clip_item(clip: Clip, system: System) -> Stimulus:
 
 
 def changes_in(noise: Path | None) -> dict[str, Change]:
-    """Return the conditions' changes, with noises from a folder in place of $EMOVOX_NOISE.
+    """Return the change of each condition, with noises from a folder in place of $EMOVOX_NOISE.
 
-    A folder without `nonspeech100` is one of background noises itself.
+    If the folder has no `nonspeech100`, its own recordings are the background noises.
     """
     if noise is None:
         return dict(CHANGES)
@@ -122,7 +122,7 @@ def _within(folder: Path, other: Path) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Hearing:
-    """Asks a system, and keeps its answers.
+    """Lets a system score stimuli under conditions, and keeps its answers.
 
     Attributes:
         system: the system.

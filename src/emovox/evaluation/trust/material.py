@@ -10,7 +10,7 @@ import numpy as np
 from emovox.corpora.manifest import Clip
 from emovox.corpora.registry import CORPORA
 from emovox.evaluation.figures.predictions import NO_ANSWER, Predictions, Row
-from emovox.evaluation.trust.hearing import Heard, Hearing, Key, clip_item, troubles
+from emovox.evaluation.trust.hearing import Heard, Hearing, Key, clip_stimulus, troubles
 from emovox.evaluation.trust.outcome import TrustTest, Where, failed, not_testable
 from emovox.evaluation.trust.sample import Form, Sizes, sample_clips
 from emovox.evaluation.trust.suite import FEWEST_CLIPS, Check
@@ -145,7 +145,7 @@ def heard_corpus(
     system: System, hearing: Hearing, name: str, clips: Sequence[Clip], progress: Progress
 ) -> CorpusUnderTest:
     """Return a corpus with the answers of a system to these clips."""
-    heard = hearing.hear([clip_item(clip, system) for clip in clips], [TILE], progress)
+    heard = hearing.hear([clip_stimulus(clip, system) for clip in clips], [TILE], progress)
     trouble = troubles(heard, [Key(TILE, clip.corpus, clip.id) for clip in clips])
     rows = [row for clip in clips if (row := _row(clip, heard, system)) is not None]
     sexes, every = _sexes(clips), tuple(clips)

@@ -17,10 +17,8 @@ from emovox.evaluation.trust.sounds import NoSoundsError, sounds
 from emovox.evaluation.trust.suite import Check
 from emovox.evaluation.trust.system import ANY, System, SystemAnswer
 from emovox.schema.figure import TILE
-from emovox.schema.labels import EMOTIONS
+from emovox.schema.labels import NEUTRAL
 from emovox.schema.progress import Progress
-
-NEUTRAL = EMOTIONS[0]
 
 
 def rejection_tests(

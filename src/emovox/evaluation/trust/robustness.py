@@ -12,7 +12,7 @@ from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures import bootstrap, counts
 from emovox.evaluation.figures.predictions import Floats, Integers
 from emovox.evaluation.trust.draws import DRAWS
-from emovox.evaluation.trust.hearing import Heard, Key, clip_item, troubles, unavailable
+from emovox.evaluation.trust.hearing import Heard, Key, clip_stimulus, troubles, unavailable
 from emovox.evaluation.trust.material import Material, label_of
 from emovox.evaluation.trust.outcome import ALL, TrustTest, Where, failed, judged, not_testable
 from emovox.evaluation.trust.sample import sample_clips
@@ -56,7 +56,7 @@ class Robustness:
             samples.append(Sample(corpus.name, clips, _labels(clips, material.system.labels)))
         names = conditions_of(checks)
         missing = unavailable(material.hearing.changes, names, material.system.noise)
-        items = [clip_item(clip, material.system) for sample in samples for clip in sample.clips]
+        items = [clip_stimulus(clip, material.system) for sample in samples for clip in sample.clips]
         wanted = [TILE, *(name for name in names if name not in missing)]
         return cls(material, samples, material.hearing.hear(items, wanted, progress), missing)
 

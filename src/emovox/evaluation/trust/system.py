@@ -19,7 +19,7 @@ from emovox.runtime.predictor import Predictor
 from emovox.schema.result import Result
 
 ANY = ""
-"""Fold of what no fold tests: sounds, and corpora that are in no training."""
+"""Key in `System.hear` of the model for what no fold tests: sounds, and corpora that are not in training."""
 
 
 class SystemAnswer(NamedTuple):
@@ -48,15 +48,15 @@ class System:
         name: for tables.
         labels: that it answers with, in the order of the scores.
         digest: hash of its files; answers are kept by it.
-        hear: fold → its answers; `ANY` for what no fold tests.
+        hear: fold → function that scores a recording by its model; `ANY` for what no fold tests.
         predictors: fold → its model, for adaptation; empty if it has none.
-        learnt: corpora that it learnt from. They count only where `out_of_fold` has them.
+        learnt: corpora that it learnt from. Tests on them count only if `out_of_fold` has them.
         out_of_fold: corpus → predictions by models that did not learn from the speaker.
         noise: folder of the noises in training; None if unknown or without.
-        kinds: kind of sound that models learnt to refuse → fold whose model learnt from nothing like it; None: all
-            learnt from it. Other kinds are heard by `ANY`.
+        kinds: kind of sound that models learnt to refuse → fold whose model did not learn from its group of kinds;
+            None: all models did. Other kinds are scored by `ANY`.
         notes: sentences for the report.
-        threads: recordings that it can hear at a time.
+        threads: number of recordings that it can score at the same time.
     """
 
     name: str

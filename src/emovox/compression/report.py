@@ -21,7 +21,7 @@ REPORT = "compression.json"
 """File of the report, in the folder of the new run."""
 
 
-class Product(msgspec.Struct, frozen=True, kw_only=True):
+class NetworkSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A network of a run.
 
     Attributes:
@@ -50,8 +50,8 @@ class CompressionReport(msgspec.Struct, frozen=True, kw_only=True):
         parity: seconds of input → largest difference of a score between the smaller network and its exported file.
     """
 
-    before: Product
-    after: Product
+    before: NetworkSummary
+    after: NetworkSummary
     parity: dict[str, float]
 
 
@@ -67,17 +67,17 @@ def compression_report(before: Path, after: Path) -> CompressionReport:
     file = after / f"{_network(new).card.name}.onnx"
     found = trained_parity(_exported(new), file) if new.model is not None and file.is_file() else {}
     parity = {f"{seconds:g}": difference for seconds, difference in found.items()}
-    report = CompressionReport(before=_product(old), after=_product(new), parity=parity)
+    report = CompressionReport(before=_summary(old), after=_summary(new), parity=parity)
     write_whole(after / REPORT, json_document(report).encode())
     return report
 
 
-def _product(run: Run[TrainedModel]) -> Product:
+def _summary(run: Run[TrainedModel]) -> NetworkSummary:
     model = _network(run)
     front_end, rest = multiply_adds(model.network.encoder)
     file = run.folder / f"{model.card.name}.onnx"
     shown = {key: made for key, made in run.predictions.items() if key.condition == TILE and key.labels != SEVEN}
-    return Product(
+    return NetworkSummary(
         name=model.card.name,
         parameters=count_parameters(model.network),
         multiply_adds=rest,
