@@ -1,4 +1,4 @@
-"""Graphs that a stranger could send."""
+"""Graphs that anybody could send, and what is in a quantised one."""
 
 from __future__ import annotations
 
@@ -30,3 +30,11 @@ def endless(graph: onnx.ModelProto) -> onnx.ModelProto:
         node.output[:] = ["early" if name == "scores" else name for name in node.output]
     graph.graph.node.append(helper.make_node("Loop", ["turns", "yes", "early"], ["scores"], body=body))
     return graph
+
+
+def zero_points(proto: onnx.ModelProto) -> set[int]:
+    """The values of all zero points of a quantised graph."""
+    arrays = {tensor.name: tensor for tensor in proto.graph.initializer}
+    pairs = [node for node in proto.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")]
+    names = [node.input[2] for node in pairs if len(node.input) > 2 and node.input[2] in arrays]
+    return {int(value) for name in names for value in onnx.numpy_helper.to_array(arrays[name]).flatten()}

@@ -17,13 +17,13 @@ from emovox.cli.main import main
 from emovox.compression.calibration import calibration_paths, calibration_tiles
 from emovox.compression.int8 import GOLDEN_TOLERANCE, Quantised, quantise
 from emovox.compression.operators import operators
-from emovox.compression.quantisation import zero_points
 from emovox.runtime.golden import check_golden
 from emovox.runtime.model import Model
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.card import CardQuantisation
 from emovox.schema.errors import CompressionError
 from emovox.testing import speech
+from tests.graphs import zero_points
 
 CLIPS = 10
 

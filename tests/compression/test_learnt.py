@@ -11,7 +11,7 @@ import torch
 
 from emovox.compression.folding import folded
 from emovox.compression.learnt import LearntModel, overrides
-from emovox.compression.quantisation import TARGETS, quantised, zero_points
+from emovox.compression.quantisation import TARGETS, quantised
 from emovox.export.network import export_trained
 from emovox.models.encoders import EncoderConfig
 from emovox.models.network import Network
@@ -20,6 +20,7 @@ from emovox.models.trained import NetworkCard, TrainedModel
 from emovox.runtime.session import open_session
 from emovox.schema.errors import CompressionError
 from emovox.testing import speech
+from tests.graphs import zero_points
 from tests.models.small import CLASSES, MOBILE, small_network, whisper, write_whisper
 
 SECONDS = 0.8

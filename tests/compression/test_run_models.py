@@ -19,7 +19,7 @@ from emovox.compression.calibration import calibration_tiles
 from emovox.compression.folding import folded
 from emovox.compression.int8 import quantise
 from emovox.compression.learnt import LearntModel, overrides
-from emovox.compression.quantisation import TARGETS, zero_points
+from emovox.compression.quantisation import TARGETS
 from emovox.compression.run_models import learnt_network, training_clips, training_paths
 from emovox.export.network import export_trained
 from emovox.models.fake_quantisation import WEIGHT_LEVELS
@@ -29,6 +29,7 @@ from emovox.schema.errors import CompressionError, RecipeError
 from emovox.testing import write_voices
 from emovox.training.quantisation import is_made_from
 from emovox.training.run_folder import QUANTISED, model_folder
+from tests.graphs import zero_points
 
 pytestmark = pytest.mark.slow
 """A run is trained first; test_learnt.py has the same for a network that has not learnt."""

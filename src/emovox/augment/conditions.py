@@ -238,9 +238,6 @@ CHANGES: Mapping[str, Change] = {
 """Condition → change of the clip before voice activity detection. A new condition is an entry here and its words in
 `schema.figure.CONDITIONS`."""
 
-ON_TILES = frozenset({NARROW})
-"""Conditions that change the tiles, after they are cut from the unchanged clip, as in the published figures."""
-
 
 def check_conditions(names: tuple[str, ...], *, learnt: Path | None) -> None:
     """Raise an error for unknown conditions, and for test noises that training may use.

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
@@ -138,15 +137,3 @@ def _silent() -> Iterator[None]:
     finally:
         onnxruntime.set_default_logger_severity(LOG_WARNINGS)
         logging.disable(logging.NOTSET)
-
-
-def zero_points(proto: Any) -> set[int]:
-    """Return the values of all zero points of a quantised graph."""
-    arrays = {tensor.name: tensor for tensor in proto.graph.initializer}
-    names = {
-        node.input[2]
-        for node in proto.graph.node
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and len(node.input) > 2
-    }
-    found = [np.unique(onnx.numpy_helper.to_array(arrays[name])) for name in names if name in arrays]
-    return {int(value) for values in found for value in values}
