@@ -9,11 +9,11 @@ from unittest import mock
 import msgspec
 import pytest
 
-from emovox.cli.main import main
 from emovox.models.mobile import MobileConfig
 from emovox.models.trained import TrainedModel
 from emovox.runtime.model import Model
 from emovox.training import loop
+from tests.commands import command as emovox
 from tests.models.small import small_encoders, write_whisper
 from tests.sounds import MOODS, write_sounds
 from tests.training.rows import small_recipe
@@ -32,12 +32,6 @@ optimiser = { steps = 6, batch = 8, learning_rate = 0.01 }
 [head_learning]
 optimiser = { steps = 4, batch = 8, learning_rate = 0.01 }
 """
-
-
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert (stop.value.code or 0) == status
 
 
 @pytest.fixture(scope="module")

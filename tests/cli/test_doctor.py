@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from emovox.cli import doctor as module
-from emovox.cli.main import main
 from emovox.runtime import golden, registry
 from emovox.testing import write_toy
+from tests.commands import command
 
 
 @pytest.fixture
@@ -20,10 +21,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["doctor", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "doctor")
 
 
 def found(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, str]]:

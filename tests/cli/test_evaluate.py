@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from emovox.evaluation.figures.predictions import Predictions, Row
 from emovox.evaluation.run import FilePredictor
 from emovox.schema.card import CardCorpus
 from emovox.testing import RATE, speech, write_toy
+from tests.commands import command
 
 LABELS = ("low", "middle", "high")
 
@@ -62,11 +64,7 @@ def _predictions(*, right: int, speaker: str | None = None) -> Predictions:
     return Predictions.from_rows(rows, LABELS)
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    """Run `emovox evaluate …` in this process and check its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main(["evaluate", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "evaluate")
 
 
 def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from emovox.cli.main import main
 from emovox.runtime.predictor import load
 from emovox.schema.events import SpeechEnded, SpeechStarted
 from emovox.testing import RATE, speech, write_toy
+from tests.commands import command
 from tests.sound_card import SoundCard
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and pipes of Unix")
@@ -50,11 +52,7 @@ def talk() -> Samples:
     return np.concatenate([silence, speech(120.0, seconds=2.5), silence, speech(350.0, seconds=2.0), silence])
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    """Run `emovox listen --model toy.onnx …` in this process and check its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main(["listen", "--model", "toy.onnx", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "listen", "--model", "toy.onnx")
 
 
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from emovox.cli import models as module
-from emovox.cli.main import main
 from emovox.testing import write_toy
+from tests.commands import command
 
 
 @pytest.fixture
@@ -21,10 +22,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["models", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "models")
 
 
 def test_list_shows_labels_size_licence_and_figures(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:

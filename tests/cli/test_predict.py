@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from emovox.schema.labels import EMOTIONS
 from emovox.schema.result import Result
 from emovox.schema.trust import CardSets, CardTrust
 from emovox.testing import RATE, change_card, speech, write_toy
+from tests.commands import command
 from tests.sounds import said
 
 
@@ -43,11 +45,7 @@ def save(path: Path, samples: Samples) -> Path:
     return path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    """Run `emovox predict --model toy.onnx …` in this process and check its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main(["predict", "--model", "toy.onnx", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "predict", "--model", "toy.onnx")
 
 
 def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from emovox.cli.main import main
 from emovox.fusion.face import networks
 from emovox.testing import RATE, speech, write_toy
+from tests.commands import command
 from tests.faces import scene, write_video
 
 FACE = scene((150, 60))
@@ -25,11 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    """Run `emovox predict --model toy.onnx …` in this process and check its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main(["predict", "--model", "toy.onnx", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "predict", "--model", "toy.onnx")
 
 
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from emovox.cli.main import main
 from emovox.fusion.text.emotion import TextEmotion
 from emovox.fusion.text.encoder import SentenceEncoder
 from emovox.schema.labels import EMOTIONS
 from emovox.testing import RATE, speech, write_toy
 from emovox.training.text import BOTH, LabelledLines, learn_text
+from tests.commands import command
 from tests.sentence_encoder import make_sentence_encoder
 from tests.tiny_whisper import make_whisper
 
@@ -40,11 +41,7 @@ def folder(tmp_path: Path, emotion: TextEmotion, monkeypatch: pytest.MonkeyPatch
     return tmp_path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    """Run `emovox predict --model toy.onnx …` in this process and check its exit status."""
-    with pytest.raises(SystemExit) as stop:
-        main(["predict", "--model", "toy.onnx", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "predict", "--model", "toy.onnx")
 
 
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

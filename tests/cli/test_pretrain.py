@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from emovox.cli.main import main
 from emovox.corpora.voxceleb import VOXCELEB
 from emovox.runtime.model import Model
+from tests.commands import command as emovox
 from tests.sounds import write_sounds, write_voxceleb
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -33,12 +33,6 @@ protocol = "sd"
 [encoder]
 name = "mobile"
 """
-
-
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert (stop.value.code or 0) == status
 
 
 def pretrain(*arguments: str, status: int = 0) -> None:

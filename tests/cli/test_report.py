@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from emovox.cli.main import main
 from emovox.testing import RATE, speech, write_toy
+from tests.commands import command
 
 
 @pytest.fixture
@@ -26,10 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["report", "--model", "toy.onnx", *arguments])
-    assert stop.value.code == status
+emovox = partial(command, "report", "--model", "toy.onnx")
 
 
 def test_only_the_customer_is_analysed(folder: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from emovox.cli.main import main
 from emovox.cli.train import with_further
 from emovox.evaluation.figures.files import read_predictions
 from emovox.runtime.model import Model
 from emovox.testing import RATE
 from emovox.workflow import read_recipe
+from tests.commands import command as emovox
 from tests.sounds import MOODS, utterance, write_sounds
 
 LABELS = tuple(sorted(MOODS))
@@ -32,12 +32,6 @@ c = [3.0]
 gamma = [0.3]
 inner_folds = 3
 """
-
-
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert (stop.value.code or 0) == status
 
 
 def prepare(folder: Path, *, speakers: bool) -> None:

@@ -14,7 +14,6 @@ import pytest
 import soundfile
 
 from emovox.benchmark.end_to_end import front_end_share
-from emovox.cli.main import main
 from emovox.evaluation.figures.files import read_predictions
 from emovox.export.network import export_network
 from emovox.models.trained import TrainedModel
@@ -23,6 +22,7 @@ from emovox.testing import RATE
 from emovox.training.run import Run
 from emovox.training.run_folder import model_folder
 from tests.cli import dying
+from tests.commands import command as emovox
 from tests.models.small import write_whisper
 from tests.sounds import MOODS, utterance, write_sounds
 
@@ -65,12 +65,6 @@ features = 16
 frames = { f0 = false, mfcc = false }"""
 FROZEN = 'name = "whisper"\nweights = "whisper"\nblocks = 2\nfrozen = 2\nviews = ["output", "hidden"]'
 LEARNING = 'name = "whisper"\nweights = "whisper"\nblocks = 2\nfrozen = 1\nattention = 4'
-
-
-def emovox(*arguments: str, status: int = 0) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert (stop.value.code or 0) == status
 
 
 def recordings(folder: Path, *, speakers: int, takes: int) -> None:

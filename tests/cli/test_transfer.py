@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from emovox.cli.main import main
+from tests.commands import status_of as emovox
 from tests.sounds import write_sounds
 
 RECIPE = """
@@ -33,12 +33,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.csv").write_text("\n".join(["path,label,speaker,language", *rows]) + "\n", "utf-8")
     (tmp_path / "moods.toml").write_text(RECIPE, encoding="utf-8")
     return tmp_path
-
-
-def emovox(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    return int(stop.value.code or 0)
 
 
 def test_any_corpus_joins_the_map(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from emovox.corpora.manifest import Clip, write_manifest
 from emovox.evaluation.trust.sample import SIZES, Sizes
 from emovox.testing import RATE, speech, write_toy
 from emovox.workflow import train
+from tests.commands import command
 from tests.sounds import write_sounds
 
 LABELS = ("low", "high")
@@ -146,9 +147,7 @@ def test_the_report_is_written_where_nobody_reads_standard_output(
 
 
 def test_options_of_the_suite_belong_to_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "toy.onnx", "--corpus", "own.jsonl", "--strict"])
-    assert ended.value.code == 2
+    command("evaluate", "toy.onnx", "--corpus", "own.jsonl", "--strict", status=2)
     assert "expected trust" in capsys.readouterr().err
 
 

@@ -13,7 +13,6 @@ from onnx import numpy_helper
 
 from emovox import load
 from emovox.adaptation.profile import Profile
-from emovox.cli.main import main
 from emovox.compression.calibration import calibration_paths, calibration_tiles
 from emovox.compression.int8 import GOLDEN_TOLERANCE, Quantised, quantise
 from emovox.compression.operators import operators
@@ -23,6 +22,7 @@ from emovox.runtime.registry import read_card, resolve
 from emovox.schema.card import CardQuantisation
 from emovox.schema.errors import CompressionError
 from emovox.testing import speech
+from tests.commands import command
 from tests.graphs import zero_points
 
 CLIPS = 10
@@ -122,8 +122,6 @@ def test_the_command_prints_what_runs_in_integers(
     sounds: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "small.onnx"
-    with pytest.raises(SystemExit) as end:
-        main(["compress", "quantize", "mobile", "--calibrate", str(sounds), "--output", str(output)])
-    assert end.value.code == 0
+    command("compress", "quantize", "mobile", "--calibrate", str(sounds), "--output", str(output))
     assert "34 QLinearConv" in capsys.readouterr().out
     assert load(str(output)).card.name == "small"

@@ -14,7 +14,6 @@ import torch
 from onnx import numpy_helper
 
 from emovox import load
-from emovox.cli.main import main
 from emovox.compression.calibration import calibration_tiles
 from emovox.compression.folding import folded
 from emovox.compression.int8 import quantise
@@ -29,6 +28,7 @@ from emovox.schema.errors import CompressionError, RecipeError
 from emovox.testing import write_voices
 from emovox.training.quantisation import is_made_from
 from emovox.training.run_folder import QUANTISED, model_folder
+from tests.commands import status_of as status
 from tests.graphs import zero_points
 
 pytestmark = pytest.mark.slow
@@ -55,12 +55,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("EMOVOX_CACHE", str(folder / "cache"))
         assert status("train", str(folder / "small.toml"), "--output", str(folder / "small"), "--workers", "1") == 0
         yield folder / "small"
-
-
-def status(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    return int(end.value.code or 0)
 
 
 def test_the_stage_keeps_the_network_and_adds_its_copy_for_int8(run: Path) -> None:

@@ -10,7 +10,6 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from emovox.cli.main import main
 from emovox.export.fixed import speech_source
 from emovox.export.fixed_onnx import fixed_file, write
 from emovox.export.source import model_file
@@ -20,6 +19,7 @@ from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.schema.errors import ExportError, WeightsError
 from emovox.schema.labels import merge_matrix
+from tests.commands import command
 from tests.models.small import CLASSES, MOBILE, small_network
 
 
@@ -79,9 +79,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_trained_network_becomes_a_model(trained: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     output = tmp_path / "mine.onnx"
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(trained), "--to", "onnx", "--output", str(output)])
-    assert ended.value.code == 0
+    command("export", str(trained), "--to", "onnx", "--output", str(output))
     report = capsys.readouterr().out
     for length in ("0.3 s", "1 s", "3 s", "4.5 s", "10 s"):
         assert f"largest difference, {length}" in report
@@ -105,7 +103,5 @@ def test_a_damaged_network_and_a_file_for_any_length_are_refused(
     (tmp_path / "network.json").write_bytes((trained / "network.json").read_bytes())
     with pytest.raises(WeightsError, match="cannot be read"), model_file(str(tmp_path)):
         pass
-    with pytest.raises(SystemExit) as ended:
-        main(["export", "mobile", "--to", "onnx"])
-    assert ended.value.code == 1
+    command("export", "mobile", "--to", "onnx", status=1)
     assert "is an ONNX file for any length already" in capsys.readouterr().err

@@ -13,7 +13,6 @@ import pytest
 import soundfile
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
-from emovox.cli.main import main
 from emovox.compression.calibration import calibration_paths, calibration_tiles
 from emovox.compression.int8 import quantise
 from emovox.export.fixed_onnx import fixed_file
@@ -21,6 +20,7 @@ from emovox.export.tensorrt import check, support, write_script
 from emovox.runtime.registry import read_card, resolve
 from emovox.schema.errors import ExportError
 from emovox.testing import speech, write_toy
+from tests.commands import command
 
 HERE = Path("case.onnx")
 
@@ -122,9 +122,7 @@ def test_the_script_is_a_shell_script_for_trtexec(tmp_path: Path) -> None:
 
 def test_the_command_writes_graph_and_script(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     output, toy = tmp_path / "robot.onnx", write_toy(tmp_path, labels=("low", "high"))
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(toy), "--to", "tensorrt", "--seconds", "1", "--output", str(output)])
-    assert ended.value.code == 0
+    command("export", str(toy), "--to", "tensorrt", "--seconds", "1", "--output", str(output))
     report = capsys.readouterr().out
     assert "all is listed for 10.15" in report
     assert "samples [1, 16000]" in report

@@ -9,11 +9,11 @@ import onnxruntime
 import pytest
 
 import emovox
-from emovox.cli.main import main
 from emovox.runtime.model import Model
 from emovox.runtime.session import DEVICE, chosen_device
 from emovox.schema.errors import ModelError
 from emovox.testing import RATE, speech, write_toy
+from tests.commands import command
 
 here = onnxruntime.get_available_providers()
 needs_none = pytest.mark.skipif("CUDAExecutionProvider" in here, reason="this ONNX Runtime has CUDA")
@@ -53,9 +53,7 @@ def test_the_environment_chooses_for_all_commands(
     toy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(DEVICE, "cuda")
-    with pytest.raises(SystemExit) as ended:
-        main(["predict", "examples/demo.flac", "--model", str(toy)])
-    assert ended.value.code == 1
+    command("predict", "examples/demo.flac", "--model", str(toy), status=1)
     assert "device is 'cuda', but this ONNX Runtime has only" in capsys.readouterr().err
 
 

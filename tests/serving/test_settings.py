@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from emovox.cli.main import main
 from emovox.serving.settings import ServiceSettings, SettingsError, all_keys, masked, resolve_settings, settings_list
+from tests.commands import command
 
 DOCS = Path(__file__).parents[2] / "docs" / "service-reference.md"
 
@@ -111,9 +111,7 @@ def test_keys_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_keys_are_never_shown(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMOVOX_SERVE_KEYS", "correct horse battery")
-    with pytest.raises(SystemExit) as stop:
-        main(["serve", "--show-settings", "--port", "9000", "--cors", "https://a.example", "--open-metrics"])
-    assert stop.value.code == 0
+    command("serve", "--show-settings", "--port", "9000", "--cors", "https://a.example", "--open-metrics")
     printed: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert (printed["port"], printed["keys"], printed["cors"]) == (9000, ["********"], ["https://a.example"])
     assert printed["open_metrics"]

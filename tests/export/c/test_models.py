@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from emovox.adaptation.profile import Profile
-from emovox.cli.main import main
 from emovox.export.c.compiled import Compiled, compiler
 from emovox.export.c.files import CFiles, write_c
 from emovox.export.fixed import fixed_graphs
@@ -17,6 +16,7 @@ from emovox.runtime.model import Model
 from emovox.runtime.registry import resolve
 from emovox.schema.errors import ExportError
 from emovox.testing import speech, write_toy
+from tests.commands import command
 
 LARGEST = 1_000_000
 """Bytes of memory besides weights, the stack of 16 kB included."""
@@ -124,16 +124,12 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_names_operator_and_layer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["export", "svm", "--to", "c", "--output", str(tmp_path / "svm.c")])
-    assert ended.value.code == 1
+    command("export", "svm", "--to", "c", "--output", str(tmp_path / "svm.c"), status=1)
     assert "operator TopK of layer '/encoder/front_end/TopK_2' has no C code: take a model" in capsys.readouterr().err
 
 
 def test_lengths_that_are_no_numbers_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["export", "mobile", "--to", "c", "--seconds", "3;4"])
-    assert ended.value.code == 2
+    command("export", "mobile", "--to", "c", "--seconds", "3;4", status=2)
     assert "'3;4', expected numbers, such as 3, or 1.5,3" in " ".join(capsys.readouterr().err.split())
 
 
@@ -142,8 +138,6 @@ def test_without_a_compiler_the_command_says_so(
 ) -> None:
     toy = write_toy(tmp_path, labels=("low", "high"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SystemExit) as ended:
-        main(["export", str(toy), "--to", "c", "--output", str(tmp_path / "small.c")])
-    assert ended.value.code == 0
+    command("export", str(toy), "--to", "c", "--output", str(tmp_path / "small.c"))
     assert "not compared: no C compiler 'cc' on the path" in capsys.readouterr().out
     assert "small_scores(const float statistics[SMALL_STATISTICS]" in (tmp_path / "small.h").read_text()
