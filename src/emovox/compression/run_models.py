@@ -52,7 +52,7 @@ def learnt_network(folder: Path, fold: int | None = None, *, report: Report | No
         return LearntModel(*load_quantised(place))
     model = TrainedModel.load(trained)
     if not isinstance(model.network, Network):
-        raise CompressionError(f"{folder}: its model is no network, expected one such as mobile, hybrid or accurate")
+        raise CompressionError(f"{folder}: its model is not a network, expected one such as mobile, hybrid or accurate")
     task, clips = training_clips(folder, fold)
     plan, key = recipe.quantise or Quantise(), weights_hash(trained)
     seed, checkpoint = derived_seed(recipe.seed, QUANTISE), trained.with_name(f"quantise-{key[:16]}")
@@ -70,7 +70,7 @@ def training_paths(folder: Path, *, clips: int, seed: int) -> list[Path]:
     """
     if not folder.is_dir():
         raise CompressionError(
-            f"calibration data: got none for '{folder}', which is no run folder; give recordings by "
+            f"calibration data: got none for '{folder}', which is not a run folder; give recordings by "
             "--calibrate: a folder, a manifest (.jsonl), a table (.csv) or the name of a corpus"
         )
     task, learnt = training_clips(folder)

@@ -1,4 +1,4 @@
-"""The fold models of a run as a system of the trust suite: each hears only speakers that it did not learn from."""
+"""The fold models of a run as a system of the trust suite: each scores only speakers that it did not learn from."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run_system(folder: Path, cache: Path) -> System:
     if not models:
         raise RecipeError(f"{folder}: has no networks of folds, expected folds/1/{ABOUT} and so on; train it again")
     labels = next(iter(models.values())).labels
-    known = {name: over(found, labels) for name, found in _out_of_fold(run.predictions).items()}
+    known = {name: with_labels(found, labels) for name, found in _out_of_fold(run.predictions).items()}
     known = {name: _tested(found, set(models)) for name, found in known.items()}
     kinds = unheard_kinds({fold: _about(folder, int(fold)).get("speech") for fold in models})
     return from_folds(folder.resolve().name, models, known, noise=_noise(recipe), kinds=kinds)
@@ -77,7 +77,7 @@ def _about(folder: Path, number: int) -> dict[str, Any]:
 
 
 def unheard_kinds(speech: Mapping[str, Mapping[str, Any] | None]) -> dict[str, str | None]:
-    """Return for each kind of sound the fold whose model learnt from nothing like it, for `System.kinds`.
+    """Return for each kind of sound the fold whose model did not learn from its group, for `System.kinds`.
 
     Args:
         speech: fold → what network.json says of speech; None: its model does not tell speech, so it tests no kind.
@@ -109,8 +109,8 @@ def _out_of_fold(predictions: Mapping[FigureKey, Predictions]) -> dict[str, Pred
     return found
 
 
-def over(predictions: Predictions, labels: Sequence[str]) -> Predictions:
-    """Return predictions over the labels of a model: scores of others are added to what they map to, or left out."""
+def with_labels(predictions: Predictions, labels: Sequence[str]) -> Predictions:
+    """Return predictions with the labels of a model; others are added to what they map to, or dropped."""
     names = [label if label in labels else SEVEN_MAP.get(label) for label in predictions.classes]
     merge = np.array([[name == label for label in labels] for name in names], np.float64)
     scores = predictions.scores @ merge

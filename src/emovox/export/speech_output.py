@@ -75,7 +75,7 @@ def add_speech(
         graph: bytes of the ONNX file.
         card: of this file.
         speech_map: gives logits, from the statistics or from the frames of the front end.
-        threshold: logit below which a tile is no speech. In the graph it is moved to a probability of 0.5.
+        threshold: logit below which a tile is not speech. In the graph it is moved to a probability of 0.5.
         kept: for the card, see `CardSpeech`.
         refused: for the card.
     """

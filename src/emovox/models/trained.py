@@ -41,7 +41,7 @@ class NetworkSpeech(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """What is known of the map from statistics or frames to speech.
 
     Attributes:
-        threshold: logit below which a tile is no speech.
+        threshold: logit below which a tile is not speech.
         kept: share of tiles of speech that reach it, of speakers that were not learnt from, 0 to 1.
         refused: share of the time of other sounds without a label, of kinds that were not learnt from, 0 to 1.
         kinds: kinds of other sounds that it learnt from.

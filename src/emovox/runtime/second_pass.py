@@ -31,7 +31,7 @@ GROUPS: Mapping[str, Group] = {
 
 
 def voices_of(model: Model, heard: Heard, group: Group, *, label: int | None = None) -> dict[Hashable, VoiceSums]:
-    """Return the sums over the tiles of each voice; tiles that are no speech do not count.
+    """Return the sums over the tiles of each voice; tiles that are not speech do not count.
 
     Args:
         model: the model of the first pass.

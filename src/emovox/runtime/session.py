@@ -84,7 +84,7 @@ def _session(graph: bytes, *, threads: int, where: Path, providers: tuple[str, .
 
 
 def open_shipped(path: Path, *, sha256: str, remedy: str = "install emovox again") -> Any:
-    """Return a session, of one thread, of a network of emovox that is no model.
+    """Return a session, of one thread, of a network of emovox that is not a model of emotion.
 
     Args:
         path: path of the graph file.

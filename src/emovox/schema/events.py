@@ -38,7 +38,7 @@ class SpeechEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="speech.e
     """A speech region has ended: the scores of the whole region and its segments (times in seconds).
 
     If the scores are adapted, `adapted` says to what, with the clips up to the end of the region, and `plain_scores`
-    are those without adaptation. Segments that are no speech do not count; if all are, `label` is None, `code` is
+    are those without adaptation. Segments that are not speech do not count; if all are, `label` is None, `code` is
     "not_speech", and the scores are the mean of theirs. `label_set` is there if sets of labels were asked for, except
     with a code. `unfamiliarity` is that of the channel so far, as in `Result`.
     """

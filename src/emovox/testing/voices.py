@@ -1,6 +1,6 @@
 """Generated voices that act emotions: for tutorials and tests, where no corpus is at hand.
 
-They are no speech, and what a model learns from them is of no use on people. But they pose the problem of real corpora:
+They are not speech, so a model that learns from them is of no use on people. But they pose the problem of real corpora:
 emotions differ in pitch, level, tempo and colour, and each speaker acts them a little differently.
 """
 

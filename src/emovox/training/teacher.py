@@ -1,4 +1,4 @@
-"""Check a teacher before it teaches: it is no smaller than the student, and has not learnt from test clips."""
+"""Checks of a teacher: it is not smaller than the student, and did not learn from test clips."""
 
 from __future__ import annotations
 

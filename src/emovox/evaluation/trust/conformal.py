@@ -1,7 +1,8 @@
 """Sets of labels that hold the true one with a promised probability for a new speaker.
 
-Reference: Lee, Barber, Willett, "Distribution-free inference with hierarchical data", 2023 (HCP): speakers, not clips,
-are exchangeable, so each calibrating speaker has the same weight, and the new speaker counts as one that is never met.
+Reference: Lee, Barber, Willett, "Distribution-free inference with hierarchical data", 2023 (HCP). Speakers, not clips,
+are exchangeable, so each calibrating speaker has the same weight. The new one counts as one more, whose label no set
+holds.
 """
 
 from __future__ import annotations

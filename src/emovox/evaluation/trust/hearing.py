@@ -98,7 +98,7 @@ def unavailable(changes: Mapping[str, Change], names: Sequence[str], learnt: Pat
     Args:
         changes: by condition.
         names: the conditions that are wanted.
-        learnt: folder of the noises in training; a noise from there is no test.
+        learnt: folder of the noises in training; they would not be a test.
     """
     found = {}
     for name in names:

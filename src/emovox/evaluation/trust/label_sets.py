@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emovox.evaluation.figures.predictions import Predictions, join
+from emovox.evaluation.figures.predictions import Names, Predictions, join
 from emovox.evaluation.trust.confidence import LOW_PERCENTILE
 from emovox.evaluation.trust.conformal import conformal_sets, largest_misfit
 from emovox.evaluation.trust.suite import FEWEST_CALIBRATING
@@ -31,24 +31,22 @@ def measure_sets(parts: Sequence[Predictions]) -> tuple[CardSets, ...]:
         return ()
     every = join(known)
     speakers = np.char.add(np.char.add(every.corpus, "/"), every.speaker)
-    names = np.unique(speakers)
-    if len(names) <= FEWEST_CALIBRATING:
+    if len(np.unique(speakers)) <= FEWEST_CALIBRATING:
         return ()
-    everybody = np.ones(len(every), np.int64)
-    measured = []
-    for percent in COVERAGES:
-        share = percent / 100
-        sets = conformal_sets(every.scores, every.label_index, speakers, everybody, coverage=share)
-        means = [float(sets.covered[speakers == name].mean()) for name in names]
-        least = 1 - largest_misfit(every.scores, every.label_index, speakers, coverage=share)
-        measured.append(
-            CardSets(
-                coverage=percent,
-                least=float(np.floor(max(0.0, least) * 1e4) / 1e4),  # rounded down: no label at the bound is lost
-                mean=round(100 * float(np.mean(means)), 1),
-                worst=round(100 * float(np.percentile(means, LOW_PERCENTILE)), 1),
-                size=round(float(sets.size.mean()), 2),
-                speakers=len(names),
-            )
-        )
-    return tuple(measured)
+    return tuple(_card_sets(every, speakers, percent) for percent in COVERAGES)
+
+
+def _card_sets(found: Predictions, speakers: Names, percent: int) -> CardSets:
+    """Return how sets of a coverage are made, and how often they hold the true label of a speaker."""
+    share, names = percent / 100, np.unique(speakers)
+    sets = conformal_sets(found.scores, found.label_index, speakers, np.ones(len(found), np.int64), coverage=share)
+    means = [float(sets.covered[speakers == name].mean()) for name in names]
+    least = 1 - largest_misfit(found.scores, found.label_index, speakers, coverage=share)
+    return CardSets(
+        coverage=percent,
+        least=float(np.floor(max(0.0, least) * 1e4) / 1e4),  # rounded down: no label at the bound is lost
+        mean=round(100 * float(np.mean(means)), 1),
+        worst=round(100 * float(np.percentile(means, LOW_PERCENTILE)), 1),
+        size=round(float(sets.size.mean()), 2),
+        speakers=len(names),
+    )

@@ -1,4 +1,4 @@
-"""Rejection: sounds that are no speech stay without a label, and speech does not."""
+"""Rejection: sounds that are not speech stay without a label, and speech does not."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def rejection_tests(
 
 
 def _by_fold(items: list[Stimulus], system: System) -> list[Stimulus] | str:
-    """Give each sound to a model that learnt from nothing like it; a sentence if there is none."""
+    """Return the sounds with folds whose models did not learn from such sounds; a sentence if there is none."""
     folds = [system.kinds.get(item.kind, ANY) for item in items]
     if None in folds:
         return f"seen: {system.name} learnt from such sounds in all folds"
@@ -78,7 +78,7 @@ def _seconds(item: Stimulus) -> float:
 def _lost(check: Check, material: Material, progress: Progress) -> Iterator[TrustTest]:
     """Yield the share of clips of speech without an answer, for each corpus."""
     for number, corpus in enumerate(material.corpora):
-        found = _on_the_path(corpus, material, progress)
+        found = _scored_by_predict(corpus, material, progress)
         if found.predictions is None or found.why:
             yield found.refuse(check)
             continue
@@ -87,8 +87,8 @@ def _lost(check: Check, material: Material, progress: Progress) -> Iterator[Trus
         yield judged(check, Where(corpus.name), float((~made.answered).mean()), n=len(made), interval=interval)
 
 
-def _on_the_path(corpus: CorpusUnderTest, material: Material, progress: Progress) -> CorpusUnderTest:
-    """Return a corpus whose predictions know the output `speech`; those of a cross-validation do not."""
+def _scored_by_predict(corpus: CorpusUnderTest, material: Material, progress: Progress) -> CorpusUnderTest:
+    """Return a corpus with predictions in which the output `speech` counts; in a cross-validation it does not."""
     system = material.system
     if corpus.name not in system.out_of_fold or not system.tells_speech or corpus.why:
         return corpus

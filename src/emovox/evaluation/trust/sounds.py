@@ -1,4 +1,4 @@
-"""Sounds that are no speech: by formula, from the folder of noises, from fluidsynth and espeak-ng if installed."""
+"""Sounds that are not speech: by formula, from the folder of noises, and from fluidsynth and espeak-ng if installed."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ TOPICS: dict[Topic, str] = {
     "robustness": "Does the label stay if the recording changes?",
     "calibration": "Is a score of 80 % right in 80 % of the cases?",
     "selective": "Does the model know when it is wrong?",
-    "rejection": "Do sounds that are no speech stay without a label?",
+    "rejection": "Do sounds that are not speech stay without a label?",
     "adaptation": "Does adaptation to a voice help, and never harm?",
 }
 """Topic → its question."""
@@ -143,7 +143,7 @@ NOT_SPEECH = (
 """Sounds without a voice. Crowds, crying, laughter, coughs and sneezes are not tested: they are voices, or close."""
 
 MIXES = ("all", "neutral-70", "one", "worst")
-"""Moods of the clips for adaptation: as they come, 70 % neutral, one mood (mean over moods), the worst single mood."""
+"""Moods of the clips for adaptation: as drawn, 70 % neutral, one mood (mean over moods), the worst single mood."""
 
 SUITE: tuple[Check, ...] = (
     Check("correctness", "uar", "UAR", 0.5, True, "corpus"),

@@ -73,7 +73,7 @@ def origins(task: Task, adversary: Adversary) -> Indices:
 def adversary_attached(network: Network, classifier: OriginClassifier) -> Iterator[None]:
     """Give a network the output "origin" [b, n] in training; the optimiser and the checkpoint see the adversary too.
 
-    The adversary is no part of the network afterwards.
+    Afterwards the network is without the adversary.
     """
 
     def with_origin(module: nn.Module, _: object, outputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from emovox.training.data.task import Indices
 from emovox.training.held_out import held_out_temperature, held_out_uar, inner_splits
-from emovox.training.stages.encoder import judge
+from emovox.training.stages.encoder import held_out_logits
 from emovox.training.stages.head import fit_head, logits
-from emovox.training.stages.stage import INNER, UNCALIBRATED, Context, Fitted, Judged
+from emovox.training.stages.stage import INNER, UNCALIBRATED, Context, Fitted, HeldOutLogits
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class Calibrate:
 
     def run(self, context: Context, fitted: Fitted) -> Fitted:
         """Return the network with temperature and UAR; see `Stage`."""
-        judged = list(_judged(context, fitted))
-        if not judged:
+        parts = list(_held_out_logits(context, fitted))
+        if not parts:
             return fitted
-        held, values = context.tiles(judged)
+        held, values = context.tiles(parts)
         temperature = held_out_temperature(context.task, held, values) if len(values) else UNCALIBRATED
         return replace(fitted, temperature=temperature, held_out_uar=held_out_uar(context.task, held, values))
 
 
-def _judged(context: Context, fitted: Fitted) -> Iterable[Judged]:
-    encoder, plan = fitted.network.encoder, context.recipe.head_learning
+def _held_out_logits(context: Context, fitted: Fitted) -> Iterable[HeldOutLogits]:
+    encoder, plan, held = fitted.network.encoder, context.recipe.head_learning, fitted.held
     if plan is None:
-        return [judge(context, fitted.network, fitted.held)] if fitted.held is not None and len(fitted.held) else []
-    judged = []
-    for number, (learnt, held) in enumerate(_splits(context, fitted.held), start=1):
+        return [] if held is None or not len(held) else [held_out_logits(context, fitted.network, held)]
+    parts = []
+    for number, (learnt, left_out) in enumerate(_splits(context, held), start=1):
         head = fit_head(context, encoder, plan, learnt, INNER + number, f"inner-{number}")
-        judged.append((held, logits(head, context.statistics(encoder).values(context.inputs.select(held)))))
-    return judged
+        parts.append((left_out, logits(head, context.statistics(encoder).values(context.inputs.select(left_out)))))
+    return parts
 
 
 def _splits(context: Context, held: Indices | None) -> Iterable[tuple[Indices, Indices]]:

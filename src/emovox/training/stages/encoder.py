@@ -30,7 +30,7 @@ from emovox.training.stages.distillation import (
     write_targets,
 )
 from emovox.training.stages.head import LearnHead, logits
-from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, Judged, named, run_stages
+from emovox.training.stages.stage import ENCODER, INITIAL, Context, Fitted, HeldOutLogits, named, run_stages
 from emovox.training.stages.unlabelled import files_key, voiced, with_pseudo_labels, with_unlabelled
 
 ENCODER_FOLDER, TEACHER_FOLDER = "encoder", "teacher"
@@ -123,13 +123,13 @@ def teacher_network(
     return lambda: run_stages((LearnEncoder(), LearnHead()), teacher_context).network, teacher_context.key
 
 
-def judge(context: Context, network: Network, held: Indices) -> Judged:
+def held_out_logits(context: Context, network: Network, held: Indices) -> HeldOutLogits:
     """Return held-out clips with the logits of their tiles."""
     return held, logits(network.head, pooled(network.encoder, context.inputs, context.inputs.select(held)))
 
 
 def _validate(context: Context, held: Indices) -> Validate:
-    return lambda network: held_out_uar(context.task, *context.tiles([judge(context, network, held)])) / 100
+    return lambda network: held_out_uar(context.task, *context.tiles([held_out_logits(context, network, held)])) / 100
 
 
 def held_out(task: Task, train: Indices, recipe: NetworkRecipe) -> tuple[Indices, Indices]:
@@ -141,8 +141,8 @@ def held_out(task: Task, train: Indices, recipe: NetworkRecipe) -> tuple[Indices
     stopping = recipe.learning.stopping
     if not stopping.share:
         return train, train[:0]
-    rich = with_speakers(task, train, stopping.least)
-    _, held = hold_out(task.clips, rich, share=stopping.share, seed=recipe.seed)
+    clips = with_speakers(task, train, stopping.least)
+    _, held = hold_out(task.clips, clips, share=stopping.share, seed=recipe.seed)
     return np.setdiff1d(train, held), np.array(held, np.int64)
 
 
@@ -154,11 +154,11 @@ def with_speakers(task: Task, train: Indices, least: int) -> list[int]:
     """
     clips = task.clips
     speakers = {corpus: {clips[i].speaker for i in train if clips[i].corpus == corpus} for corpus in task.corpora}
-    rich = [int(i) for i in train if len(speakers[clips[i].corpus]) >= least]
-    if not rich:
+    kept = [int(i) for i in train if len(speakers[clips[i].corpus]) >= least]
+    if not kept:
         counts = ", ".join(f"{corpus} {len(found)}" for corpus, found in speakers.items())
         raise RecipeError(
             f"learning.stopping.least is {least}, expected at most the training speakers of some corpus "
             f"({counts}); or set learning.stopping.share to 0 to hold out no speaker"
         )
-    return rich
+    return kept

@@ -19,7 +19,7 @@ from emovox.training.stages.stage import Context, Fitted, named
 
 @dataclass(frozen=True)
 class LearnSpeech:
-    """Learns the map from speech of the training clips, and from other sounds; skipped unless the recipe wants it.
+    """Learns the map from speech of the training clips, and from other sounds; skipped unless the recipe has `speech`.
 
     Sounds of the groups that `SpeechMaterial.held` names are left out: they test the model of this fold. Threshold and
     figures come from maps that have not heard the speaker or the group of sounds.
@@ -32,7 +32,7 @@ class LearnSpeech:
         if context.sounds is None:
             raise ValueError(f"{context.recipe.name}: got no sounds to tell speech from, expected them as `sounds`")
         encoder, config = fitted.network.encoder, context.recipe.final_encoder
-        progress = _told(named(context.report, "speech"))
+        progress = _piece_progress(named(context.report, "speech"))
         values, pooling = encoder_values(context.sounds, encoder, config, progress=progress)
         rows = dict(learnt_pieces(context, context.sounds))
         data = SpeechData(list(rows.values()), values[list(rows)], pooling)
@@ -60,7 +60,7 @@ def learnt_pieces(context: Context, sounds: SpeechMaterial) -> Iterator[tuple[in
             yield number, msgspec.structs.replace(note, fold=fold[speakers[note.sound]])
 
 
-def _told(report: Report | None) -> Progress:
+def _piece_progress(report: Report | None) -> Progress:
     def progress(done: int, total: int) -> None:
         """Report the pieces that are computed."""
         if report is not None:

@@ -49,7 +49,7 @@ UNCALIBRATED = 1.0
 
 Module = TypeVar("Module", bound=nn.Module)
 
-Judged = tuple[Indices, Matrix]
+HeldOutLogits = tuple[Indices, Matrix]
 """Held-out clips, and the logits [m, classes] of their tiles by a network that did not learn from them."""
 
 
@@ -133,10 +133,10 @@ class Context:
             kept[:] = [(encoder, Statistics(self.task, self.inputs, encoder, self.rows(self.train)))]
         return kept[0][1]
 
-    def tiles(self, judged: Sequence[Judged]) -> tuple[HeldOut, Matrix]:
+    def tiles(self, parts: Sequence[HeldOutLogits]) -> tuple[HeldOut, Matrix]:
         """Return the tiles of held-out clips and their logits, concatenated."""
-        clips, values = (np.concatenate(column) for column in zip(*judged, strict=True))
-        tiles = np.concatenate([self.inputs.select(held) for held, _ in judged])
+        clips, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+        tiles = np.concatenate([self.inputs.select(held) for held, _ in parts])
         return HeldOut(clips, self.inputs.owner[tiles], self.inputs.seconds[tiles]), values
 
     def learn(

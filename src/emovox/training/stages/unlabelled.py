@@ -1,4 +1,4 @@
-"""Recordings without labels: a teacher alone says what the student learns from them."""
+"""Recordings without labels: the student learns the scores of its teacher for them."""
 
 from __future__ import annotations
 
@@ -69,5 +69,5 @@ def with_pseudo_labels(task: Task, first: int, targets: DistillationTargets) -> 
 
 
 def voiced(inputs: Inputs, clips: Indices) -> Indices:
-    """Return the clips in which speech was found: of the others a teacher can say nothing."""
+    """Return the clips in which speech was found; a teacher has no scores for the others."""
     return np.unique(inputs.owner[inputs.select(clips)])
