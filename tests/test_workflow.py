@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from emovox.augment.conditions import CHANGES
-from emovox.cli.main import main
 from emovox.schema.errors import RecipeError
 from emovox.schema.figure import CONDITIONS, FigureKey
 from emovox.training.run import Run
 from emovox.workflow import KINDS, Watcher, read_recipe, train
+from tests.commands import command
 from tests.sounds import write_sounds
 
 RECIPE = """
@@ -55,8 +55,7 @@ def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(CONDITIONS, "hush", "20 dB quieter")
     monkeypatch.setitem(CHANGES, "hush", lambda samples, *_: 0.1 * samples)
     table = write_sounds(tmp_path / "voices", takes=1)
-    with pytest.raises(SystemExit):
-        main(["data", "index", "table", str(table), "--output", "own.jsonl"])
+    command("data", "index", "table", str(table), "--output", "own.jsonl")
     Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
     watcher = Listening()
     run = train("tiny.toml", ["name=first"], workers=1, watcher=watcher)

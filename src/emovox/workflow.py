@@ -241,13 +241,13 @@ def transfer(
     from emovox.training.data.task import make_task
     from emovox.training.run_folder import is_same_run, open_folder
     from emovox.training.settle import settle
-    from emovox.training.transfer import lesson_recipe, lessons, transferred
+    from emovox.training.transfer import transfer_fits, transfer_recipe, transferred
 
     watcher = watcher or Watcher()
     clips = load_clips(given.data.corpora, name=given.data.name)
-    plan = settle(lesson_recipe(given), clips).recipe
+    plan = settle(transfer_recipe(given), clips).recipe
     task = make_task(clips, plan.data)
-    planned = lessons(task, pairs=pairs)  # all checks come before inputs are computed for hours
+    planned = transfer_fits(task, pairs=pairs)  # all checks come before inputs are computed for hours
     is_same_run(folder, plan, resume=resume)
     with watcher.progress("clips: inputs") as progress:
         prepared = _prepared(plan.kind, watcher)

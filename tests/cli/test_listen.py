@@ -58,8 +58,7 @@ emovox = partial(command, "listen", "--model", "toy.onnx")
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What `emovox predict` prints."""
     capsys.readouterr()
-    with pytest.raises(SystemExit):
-        main(["predict", "--model", "toy.onnx", *arguments])
+    command("predict", "--model", "toy.onnx", *arguments)
     return capsys.readouterr().out
 
 
@@ -152,8 +151,7 @@ class TestVoice:
         self, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("EMOVOX_SPEAKERS", str(folder / "speakers"))
-        with pytest.raises(SystemExit):
-            main(["speaker", "learn", "ana", "a.wav", "--model", "toy.onnx"])
+        command("speaker", "learn", "ana", "a.wav", "--model", "toy.onnx")
         emovox("--input", "a.wav", "--speaker", "ana", "--json", "a.json")
         assert "  adapted to speaker ana, 2 tiles, 5 s\n" in capsys.readouterr().out
         expected = predicted(capsys, "a.wav", "--speaker", "ana", "--format", "json")

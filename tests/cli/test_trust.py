@@ -157,8 +157,7 @@ def test_a_run_is_tested_by_its_fold_models(folder: Path, capsys: pytest.Capture
     noise.mkdir()
     soundfile.write(noise / "hum.wav", speech(60.0, seconds=1.0), RATE)
     table = write_sounds(folder / "voices", takes=2)
-    with pytest.raises(SystemExit):
-        main(["data", "index", "table", str(table), "--output", "own.jsonl"])
+    command("data", "index", "table", str(table), "--output", "own.jsonl")
     Path("tiny.toml").write_text(RECIPE.format(export="false", noise=noise), encoding="utf-8")
     trained = train("tiny.toml", ["name=first"], workers=1)
     capsys.readouterr()

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from emovox.cli.main import main
 from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.files import read_predictions, write_figure, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
@@ -21,6 +20,7 @@ from emovox.schema.figure import FigureKey
 from emovox.testing import RATE
 from publish.ablation import CONDITIONS, Runs, ablation_table, model_of, read_runs
 from studies import ablation
+from tests.commands import command
 from tests.sounds import write_sounds
 
 RECIPE = """
@@ -63,8 +63,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("ablation")
     (path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
     table = write_sounds(path / "voices", takes=1)
-    with pytest.raises(SystemExit):
-        main(["data", "index", "table", str(table), "--output", str(path / "own.jsonl")])
+    command("data", "index", "table", str(table), "--output", str(path / "own.jsonl"))
     rng = np.random.default_rng(0)
     for name in ("learn", "nonspeech100"):
         (path / name).mkdir()

@@ -17,7 +17,7 @@ from emovox.schema.errors import ProtocolError
 from emovox.training.data.task import Indices
 from emovox.training.svm.method import SvmMethod
 from emovox.training.svm.recipe import Svm
-from emovox.training.transfer import SPEAKER_CLIPS, lessons, transferred
+from emovox.training.transfer import SPEAKER_CLIPS, transfer_fits, transferred
 from tests.corpora.trees import clip
 from tests.training.tasks import CloudTask, clip_task, small_recipe
 
@@ -49,13 +49,13 @@ def clouds(clips: Sequence[Clip], *, shift: float = 0.0) -> CloudTask:
 
 def figures(task: CloudTask, folder: Path, *, pairs: bool = True) -> dict[tuple[str, str, str], Transfer]:
     method = SvmMethod(task, task.inputs, small_recipe(svm=Svm(c=(3.0,), gamma=(0.5,), inner_folds=2)))
-    found = transferred(task, method, lessons(task, pairs=pairs), folder)
+    found = transferred(task, method, transfer_fits(task, pairs=pairs), folder)
     return {(one.learnt, one.tested, one.view): one for one in found}
 
 
 def test_each_corpus_and_all_other_languages_are_learnt_from() -> None:
     task = clouds([*spoken(), clip("lone", 0, "only", "happy", "fr"), clip("lone", 1, "only", "sad", "fr")])
-    found = lessons(task, pairs=True)
+    found = transfer_fits(task, pairs=True)
     assert [(one.learnt, one.tests) for one in found] == [
         ("one", ("two", "three", "lone")),
         ("two", ("one", "three", "lone")),
@@ -66,22 +66,22 @@ def test_each_corpus_and_all_other_languages_are_learnt_from() -> None:
     ]
     without_english = {task.clips[number].corpus for number in found[3].train}
     assert without_english == {"three", "lone"}
-    assert [one.learnt for one in lessons(task, pairs=False)] == [OTHERS] * 3
+    assert [one.learnt for one in transfer_fits(task, pairs=False)] == [OTHERS] * 3
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(ProtocolError, match="got only one, expected two corpora or more"):
-        lessons(clouds(spoken(["one"])), pairs=True)
+        transfer_fits(clouds(spoken(["one"])), pairs=True)
     nameless = [msgspec.structs.replace(one, language=None) if one.corpus == "two" else one for one in spoken()]
     with pytest.raises(ProtocolError, match="clips of two have no language"):
-        lessons(clouds(nameless), pairs=True)
+        transfer_fits(clouds(nameless), pairs=True)
     voiceless = [msgspec.structs.replace(one, speaker=None) if one.corpus == "three" else one for one in spoken()]
     with pytest.raises(ProtocolError, match="clips of three have no speaker"):
-        lessons(clouds(voiceless), pairs=False)
+        transfer_fits(clouds(voiceless), pairs=False)
 
 
 def test_a_language_that_all_speak_has_no_others() -> None:
-    assert [one.learnt for one in lessons(clouds(spoken(["one", "two"])), pairs=True)] == ["one", "two"]
+    assert [one.learnt for one in transfer_fits(clouds(spoken(["one", "two"])), pairs=True)] == ["one", "two"]
 
 
 def test_only_classes_that_both_have_count(tmp_path: Path) -> None:
@@ -137,5 +137,5 @@ def test_a_run_that_was_stopped_continues(tmp_path: Path) -> None:
         def fit(self, trained: Indices, folder: Path) -> TrainedModel:
             raise AssertionError(f"{len(trained)} clips for {folder}")
 
-    again = transferred(task, Spent(), lessons(task, pairs=True), tmp_path)
+    again = transferred(task, Spent(), transfer_fits(task, pairs=True), tmp_path)
     assert {(one.learnt, one.tested, one.view): one for one in again} == before

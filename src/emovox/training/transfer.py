@@ -51,12 +51,12 @@ class Fits(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TransferFit:
     """What one model learns from.
 
     Attributes:
         learnt: the name of a corpus, or `OTHERS`.
-        key: a name that no other lesson has, for files.
+        key: a unique name, for files.
         train: numbers of the clips.
         tests: the corpora that the model scores.
     """
@@ -70,8 +70,8 @@ class Lesson:
 R = TypeVar("R", bound=Recipe)
 
 
-def lesson_recipe(recipe: R) -> R:
-    """Return the recipe for lessons; its own name keeps the folder apart from one of a training.
+def transfer_recipe(recipe: R) -> R:
+    """Return the recipe of all models of a transfer; its name keeps the folder apart from one of a training.
 
     What serves an exported model alone is not learnt.
     """
@@ -82,7 +82,7 @@ def lesson_recipe(recipe: R) -> R:
     return msgspec.structs.replace(recipe, name=name, data=data, labels=(), export=False, conditions=())
 
 
-def lessons(task: Task, *, pairs: bool) -> tuple[Lesson, ...]:
+def transfer_fits(task: Task, *, pairs: bool) -> tuple[TransferFit, ...]:
     """Return what is learnt: each corpus with two speakers or more, if `pairs`; then for each language all others.
 
     Raises:
@@ -100,14 +100,14 @@ def lessons(task: Task, *, pairs: bool) -> tuple[Lesson, ...]:
     languages = {clip.corpus: str(clip.language) for clip in task.clips}
     several = [name for name in corpora if len(np.unique(task.speaker[clips_of(task, name)])) > 1]
     found = [
-        Lesson(name, name, clips_of(task, name), tuple(one for one in corpora if one != name))
+        TransferFit(name, name, clips_of(task, name), tuple(one for one in corpora if one != name))
         for name in (several if pairs else ())
     ]
     for language in dict.fromkeys(languages.values()):
         here = tuple(name for name in corpora if languages[name] == language)
         train = clips_of(task, *(set(corpora) - set(here)))
         if len(train):
-            found.append(Lesson(OTHERS, f"without-{language}", train, here))
+            found.append(TransferFit(OTHERS, f"without-{language}", train, here))
     return tuple(found)
 
 
@@ -117,16 +117,16 @@ def clips_of(task: Task, *corpora: str) -> Indices:
 
 
 def transferred(
-    task: Task, method: Fits, planned: Sequence[Lesson], folder: Path, *, report: Report | None = None
+    task: Task, method: Fits, planned: Sequence[TransferFit], folder: Path, *, report: Report | None = None
 ) -> list[Transfer]:
-    """Fit a model for each lesson, and return the figures of all its tests under each kind of adaptation.
+    """Fit all models, and return the figures of their tests under each kind of adaptation.
 
     A model that is in the folder is used again, so a run that was stopped continues.
 
     Args:
         task: clips and classes.
         method: fits on clips of the task.
-        planned: the lessons.
+        planned: from `transfer_fits`.
         folder: of the run; models are in its folder `models`.
         report: called after each model.
 
@@ -135,24 +135,24 @@ def transferred(
     """
     scorers: dict[str, TileScorer] = {}
     tiles: Tiles | None = None
-    for number, lesson in enumerate(planned, start=1):
-        place = folder / "models" / lesson.key
+    for number, fit in enumerate(planned, start=1):
+        place = folder / "models" / fit.key
         known = (place / MODEL).is_dir()
-        model = TrainedModel.load(place / MODEL) if known else method.fit(lesson.train, place)
+        model = TrainedModel.load(place / MODEL) if known else method.fit(fit.train, place)
         if tiles is None or model.network.encoder.learns:  # a frozen encoder gives the same statistics to all models
             tiles = Tiles.of(task, method.inputs, model)
-        scorers[lesson.key] = TileScorer(tiles, model)
+        scorers[fit.key] = TileScorer(tiles, model)
         if report is not None:
-            report(number, len(planned), f"learnt from {lesson.learnt}, for {', '.join(lesson.tests)}")
-    return [figure for lesson in planned for figure in _figures(task, lesson, scorers)]
+            report(number, len(planned), f"learnt from {fit.learnt}, for {', '.join(fit.tests)}")
+    return [figure for fit in planned for figure in _figures(task, fit, scorers)]
 
 
-def _figures(task: Task, lesson: Lesson, scorers: Mapping[str, TileScorer]) -> Iterator[Transfer]:
-    """Yield the figures of a lesson: each test, each kind of adaptation."""
-    scorer, adaptation = scorers[lesson.key], _adaptation(task, lesson, scorers)
-    for tested in lesson.tests:
+def _figures(task: Task, fit: TransferFit, scorers: Mapping[str, TileScorer]) -> Iterator[Transfer]:
+    """Yield the figures of a model: each test, each kind of adaptation."""
+    scorer, adaptation = scorers[fit.key], _adaptation(task, fit, scorers)
+    for tested in fit.tests:
         everything = clips_of(task, tested)
-        shared = _Shared(task, lesson.train, everything)
+        shared = _Shared(task, fit.train, everything)
         if len(shared.labels) < 2:
             continue
         parts: dict[str, list[Scored]] = {"plain": [(shared.clips, scorer.clip_scores(shared.clips))]}
@@ -160,7 +160,7 @@ def _figures(task: Task, lesson: Lesson, scorers: Mapping[str, TileScorer]) -> I
             clips = np.intersect1d(left, shared.clips)
             parts.setdefault(view, []).append((clips, scorer.clip_scores(clips, mixture)))
         for view, scored in parts.items():
-            yield measure_transfer(shared.predictions(scored), learnt=lesson.learnt, tested=tested, view=view)
+            yield measure_transfer(shared.predictions(scored), learnt=fit.learnt, tested=tested, view=view)
 
 
 def _adapted(
@@ -182,16 +182,16 @@ def _adapted(
                     yield "mixture", left, adaptation.mixture(scorer, voice)
 
 
-def _adaptation(task: Task, lesson: Lesson, scorers: Mapping[str, TileScorer]) -> Adaptation | None:
+def _adaptation(task: Task, fit: TransferFit, scorers: Mapping[str, TileScorer]) -> Adaptation | None:
     """Return the adaptation of a model that learnt from other languages; None without models of its single corpora.
 
     It needs scores of each of its corpora by a model that did not learn from it: that of another corpus alone serves.
     """
-    learnt = dict.fromkeys(task.clips[clip].corpus for clip in lesson.train)
+    learnt = dict.fromkeys(task.clips[clip].corpus for clip in fit.train)
     corpora = [name for name in learnt if name in scorers]
-    if lesson.learnt != OTHERS or len(corpora) < 2:
+    if fit.learnt != OTHERS or len(corpora) < 2:
         return None
-    scorer, clips = scorers[lesson.key], _some(task, lesson.train)
+    scorer, clips = scorers[fit.key], _some(task, fit.train)
     statistics = scorer.tiles.statistics(clips)
     known = ~np.isnan(statistics[:, 0])
     names = np.array([task.clips[clip].corpus for clip in clips])

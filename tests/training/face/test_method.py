@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emovox.cli.main import main
 from emovox.corpora.folds import Fold, make_folds
 from emovox.fusion.face.expression import FACE_LABELS
 from emovox.schema.errors import ConfigError, TrainingError
@@ -72,8 +71,7 @@ def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_one_command_measures_voice_face_and_both(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl"])
+    command("data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl")
     Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
     command("train", "tiny.toml", "--output", "run", "--workers", "1")
     assert "weight of the face" in capsys.readouterr().err
@@ -99,8 +97,7 @@ def test_one_command_measures_voice_face_and_both(videos: Path, capsys: pytest.C
 def test_a_corpus_without_faces_is_refused(videos: Path) -> None:
     for path in videos.rglob("*.mp4"):
         write_video(path, [scene()] * 3, rate=5, sound=speech(120.0, seconds=0.6))
-    with pytest.raises(SystemExit):
-        main(["data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl"])
+    command("data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl")
     Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
     with pytest.raises(TrainingError, match="no face in any of 24 clips, expected videos"):
         train("tiny.toml", folder=videos / "run", workers=1)
