@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -25,7 +25,7 @@ from emovox.compression.int8 import quantise
 from emovox.compression.run_models import learnt_network
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
-from emovox.evaluation.figures.predictions import Predictions
+from emovox.evaluation.figures.predictions import Predictions, join
 from emovox.export.fold_models import run_corpora
 from emovox.export.network import export_trained
 from emovox.models.trained import TrainedModel
@@ -38,12 +38,18 @@ from emovox.training.run_folder import model_folder
 CALIBRATE = 60
 FLOAT, CALIBRATED, TRAINED = "float", "calibrated", "trained"
 
+Row = tuple[str, str, str, str]
+"""Corpus, utterance, label and fold of a clip."""
 
-def drawn(run: Run[TrainedModel], clips: int, seed: int) -> Iterator[tuple[str, str, str, str]]:
+
+def shown(run: Run[TrainedModel]) -> list[Predictions]:
+    """Return the out-of-fold predictions of all corpora over the labels of the model."""
+    return [made for key, made in run.predictions.items() if key.labels == SEVEN and key.condition == TILE]
+
+
+def drawn(run: Run[TrainedModel], clips: int, seed: int) -> Iterator[Row]:
     """Yield corpus, utterance, label and fold of test clips, the same share of each label of each corpus."""
-    found: list[Predictions] = [
-        made for key, made in run.predictions.items() if key.labels == SEVEN and key.condition == TILE
-    ]
+    found = shown(run)
     total = sum(len(made.label) for made in found)
     rng = np.random.default_rng(seed)
     for made in found:
@@ -85,6 +91,22 @@ def heard(models: Sequence[Model], path: str) -> tuple[list[np.ndarray], list[fl
     return scores, seconds
 
 
+def scored(
+    fold: str, rows: Sequence[Row], clips: Mapping[tuple[str, str], Clip], models: dict[str, Model]
+) -> Iterator[list[object]]:
+    """Yield for each clip of a fold its names and label, and label, change of scores and seconds by each model."""
+    labels = models[FLOAT].card.labels
+    for corpus, utterance, label, _ in (row for row in rows if row[3] == fold):
+        known = {row[2] for row in rows if row[0] == corpus}
+        answer = heard(list(models.values()), clips[corpus, utterance].path)
+        if answer is None:
+            continue
+        mask = np.array([one in known for one in labels])
+        said = [labels[int(np.argmax(np.where(mask, scores, -1)))] for scores in answer[0]]
+        changes = [f"{np.abs(scores - answer[0][0]).max():.4f}" for scores in answer[0]]
+        yield [corpus, fold, utterance, label, *said, *changes, *answer[1]]
+
+
 def main() -> None:
     """Score the drawn clips, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,43 +122,20 @@ def main() -> None:
     clips = {(clip.corpus, clip.id): clip for clip in load_clips(corpora, name=name)}
     rows = list(drawn(run, options.clips, options.seed))
     rows = [row for row in rows if not options.folds or row[3] in options.folds.split(",")]
-    tested = {
-        (corpus, utterance): fold
-        for key, made in run.predictions.items()
-        if key.labels == SEVEN and key.condition == TILE
-        for corpus, utterance, fold in zip(
-            made.corpus.tolist(), made.utterance.tolist(), made.fold.tolist(), strict=True
-        )
-    }
-    learnt = {
-        clip for clip in tested if clip[0] not in {key.corpus for key in run.predictions if key.protocol == "unheard"}
-    }
+    found = join(shown(run))
+    keys = zip(found.corpus.tolist(), found.utterance.tolist(), strict=True)
+    unheard = {key.corpus for key in run.predictions if key.protocol == "unheard"}
+    tested = dict(zip(keys, found.fold.tolist(), strict=True))
+    learnt = {key: fold for key, fold in tested.items() if key[0] not in unheard}
+    names = (FLOAT, CALIBRATED, *([TRAINED] if options.train else []))
+    columns = [*names, *(f"{name}_{of}" for of in ("change", "s") for name in names)]
     with options.output.open("w", newline="") as file, TemporaryDirectory() as work:
-        names = (FLOAT, CALIBRATED, *([TRAINED] if options.train else []))
         writer = csv.writer(file)
-        writer.writerow(
-            [
-                "corpus",
-                "fold",
-                "utterance",
-                "label",
-                *names,
-                *(f"{name}_{of}" for of in ("change", "s") for name in names),
-            ]
-        )
+        writer.writerow(["corpus", "fold", "utterance", "label", *columns])
         for fold in sorted({row[3] for row in rows}):
-            train = [clips[key] for key in sorted(learnt) if tested[key] != fold]
+            train = [clips[key] for key in sorted(learnt) if learnt[key] != fold]
             models = forms(options.run, run, fold, train, Path(work), trains=options.train)
-            labels = models[FLOAT].card.labels
-            for corpus, utterance, label, _ in (row for row in rows if row[3] == fold):
-                known = {row[2] for row in rows if row[0] == corpus}
-                answer = heard(list(models.values()), clips[corpus, utterance].path)
-                if answer is None:
-                    continue
-                mask = np.array([one in known for one in labels])
-                said = [labels[int(np.argmax(np.where(mask, scores, -1)))] for scores in answer[0]]
-                changes = [f"{np.abs(scores - answer[0][0]).max():.4f}" for scores in answer[0]]
-                writer.writerow([corpus, fold, utterance, label, *said, *changes, *answer[1]])
+            writer.writerows(scored(fold, rows, clips, models))
             file.flush()
     print_table(options.output)
 
