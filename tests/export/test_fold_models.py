@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emovox.evaluation.figures.predictions import Predictions, Row
-from emovox.export.fold_models import over, run_corpora, run_system, unheard_kinds
+from emovox.export.fold_models import run_corpora, run_system, unheard_kinds, with_labels
 from emovox.schema.errors import RecipeError
 
 
@@ -18,7 +18,7 @@ def test_scores_are_merged_into_the_labels_of_the_model() -> None:
         Row("c", "2", "ada", "1", "boredom", "sad", (0.1, 0.6, 0.0, 0.3)),
         Row("c", "3", "bob", "2", "sad", "", None),
     ]
-    found = over(Predictions.from_rows(rows, ("neutral", "sad", "calm", "boredom")), ("neutral", "sad"))
+    found = with_labels(Predictions.from_rows(rows, ("neutral", "sad", "calm", "boredom")), ("neutral", "sad"))
     assert found.utterance.tolist() == ["1", "3"]  # the model has no boredom
     assert found.label.tolist() == ["neutral", "sad"]
     assert found.predicted.tolist() == ["neutral", ""]
