@@ -13,6 +13,7 @@ from emovox.schema.figure import CONDITIONS, FigureKey
 from emovox.training.run import Run
 from emovox.workflow import KINDS, Watcher, read_recipe, train
 from tests.commands import command
+from tests.small_recipe import DATA, ENCODER
 from tests.sounds import write_sounds
 
 RECIPE = """
@@ -22,17 +23,6 @@ head = { hidden = 8 }
 learning = { optimiser = { steps = 2, batch = 8 } }
 head_learning = { optimiser = { steps = 2, batch = 8 } }
 conditions = ["phone", "hush"]
-
-[data]
-corpora = ["own.jsonl"]
-protocol = "si"
-
-[encoder]
-name = "mobile"
-width = 8
-blocks = 2
-features = 8
-frames = { hop = 320, f0 = false }
 """
 
 
@@ -56,7 +46,7 @@ def test_a_recipe_becomes_a_run_in_one_call(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(CHANGES, "hush", lambda samples, *_: 0.1 * samples)
     table = write_sounds(tmp_path / "voices", takes=1)
     command("data", "index", "table", str(table), "--output", "own.jsonl")
-    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    Path("tiny.toml").write_text(RECIPE + DATA + ENCODER, encoding="utf-8")
     watcher = Listening()
     run = train("tiny.toml", ["name=first"], workers=1, watcher=watcher)
     assert run.folder == tmp_path / "cache" / "runs" / "first"

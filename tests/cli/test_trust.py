@@ -15,6 +15,7 @@ from emovox.evaluation.trust.sample import SIZES, Sizes
 from emovox.testing import RATE, speech, write_toy
 from emovox.workflow import train
 from tests.commands import command
+from tests.small_recipe import DATA, ENCODER
 from tests.sounds import write_sounds
 
 LABELS = ("low", "high")
@@ -26,17 +27,6 @@ head = {{ hidden = 8 }}
 augment = {{ noise = {{ probability = 0.5, source = "{noise}" }} }}
 learning = {{ optimiser = {{ steps = 2, batch = 8 }} }}
 head_learning = {{ optimiser = {{ steps = 2, batch = 8 }} }}
-
-[data]
-corpora = ["own.jsonl"]
-protocol = "si"
-
-[encoder]
-name = "mobile"
-width = 8
-blocks = 2
-features = 8
-frames = {{ hop = 320, f0 = false }}
 """
 
 
@@ -158,7 +148,7 @@ def test_a_run_is_tested_by_its_fold_models(folder: Path, capsys: pytest.Capture
     soundfile.write(noise / "hum.wav", speech(60.0, seconds=1.0), RATE)
     table = write_sounds(folder / "voices", takes=2)
     command("data", "index", "table", str(table), "--output", "own.jsonl")
-    Path("tiny.toml").write_text(RECIPE.format(export="false", noise=noise), encoding="utf-8")
+    Path("tiny.toml").write_text(RECIPE.format(export="false", noise=noise) + DATA + ENCODER, encoding="utf-8")
     trained = train("tiny.toml", ["name=first"], workers=1)
     capsys.readouterr()
     found = result(capsys, str(trained.folder), "--noise", str(noise))

@@ -21,22 +21,12 @@ from emovox.testing import RATE
 from publish.ablation import CONDITIONS, Runs, ablation_table, model_of, read_runs
 from studies import ablation
 from tests.commands import command
+from tests.small_recipe import DATA, ENCODER
 from tests.sounds import write_sounds
 
 RECIPE = """
 kind = "network"
 copies = { own = 1 }
-
-[data]
-corpora = ["own.jsonl"]
-protocol = "si"
-
-[encoder]
-name = "mobile"
-width = 8
-blocks = 2
-features = 8
-frames = { hop = 320, f0 = false }
 
 [head]
 hidden = 8
@@ -61,7 +51,7 @@ probability = 0.5
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Voices with their manifest, noises for training and for the test, and a recipe."""
     path = tmp_path_factory.mktemp("ablation")
-    (path / "tiny.toml").write_text(RECIPE, encoding="utf-8")
+    (path / "tiny.toml").write_text(RECIPE + DATA + ENCODER, encoding="utf-8")
     table = write_sounds(path / "voices", takes=1)
     command("data", "index", "table", str(table), "--output", str(path / "own.jsonl"))
     rng = np.random.default_rng(0)

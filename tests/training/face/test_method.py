@@ -23,6 +23,7 @@ from tests.commands import command
 from tests.corpora.trees import clip
 from tests.faces import scene, write_video
 from tests.fusion.face.test_track import sample
+from tests.small_recipe import ENCODER
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,13 +37,6 @@ head_learning = { optimiser = { steps = 20, batch = 8 } }
 [data]
 corpora = ["videos.jsonl"]
 protocol = "si-fusion"
-
-[encoder]
-name = "mobile"
-width = 8
-blocks = 2
-features = 8
-frames = { hop = 320, f0 = false }
 """
 
 ACTORS = ("02", "05", "03", "06", "10", "11")
@@ -72,7 +66,7 @@ def videos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.slow
 def test_one_command_measures_voice_face_and_both(videos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command("data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl")
-    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    Path("tiny.toml").write_text(RECIPE + ENCODER, encoding="utf-8")
     command("train", "tiny.toml", "--output", "run", "--workers", "1")
     assert "weight of the face" in capsys.readouterr().err
     run = train("tiny.toml", folder=videos / "run", resume=True, workers=1)
@@ -98,7 +92,7 @@ def test_a_corpus_without_faces_is_refused(videos: Path) -> None:
     for path in videos.rglob("*.mp4"):
         write_video(path, [scene()] * 3, rate=5, sound=speech(120.0, seconds=0.6))
     command("data", "index", "ravdess-video", ".", "--partial", "--output", "videos.jsonl")
-    Path("tiny.toml").write_text(RECIPE, encoding="utf-8")
+    Path("tiny.toml").write_text(RECIPE + ENCODER, encoding="utf-8")
     with pytest.raises(TrainingError, match="no face in any of 24 clips, expected videos"):
         train("tiny.toml", folder=videos / "run", workers=1)
 
