@@ -191,7 +191,7 @@ class TestStore:
             store.delete("Jürgen")
 
     @pytest.mark.parametrize(
-        "name", ["", " ", "../x", "a/b", "a\\b", ".x", "x.", "-x", "a\nb", "con", "NUL.x", "x" * 65]
+        "name", ["", " ", "../x", "a/b", "a\\b", ".x", "x.", "-x", "a\nb", "con", "NUL.x", "x" * 65, "𠀀" * 64]
     )
     def test_names_with_a_path_and_others_that_no_file_has_are_refused(self, name: str) -> None:
         with pytest.raises(SpeakerError, match="for a speaker, expected up to 64 letters and digits"):

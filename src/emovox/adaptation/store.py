@@ -22,6 +22,9 @@ SUFFIX = ".speaker"
 LONGEST_NAME = 64
 """Characters of a speaker's name, at most."""
 
+_LONGEST_BYTES = 240
+"""Bytes of a speaker's name in UTF-8, at most: file systems allow 255, and rare characters take four each."""
+
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{device}{n}" for device in ("com", "lpt") for n in range(1, 10))}
 """Names that Windows keeps for devices."""
 
@@ -45,7 +48,8 @@ def checked_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     good = all(char.isalnum() or char in _MARKS or unicodedata.category(char) == "Mn" for char in name)
     ends = name[:1].isalnum() and not name.endswith((".", " "))
-    if not (good and ends and len(name) <= LONGEST_NAME) or name.split(".")[0].lower() in _RESERVED:
+    short = len(name) <= LONGEST_NAME and len(name.encode("utf-8", "replace")) <= _LONGEST_BYTES
+    if not (good and ends and short) or name.split(".")[0].lower() in _RESERVED:
         raise SpeakerError(
             f"got the name {name!r} for a speaker, expected up to {LONGEST_NAME} letters and digits, with spaces or "
             "- _ . @ + between them"
