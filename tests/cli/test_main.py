@@ -3,8 +3,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -103,3 +105,31 @@ def test_a_shell_completes_commands_and_options(
         with pytest.raises(SystemExit):
             main()
         assert capsys.readouterr().out.split() == [expected]
+
+
+def options(words: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters of a command and of its subcommands, with their names on the command line."""
+    command: Any = typer.main.get_command(create_app(words))
+    for word in words:
+        command = command.commands[word]
+    if hasattr(command, "commands"):
+        for name in command.commands:
+            yield from options([*words, name])
+        return
+    for parameter in command.params:
+        yield " ".join([*words, parameter.opts[0]]), parameter.type
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "serve"])
+def test_every_number_has_a_lower_bound(name: str) -> None:
+    """A negative seed or count is wrong usage, not a traceback; the service checks its settings itself."""
+    checked_later = {
+        "listen --hop",
+        "predict --coverage",
+        "batch --coverage",
+        "compress prune --keep",
+        "compress prune --learning-rate",
+    }
+    for option, kind in options([name]):
+        if kind.name.startswith(("int", "float")) and option not in checked_later:
+            assert getattr(kind, "min", None) is not None, option

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -109,4 +111,17 @@ def test_a_draft_that_fails_leaves_the_older_model(kept: Path) -> None:
     with pytest.raises(ConfigError, match="Is a directory"):
         model_files(kept, b"new", card).__enter__()
     assert kept.with_suffix(".json").read_bytes() == about
+    assert sorted(path.name for path in kept.parent.iterdir()) == ["mobile.json", "mobile.onnx"]
+
+
+def test_a_full_disk_is_an_error_about_the_output(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card, before = read_card(kept.with_suffix(".json")), kept.read_bytes()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ConfigError, match=r"/mobile\.onnx: cannot be written \(No space left on device\); expected"):
+        model_files(kept, b"new", card).__enter__()
+    assert kept.read_bytes() == before
     assert sorted(path.name for path in kept.parent.iterdir()) == ["mobile.json", "mobile.onnx"]

@@ -78,6 +78,12 @@ def test_unknown_modalities(text: str) -> None:
         parse_modalities(text)
 
 
+def test_a_long_list_is_not_repeated_whole() -> None:
+    with pytest.raises(ConfigError) as found:
+        parse_modalities("voice," * 5000)
+    assert len(str(found.value)) < 250
+
+
 def test_modalities_are_given_in_any_order() -> None:
     assert list(parse_modalities("face, voice").items()) == [("voice", None), ("face", None)]
     assert parse_modalities("voice") == dict(VOICE_ALONE)

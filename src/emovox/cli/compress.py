@@ -49,7 +49,7 @@ def quantize(
         typer.Option(help="What runs the file: ONNX Runtime on a CPU or in a browser, or TensorRT."),
     ] = "cpu",
     clips: Annotated[int, typer.Option(min=1, help="Number of recordings that are drawn, at most.")] = 60,
-    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
 ) -> None:
     """Write the INT8 form of a model, with a card and a report of what changed.
 

@@ -67,8 +67,8 @@ def prune(
         Literal["l2", "l1", "random"],
         typer.Option(help="Importance of a channel: squares or absolute values of its weights, or drawn."),
     ] = "l2",
-    multiple: Annotated[int, typer.Option(help="Numbers of channels are rounded down to a multiple of it.")] = 16,
-    steps: Annotated[int, typer.Option(help="Steps of the further training.")] = 1000,
+    multiple: Annotated[int, typer.Option(min=1, help="Numbers of channels are rounded down to multiples of it.")] = 16,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the further training.")] = 1000,
     learning_rate: Annotated[float, typer.Option(help="Learning rate of the further training.")] = 1e-3,
     name: Annotated[
         str, typer.Option(metavar="<name>", help="Name of the new model. Default: that of the run and the percentage.")

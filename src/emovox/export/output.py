@@ -8,7 +8,7 @@ from pathlib import Path
 
 from emovox.schema.card import ModelCard, encode_card
 from emovox.schema.errors import ConfigError, ExportError
-from emovox.schema.files import check_writable, replacing
+from emovox.schema.files import check_writable
 
 
 def check_output(path: Path, *, make_folder: bool = False) -> None:
@@ -48,14 +48,24 @@ def model_files(output: Path, graph: bytes, card: ModelCard) -> Iterator[Path]:
     for path in (output, about):
         check_writable(path, make_folder=True)
     try:
-        with replacing(draft) as file, replacing(draft.with_suffix(".json")) as text:
-            file.write(graph)
-            text.write(encode_card(card))
+        with _written(output):
+            draft.write_bytes(graph)
+            draft.with_suffix(".json").write_bytes(encode_card(card))
         yield draft
-        draft.with_suffix(".json").replace(about)
-        draft.replace(output)
-    except OSError as error:
-        raise ConfigError(f"{output}: cannot be written ({error.strerror or error}); give another name") from error
+        with _written(output):
+            draft.with_suffix(".json").replace(about)
+            draft.replace(output)
     finally:
         draft.unlink(missing_ok=True)
         draft.with_suffix(".json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{output}: cannot be written ({error.strerror or error}); expected a folder that you may write to, with "
+            "room for it"
+        ) from error

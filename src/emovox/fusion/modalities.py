@@ -25,6 +25,9 @@ VOICE_ALONE: Mapping[str, float | None] = MappingProxyType({VOICE: None})
 
 _LEAST = 1e-6  # a score of 0 has no logarithm
 
+_SHOWN = 80
+"""Letters of a list from a client that a message repeats."""
+
 _SUMMED_UP = ("too_short", "no_speech", NOT_SPEECH, "uncertain")
 """Warnings that `summarise` gives anew."""
 
@@ -63,7 +66,7 @@ def parse_modalities(text: str) -> dict[str, float | None]:
     wrong = any(weight is not None and not 0 <= weight < math.inf for weight in weights.values())
     if weights.get(VOICE, 1.0) is not None or not set(parts) <= set(MODALITIES) or wrong:
         raise ConfigError(
-            f"got the modalities '{text}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}, each "
+            f"got the modalities '{text[:_SHOWN]}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}, each "
             "alone or with its weight: text=0.5"
         )
     return weights
