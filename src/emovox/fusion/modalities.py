@@ -66,8 +66,8 @@ def parse_modalities(text: str) -> dict[str, float | None]:
     wrong = any(weight is not None and not 0 <= weight < math.inf for weight in weights.values())
     if weights.get(VOICE, 1.0) is not None or not set(parts) <= set(MODALITIES) or wrong:
         raise ConfigError(
-            f"got the modalities '{text[:_SHOWN]}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}, each "
-            "alone or with its weight: text=0.5"
+            f"got the modalities '{text[:_SHOWN]}', expected voice, or voice and some of {', '.join(MODALITIES[1:])}, "
+            "each alone or with its weight: text=0.5"
         )
     return weights
 
