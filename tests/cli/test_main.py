@@ -8,7 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import typer
 
 import emovox
@@ -105,6 +107,31 @@ def test_a_shell_completes_commands_and_options(
         with pytest.raises(SystemExit):
             main()
         assert capsys.readouterr().out.split() == [expected]
+
+
+WARNS = """
+import sys, warnings
+from emovox.augment.conditions import Noisy
+from emovox.cli import main
+
+def create_app(arguments):
+    Noisy(20, sys.argv[1]).recordings
+    warnings.warn("not ours")
+    return lambda **_: 0
+
+main.create_app = create_app
+main.main([])
+"""
+
+
+def test_a_warning_is_a_line_and_names_no_source(tmp_path: Path) -> None:
+    """A user cannot do anything with a line of code; a warning of another package says where it comes from."""
+    for name, level in (("hum.wav", 0.1), ("nothing.wav", 0.0)):
+        soundfile.write(tmp_path / name, np.full(8000, level), 16000)
+    done = subprocess.run([sys.executable, "-c", WARNS, str(tmp_path)], capture_output=True, text=True, check=True)
+    first, *others = done.stderr.splitlines()
+    assert first == f"warning: {tmp_path}: 1 of 2 noises cannot be used: nothing.wav: silent"
+    assert others[0].endswith("UserWarning: not ours")
 
 
 def options(words: list[str]) -> Iterator[tuple[str, Any]]:

@@ -6,8 +6,11 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -91,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")  # file names that the terminal cannot encode
     _open_closed()
     try:
-        with ended_by_signals():
+        with ended_by_signals(), _plain_warnings():
             status = create_app(arguments)(args=arguments, prog_name="emovox", standalone_mode=False)
         sys.exit(status or 0)
     except _UsageError as error:
@@ -108,6 +111,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         complain(f"error: {error}; make room, or check where the output goes")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the rest of the buffer cannot be written either
         sys.exit(1)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print warnings of emovox as lines for its user; those of other packages say where they come from."""
+    package, shown = str(Path(__file__).parent.parent), warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], filename: str, *rest: Any, **named: Any) -> None:
+        """Print a warning."""
+        if category is UserWarning and filename.startswith(package):
+            complain(f"warning: {message}")
+        else:
+            shown(message, category, filename, *rest, **named)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 class _Closed(io.TextIOBase):
