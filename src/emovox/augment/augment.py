@@ -87,7 +87,7 @@ def _steps(config: Augment, sources: Sources) -> dict[str, Step]:
 
 def _check_sources(config: Augment, sources: Sources) -> None:
     wanted = {
-        "noises": (config.noise.probability > 0, sources.noises),
+        "noises": (config.noise.recorded, sources.noises),
         "measured rooms": (config.room.probability * config.room.measured > 0, sources.measured),
         "simulated rooms": (config.room.probability > 0 and config.room.measured < 1, sources.simulated),
     }

@@ -19,7 +19,7 @@ from emovox.audio.types import Samples
 from emovox.augment.bounds import bounded, fitted, levelled
 from emovox.augment.codec import through_g711
 from emovox.augment.filters import slope
-from emovox.augment.noise import at_snr
+from emovox.augment.noise import at_snr, coloured_noise
 from emovox.augment.room import in_room, simulate_rooms
 
 TONES = (5000.0, 7000.0)
@@ -39,17 +39,6 @@ _MP3_BITRATES = (8.0, 160.0)
 def coloured(samples: Samples, rate: int, rng: np.random.Generator, *, snr_db: float, exponent: float) -> Samples:
     """Add noise whose power falls with frequency: 1 / f^exponent, white with 0 and pink with 1."""
     return at_snr(samples, coloured_noise(len(samples), rate, rng, exponent=exponent), snr_db)
-
-
-def coloured_noise(n: int, rate: int, rng: np.random.Generator, *, exponent: float) -> Samples:
-    """Return noise of shape [n], float32, with a standard deviation of 1, and without power below 20 Hz if coloured."""
-    white = rng.standard_normal(n)
-    if not exponent or n < 2:
-        return white.astype(np.float32)
-    hertz = np.fft.rfftfreq(n, 1 / rate)
-    gains = np.where(hertz >= 20, np.maximum(hertz, 20) ** (-exponent / 2), 0)
-    noise = np.fft.irfft(np.fft.rfft(white) * gains, n)
-    return np.asarray(noise / max(float(noise.std()), 1e-12), np.float32)
 
 
 def with_tone(samples: Samples, rate: int, rng: np.random.Generator, *, snr_db: float) -> Samples:

@@ -61,12 +61,28 @@ class Room(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Background noise from the folder `source` (empty: $EMOVOX_NOISE), `snr_low` to `snr_high` dB below the voice."""
+    """Background noise, `snr_low` to `snr_high` dB below the voice.
+
+    A share `coloured` of it is synthetic, white to brown. A share `babble` is voices, made of the clip itself. The rest
+    is from the folder `source` (empty: $EMOVOX_NOISE).
+    """
 
     probability: float = 0.0
     source: str = ""
     snr_low: float = 5.0
     snr_high: float = 30.0
+    coloured: float = 0.0
+    babble: float = 0.0
+
+    @property
+    def synthetic(self) -> float:
+        """Return the share that needs no recordings."""
+        return self.coloured + self.babble
+
+    @property
+    def recorded(self) -> bool:
+        """Return whether recordings are needed."""
+        return self.probability > 0 and self.synthetic < 1
 
 
 class Tilt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -183,7 +199,8 @@ def check(config: Augment, *, where: str) -> None:
 
 def _probabilities(config: Augment) -> list[str]:
     given = {f"{name}.probability": getattr(config, name).probability for name in ORDER}
-    given["room.measured"] = config.room.measured
+    given |= {"room.measured": config.room.measured, "noise.coloured": config.noise.coloured}
+    given |= {"noise.babble": config.noise.babble, "noise.coloured + noise.babble": config.noise.synthetic}
     return [
         f"{key} is {value}, expected 0 (never) to 1 (always)" for key, value in given.items() if not 0 <= value <= 1
     ]

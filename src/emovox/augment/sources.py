@@ -80,7 +80,7 @@ def noise_folder(config: Augment) -> Path | None:
     Raises:
         RecipeError: the folder is named by a variable that is not set.
     """
-    return _folder(config.noise.source, "") if config.noise.probability else None
+    return _folder(config.noise.source, "") if config.noise.recorded else None
 
 
 def _rooms(room: Room) -> str:

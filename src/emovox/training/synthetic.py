@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.signal import lfilter
 
 from emovox.audio.types import Samples
-from emovox.augment.changes import coloured_noise
+from emovox.augment.noise import coloured_noise
 
 SECONDS = 5.0
 """Length of a sound in seconds."""

@@ -15,8 +15,8 @@ import numpy as np
 from emovox.audio.files import audio_files
 from emovox.audio.reader import load_audio
 from emovox.audio.types import Samples
-from emovox.augment.changes import coloured_noise
 from emovox.augment.conditions import NOISE_FILES
+from emovox.augment.noise import coloured_noise
 from emovox.evaluation.trust.hearing import Stimulus
 from emovox.evaluation.trust.sample import order_key
 from emovox.evaluation.trust.system import ANY
