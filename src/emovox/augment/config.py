@@ -183,6 +183,13 @@ def problems(config: Augment) -> list[str]:
     return _probabilities(config) + _ranges(config) + _others(config)
 
 
+def table_problems(augment: Augment | tuple[Augment, ...]) -> list[str]:
+    """Return one sentence per value that is out of range in the tables of a recipe, or that there is no table."""
+    if not augment:
+        return ["augment has no table, expected at least one"]
+    return [f"augment.{problem}" for table in rounds(augment) for problem in problems(table)]
+
+
 def check(config: Augment, *, where: str) -> None:
     """Raise an error for the first value that is out of range.
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from emovox.augment.conditions import check_conditions
+from emovox.augment.config import rounds
 from emovox.augment.sources import noise_folder
 from emovox.corpora.folds import Fold, speaker_key
 from emovox.corpora.manifest import Clip
@@ -102,8 +103,8 @@ class NetworkMethod:
             WeightsError: the weights that the recipe starts from are missing, or those of another encoder.
             CorpusError: clips that cannot be read or decoded.
         """
-        if recipe.conditions:
-            check_conditions(recipe.conditions, learnt=noise_folder(recipe.augment))
+        for table in rounds(recipe.augment) if recipe.conditions else ():
+            check_conditions(recipe.conditions, learnt=noise_folder(table))
         _check_names(task, recipe)
         _check_start(task, recipe)
         _check_held_out(task, recipe)

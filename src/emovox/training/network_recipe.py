@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from emovox.augment.config import Augment, problems
+from emovox.augment.config import Augment, table_problems
 from emovox.models.encoders import EncoderConfig
 from emovox.models.head import HeadConfig
 from emovox.models.pruning import Criterion, prunable, pruned_config
@@ -38,7 +38,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         members: number of heads that learn from different draws and are averaged into one.
         teacher: a larger network that is trained first, on the same clips; the encoder learns from its outputs too.
         copies: corpus → number of changed copies of its tiles.
-        augment: how copies are changed, once, before training.
+        augment: how copies are changed, once, before training; rounds of copies take several tables in turn.
         whole: whether the encoder also learns from whole training clips, beside their tiles.
         learning: the first stage.
         prune: removes channels of the encoder after the first stage, and trains it further; None: all channels stay.
@@ -59,7 +59,7 @@ class NetworkRecipe(Recipe, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     members: int = 1
     teacher: Teacher | None = None
     copies: dict[str, int] = {}  # noqa: RUF012  # msgspec copies it for every recipe
-    augment: Augment = Augment()
+    augment: Augment | tuple[Augment, ...] = Augment()
     whole: bool = True
     learning: Plan = Plan()
     prune: Pruning | None = None
@@ -244,7 +244,9 @@ def _unlabelled_problems(recipe: NetworkRecipe) -> list[str]:
     )
 
 
-def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment, plans: dict[str, Plan]) -> list[str]:
+def learning_problems(
+    head: HeadConfig, copies: dict[str, int], augment: Augment | tuple[Augment, ...], plans: dict[str, Plan]
+) -> list[str]:
     """Return a message for each value out of range in the tables of all networks."""
     return [
         *failed(
@@ -255,6 +257,6 @@ def learning_problems(head: HeadConfig, copies: dict[str, int], augment: Augment
                 f"head.dropout is {head.dropout}, expected 0 to less than 1": 0 <= head.dropout < 1,
             }
         ),
-        *(f"augment.{problem}" for problem in problems(augment)),
+        *table_problems(augment),
         *(f"{name}.{problem}" for name, plan in plans.items() for problem in plan_problems(plan)),
     ]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from emovox.augment.config import Augment, problems, rounds
+from emovox.augment.config import Augment, table_problems
 from emovox.features.groups import GROUPS
 from emovox.models.functionals import FunctionalsConfig
 from emovox.training.recipe import Recipe, failed
@@ -86,8 +86,7 @@ def svm_problems(recipe: SvmRecipe) -> list[str]:
                 f"svm.inner_folds is {svm.inner_folds}, expected at least 2": svm.inner_folds >= 2,
             }
         ),
-        *([] if recipe.augment else ["augment has no table, expected at least one"]),
-        *(f"augment.{problem}" for table in rounds(recipe.augment) for problem in problems(table)),
+        *table_problems(recipe.augment),
     ]
 
 
