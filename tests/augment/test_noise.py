@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from emovox.audio.types import Samples
 from emovox.augment.augment import Augmenter
@@ -26,7 +27,7 @@ def added(config: Noise, seed: int = 0, noises: tuple[Samples, ...] = ()) -> Sam
 
 @pytest.mark.parametrize("share", ["coloured", "babble"])
 def test_synthetic_noise_has_the_wanted_level_and_differs_from_draw_to_draw(share: str) -> None:
-    config = Noise(probability=1, snr_low=20, snr_high=20, **{share: 1.0})
+    config = replace(Noise(probability=1, snr_low=20, snr_high=20), **{share: 1.0})
     first, second = added(config), added(config, seed=1)
     assert 10 * np.log10(power(CLIP) / power(first)) == pytest.approx(20, abs=0.1)
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.5
@@ -75,4 +76,4 @@ def test_no_recordings_are_read_if_all_noise_is_synthetic(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("shares", [{"coloured": -0.1}, {"babble": float("nan")}, {"coloured": 0.6, "babble": 0.6}])
 def test_shares_are_within_0_and_1_and_so_is_their_sum(shares: dict[str, float]) -> None:
     with pytest.raises(RecipeError, match=r"noise\..*expected 0 .never. to 1"):
-        Augmenter(Augment(noise=Noise(**shares)), Sources())
+        Augmenter(Augment(noise=replace(Noise(), **shares)), Sources())

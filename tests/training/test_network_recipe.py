@@ -71,6 +71,8 @@ def test_tables_become_structures(path: Path) -> None:
         ("head_learning.stopping.share=0.2", r"head_learning\.stopping is .*, expected none: heads learn to the last"),
         ("augment.noise.probability=2", r"augment\.noise\.probability is 2"),
         ("augment.echo.probability=1", r"unknown field `echo` - at `\$\.augment`; expected one of speed, .*codec"),
+        ("augment=[{}, {noise={probability=2}}]", r"augment\.noise\.probability is 2"),
+        ("augment=[]", "augment has no table, expected at least one"),
         ("augment.codec.kinds=['gsm']", r"Invalid enum value 'gsm' - at .*; expected one of .*mu-law"),
         (
             "learning.optimizer.steps=5",
