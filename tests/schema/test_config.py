@@ -69,6 +69,8 @@ def test_override_rejects_what_is_no_assignment() -> None:
         override({}, ["svm.c"])
     with pytest.raises(RecipeError, match="'name' is a value, not a table"):
         override({"name": "a"}, ["name.x=1"])
+    with pytest.raises(RecipeError, match="'augment' is a list, not a table; expected all of it, as in augment="):
+        override({"augment": [{}, {}]}, ["augment.gain.probability=0"])
     for bomb in ("[" * 20_000, "9" * 5000):
         with pytest.raises(RecipeError, match="…': not a value of a recipe"):
             override({}, [f"x={bomb}"])

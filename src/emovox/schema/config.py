@@ -67,7 +67,8 @@ def override(data: dict[str, Any], assignments: list[str]) -> dict[str, Any]:
         for name in tables:
             node = node.setdefault(name, {})
             if not isinstance(node, dict):
-                raise RecipeError(f"'{text}': '{name}' is a value, not a table")
+                found = "a list" if isinstance(node, list) else "a value"
+                raise RecipeError(f"'{text}': '{name}' is {found}, not a table; expected all of it, as in {name}=…")
         node[last] = _parse_value(value)
     return result
 
