@@ -21,6 +21,7 @@ from emovox.cli.console import (
     InputFiles,
     ModelOption,
     RawOption,
+    ResumeOption,
     SourceOption,
     SpeakerOption,
     ThresholdOption,
@@ -96,7 +97,7 @@ def batch(
         str | None, typer.Option(help="HOST:PORT of a Ray cluster. Default: Ray is started on this machine.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Number of processes. Default: one per core.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    resume: ResumeOption = False,
 ) -> None:
     """Predict the emotions in an archive, on all cores or on a cluster.
 

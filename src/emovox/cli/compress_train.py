@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from emovox.cli.console import columns, complain, say
+from emovox.cli.console import ResumeOption, RunFolderOption, WorkersOption, columns, complain, say
 from emovox.schema.extras import require
 
 if TYPE_CHECKING:
@@ -33,11 +33,9 @@ def distill(
         ),
     ] = None,
     name: Annotated[str, typer.Option(metavar="<name>", help="Name of the model. Default: that of the recipe.")] = "",
-    output: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+    output: RunFolderOption = None,
+    resume: ResumeOption = False,
+    workers: WorkersOption = 2,
 ) -> None:
     """Train a student by the scores and embeddings of a run's networks, and write a run with figures and model.
 
@@ -73,11 +71,9 @@ def prune(
     name: Annotated[
         str, typer.Option(metavar="<name>", help="Name of the new model. Default: that of the run and the percentage.")
     ] = "",
-    output: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+    output: RunFolderOption = None,
+    resume: ResumeOption = False,
+    workers: WorkersOption = 2,
 ) -> None:
     """Remove channels of a trained network, train it further in each fold, and write a new run with figures and model.
 

@@ -84,6 +84,11 @@ SourceOption = Annotated[
         help="Start from a room, a line or a folder, learnt by emovox speaker learn from other speakers there.",
     ),
 ]
+RunFolderOption = Annotated[
+    Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
+]
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")]
 SpeakersOption = Annotated[
     str | None,
     typer.Option(

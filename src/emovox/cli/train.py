@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import complain, say
+from emovox.cli.console import ResumeOption, RunFolderOption, WorkersOption, complain, say
 
 
 def train(
@@ -32,11 +32,9 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="<name>", help="Name of the model, and of the corpus of your recordings.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Run folder. Default: runs/NAME in the cache folder ($EMOVOX_CACHE).")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a training that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+    output: RunFolderOption = None,
+    resume: ResumeOption = False,
+    workers: WorkersOption = 2,
 ) -> None:
     """Train by a recipe: all folds of its protocol, predictions as CSV, a report, and the model if it has export."""
     from emovox.cli.evaluate import evaluate

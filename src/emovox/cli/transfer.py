@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emovox.cli.console import complain, say
+from emovox.cli.console import ResumeOption, WorkersOption, complain, say
 
 
 def transfer(
@@ -28,8 +28,8 @@ def transfer(
         bool, typer.Option(help="Learn from each corpus alone too, not only from all other languages.")
     ] = True,
     output: Annotated[Path, typer.Option(help="Folder of the tables, the picture and the models.")] = Path("transfer"),
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Number of processes that compute features.")] = 2,
+    resume: ResumeOption = False,
+    workers: WorkersOption = 2,
 ) -> None:
     """Train on each corpus, and on all other languages; test on every corpus that was not heard.
 
