@@ -20,7 +20,7 @@ import hashlib
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ import msgspec
 import torch
 
 from emovox.augment.conditions import check_conditions
-from emovox.augment.config import ORDER, Augment
+from emovox.augment.config import ORDER, Augment, rounds
 from emovox.corpora.folds import Fold
 from emovox.corpora.load import load_clips
 from emovox.evaluation.figures.files import write_figure
@@ -78,7 +78,8 @@ def main() -> None:
 
 def switches(recipe: NetworkRecipe) -> tuple[str, ...]:
     """Name what a recipe switches on."""
-    waveform = [name for name in ORDER if getattr(recipe.augment, name).probability]
+    tables = rounds(recipe.augment)
+    waveform = [name for name in ORDER if any(getattr(table, name).probability for table in tables)]
     inside = [
         name
         for name, table in IN_TRAINING.items()
@@ -92,11 +93,17 @@ def only(recipe: NetworkRecipe, names: Sequence[str]) -> NetworkRecipe:
     second = recipe.head_learning
     return msgspec.structs.replace(
         recipe,
-        augment=Augment(**{name: getattr(recipe.augment, name) for name in ORDER if name in names}),
+        augment=_each(recipe, lambda table: Augment(**{name: getattr(table, name) for name in ORDER if name in names})),
         learning=_only(recipe.learning, names),
         head_learning=None if second is None else _only(second, names),
         export=False,
     )
+
+
+def _each(recipe: NetworkRecipe, change: Callable[[Augment], Augment]) -> Augment | tuple[Augment, ...]:
+    """Return the changed table of a recipe, or all of several."""
+    tables = tuple(map(change, rounds(recipe.augment)))
+    return tables if isinstance(recipe.augment, tuple) else tables[0]
 
 
 def _only(plan: Plan, names: Sequence[str]) -> Plan:
@@ -134,9 +141,10 @@ def with_noises(recipe: NetworkRecipe, learn: str) -> NetworkRecipe:
     Raises:
         RecipeError: the noises of the test lie in that folder too.
     """
-    augment = msgspec.structs.replace(recipe.augment, noise=msgspec.structs.replace(recipe.augment.noise, source=learn))
+    change = msgspec.structs.replace
+    augment = _each(recipe, lambda table: change(table, noise=change(table.noise, source=learn)))
     check_conditions(FURTHER, learnt=Path(os.path.expandvars(learn)))
-    return msgspec.structs.replace(recipe, augment=augment, conditions=FURTHER)
+    return change(recipe, augment=augment, conditions=FURTHER)
 
 
 def prepare(recipe: NetworkRecipe, folds: Sequence[int]) -> tuple[Task, tuple[Fold, ...]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from emovox.augment.config import Augment, Gain, rounds
 from emovox.evaluation.figures import metrics
 from emovox.evaluation.figures.files import read_predictions, write_figure, write_predictions
 from emovox.evaluation.figures.predictions import Predictions
@@ -124,6 +125,16 @@ def test_switches_are_those_of_the_recipe(here: Path) -> None:
     assert rows["gain"].copies == recipe.copies, "unchanged copies keep the balance of views"
     with pytest.raises(RecipeError, match=r"--rows has 'speed', expected some of none, noise, gain"):
         ablation.chosen_rows(recipe, "speed", without=False)
+
+
+def test_tables_that_take_turns_are_switched_together(here: Path) -> None:
+    tables = "augment=[{gain={probability=1}}, {noise={probability=1}, gain={probability=1}}]"
+    recipe = ablation._read(Path("tiny.toml"), [tables], 5)
+    assert ablation.switches(recipe) == ("noise", "gain", "mixup")
+    louder = ablation.only(recipe, ("gain",)).augment
+    assert louder == (Augment(gain=Gain(probability=1)),) * 2
+    named = ablation.with_noises(recipe, "learn").augment
+    assert [table.noise.source for table in rounds(named)] == ["learn", "learn"]
 
 
 @pytest.mark.parametrize("learn", ["nonspeech100", "nonspeech100/below", "."])
