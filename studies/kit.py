@@ -1,4 +1,4 @@
-"""A fast kit for studies of heads: clip means of a frozen encoder, projected, and the training loop of the package."""
+"""A kit for studies: a fast training of heads on clip means of a frozen encoder, and the print of the trust suite."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from emovox.audio.types import Samples
 from emovox.augment.voice import change_voice
 from emovox.corpora.folds import speaker_key
 from emovox.corpora.manifest import Clip
+from emovox.evaluation.report.trust import sentence, topic_table, write_trust
+from emovox.evaluation.trust.outcome import TrustResult, tally
 from emovox.models.head import Head, HeadConfig
 from emovox.models.scores import Matrix
 from emovox.runtime.model import Model
@@ -211,3 +213,11 @@ def uar(kit: Kit, clips: Indices, scores: Matrix) -> float:
     """Return the UAR in % of scores [len(clips), classes], none of which is masked."""
     labels, chosen = kit.task.labels[clips], scores.argmax(1)
     return 100 * float(np.mean([np.mean(chosen[labels == label] == label) for label in np.unique(labels)]))
+
+
+def print_suite(result: TrustResult, folder: Path) -> None:
+    """Print what the trust suite found, topic by topic, and write its report to a folder."""
+    print(sentence(tally(result.tests)))
+    for row in topic_table(result).rows:
+        print(*row, sep="\t")
+    print(write_trust(result, folder))

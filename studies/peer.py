@@ -31,14 +31,13 @@ from emovox.corpora.folds import speaker_key
 from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures.predictions import Predictions
-from emovox.evaluation.report.trust import sentence, topic_table, write_trust
-from emovox.evaluation.trust.outcome import tally
 from emovox.evaluation.trust.run import SuitePlan, run_suite
 from emovox.evaluation.trust.system import ANY, Hear, System, SystemAnswer
 from emovox.schema.labels import EMOTIONS, SEVEN_MAP
 from emovox.training.cache import cache_folder, save_arrays
 from emovox.training.data.task import Indices, Task, make_task, task_folds
 from emovox.training.recipe import Data
+from studies.kit import print_suite
 
 LEARNT, UNHEARD = ("ravdess", "casia", "emodb", "nemo", "emovo"), "tess"
 
@@ -167,11 +166,7 @@ def main() -> None:
         resume=True,
         command="python -m studies.peer",
     )
-    result = run_suite(peer(), clips, plan)
-    print(sentence(tally(result.tests)))
-    for row in topic_table(result).rows:
-        print(*row, sep="\t")
-    print(write_trust(result, options.output))
+    print_suite(run_suite(peer(), clips, plan), options.output)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ from emovox.corpora.load import load_clips
 from emovox.corpora.manifest import Clip
 from emovox.evaluation.figures.files import read_predictions
 from emovox.evaluation.figures.predictions import Predictions
-from emovox.evaluation.report.trust import sentence, topic_table, write_trust
-from emovox.evaluation.trust.outcome import tally
 from emovox.evaluation.trust.run import SuitePlan, run_suite
 from emovox.evaluation.trust.system import System, from_predictor
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.training.cache import cache_folder
 from publish.laboratory import RESULTS
+from studies.kit import print_suite
 
 UNHEARD = ("tess", "emovo")
 """Corpora that are heard, unless the model learnt from them."""
@@ -60,11 +59,7 @@ def main() -> None:
         resume=True,
         command=f"python -m studies.trust_on_file {options.model}",
     )
-    result = run_suite(system, clips, plan)
-    print(sentence(tally(result.tests)))
-    for row in topic_table(result).rows:
-        print(*row, sep="\t")
-    print(write_trust(result, options.output))
+    print_suite(run_suite(system, clips, plan), options.output)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from emovox.evaluation.figures.predictions import Predictions, Row
-from emovox.export.fold_models import run_corpora, run_system, unheard_kinds, with_labels
+from emovox.export.fold_models import run_corpora, run_system, training_noises, unheard_kinds, with_labels
 from emovox.schema.errors import RecipeError
 
 
@@ -41,3 +41,16 @@ def test_a_folder_without_fold_models_is_refused(tmp_path: Path) -> None:
     assert run_corpora(tmp_path) == (("tess",), "")
     with pytest.raises(RecipeError, match=r"has no networks of folds, expected folds/1/network\.json"):
         run_system(tmp_path, tmp_path / "cache")
+
+
+def test_the_noises_of_all_tables_of_a_training_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EMOVOX_NOISE", str(tmp_path / "noise"))
+    synthetic = {"noise": {"probability": 1, "coloured": 0.5, "babble": 0.5}}
+    one, other = ({"noise": {"probability": 1, "source": str(tmp_path / "own" / name)}} for name in ("a", "b"))
+    assert training_noises({}) is None
+    assert training_noises({"augment": synthetic}) is None
+    assert training_noises({"augment": {"noise": {"probability": 0.5}}}) == tmp_path / "noise"
+    assert training_noises({"augment": [synthetic, one]}) == tmp_path / "own" / "a"
+    assert training_noises({"augment": [one, other]}) == tmp_path / "own"
+    monkeypatch.delenv("EMOVOX_NOISE")
+    assert training_noises({"augment": {"noise": {"probability": 0.5}}}) is None

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from emovox.augment.config import Augment
+from emovox.augment.sources import noise_folder
 from emovox.evaluation.figures.predictions import Predictions
 from emovox.evaluation.trust.system import System, from_folds
 from emovox.export.network import export_trained
 from emovox.models.trained import ABOUT, TrainedModel
 from emovox.runtime.predictor import Predictor, load
+from emovox.schema.config import convert
 from emovox.schema.errors import RecipeError
 from emovox.schema.figure import SEVEN, TILE, FigureKey
 from emovox.schema.labels import SEVEN_MAP
@@ -50,7 +54,7 @@ def run_system(folder: Path, cache: Path) -> System:
     known = {name: with_labels(found, labels) for name, found in _out_of_fold(run.predictions).items()}
     known = {name: _tested(found, set(models)) for name, found in known.items()}
     kinds = unheard_kinds({fold: _about(folder, int(fold)).get("speech") for fold in models})
-    return from_folds(folder.resolve().name, models, known, noise=_noise(recipe), kinds=kinds)
+    return from_folds(folder.resolve().name, models, known, noise=training_noises(recipe), kinds=kinds)
 
 
 def run_corpora(folder: Path) -> tuple[tuple[str, ...], str]:
@@ -128,12 +132,11 @@ def _tested(predictions: Predictions, folds: set[str]) -> Predictions:
     return predictions.select(np.isin(predictions.fold, sorted(folds)))
 
 
-def _noise(recipe: Mapping[str, Any]) -> Path | None:
-    """Return the folder of the noises in training; None if there were none, or it is not set here."""
-    tables = recipe.get("augment", {})
-    tables = tables if isinstance(tables, list) else [tables]
-    used = [table["noise"] for table in tables if table.get("noise", {}).get("probability")]
-    if not used:
-        return None
-    path = os.path.expanduser(os.path.expandvars(used[0].get("source") or "$EMOVOX_NOISE"))
-    return None if "$" in path else Path(path)
+def training_noises(recipe: Mapping[str, Any]) -> Path | None:
+    """Return the folder that holds all recorded noises of a training; None if there were none, or none is set here."""
+    folders, tables = [], recipe.get("augment", {})
+    for table in tables if isinstance(tables, list) else [tables]:
+        with suppress(RecipeError):  # a variable that is not set here
+            folders.append(noise_folder(convert(table, Augment, where=RESOLVED)))
+    known = [str(folder.absolute()) for folder in folders if folder is not None]
+    return Path(os.path.commonpath(known)) if known else None
